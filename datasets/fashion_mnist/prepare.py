@@ -1,0 +1,73 @@
+"""Make fashion_mnist.npz, a balanced subset, from the full Fashion-MNIST.
+
+    python datasets/fashion_mnist/prepare.py --source DIR
+
+DIR holds the four IDX files, plain or .gz (Debian: /usr/share/datasets/fashion-mnist). Without
+--source, every place that the loader knows is looked in. Needs the project to be installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from parity import data_sources
+from parity.data_files import encode_npz, sha256, write_whole
+from parity.errors import ParityError
+
+NAME = "fashion_mnist"
+CLASSES = 10
+PER_CLASS = {"train": 200, "test": 50}
+
+
+def first_of_each_class(y: np.ndarray, count: int) -> np.ndarray:
+    """Return the indices of the first `count` examples of each class, in the order of the file."""
+    return np.sort(np.concatenate([np.flatnonzero(y == c)[:count] for c in range(CLASSES)]))
+
+
+def subset(raw: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return x_* uint8 (N, 28, 28) and y_* int64 (N,) of both splits."""
+    arrays = {}
+    for split, count in PER_CLASS.items():
+        chosen = first_of_each_class(raw[f"y_{split}"], count)
+        arrays[f"x_{split}"] = raw[f"x_{split}"][chosen]
+        arrays[f"y_{split}"] = raw[f"y_{split}"][chosen].astype(np.int64)
+    return arrays
+
+
+def prepare(source: Path | None, out: Path) -> str:
+    """Write the subset to `out`; return its SHA-256.
+
+    Raises:
+        ParityError: the full set is not found or damaged, or `out` cannot be written.
+    """
+    full = data_sources.find(NAME, source)
+    if full is None:
+        places = data_sources.looked_in(NAME, source)
+        raise ParityError(f"{NAME} (full set) not found: looked in {places}; give --source DIR")
+    content = encode_npz(subset(full.arrays))
+    write_whole(out, content)
+    return sha256(content)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; return 0, or 2 after an error in one line."""
+    parser = argparse.ArgumentParser(description="Make fashion_mnist.npz from the full set.")
+    parser.add_argument("--source", type=Path, metavar="DIR", help="folder of the four IDX files")
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).with_name(f"{NAME}.npz"), metavar="FILE"
+    )
+    arguments = parser.parse_args(argv)
+    try:
+        print(f"{prepare(arguments.source, arguments.out)}  {arguments.out}")
+    except ParityError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""Keras as a backend of the parity port. Twin: ``torch_impl/backend.py``."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import TYPE_CHECKING
+
+from parity import randomness
+from parity.backend import Settings, require
+from parity.specs.registry import class_name
+from parity.specs.run import Spec
+
+if TYPE_CHECKING:
+    from keras_impl.training import KerasModel
+
+
+class KerasBackend:
+    """Fulfils :class:`parity.backend.Backend`."""
+
+    name = "keras"
+
+    def __init__(self, settings: Settings) -> None:
+        os.environ.setdefault("PARITY_FLAVOUR", settings.flavour)
+        for module in ("tensorflow", "keras" if settings.flavour == "keras3" else "tf_keras"):
+            require(module, "keras_impl", "keras")
+        self.framework = importlib.import_module("keras_impl.framework")
+        self.framework.configure(settings)
+        self.device = settings.device
+
+    def create(self, spec: Spec, dtype: str) -> KerasModel:
+        """See :meth:`parity.backend.Backend.create`."""
+        from keras_impl.training import KerasModel
+
+        self.framework.set_dtype(dtype)
+        module = importlib.import_module(f"keras_impl.models.{spec.family}")
+        with self.framework.tf.device(self.framework.tf_device(self.device)):
+            network = getattr(module, class_name(spec.family))(spec.model)
+            model = KerasModel(network, spec, dtype, self.device)
+        model.set_weights(randomness.initial_weights(spec.model, spec.training.seed))
+        return model
+
+    def versions(self) -> dict[str, str]:
+        """See :meth:`parity.backend.Backend.versions`."""
+        return self.framework.versions()
+
+    def threads(self) -> dict[str, int]:
+        """See :meth:`parity.backend.Backend.threads`."""
+        return self.framework.threads()
+
+    def notes(self, spec: Spec) -> list[str]:
+        """See :meth:`parity.backend.Backend.notes`."""
+        if getattr(spec.model, "batch_norm", False) and self.framework.FLAVOUR == "tf_keras":
+            return [
+                "batch norm: in float64 the running variance takes the unbiased batch variance, "
+                "as Keras 2's fused float32 kernel does (its float64 path would take the biased one)"
+            ]
+        return []

@@ -1,0 +1,71 @@
+"""The one file that chooses the Keras: ``tf_keras`` (Keras 2, the default) or ``keras`` 3 on TensorFlow."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Any
+
+from parity.backend import Settings
+from parity.errors import ParityError
+
+FLAVOUR = os.environ.setdefault("PARITY_FLAVOUR", "tf_keras")
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # C++ start-up chatter is no news to a user
+if FLAVOUR == "keras3":
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+
+import tensorflow as tf  # noqa: E402  the environment must be set before
+
+keras: Any = importlib.import_module({"tf_keras": "tf_keras", "keras3": "keras"}[FLAVOUR])
+tf.get_logger().setLevel("ERROR")
+
+
+def configure(settings: Settings) -> None:
+    """Apply threads and device to this process, once.
+
+    Raises:
+        ParityError: the process runs another flavour already, or the device is not there.
+    """
+    if settings.flavour != FLAVOUR:
+        raise ParityError(f"flavour: received {settings.flavour!r}, this process runs {FLAVOUR!r}")
+    devices = [
+        device.name.split("physical_device:")[-1] for device in tf.config.list_physical_devices()
+    ]
+    if tf_device(settings.device) not in devices:
+        accepted = ", ".join(name.lower() for name in devices)
+        raise ParityError(f"--device: received {settings.device!r}, accepted: {accepted}")
+    if settings.threads:
+        tf.config.threading.set_intra_op_parallelism_threads(settings.threads)
+        tf.config.threading.set_inter_op_parallelism_threads(settings.threads)
+
+
+def tf_device(device: str) -> str:
+    """TensorFlow's name for a device: ``cpu`` → ``CPU:0``, ``cuda`` and ``cuda:1`` → ``GPU:0``, ``GPU:1``."""
+    kind, _, number = device.partition(":")
+    return f"{'CPU' if kind == 'cpu' else 'GPU' if kind in ('cuda', 'gpu') else kind}:{number or 0}"
+
+
+def threads() -> dict[str, int]:
+    """Thread settings in force; 0 means that TensorFlow chooses."""
+    return {
+        "intra_op": tf.config.threading.get_intra_op_parallelism_threads(),
+        "inter_op": tf.config.threading.get_inter_op_parallelism_threads(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """What computes here."""
+    return {"tensorflow": tf.__version__, FLAVOUR: keras.__version__}
+
+
+def set_dtype(dtype: str) -> None:
+    """Make layers and losses created from now on compute in ``dtype``.
+
+    Keras 3 takes the policy over ``floatx`` once a layer exists, so both are set.
+    """
+    keras.backend.set_floatx(dtype)
+    if FLAVOUR == "keras3":
+        keras.config.set_dtype_policy(dtype)
+    else:
+        keras.mixed_precision.set_global_policy(dtype)

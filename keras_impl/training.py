@@ -1,0 +1,185 @@
+"""A classifier with its loss and optimizer: whole chunks of steps in one compiled function.
+
+Twin: ``torch_impl/training.py``. Deliberate differences: here the loop over a chunk's steps is a
+graph, there it is Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from keras_impl.framework import tf, tf_device
+from keras_impl.losses import HeadLoss
+from keras_impl.optimizers import optimizer_for, slots
+from keras_impl.trace import traced
+from keras_impl.weights import variables
+from parity.batches import Batch, Chunk
+from parity.data import Split
+from parity.specs.run import Spec
+
+OUTPUT_BATCH = 1000
+"""Examples per call in evaluation; bounds memory, not results."""
+
+
+class KerasModel:
+    """Fulfils :class:`parity.backend.Model`."""
+
+    def __init__(self, model: Any, spec: Spec, dtype: str, device: str) -> None:
+        self.model = model
+        self.spec = spec
+        self.dtype = tf.as_dtype(dtype)
+        self.device = tf_device(device)
+        self.loss_fn = HeadLoss(spec.model)
+        self.layer_names = tuple(layer.name for layer in spec.model.layers())
+        self._build()
+        self.variables = variables(model)
+        self.optimizer = optimizer_for(spec.optimizer)
+        self.optimizer.build(model.trainable_variables)
+        self._compile()
+
+    def _compile(self) -> None:
+        """One trace serves every chunk and batch size; only the model's own shapes are fixed."""
+        order = tf.TensorSpec((None, None), tf.int64)
+        keep = {
+            name: tf.TensorSpec((None, None, *shape), tf.bool)
+            for name, (_, shape) in self.spec.model.dropouts().items()
+        }
+        self._steps = tf.function(self._run_steps, input_signature=(order, keep))
+        x = tf.TensorSpec((None, *self.spec.model.input_shape), self.dtype)
+        lengths = tf.TensorSpec((None,), tf.int64)
+        signature = (x, lengths) if getattr(self.model, "variable_length", False) else (x,)
+        self._outputs = tf.function(self._evaluate, input_signature=signature)
+
+    def _build(self) -> None:
+        x = np.zeros((1, *self.spec.model.input_shape), np.float32)
+        self.model(self._tensor(x), lengths=tf.constant([x.shape[1]], tf.int64))
+
+    def _tensor(self, x: np.ndarray) -> Any:
+        return tf.constant(x, self.dtype)
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """See :meth:`parity.backend.Model.weights`."""
+        return {name: variable.numpy() for name, variable in self.variables.items()}
+
+    def set_weights(self, weights: Mapping[str, np.ndarray]) -> None:
+        """See :meth:`parity.backend.Model.set_weights`."""
+        for name, variable in self.variables.items():
+            variable.assign(weights[name].astype(self.dtype.as_numpy_dtype))
+
+    def trainable(self) -> frozenset[str]:
+        """See :meth:`parity.backend.Model.trainable`."""
+        trained = {id(variable) for variable in self.model.trainable_variables}
+        return frozenset(name for name, value in self.variables.items() if id(value) in trained)
+
+    @contextmanager
+    def _buffers_kept(self) -> Iterator[None]:
+        buffers = {
+            name: variable.numpy()
+            for name, variable in self.variables.items()
+            if name not in self.trainable()
+        }
+        yield
+        for name, value in buffers.items():
+            self.variables[name].assign(value)
+
+    def _loss(self, x: Any, y: Any, lengths: Any, keep: Any) -> Any:
+        outputs = self.model(x, lengths=lengths, keep=keep, training=True)
+        return self.loss_fn(y, outputs)
+
+    def _batch(self, batch: Batch) -> tuple[Any, Any, Any, Any]:
+        keep = {name: tf.constant(mask) for name, mask in batch.keep.items()}
+        lengths = None if batch.lengths is None else tf.constant(batch.lengths)
+        return self._tensor(batch.x), tf.constant(batch.y), lengths, keep
+
+    def trace(self, batch: Batch, training: bool) -> dict[str, np.ndarray]:
+        """See :meth:`parity.backend.Model.trace`."""
+        x, _, lengths, keep = self._batch(batch)
+        with self._buffers_kept(), traced(self.model, self.layer_names) as found:
+            self.model(x, lengths=lengths, keep=keep, training=training)
+        return found
+
+    def loss(self, batch: Batch) -> float:
+        """See :meth:`parity.backend.Model.loss`."""
+        with self._buffers_kept():
+            return float(self._loss(*self._batch(batch)))
+
+    def gradients(self, batch: Batch) -> dict[str, np.ndarray]:
+        """See :meth:`parity.backend.Model.gradients`."""
+        trained = {
+            name: self.variables[name] for name in self.variables if name in self.trainable()
+        }
+        with self._buffers_kept(), tf.GradientTape() as tape:
+            loss = self._loss(*self._batch(batch))
+        gradients = tape.gradient(loss, [_raw(variable) for variable in trained.values()])
+        return {name: g.numpy() for name, g in zip(trained, gradients, strict=True)}
+
+    def feed(self, examples: Split) -> None:
+        """See :meth:`parity.backend.Model.feed`."""
+        with tf.device(self.device):
+            self.x, self.y = self._tensor(examples.x), tf.constant(examples.y)
+            self.lengths = None if examples.lengths is None else tf.constant(examples.lengths)
+
+    def train(self, chunk: Chunk) -> np.ndarray:
+        """See :meth:`parity.backend.Model.train`."""
+        with tf.device(self.device):
+            keep = {name: tf.constant(mask) for name, mask in chunk.keep.items()}
+            return self._steps(tf.constant(chunk.order), keep).numpy()
+
+    def _run_steps(self, order: Any, keep: dict[str, Any]) -> Any:
+        steps = tf.shape(order)[0]
+        losses = tf.TensorArray(self.dtype, size=steps)
+        for step in tf.range(steps):
+            picked = order[step]
+            lengths = None if self.lengths is None else tf.gather(self.lengths, picked)
+            masks = {name: mask[step] for name, mask in keep.items()}
+            with tf.GradientTape() as tape:
+                x, y = tf.gather(self.x, picked), tf.gather(self.y, picked)
+                loss = self._loss(x, y, lengths, masks)
+            trained = self.model.trainable_variables
+            gradients = tape.gradient(loss, [_raw(variable) for variable in trained])
+            self.optimizer.apply_gradients(zip(gradients, trained, strict=True))
+            losses = losses.write(step, loss)
+        return losses.stack()
+
+    def slots(self) -> dict[str, np.ndarray]:
+        """See :meth:`parity.backend.Model.slots`."""
+        by_id = {id(variable): name for name, variable in self.variables.items()}
+        names = [by_id[id(variable)] for variable in self.model.trainable_variables]
+        return {
+            f"{slot}/{name}": value.numpy()
+            for slot, values in slots(self.optimizer, self.spec.optimizer).items()
+            for name, value in zip(names, values, strict=True)
+        }
+
+    def reset_optimizer(self) -> None:
+        """See :meth:`parity.backend.Model.reset_optimizer`."""
+        self.optimizer.iterations.assign(0)
+        for values in slots(self.optimizer, self.spec.optimizer).values():
+            for value in values:
+                value.assign(tf.zeros(value.shape, value.dtype))
+
+    def outputs(self, examples: Split) -> np.ndarray:
+        """See :meth:`parity.backend.Model.outputs`."""
+        parts = []
+        for start in range(0, len(examples.x), OUTPUT_BATCH):
+            piece = slice(start, start + OUTPUT_BATCH)
+            fed = [self._tensor(examples.x[piece])]
+            if examples.lengths is not None:
+                fed.append(tf.constant(examples.lengths[piece]))
+            with tf.device(self.device):
+                parts.append(self._outputs(*fed).numpy())
+        return np.concatenate(parts)
+
+    def _evaluate(self, x: Any, lengths: Any = None) -> Any:
+        return self.model(x, lengths=lengths, training=False)
+
+
+def _raw(variable: Any) -> Any:
+    """The tf.Variable behind a Keras 3 variable; a Keras 2 variable is one already."""
+    return (
+        getattr(variable, "value", variable) if not isinstance(variable, tf.Variable) else variable
+    )

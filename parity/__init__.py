@@ -1,0 +1,6 @@
+"""Framework-free half of the parity port: the contract both implementations fulfil, and the comparison.
+
+Nothing in this package imports TensorFlow, Keras or PyTorch.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,130 @@
+"""The contract an implementation fulfils, and how one is found.
+
+An implementation registers itself in the entry-point group ``parity.backends``; the value names a
+class that fulfils :class:`Backend`. ``parity`` never imports one by itself.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from parity.batches import Batch, Chunk
+from parity.data import Split
+from parity.errors import ParityError
+from parity.specs.run import Spec
+
+GROUP = "parity.backends"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a process runs: which Keras, which device, how many threads (0 leaves it to the framework)."""
+
+    flavour: str
+    device: str = "cpu"
+    threads: int = 0
+
+
+class Model(Protocol):
+    """A classifier in one framework with its loss and its optimizer, in canonical terms.
+
+    Every array that goes in or out is canonical (DESIGN: Keras's layout, channels last) and of the
+    model's dtype unless said otherwise.
+    """
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Every parameter and buffer by canonical name."""
+
+    def set_weights(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Overwrite every parameter and buffer; names and shapes are the canonical table's."""
+
+    def trainable(self) -> frozenset[str]:
+        """Names that the framework itself trains."""
+
+    def trace(self, batch: Batch, training: bool) -> dict[str, np.ndarray]:
+        """Output of every named layer; what stands at padded steps has no meaning. Buffers stay."""
+
+    def loss(self, batch: Batch) -> float:
+        """Loss of the batch in training mode. Buffers stay."""
+
+    def gradients(self, batch: Batch) -> dict[str, np.ndarray]:
+        """Gradient of the loss for every trainable parameter, in training mode. Buffers stay."""
+
+    def feed(self, examples: Split) -> None:
+        """Put the training examples where :meth:`train` finds them (on the device)."""
+
+    def train(self, chunk: Chunk) -> np.ndarray:
+        """Run the chunk's optimizer steps; the loss before each update, (steps,)."""
+
+    def slots(self) -> dict[str, np.ndarray]:
+        """Optimizer slots by ``slot/parameter``."""
+
+    def reset_optimizer(self) -> None:
+        """Put the optimizer back to where it stood before its first step."""
+
+    def outputs(self, examples: Split) -> np.ndarray:
+        """What the model returns in evaluation mode, (N, units): logits or probabilities."""
+
+
+class Backend(Protocol):
+    """One framework's implementation of every registered model."""
+
+    name: str
+
+    def __init__(self, settings: Settings) -> None:
+        """Import the framework and apply the settings.
+
+        Raises:
+            ParityError: the framework is not installed, or the device is not there.
+        """
+
+    def create(self, spec: Spec, dtype: str) -> Model:
+        """Build the model with the spec's initial weights."""
+
+    def versions(self) -> dict[str, str]:
+        """Names and versions of what computes."""
+
+    def threads(self) -> dict[str, int]:
+        """The thread settings in force."""
+
+    def notes(self, spec: Spec) -> list[str]:
+        """Where float64 was made to follow what users run in float32, a sentence each."""
+
+
+def registered() -> dict[str, str]:
+    """Registered implementations: name to the package that holds it, in order of name."""
+    points = importlib.metadata.entry_points(group=GROUP)
+    return {point.name: point.value.split(".")[0] for point in sorted(points)}
+
+
+def load(name: str, settings: Settings) -> Backend:
+    """Import the registered implementation ``name`` and start it.
+
+    Raises:
+        ParityError: nothing is registered under that name, or its framework is missing.
+    """
+    points = {point.name: point for point in importlib.metadata.entry_points(group=GROUP)}
+    if name not in points:
+        accepted = ", ".join(sorted(points)) or "none is installed"
+        raise ParityError(f"backend: received {name!r}, accepted: {accepted}")
+    backend: Any = points[name].load()
+    return backend(settings)
+
+
+def require(module: str, wanted_by: str, extra: str) -> None:
+    """Say in one line how to install a framework that is not there; it is not imported.
+
+    Raises:
+        ParityError: it is not installed.
+    """
+    if importlib.util.find_spec(module) is None:
+        raise ParityError(
+            f"{wanted_by} needs {module}, which is not installed; "
+            f"install it with: pip install -c constraints.txt '.[{extra}]'"
+        )

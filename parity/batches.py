@@ -1,0 +1,101 @@
+"""Batches in training order: which examples each step sees and which units it keeps.
+
+Chunks of steps are made ahead of time on a thread, so that drawing masks costs a training loop
+nothing while the framework computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from parity import randomness
+from parity.specs.run import Spec
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Consecutive steps of equal batch size, within one epoch.
+
+    Attributes:
+        epoch: number of the epoch, from 0.
+        order: int64 (steps, batch), indices into the training examples.
+        keep: dropout layer name to bool (steps, batch, *mask shape).
+    """
+
+    epoch: int
+    order: np.ndarray
+    keep: dict[str, np.ndarray]
+
+    @property
+    def steps(self) -> int:
+        """Number of steps."""
+        return len(self.order)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Examples of one step: x float32 (N, …), y int64 (N,), lengths int64 (N,) or None, keep masks."""
+
+    x: np.ndarray
+    y: np.ndarray
+    lengths: np.ndarray | None
+    keep: dict[str, np.ndarray]
+
+
+def steps_per_epoch(spec: Spec, examples: int) -> int:
+    """Steps in one pass, the last and shorter batch counted."""
+    return -(-examples // spec.training.batch_size)
+
+
+def chunks(spec: Spec, examples: int, steps: int, chunk_steps: int) -> Iterator[Chunk]:
+    """The first ``steps`` steps of training, in chunks of at most ``chunk_steps``.
+
+    A short last batch of an epoch is a chunk of its own; nothing is dropped.
+    """
+    plan = list(_plan(spec, examples, steps, chunk_steps))
+    with ThreadPoolExecutor(1) as ahead:
+        pending = ahead.submit(_make, spec, examples, *plan[0])
+        for following in plan[1:]:
+            made = pending.result()
+            pending = ahead.submit(_make, spec, examples, *following)
+            yield made
+        yield pending.result()
+
+
+def _plan(
+    spec: Spec, examples: int, steps: int, chunk_steps: int
+) -> Iterator[tuple[int, int, int, int]]:
+    """(epoch, first step within it, steps, batch) of each chunk."""
+    size = min(spec.training.batch_size, examples)
+    per_epoch = steps_per_epoch(spec, examples)
+    whole = examples // size
+    done = 0
+    while done < steps:
+        epoch, within = divmod(done, per_epoch)
+        if within < whole:
+            count, batch = min(chunk_steps, whole - within, steps - done), size
+        else:
+            count, batch = 1, examples % size
+        yield epoch, within, count, batch
+        done += count
+
+
+def _make(spec: Spec, examples: int, epoch: int, within: int, count: int, batch: int) -> Chunk:
+    seed = spec.training.seed
+    start = within * spec.training.batch_size
+    order = randomness.epoch_order(seed, epoch, examples)[start : start + count * batch]
+    first = epoch * steps_per_epoch(spec, examples) + within
+    keep = {
+        layer: np.stack(
+            [
+                randomness.keep_mask(seed, layer, step, batch, shape, rate)
+                for step in range(first, first + count)
+            ]
+        )
+        for layer, (rate, shape) in spec.model.dropouts().items()
+    }
+    return Chunk(epoch, order.reshape(count, batch), keep)

@@ -1,0 +1,273 @@
+"""Every flag of every entry point, once: ``python -m keras_impl``, ``python -m torch_impl``, ``parity``.
+
+Nothing here imports a framework, and a command's own module is imported only when it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from parity import __version__
+from parity.constants import DTYPES, FLAVOURS
+from parity.errors import ParityError
+from parity.optimizers import DEFAULT_RATES, OptimizerSpec
+from parity.specs.options import Accepts
+from parity.specs.registry import MODELS
+from parity.specs.run import DataSpec, TrainingSpec
+
+DATA_NAMES = ("fashion_mnist", "japanese_vowels", "digits", "mnist")
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """Says what is wrong in one line, with exit code 2; flags cannot be shortened."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, allow_abbrev=False, **kwargs)
+
+    def error(self, message: str) -> NoReturn:
+        """Print one line and exit."""
+        self.exit(2, f"{self.prog}: error: {' '.join(message.split())} (see {self.prog} --help)\n")
+
+
+def backend_main(backend: str, argv: Sequence[str] | None = None) -> NoReturn:
+    """Entry point of an implementation, registered as ``backend``; exits 0, or 2 on wrong use."""
+    parser = backend_parser(backend)
+    args = parser.parse_args(argv)
+    args.backend = backend
+    _run(parser.prog, args)
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Entry point ``parity``; exits 0 for SAME, 1 for DIFFERENT, 2 on wrong use."""
+    parser = parity_parser()
+    _run(parser.prog, parser.parse_args(argv))
+
+
+def _run(prog: str, args: argparse.Namespace) -> NoReturn:
+    command = importlib.import_module(f"parity.commands.{args.command}")
+    try:
+        code = command.run(args)
+        sys.stdout.flush()
+    except ParityError as error:
+        print(f"{prog} {args.command}: error: {error}", file=sys.stderr)
+        code = 2
+    except KeyboardInterrupt:
+        print(f"{prog} {args.command}: interrupted, nothing written", file=sys.stderr)
+        code = 130
+    except BrokenPipeError:  # the reader (head, less) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
+
+
+def backend_parser(backend: str) -> OneLineParser:
+    """The parser that every implementation shares."""
+    parser = OneLineParser(
+        prog=f"python -m {backend}_impl",
+        description="Train, evaluate, predict and record the registered classifiers.",
+    )
+    commands = _commands(parser)
+
+    train = commands.add_parser("train", help="train a model, print loss and accuracy by epoch")
+    add_run_flags(train, several=False, epochs=True, data="auto")
+    train.add_argument("--out", metavar="DIR", help="keep the trained weights in this new folder")
+
+    evaluate = commands.add_parser("evaluate", help="loss and accuracy of trained weights")
+    _add_weights_flags(evaluate)
+
+    predict = commands.add_parser("predict", help="labels and probabilities from trained weights")
+    _add_weights_flags(predict)
+    predict.add_argument("--out", metavar="FILE", help="write them to this new .csv or .npz file")
+
+    record = commands.add_parser("record", help="climb the ladder and keep what every rung leaves")
+    add_record_flags(record)
+    record.add_argument(
+        "--out",
+        metavar="DIR",
+        required=True,
+        help="new folder; with several models, one below it each",
+    )
+    return parser
+
+
+def parity_parser() -> OneLineParser:
+    """The parser of ``parity``."""
+    parser = OneLineParser(
+        prog="parity",
+        description="Say whether a Keras and a PyTorch classifier are the same, and if not, where they part.",
+    )
+    commands = _commands(parser)
+
+    run = commands.add_parser(
+        "run", help="record with every backend at the same time, then compare"
+    )
+    add_record_flags(run)
+    run.add_argument("--out", metavar="DIR", help="new folder (default: a fresh one under runs/)")
+    _add_json_flag(run)
+
+    compare = commands.add_parser("compare", help="compare two records; needs no framework")
+    compare.add_argument("a", metavar="RECORD", help="folder written by record")
+    compare.add_argument("b", metavar="RECORD", help="folder written by record")
+    _add_json_flag(compare)
+    return parser
+
+
+def _commands(parser: OneLineParser) -> Any:
+    parser.add_argument("--version", action="version", version=f"keras-torch-parity {__version__}")
+    return parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+
+def _add_json_flag(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", metavar="FILE", help="write the same as data to this file")
+
+
+def add_record_flags(parser: argparse.ArgumentParser) -> None:
+    """Flags of a climb: several models, several dtypes."""
+    add_run_flags(parser, several=True, epochs=False, data="embedded")
+    parser.add_argument(
+        "--dtype", nargs="+", choices=DTYPES, default=list(DTYPES), help="(default: both)"
+    )
+    parser.add_argument(
+        "--steps", type=_positive, default=10, metavar="K", help="optimizer steps (default: 10)"
+    )
+
+
+def add_run_flags(
+    parser: argparse.ArgumentParser, *, several: bool, epochs: bool, data: str
+) -> None:
+    """Flags that make a spec: model, data, optimizer, training, and how the process runs."""
+    parser.add_argument(
+        "--model", required=True, choices=tuple(MODELS), nargs="+" if several else None
+    )
+    group = parser.add_argument_group("data")
+    group.add_argument("--dataset", choices=DATA_NAMES, help="(default: the model's own)")
+    _add_data_flags(group)
+    group.add_argument(
+        "--data",
+        choices=("auto", "embedded", "full"),
+        default=data,
+        help=f"auto: the full set where it is found (default: {data})",
+    )
+    _add_fields(group, DataSpec)
+    group = parser.add_argument_group("model")
+    for name, (entry, families) in model_fields().items():
+        if name != "flavour":
+            _add_field(
+                group, entry, f"{', '.join(families)}: " if len(families) < len(MODELS) else ""
+            )
+    group = parser.add_argument_group("training")
+    _add_fields(group, OptimizerSpec, renamed={"name": "optimizer"})
+    _add_fields(group, TrainingSpec, left_out=() if epochs else ("epochs",))
+    _add_process_flags(parser)
+    parser.add_argument(
+        "--flavour",
+        choices=FLAVOURS,
+        help="the Keras to run, and whose formulas to follow (default: tf_keras)",
+    )
+    if not several:
+        parser.add_argument("--dtype", choices=DTYPES, default="float32", help="(default: float32)")
+
+
+def _add_weights_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--weights", metavar="DIR", required=True, help="folder that train --out wrote"
+    )
+    parser.add_argument(
+        "--input",
+        metavar="FILE",
+        help="examples of your own: .npz with x, and where it applies y and lengths "
+        "(default: the test set)",
+    )
+    _add_data_flags(parser)
+    parser.add_argument("--dtype", choices=DTYPES, help="(default: the one trained in)")
+    _add_process_flags(parser)
+
+
+def _add_data_flags(parser: Any) -> None:
+    parser.add_argument("--data-dir", metavar="DIR", help="where the full data set lies")
+    parser.add_argument(
+        "--download", action="store_true", help="fetch the full data set where it is not found"
+    )
+
+
+def _add_process_flags(parser: Any) -> None:
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: cpu)")
+    parser.add_argument(
+        "--threads",
+        type=_positive,
+        default=0,
+        metavar="N",
+        help="(default: the framework's choice)",
+    )
+
+
+def model_fields() -> dict[str, tuple[dataclasses.Field, list[str]]]:
+    """Every field that some model family takes as a flag: name to field and families."""
+    found: dict[str, tuple[dataclasses.Field, list[str]]] = {}
+    for family, cls in MODELS.items():
+        for entry in dataclasses.fields(cls):
+            if entry.metadata["flag"]:
+                found.setdefault(entry.name, (entry, []))[1].append(family)
+    return found
+
+
+def flag_of(name: str) -> str:
+    """The flag of a field: ``kernel_size`` → ``--kernel-size``."""
+    return "--" + name.replace("_", "-")
+
+
+def _add_fields(
+    parser: Any, cls: type, left_out: Sequence[str] = (), renamed: dict[str, str] | None = None
+) -> None:
+    for entry in dataclasses.fields(cls):
+        if entry.metadata["flag"] and entry.name not in left_out:
+            _add_field(parser, entry, "", (renamed or {}).get(entry.name))
+
+
+def _add_field(parser: Any, entry: dataclasses.Field, prefix: str, name: str | None = None) -> None:
+    """A flag for a spec's field; absent from the namespace unless the user gives it."""
+    accepts: Accepts = entry.metadata["accepts"]
+    name = name or entry.name
+    default = entry.default
+    if name == "learning_rate":
+        default = ", ".join(f"{key} {rate:g}" for key, rate in DEFAULT_RATES.items())
+    elif isinstance(default, tuple):
+        default = " ".join(map(str, default)) or "none"
+    text = f"{prefix}{entry.metadata['help']} (default: {default})"
+    options: dict[str, Any] = {"default": argparse.SUPPRESS, "help": text, "dest": name}
+    if accepts.kind is bool:
+        parser.add_argument(flag_of(name), action=argparse.BooleanOptionalAction, **options)
+        return
+    if accepts.choices:
+        options["choices"] = accepts.choices
+    else:
+        options["metavar"] = {int: "N", float: "X", str: "TEXT"}[accepts.kind]
+    if accepts.many:
+        options["nargs"] = "*" if accepts.empty else "+"
+    parser.add_argument(flag_of(name), type=_reader(accepts), **options)
+
+
+def _reader(accepts: Accepts) -> Any:
+    """A parser of one value that says what is accepted, not merely that it is invalid."""
+
+    def read(text: str) -> Any:
+        try:
+            value = accepts.kind(text)
+        except ValueError:
+            value = None
+        one = dataclasses.replace(accepts, many=False)
+        if value is None or not one.admits(value):
+            raise argparse.ArgumentTypeError(f"received {text!r}, accepted: {one.describe()}")
+        return value
+
+    return read
+
+
+def _positive(text: str) -> int:
+    return _reader(Accepts(int, minimum=1))(text)

@@ -1,0 +1,1 @@
+"""What each command does; ``parity/cli.py`` holds their flags."""

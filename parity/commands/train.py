@@ -1,0 +1,87 @@
+"""``train``: a normal training run with the shared batches, weights and masks."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from parity import batches, losses, metrics, record, recording, rungs
+from parity.commands import prepare
+from parity.memory import PeakMemory
+from parity.progress import Progress
+
+CHUNK_STEPS = 100
+"""Steps between two looks at the clock; a chunk's masks are drawn while the last one runs."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, print a line per epoch, keep the weights where asked."""
+    out = prepare.new_path(args.out) if args.out else None
+    prepare.refuse_foreign_options(args, [args.model])
+    dataset = prepare.dataset_for(args, args.model)
+    spec = prepare.spec_for(args, args.model, dataset)
+    train, test = prepare.splits(spec, dataset)
+    peak = PeakMemory()
+    backend = prepare.backend_for(args)
+    model = backend.create(spec, args.dtype)
+    model.feed(train)
+
+    per_epoch = batches.steps_per_epoch(spec, len(train.x))
+    steps = per_epoch * spec.training.epochs
+    print(
+        f"{spec.family} on {dataset.name} ({dataset.size}, {len(train.x)}/{len(test.x)} examples), "
+        f"{backend.name}, {args.dtype}",
+        flush=True,
+    )
+    every_loss: list[np.ndarray] = []
+    epochs: list[dict[str, Any]] = []
+    weighted, seconds, done = 0.0, 0.0, 0
+    with Progress(f"{backend.name} {spec.family}", steps) as progress:
+        began = time.perf_counter()
+        for chunk in batches.chunks(spec, len(train.x), steps, CHUNK_STEPS):
+            found = model.train(chunk)
+            every_loss.append(found)
+            weighted += float(found.sum(dtype=np.float64)) * chunk.order.shape[1]
+            done += chunk.steps
+            progress.advance(f"epoch {chunk.epoch + 1}/{spec.training.epochs}", chunk.steps)
+            if done % per_epoch == 0:
+                seconds += time.perf_counter() - began
+                outputs = model.outputs(test)
+                accuracy = metrics.accuracy(metrics.labels(spec.model, outputs), test.y)
+                epochs.append({"loss": weighted / len(train.x), "test_accuracy": accuracy})
+                print(
+                    f"epoch {chunk.epoch + 1}/{spec.training.epochs}  "
+                    f"loss {weighted / len(train.x):.6f}  test accuracy {accuracy:.4f}",
+                    flush=True,
+                )
+                weighted, began = 0.0, time.perf_counter()
+    print(f"{1000 * seconds / steps:.2f} ms per step")
+    if out:
+        test_loss = losses.reference_loss(spec.model, test.y, outputs.astype(np.float64))
+        kept = recording.Ladder(
+            tensors={
+                rungs.join(args.dtype, "parameters", name): value
+                for name, value in model.weights().items()
+            },
+            trainable=tuple(sorted(model.trainable())),
+            results={args.dtype: {"accuracy": accuracy, "loss": test_loss, "epochs": epochs}},
+            timings={"step": seconds / steps},
+        )
+        kept.tensors[rungs.join(args.dtype, "steps", "losses")] = np.concatenate(every_loss)
+        written = recording.header(
+            "training",
+            backend,
+            spec,
+            steps=steps,
+            dtypes=(args.dtype,),
+            device=args.device,
+            ladder=kept,
+            peak=peak,
+        )
+        record.write(Path(out), written, kept.tensors)
+        print(f"weights: {out}")
+    return 0

@@ -1,0 +1,33 @@
+"""Peak resident memory of this process."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from pathlib import Path
+
+_STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+class PeakMemory:
+    """Highest resident memory since it was made, where the system can start counting anew (Linux).
+
+    Elsewhere the highest since the process started.
+    """
+
+    def __init__(self) -> None:
+        try:
+            _RESET.write_text("5")  # proc(5): resets the peak resident set size
+        except OSError:
+            pass
+
+    def bytes(self) -> int:
+        """The peak so far, in bytes."""
+        try:
+            for line in _STATUS.read_text().splitlines():
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) * 1024
+        except OSError:
+            pass
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,35 @@
+"""Labels, probabilities and accuracy from what a model returns, the same for every backend."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from parity.specs.base import ModelSpec
+
+
+def probabilities(spec: ModelSpec, outputs: np.ndarray) -> np.ndarray:
+    """Probability of every class, float64 (N, classes), from outputs (N, units)."""
+    values = outputs.astype(np.float64)
+    if spec.output == "logits":
+        if spec.head == "sigmoid":
+            values = np.exp(-np.logaddexp(0.0, -values))
+        else:
+            values = np.exp(values - values.max(1, keepdims=True))
+            values /= values.sum(1, keepdims=True)
+    return np.concatenate((1.0 - values, values), 1) if spec.head == "sigmoid" else values
+
+
+def labels(spec: ModelSpec, outputs: np.ndarray) -> np.ndarray:
+    """Predicted classes, int64 (N,), from outputs (N, units).
+
+    A sigmoid head says 1 where the probability exceeds 0.5, strictly, as Keras's binary accuracy does.
+    """
+    if spec.head == "sigmoid":
+        threshold = 0.0 if spec.output == "logits" else 0.5
+        return (outputs[:, 0] > threshold).astype(np.int64)
+    return outputs.argmax(1).astype(np.int64)
+
+
+def accuracy(predicted: np.ndarray, y: np.ndarray) -> float:
+    """Share of labels that agree."""
+    return float((predicted == y).mean())

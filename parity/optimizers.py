@@ -1,0 +1,100 @@
+"""Optimizers by name: the values they take, their slots, and Keras's formula as a NumPy reference.
+
+Formulas: ``tf_keras/src/optimizers/{sgd,adam}.py`` and ``keras/src/optimizers/{sgd,adam}.py``,
+which agree here. w weight, g gradient, t the step's number from 1, α learning rate.
+
+========  =============================================================================
+sgd       w ← w − α·g
+momentum  v ← μ·v − α·g;  w ← w + v
+nesterov  v ← μ·v − α·g;  w ← w + μ·v − α·g
+adam      m ← m + (g − m)(1 − β₁);  s ← s + (g² − s)(1 − β₂);
+          w ← w − m · α·√(1 − β₂ᵗ)/(1 − β₁ᵗ) / (√s + ε)
+========  =============================================================================
+
+PyTorch parts from them in two places: its momentum buffer is not scaled by the rate (so a change
+of rate acts at once on the whole buffer), and its Adam adds ε after correcting s.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from parity.constants import as_float32
+from parity.specs.options import Checked, option
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SLOTS: dict[str, tuple[str, ...]] = {
+    "sgd": (),
+    "momentum": ("velocity",),
+    "nesterov": ("velocity",),
+    "adam": ("m", "v"),
+}
+"""Optimizer name to its canonical slots, each of the parameter's shape."""
+
+DEFAULT_RATES = {"sgd": 0.05, "momentum": 0.02, "nesterov": 0.02, "adam": 1e-3}
+"""Learning rates taken where a user names none: the frameworks' own differ, so these are ours."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerSpec(Checked):
+    """An optimizer with every value explicit. Values that its formula lacks are not used."""
+
+    name: str = option("adam", help="optimizer", kind=str, choices=tuple(SLOTS))
+    learning_rate: float = option(1e-3, help="step size", kind=float, above=0)
+    momentum: float = option(
+        0.9, help="momentum, nesterov: share of the velocity kept", kind=float, minimum=0, below=1
+    )
+    beta_1: float = option(
+        0.9, help="adam: share of the first moment kept", kind=float, minimum=0, below=1
+    )
+    beta_2: float = option(
+        0.999, help="adam: share of the second moment kept", kind=float, minimum=0, below=1
+    )
+    epsilon: float = option(1e-7, help="adam: added to the root", kind=float, above=0)
+
+    def constants(self) -> dict[str, float]:
+        """Every value as both twins must use it: rounded to float32 once (see ``as_float32``)."""
+        names = ("learning_rate", "momentum", "beta_1", "beta_2", "epsilon")
+        return {name: as_float32(getattr(self, name)) for name in names}
+
+
+def reference_step(
+    spec: OptimizerSpec,
+    step: int,
+    weight: np.ndarray,
+    gradient: np.ndarray,
+    slots: dict[str, np.ndarray],
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """One step of the formulas above in plain NumPy.
+
+    Args:
+        spec: the optimizer.
+        step: number of this step, from 1.
+        weight: float64, any shape.
+        gradient: float64, the weight's shape.
+        slots: the slots before the step, by the names in :data:`SLOTS`; zeros at the first step.
+
+    Returns:
+        The weight and the slots after the step; the arguments are left alone.
+    """
+    import numpy as np
+
+    values = spec.constants()
+    rate = values["learning_rate"]
+    if spec.name == "sgd":
+        return weight - rate * gradient, {}
+    if spec.name in ("momentum", "nesterov"):
+        velocity = values["momentum"] * slots["velocity"] - rate * gradient
+        moved = velocity
+        if spec.name == "nesterov":
+            moved = values["momentum"] * velocity - rate * gradient
+        return weight + moved, {"velocity": velocity}
+    beta_1, beta_2 = values["beta_1"], values["beta_2"]
+    m = slots["m"] + (gradient - slots["m"]) * (1 - beta_1)
+    v = slots["v"] + (gradient**2 - slots["v"]) * (1 - beta_2)
+    corrected = rate * math.sqrt(1 - beta_2**step) / (1 - beta_1**step)
+    return weight - m * corrected / (np.sqrt(v) + values["epsilon"]), {"m": m, "v": v}

@@ -1,0 +1,69 @@
+"""Progress of long work: a bar on a terminal, lines for a parent process, silence otherwise."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from types import TracebackType
+from typing import Any
+
+LINES = "PARITY_PROGRESS"
+"""Environment variable: set to ``lines``, progress goes to stderr as marked JSON lines."""
+
+MARK = "\x1e"
+
+
+class Progress:
+    """Context manager that shows how much of ``total`` is done; quiet when not on a terminal."""
+
+    def __init__(self, title: str, total: int) -> None:
+        self.title, self.total, self.done = title, total, 0
+        self.lines = os.environ.get(LINES) == "lines"
+        self._bar: Any = None
+
+    def __enter__(self) -> Progress:
+        if not self.lines and sys.stderr.isatty():
+            self._bar = bar()
+            self._bar.start()
+            self._task = self._bar.add_task(self.title, total=self.total)
+        self._show("")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def advance(self, what: str = "", by: int = 1) -> None:
+        """Count ``by`` more as done; ``what`` says what that was."""
+        self.done += by
+        self._show(what)
+
+    def _show(self, what: str) -> None:
+        if self.lines:
+            state = {"title": self.title, "done": self.done, "total": self.total, "what": what}
+            print(MARK + json.dumps(state), file=sys.stderr, flush=True)
+        elif self._bar is not None:
+            description = f"{self.title} {what}".strip()
+            self._bar.update(self._task, completed=self.done, description=description)
+
+
+def bar() -> Any:
+    """A rich progress display on stderr that vanishes when it is done."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Display
+
+    return Display(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )

@@ -1,0 +1,83 @@
+"""Initial weights, shuffles and dropout masks, from one seed: the same bits in every backend.
+
+Every tensor has a stream of its own, ``Philox(key=[seed, digest of its name])`` (Salmon et al.,
+"Parallel random numbers: as easy as 1, 2, 3", 2011), so nothing depends on the order of drawing.
+Masks depend on the step's number only, so a run can be resumed at any step.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+
+from parity import initializers
+from parity.specs.base import ModelSpec
+
+
+def stream(seed: int, name: str) -> np.random.Generator:
+    """The generator that belongs to ``name`` under ``seed`` (0 ≤ seed < 2⁶³)."""
+    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
+    key = np.array([seed, int.from_bytes(digest, "little")], dtype=np.uint64)
+    return np.random.Generator(np.random.Philox(key=key))
+
+
+def initial_weights(model: ModelSpec, seed: int) -> dict[str, np.ndarray]:
+    """Every tensor of the canonical table: float64, values exactly representable in float32."""
+    return {
+        row.name: initializers.draw(
+            row.initializer, row.shape, row.fans, stream(seed, f"weights/{row.name}")
+        )
+        for row in model.parameters()
+    }
+
+
+def probe_weights(model: ModelSpec, seed: int) -> dict[str, np.ndarray]:
+    """Initial weights with every constant tensor moved off its constant by U(−0.1, 0.1).
+
+    The ladder starts here: at biases of zero and scales of one, exchanged biases, a missing bias
+    or statistics never read would not show.
+    """
+    weights = initial_weights(model, seed)
+    for row in model.parameters():
+        if row.initializer in initializers.CONSTANT:
+            moved = weights[row.name] + stream(seed, f"probe/{row.name}").uniform(
+                -0.1, 0.1, row.shape
+            )
+            weights[row.name] = moved.astype(np.float32).astype(np.float64)
+    return weights
+
+
+def ulp_neighbour(
+    weights: Mapping[str, np.ndarray], seed: int, member: int
+) -> dict[str, np.ndarray]:
+    """Weights whose every entry is moved by one float32 ulp, up or down by chance.
+
+    Returns:
+        float64 arrays exactly representable in float32; ``member`` numbers the draws.
+    """
+    moved = {}
+    for name, value in weights.items():
+        up = stream(seed, f"ulp/{member}/{name}").integers(0, 2, value.shape, dtype=np.uint8)
+        target = np.where(up, np.float32(np.inf), np.float32(-np.inf))
+        moved[name] = np.nextafter(value.astype(np.float32), target).astype(np.float64)
+    return moved
+
+
+def epoch_order(seed: int, epoch: int, examples: int) -> np.ndarray:
+    """Order of the examples in an epoch (numbered from 0): int64 permutation of ``examples``."""
+    return stream(seed, f"order/{epoch}").permutation(examples)
+
+
+def keep_mask(
+    seed: int, layer: str, step: int, batch: int, shape: tuple[int, ...], rate: float
+) -> np.ndarray:
+    """Which units a dropout layer keeps at a step (numbered from 0).
+
+    Returns:
+        bool (batch, *shape), True with probability 1 − rate. The bits do not depend on the dtype of
+        the run, and a shorter batch gets the first rows of a longer one's mask.
+    """
+    draws = stream(seed, f"mask/{layer}/{step}").random((batch, *shape), dtype=np.float32)
+    return draws >= rate

@@ -1,0 +1,238 @@
+"""Climb the ladder with one backend and keep what every rung leaves."""
+
+from __future__ import annotations
+
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from parity import batches, losses, metrics, randomness, rungs
+from parity.backend import Backend, Model
+from parity.batches import Batch, Chunk
+from parity.data import Split
+from parity.memory import PeakMemory
+from parity.record import Header
+from parity.specs.run import Spec
+
+ENSEMBLE = 6
+"""Members of the float32 ensemble: runs from weights moved by one ulp (see ``tolerance.py``)."""
+
+TIMED_REPEATS = 3
+
+
+@dataclass
+class Ladder:
+    """What a climb leaves: tensors by name, and figures about them.
+
+    Attributes:
+        tensors: name (see :mod:`parity.rungs`) to canonical array.
+        rounding: float32 tensor name to the largest RMS distance of an ensemble member from it.
+        trainable: canonical names that the framework trains.
+        results: test accuracy and test loss by dtype.
+        timings: seconds by name.
+    """
+
+    tensors: dict[str, np.ndarray] = field(default_factory=dict)
+    rounding: dict[str, float] = field(default_factory=dict)
+    trainable: tuple[str, ...] = ()
+    results: dict[str, Any] = field(default_factory=dict)
+    timings: dict[str, float] = field(default_factory=dict)
+
+
+def climbs(dtypes: tuple[str, ...]) -> int:
+    """How many times :func:`climb` goes up the ladder, for progress bars."""
+    return len(dtypes) + (ENSEMBLE if "float32" in dtypes else 0)
+
+
+def climb(
+    backend: Backend,
+    spec: Spec,
+    train: Split,
+    test: Split,
+    dtypes: tuple[str, ...],
+    steps: int,
+    advance: Callable[[str], None] = lambda _: None,
+    ensemble: int = ENSEMBLE,
+) -> Ladder:
+    """Every rung in every dtype, from the same probe weights, batches and masks.
+
+    Args:
+        backend: the implementation.
+        spec: the run; its batch size and seed fix the batches.
+        train, test: examples as the model takes them (:func:`parity.examples.fit`).
+        dtypes: what to compute in; float32 also runs the ensemble.
+        steps: optimizer steps of the k-step rung.
+        advance: called with a description after each climb.
+        ensemble: members of the float32 ensemble.
+    """
+    ladder = Ladder()
+    start = randomness.probe_weights(spec.model, spec.training.seed)
+    plan = list(batches.chunks(spec, len(train.x), steps, steps))
+    for dtype in dtypes:
+        began = time.perf_counter()
+        model = backend.create(spec, dtype)
+        model.feed(train)
+        found = _rungs(model, spec, start, plan, train, test)
+        ladder.trainable = tuple(sorted(model.trainable()))
+        ladder.tensors.update({rungs.join(dtype, name): value for name, value in found.items()})
+        ladder.results[dtype] = {
+            name: float(found[f"predictions/{name}"]) for name in ("accuracy", "loss")
+        }
+        advance(dtype)
+        if dtype == "float32":
+            ladder.timings["step"] = _time_per_step(model, plan)
+            for member in range(ensemble):
+                moved = randomness.ulp_neighbour(start, spec.training.seed, member)
+                other = _rungs(model, spec, moved, plan, train, test)
+                _spread(ladder.rounding, found, other)
+                advance(f"{dtype}, rounding {member + 1}/{ensemble}")
+        ladder.timings[dtype] = time.perf_counter() - began
+    return ladder
+
+
+def _rungs(
+    model: Model,
+    spec: Spec,
+    start: Mapping[str, np.ndarray],
+    plan: list[Chunk],
+    train: Split,
+    test: Split,
+) -> dict[str, np.ndarray]:
+    """One climb: tensor name without the dtype to array."""
+    model.set_weights(start)
+    model.reset_optimizer()
+    batch = first_batch(plan[0], train)
+    found: dict[str, np.ndarray] = {}
+    found.update(_named("parameters", model.weights()))
+    for rung, training in (("forward_eval", False), ("forward_train", True)):
+        outputs = model.trace(batch, training)
+        found.update(_named(rung, {name: _unpadded(x, batch) for name, x in outputs.items()}))
+    found["loss/loss"] = np.float64(model.loss(batch))
+    found.update(_named("gradients", model.gradients(batch)))
+
+    step_losses = [model.train(_first_step(plan[0]))]
+    found.update(_named("step/weights", model.weights()))
+    found.update(_named("step/slots", model.slots()))
+
+    for chunk in (_later_steps(plan[0]), *plan[1:]):
+        if chunk.steps:
+            step_losses.append(model.train(chunk))
+    found["steps/losses"] = np.concatenate(step_losses)
+    found.update(_named("steps/weights", model.weights()))
+
+    outputs = model.outputs(test)
+    predicted = metrics.labels(spec.model, outputs)
+    found["predictions/outputs"] = outputs
+    found["predictions/labels"] = predicted
+    found["predictions/accuracy"] = np.float64(metrics.accuracy(predicted, test.y))
+    found["predictions/loss"] = np.float64(
+        losses.reference_loss(spec.model, test.y, outputs.astype(np.float64))
+    )
+    return {name: np.asarray(value) for name, value in found.items()}
+
+
+def _named(prefix: str, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {f"{prefix}/{name}": value for name, value in values.items()}
+
+
+def _unpadded(output: np.ndarray, batch: Batch) -> np.ndarray:
+    """Put zeros beyond each sequence's length: there Keras repeats itself, PyTorch pads, none reads."""
+    if batch.lengths is None or output.ndim != 3:
+        return output
+    valid = np.arange(output.shape[1]) < batch.lengths[:, None]
+    return np.where(valid[:, :, None], output, output.dtype.type(0))
+
+
+def first_batch(chunk: Chunk, train: Split) -> Batch:
+    """The examples and masks of a chunk's first step."""
+    picked = chunk.order[0]
+    lengths = None if train.lengths is None else train.lengths[picked]
+    keep = {name: mask[0] for name, mask in chunk.keep.items()}
+    return Batch(train.x[picked], train.y[picked], lengths, keep)
+
+
+def _first_step(chunk: Chunk) -> Chunk:
+    keep = {name: mask[:1] for name, mask in chunk.keep.items()}
+    return Chunk(chunk.epoch, chunk.order[:1], keep)
+
+
+def _later_steps(chunk: Chunk) -> Chunk:
+    keep = {name: mask[1:] for name, mask in chunk.keep.items()}
+    return Chunk(chunk.epoch, chunk.order[1:], keep)
+
+
+def _spread(
+    rounding: dict[str, float], base: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]
+) -> None:
+    """Widen ``rounding`` to the RMS distance between a member's tensors and the base run's."""
+    for name, value in base.items():
+        if value.dtype.kind != "f":
+            continue
+        away = other[name].astype(np.float64) - value.astype(np.float64)
+        key = rungs.join("float32", name)
+        rounding[key] = max(rounding.get(key, 0.0), float(np.sqrt(np.mean(away**2))))
+
+
+def _time_per_step(model: Model, plan: list[Chunk]) -> float:
+    """Median seconds per optimizer step over the plan's first chunk, compiled and warm."""
+    seconds = []
+    for _ in range(TIMED_REPEATS):
+        began = time.perf_counter()
+        model.train(plan[0])
+        seconds.append((time.perf_counter() - began) / plan[0].steps)
+    return statistics.median(seconds)
+
+
+def machine() -> dict[str, Any]:
+    """What it ran on, for the record."""
+    return {
+        "system": platform.platform(),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+    }
+
+
+def header(
+    kind: str,
+    backend: Backend,
+    spec: Spec,
+    *,
+    steps: int,
+    dtypes: tuple[str, ...],
+    device: str,
+    ladder: Ladder,
+    peak: PeakMemory,
+) -> Header:
+    """The header of a record made in this process."""
+    import safetensors
+
+    import parity
+
+    versions = {
+        "keras-torch-parity": parity.__version__,
+        "numpy": np.__version__,
+        "safetensors": safetensors.__version__,
+        **backend.versions(),
+    }
+    return Header(
+        kind=kind,
+        backend=backend.name,
+        spec=spec,
+        steps=steps,
+        dtypes=dtypes,
+        versions=versions,
+        platform=machine(),
+        threads=backend.threads(),
+        device=device,
+        timings=ladder.timings,
+        peak_memory=peak.bytes(),
+        results=ladder.results,
+        rounding=ladder.rounding,
+        trainable=ladder.trainable,
+        notes=tuple(backend.notes(spec)),
+    )

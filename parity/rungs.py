@@ -1,0 +1,42 @@
+"""The ladder's rungs, and how the tensors of a record are named after them.
+
+A tensor's name is ``dtype/rung/…``, for example ``float64/gradients/conv_1/kernel`` or
+``float32/step/slots/m/logits/bias``.
+"""
+
+from __future__ import annotations
+
+RUNGS: dict[str, str] = {
+    "parameters": "parameters",
+    "forward_eval": "forward, evaluation",
+    "forward_train": "forward, training",
+    "loss": "loss",
+    "gradients": "gradients",
+    "step": "one optimizer step",
+    "steps": "k optimizer steps",
+    "predictions": "predictions",
+}
+"""Rung to what a person reads, in the order of the ladder."""
+
+
+def join(*parts: str) -> str:
+    """Name of a tensor from its parts, the dtype first."""
+    return "/".join(parts)
+
+
+def split(name: str) -> tuple[str, str, str]:
+    """A tensor's name as (dtype, rung, the rest)."""
+    dtype, rung, rest = name.split("/", 2)
+    return dtype, rung, rest
+
+
+def parameter_of(rung: str, rest: str) -> str | None:
+    """Canonical name of the parameter that a tensor belongs to, or None (a loss, an activation)."""
+    if rung in ("parameters", "gradients"):
+        return rest
+    kind, _, name = rest.partition("/")
+    if kind == "weights":
+        return name
+    if kind == "slots":
+        return name.partition("/")[2]
+    return None

@@ -1,0 +1,149 @@
+"""What every model spec has: input, head, initialisers, and the canonical tables derived from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from parity.constants import FLAVOURS
+from parity.errors import ParityError
+from parity.initializers import INITIALIZERS
+from parity.specs.options import Checked, option
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One row of the canonical parameter table.
+
+    ``shape`` is Keras's layout (dense in×out, conv HWIO, gates i,f,c,o and z,r,h). ``fans`` are the
+    (fan_in, fan_out) that initialisers scale by; a bias carries its kernel's.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    initializer: str
+    fans: tuple[int, int]
+    trainable: bool = True
+
+    @property
+    def size(self) -> int:
+        """Number of entries."""
+        size = 1
+        for length in self.shape:
+            size *= length
+        return size
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One named layer of the forward pass; ``shape`` is its output's, channels last, batch left out."""
+
+    name: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec(Checked):
+    """Everything about a classifier but its training. Subclasses add the layers' own numbers.
+
+    ``input_shape`` is channels-last without the batch: (H, W, C) for images, (T, D) for sequences.
+    """
+
+    family: ClassVar[str]
+    default_dataset: ClassVar[str]
+
+    input_shape: tuple[int, ...] = option(
+        help="shape of one input, channels last",
+        flag=False,
+        kind=int,
+        many=True,
+        minimum=1,
+        empty=False,
+    )
+    classes: int = option(help="number of classes in the data", flag=False, kind=int, minimum=2)
+    head: str = option(
+        "softmax",
+        help="softmax: one unit per class; sigmoid: one unit, binary cross-entropy",
+        kind=str,
+        choices=("softmax", "sigmoid"),
+    )
+    output: str = option(
+        "logits",
+        help="what the model returns and the loss is computed on",
+        kind=str,
+        choices=("logits", "probabilities"),
+    )
+    kernel_initializer: str = option(
+        "glorot_uniform", help="initial kernels", kind=str, choices=INITIALIZERS
+    )
+    bias_initializer: str = option("zeros", help="initial biases", kind=str, choices=INITIALIZERS)
+    flavour: str = option(
+        "tf_keras",
+        help="the Keras whose formulas hold where Keras 2 and Keras 3 part",
+        kind=str,
+        choices=FLAVOURS,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.head == "sigmoid" and self.classes != 2:
+            raise ParityError(f"classes: received {self.classes} with head 'sigmoid', accepted: 2")
+        self.layers()  # shapes that cannot be built are refused here, not in a framework
+
+    @property
+    def outputs(self) -> int:
+        """Width of the last dense layer: one unit for a sigmoid head, else one per class."""
+        return 1 if self.head == "sigmoid" else self.classes
+
+    @classmethod
+    def shape_for(cls, shape: tuple[int, ...], name: str) -> tuple[int, ...]:
+        """Input shape of this model for examples of ``shape`` from data set ``name``.
+
+        Raises:
+            ParityError: this family cannot take such examples.
+        """
+        return shape
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The canonical table: every parameter and buffer, in the order of the forward pass."""
+        raise NotImplementedError
+
+    def layers(self) -> tuple[Layer, ...]:
+        """Every named layer with its output shape, in the order of the forward pass."""
+        raise NotImplementedError
+
+    def dropouts(self) -> dict[str, tuple[float, tuple[int, ...]]]:
+        """Layers that drop: name to (rate, shape of the keep mask without the batch)."""
+        return {}
+
+    @classmethod
+    def variants(cls) -> Mapping[str, Mapping[str, Any]]:
+        """Named sets of fields that the parity suite must hold for, ``input_shape`` included."""
+        raise NotImplementedError
+
+    def dense(self, name: str, fan_in: int, units: int) -> Iterator[Parameter]:
+        """Table rows of a dense layer."""
+        fans = (fan_in, units)
+        yield Parameter(f"{name}/kernel", fans, self.kernel_initializer, fans)
+        yield Parameter(f"{name}/bias", (units,), self.bias_initializer, fans)
+
+    def head_layers(self) -> Iterator[Layer]:
+        """Layers that every classifier ends with."""
+        yield Layer("logits", (self.outputs,))
+        if self.output == "probabilities":
+            yield Layer("probabilities", (self.outputs,))
+
+    def hidden_parameters(self, fan_in: int, hidden: tuple[int, ...]) -> Iterator[Parameter]:
+        """Table rows of flatten → dense(hidden) … → dense(classes)."""
+        for number, units in enumerate(hidden, 1):
+            yield from self.dense(f"dense_{number}", fan_in, units)
+            fan_in = units
+        yield from self.dense("logits", fan_in, self.outputs)
+
+    @staticmethod
+    def hidden_layers(hidden: tuple[int, ...]) -> Iterator[Layer]:
+        """Layers of dense(hidden, relu) …"""
+        for number, units in enumerate(hidden, 1):
+            yield Layer(f"dense_{number}", (units,))
+            yield Layer(f"dense_relu_{number}", (units,))

@@ -1,0 +1,165 @@
+"""Convolutional classifier: [conv → batch norm → relu → max-pool → spatial dropout] × channels → dense."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from parity.errors import ParityError
+from parity.specs.base import Layer, ModelSpec, Parameter
+from parity.specs.options import option
+
+
+@dataclass(frozen=True, kw_only=True)
+class CnnSpec(ModelSpec):
+    """Blocks of k×k 'same' convolutions, each halved by a 2×2 'valid' max-pool, then dense layers."""
+
+    family: ClassVar[str] = "cnn"
+    default_dataset: ClassVar[str] = "fashion_mnist"
+
+    channels: tuple[int, ...] = option(
+        (16, 32), help="output channels of each block", kind=int, many=True, minimum=1, empty=False
+    )
+    kernel_size: int = option(3, help="height and width of the kernels", kind=int, minimum=1)
+    stride: int = option(1, help="stride of the convolutions", kind=int, minimum=1)
+    batch_norm: bool = option(True, help="normalise before each relu", kind=bool)
+    batch_norm_epsilon: float = option(
+        1e-3, help="added to the variance before the root", kind=float, above=0
+    )
+    batch_norm_momentum: float = option(
+        0.99, help="share of the running statistics kept per step", kind=float, minimum=0, below=1
+    )
+    spatial_rate: float = option(
+        0.1, help="share of channels dropped while training", kind=float, minimum=0, below=1
+    )
+    hidden: tuple[int, ...] = option(
+        (64,), help="widths of the hidden layers", kind=int, many=True, minimum=1
+    )
+
+    @classmethod
+    def shape_for(cls, shape: tuple[int, ...], name: str) -> tuple[int, ...]:
+        """Images as they are; sequences are refused."""
+        if len(shape) != 3:
+            raise ParityError(
+                f"model cnn with dataset {name}: received inputs of shape {shape}, "
+                "accepted: images of shape (height, width, channels)"
+            )
+        return shape
+
+    def blocks(self) -> Iterator[tuple[int, tuple[int, int], tuple[int, int]]]:
+        """(channels, size after the convolution, size after the pool) of each block.
+
+        Raises:
+            ParityError: the input is no image, or a block leaves nothing of it.
+        """
+        if len(self.input_shape) != 3:
+            raise ParityError(
+                f"input_shape: received {self.input_shape}, accepted: (height, width, channels)"
+            )
+        height, width, _ = self.input_shape
+        if self.kernel_size > min(height, width):
+            raise ParityError(
+                f"kernel_size: received {self.kernel_size}, "
+                f"accepted: at most the image's {height}x{width}"
+            )
+        for number, channels in enumerate(self.channels, 1):
+            convolved = (-(-height // self.stride), -(-width // self.stride))
+            height, width = convolved[0] // 2, convolved[1] // 2
+            if not (height and width):
+                raise ParityError(
+                    f"channels: received {len(self.channels)} blocks, but block {number} pools "
+                    f"{convolved[0]}x{convolved[1]} away; accepted: at most {number - 1} blocks of "
+                    f"stride {self.stride} for an image of {self.input_shape[0]}x{self.input_shape[1]}"
+                )
+            yield channels, convolved, (height, width)
+
+    @property
+    def flat(self) -> int:
+        """Number of features that flatten gives."""
+        *_, (channels, _, (height, width)) = self.blocks()
+        return height * width * channels
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Conv kernels HWIO, batch norm's four vectors, dense kernels (in, out), biases."""
+        rows: list[Parameter] = []
+        area, into = self.kernel_size**2, self.input_shape[-1]
+        for number, out in enumerate(self.channels, 1):
+            shape, fans = (self.kernel_size, self.kernel_size, into, out), (area * into, area * out)
+            rows += (
+                Parameter(f"conv_{number}/kernel", shape, self.kernel_initializer, fans),
+                Parameter(f"conv_{number}/bias", (out,), self.bias_initializer, fans),
+            )
+            if self.batch_norm:
+                rows += (
+                    Parameter(f"batch_norm_{number}/gamma", (out,), "ones", fans),
+                    Parameter(f"batch_norm_{number}/beta", (out,), "zeros", fans),
+                    Parameter(f"batch_norm_{number}/moving_mean", (out,), "zeros", fans, False),
+                    Parameter(f"batch_norm_{number}/moving_variance", (out,), "ones", fans, False),
+                )
+            into = out
+        return (*rows, *self.hidden_parameters(self.flat, self.hidden))
+
+    def layers(self) -> tuple[Layer, ...]:
+        """Each block's layers, flatten (in H, W, C order), hidden layers, the head."""
+        rows: list[Layer] = []
+        for number, (channels, convolved, pooled) in enumerate(self.blocks(), 1):
+            rows.append(Layer(f"conv_{number}", (*convolved, channels)))
+            if self.batch_norm:
+                rows.append(Layer(f"batch_norm_{number}", (*convolved, channels)))
+            rows += (
+                Layer(f"relu_{number}", (*convolved, channels)),
+                Layer(f"max_pool_{number}", (*pooled, channels)),
+                Layer(f"spatial_dropout_{number}", (*pooled, channels)),
+            )
+        flat = Layer("flatten", (self.flat,))
+        return (*rows, flat, *self.hidden_layers(self.hidden), *self.head_layers())
+
+    def dropouts(self) -> dict[str, tuple[float, tuple[int, ...]]]:
+        """A mask entry per channel of each block."""
+        return {
+            f"spatial_dropout_{number}": (self.spatial_rate, (1, 1, channels))
+            for number, channels in enumerate(self.channels, 1)
+        }
+
+    @classmethod
+    def variants(cls) -> Mapping[str, Mapping[str, Any]]:
+        """Batch norm × input channels × kernel × stride × size, all of them, then each head."""
+        variants: dict[str, Mapping[str, Any]] = {}
+        for batch_norm, into, kernel, stride, size in itertools.product(
+            (True, False), (1, 3), (3, 5), (1, 2), (7, 8)
+        ):
+            name = f"{'bn' if batch_norm else 'plain'}-c{into}-k{kernel}-s{stride}-n{size}"
+            variants[name] = {
+                "input_shape": (size, size, into),
+                "channels": (6, 4) if stride == 1 else (6,),
+                "kernel_size": kernel,
+                "stride": stride,
+                "batch_norm": batch_norm,
+                "hidden": (16,),
+            }
+        small = {"input_shape": (8, 8, 1), "channels": (6, 4), "hidden": ()}
+        return {
+            **variants,
+            "oblong": {**small, "input_shape": (6, 9, 3)},
+            "probabilities": {**small, "output": "probabilities"},
+            "binary": {**small, "head": "sigmoid", "classes": 2},
+            "binary_probabilities": {
+                **small,
+                "head": "sigmoid",
+                "classes": 2,
+                "output": "probabilities",
+            },
+        }
+
+
+def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
+    """Zeros that TensorFlow's 'same' puts (before, after) an axis of ``size``.
+
+    With total = max((⌈n/s⌉ − 1)·s + k − n, 0), the odd one goes after. Source: TensorFlow's
+    "Notes on padding" in the ``tf.nn`` documentation.
+    """
+    total = max((math.ceil(size / stride) - 1) * stride + kernel - size, 0)
+    return total // 2, total - total // 2

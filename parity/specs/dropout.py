@@ -1,0 +1,65 @@
+"""Dense classifier with dropout: flatten → dense(128, relu) → dropout → dense(classes)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from parity.specs.base import Layer, ModelSpec, Parameter
+from parity.specs.options import option
+
+
+@dataclass(frozen=True, kw_only=True)
+class DropoutSpec(ModelSpec):
+    """One hidden layer whose units are dropped while training."""
+
+    family: ClassVar[str] = "dropout"
+    default_dataset: ClassVar[str] = "fashion_mnist"
+
+    hidden: tuple[int, ...] = option(
+        (128,), help="widths of the hidden layers", kind=int, many=True, minimum=1, empty=False
+    )
+    rate: float = option(
+        0.2, help="share of units dropped while training", kind=float, minimum=0, below=1
+    )
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Kernels (in, out) and biases (out,) of every dense layer."""
+        return tuple(self.hidden_parameters(math.prod(self.input_shape), self.hidden))
+
+    def layers(self) -> tuple[Layer, ...]:
+        """Flatten, each hidden layer with its relu and its dropout, the head."""
+        rows = [Layer("flatten", (math.prod(self.input_shape),))]
+        for number, units in enumerate(self.hidden, 1):
+            rows += (
+                Layer(f"dense_{number}", (units,)),
+                Layer(f"dense_relu_{number}", (units,)),
+                Layer(f"dropout_{number}", (units,)),
+            )
+        return (*rows, *self.head_layers())
+
+    def dropouts(self) -> dict[str, tuple[float, tuple[int, ...]]]:
+        """A mask entry per unit of each hidden layer."""
+        return {
+            f"dropout_{number}": (self.rate, (units,))
+            for number, units in enumerate(self.hidden, 1)
+        }
+
+    @classmethod
+    def variants(cls) -> Mapping[str, Mapping[str, Any]]:
+        """Rates over [0, 1), two hidden layers, each head."""
+        digits = {"input_shape": (8, 8, 1)}
+        return {
+            **{f"rate_{rate:g}": {**digits, "rate": rate} for rate in (0.0, 0.2, 0.5, 0.9, 0.999)},
+            "two_hidden": {**digits, "hidden": (64, 32), "rate": 0.3},
+            "probabilities": {**digits, "output": "probabilities"},
+            "binary": {**digits, "head": "sigmoid", "classes": 2},
+            "binary_probabilities": {
+                **digits,
+                "head": "sigmoid",
+                "classes": 2,
+                "output": "probabilities",
+            },
+        }

@@ -1,0 +1,98 @@
+"""The whole spec: a model, its optimizer, its data, and the seed that everything is drawn from."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from parity.errors import ParityError
+from parity.optimizers import OptimizerSpec
+from parity.specs.base import ModelSpec
+from parity.specs.options import Checked, from_json, option, to_json
+from parity.specs.registry import MODELS
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSpec(Checked):
+    """Which examples: the data set, the bytes it was read from, and a sigmoid head's positive class."""
+
+    name: str = option(help="data set", flag=False, kind=str)
+    size: str = option(help="embedded or full", flag=False, kind=str, choices=("embedded", "full"))
+    sha256: str = option(help="checksum of the data", flag=False, kind=str)
+    positive_class: int = option(
+        0, help="sigmoid head: the class that counts as one", kind=int, minimum=0
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSpec(Checked):
+    """How a model is trained: batches, epochs and the seed of all randomness."""
+
+    batch_size: int = option(64, help="examples per step", kind=int, minimum=1)
+    epochs: int = option(3, help="passes over the training data", kind=int, minimum=1)
+    seed: int = option(
+        0, help="seed of weights, batch order and masks", kind=int, minimum=0, below=2**63
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """Everything about one run; two runs with equal specs must be the same run."""
+
+    family: str
+    model: ModelSpec
+    optimizer: OptimizerSpec
+    training: TrainingSpec
+    data: DataSpec
+
+    @property
+    def loss(self) -> str:
+        """The loss that the head calls for, by Keras's name."""
+        return (
+            "binary_crossentropy"
+            if self.model.head == "sigmoid"
+            else "sparse_categorical_crossentropy"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The spec as plain JSON data."""
+        return to_json(self)
+
+
+def spec_from_json(data: Any, where: str) -> Spec:
+    """Rebuild a :class:`Spec` from JSON data; ``where`` names the place in error lines.
+
+    Raises:
+        ParityError: an unknown model family, or a field unknown, missing or out of range.
+    """
+    if not isinstance(data, dict) or set(data) != {
+        entry.name for entry in dataclasses.fields(Spec)
+    }:
+        raise ParityError(f"{where}: not a spec (family, model, optimizer, training, data)")
+    if data["family"] not in MODELS:
+        raise ParityError(
+            f"{where}.family: received {data['family']!r}, accepted: {', '.join(MODELS)}"
+        )
+    parts = {
+        "model": MODELS[data["family"]],
+        "optimizer": OptimizerSpec,
+        "training": TrainingSpec,
+        "data": DataSpec,
+    }
+    built = {name: from_json(cls, data[name], f"{where}.{name}") for name, cls in parts.items()}
+    return Spec(family=data["family"], **built)
+
+
+def differences(a: Spec, b: Spec) -> list[tuple[str, Any, Any]]:
+    """Every field where two specs part, as (dotted name, value in ``a``, value in ``b``)."""
+
+    def walk(x: Any, y: Any, prefix: str) -> list[tuple[str, Any, Any]]:
+        if isinstance(x, dict) and isinstance(y, dict):
+            found = []
+            for key in sorted(x.keys() | y.keys()):
+                found += walk(x.get(key), y.get(key), f"{prefix}.{key}" if prefix else key)
+            return found
+        return [] if x == y else [(prefix, x, y)]
+
+    return walk(a.to_json(), b.to_json(), "")

@@ -1,0 +1,91 @@
+"""How far two backends may stand apart: one policy, one table, each entry with its reason.
+
+float64 decides. A distance is the largest absolute difference of a tensor, relative to the tensor's
+largest entry. A faithful port stands at 1e-15 to 1e-12; no semantic fault met so far stays below 1e-9.
+
+float32 is held against what rounding does to this very model: see :func:`allowed_float32`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """An allowed relative distance and why it is what it is."""
+
+    limit: float
+    reason: str
+
+
+FLOAT64: dict[str, Allowed] = {
+    "parameters": Allowed(0.0, "the same bits are loaded into both, nothing is computed"),
+    "forward_eval": Allowed(1e-12, "measured 1e-15 on every variant; sums of some thousand terms"),
+    "forward_train": Allowed(1e-12, "measured 2e-15 on every variant; batch statistics included"),
+    "loss": Allowed(1e-12, "measured 5e-16 on every variant"),
+    "gradients": Allowed(1e-12, "measured 4e-14 where a loss is nearly flat, else 9e-15"),
+    "step": Allowed(1e-11, "Adam divides by roots of squares as small as the gradient's own noise"),
+    "steps": Allowed(1e-11, "ten steps let the first one's difference grow; measured 2e-12"),
+    "predictions": Allowed(
+        1e-10,
+        "a null-gradient bias that drifts shifts batch norm's moving mean; measured 5e-12",
+    ),
+}
+"""Rung to what float64 allows for up to :data:`STEPS` optimizer steps."""
+
+STEPS = 10
+"""Beyond so many steps the last two rungs' limits grow in proportion: drift adds up step by step."""
+
+NULL_GRADIENT = 1e-12
+"""A gradient is null if on both sides no entry exceeds this share of the model's largest one.
+
+A bias that feeds batch norm has none but rounding (measured 1e-17 to 1e-15 of the largest); the
+smallest true gradients of the variants are above 1e-8 of it.
+"""
+
+ENSEMBLE_MULTIPLE = 3.0
+"""How many times the ensemble's spread float32 may stand away.
+
+The ratio of two single errors is noisy (up to 6 measured); against the largest of an ensemble, 3 is
+the smallest whole number that called no faithful pair of the suite different.
+"""
+
+FLOAT32_FLOOR = 16 * float(np.finfo(np.float32).eps)
+"""Relative distance that float32 may always stand away: a scalar's spread is too few draws to trust."""
+
+
+def allowed_float64(rung: str, steps: int) -> float:
+    """Relative distance that float64 allows at a rung of a ladder with ``steps`` steps."""
+    growth = max(1.0, steps / STEPS) if rung in ("steps", "predictions") else 1.0
+    return FLOAT64[rung].limit * growth
+
+
+def allowed_float32(scale: float, reference_error: float, spreads: tuple[float, ...]) -> float:
+    """RMS distance from the reference's float64 that the other side's float32 may have.
+
+    Args:
+        scale: largest absolute entry of the reference tensor.
+        reference_error: RMS distance of the reference's own float32 from its float64.
+        spreads: for each side, the largest RMS distance of an ensemble member (the same backend from
+            weights moved by one ulp) from that side's float32.
+
+    Returns:
+        The allowed RMS distance, in the tensor's own unit.
+    """
+    explained = max(reference_error, *spreads)
+    return max(ENSEMBLE_MULTIPLE * explained, FLOAT32_FLOOR * scale)
+
+
+def is_null(largest: tuple[float, float], model_largest: tuple[float, float]) -> bool:
+    """Tell whether a parameter's true gradient is null, from float64 on both sides.
+
+    Args:
+        largest: largest absolute entry of the parameter's gradient, for each side.
+        model_largest: the same over every parameter of the model.
+    """
+    return any(largest) and all(
+        own <= NULL_GRADIENT * whole for own, whole in zip(largest, model_largest, strict=True)
+    )

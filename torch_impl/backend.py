@@ -1,0 +1,48 @@
+"""PyTorch as a backend of the parity port. Twin: ``keras_impl/backend.py``."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from parity import randomness
+from parity.backend import Settings, require
+from parity.specs.registry import class_name
+from parity.specs.run import Spec
+
+if TYPE_CHECKING:
+    from torch_impl.training import TorchModel
+
+
+class TorchBackend:
+    """Fulfils :class:`parity.backend.Backend`."""
+
+    name = "torch"
+
+    def __init__(self, settings: Settings) -> None:
+        require("torch", "torch_impl", "torch")
+        self.framework = importlib.import_module("torch_impl.framework")
+        self.framework.configure(settings)
+        self.device = settings.device
+
+    def create(self, spec: Spec, dtype: str) -> TorchModel:
+        """See :meth:`parity.backend.Backend.create`."""
+        from torch_impl.training import TorchModel
+
+        module = importlib.import_module(f"torch_impl.models.{spec.family}")
+        network = getattr(module, class_name(spec.family))(spec.model)
+        model = TorchModel(network, spec, dtype, self.device)
+        model.set_weights(randomness.initial_weights(spec.model, spec.training.seed))
+        return model
+
+    def versions(self) -> dict[str, str]:
+        """See :meth:`parity.backend.Backend.versions`."""
+        return self.framework.versions()
+
+    def threads(self) -> dict[str, int]:
+        """See :meth:`parity.backend.Backend.threads`."""
+        return self.framework.threads()
+
+    def notes(self, spec: Spec) -> list[str]:
+        """See :meth:`parity.backend.Backend.notes`."""
+        return []

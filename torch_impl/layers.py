@@ -1,0 +1,184 @@
+"""Layers that the classifiers need and PyTorch lacks, or that follow Keras where PyTorch parts."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from parity.constants import as_float32
+from parity.specs.cnn import CnnSpec, same_padding
+from parity.specs.rnn import RnnSpec
+
+
+class SharedDropout(nn.Module):
+    """Dropout by a keep mask from outside: x·keep/(1 − rate) while training, x otherwise.
+
+    Source: Srivastava et al., "Dropout", 2014, scaled at training time as in ``torch.nn.Dropout``.
+    A mask of shape (N, C, 1, 1) drops whole channels, as ``nn.Dropout2d`` does.
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.scale = 1.0 / (1.0 - as_float32(rate))
+
+    def forward(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
+        """Map x (N, …) with keep, bool and broadcastable to x, to x's shape and dtype."""
+        if not self.training:
+            return x
+        return x * self.scale * keep.to(x.dtype)
+
+
+class SameConv2d(nn.Conv2d):
+    """``nn.Conv2d`` with TensorFlow's 'same': at a stride the odd zero goes to the bottom and right."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x (N, C, H, W) to (N, out, ⌈H/stride⌉, ⌈W/stride⌉)."""
+        (kernel, _), (stride, _) = self.kernel_size, self.stride
+        top, bottom = same_padding(x.shape[2], kernel, stride)
+        left, right = same_padding(x.shape[3], kernel, stride)
+        if top == bottom and left == right:
+            return F.conv2d(x, self.weight, self.bias, self.stride, (top, left))
+        x = F.pad(x, (left, right, top, bottom))
+        return F.conv2d(x, self.weight, self.bias, self.stride)
+
+
+class BatchNorm2d(nn.BatchNorm2d):
+    """``nn.BatchNorm2d`` that can feed the running variance with the biased batch variance.
+
+    ``unbiased=True`` is PyTorch's way and that of Keras 2's fused float32 kernel, ``False`` is
+    Keras 3's. Unlike PyTorch's own, it takes a single value per channel (as TensorFlow does).
+    """
+
+    def __init__(self, channels: int, eps: float, momentum: float, unbiased: bool) -> None:
+        super().__init__(channels, eps=eps, momentum=momentum)
+        self.unbiased = unbiased
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise x (N, C, H, W) over all but its channels."""
+        count = x.numel() // x.shape[1]
+        if not self.training or (self.unbiased and count > 1):
+            return super().forward(x)
+        fresh = torch.zeros_like(self.running_var)
+        y = torch.batch_norm(
+            x,
+            self.weight,
+            self.bias,
+            self.running_mean,
+            fresh,
+            True,
+            self.momentum,
+            self.eps,
+            torch.backends.cudnn.enabled,
+        )
+        with torch.no_grad():
+            biased = fresh * ((count - 1) / count) if count > 1 else torch.zeros_like(fresh)
+            self.running_var.mul_(1.0 - self.momentum).add_(biased)
+        return y
+
+
+def batch_norm(spec: CnnSpec, channels: int) -> BatchNorm2d:
+    """Batch normalisation with the spec's numbers; PyTorch's momentum is the share of the new."""
+    return BatchNorm2d(
+        channels,
+        eps=as_float32(spec.batch_norm_epsilon),
+        momentum=1.0 - as_float32(spec.batch_norm_momentum),
+        unbiased=spec.flavour == "tf_keras",
+    )
+
+
+class ResetBeforeGRU(nn.Module):
+    """GRU whose reset gate acts before the recurrent product, which ``nn.GRU`` cannot do.
+
+    With gates r, z, n in PyTorch's order and one bias b:
+    r, z = σ(W x + b + U h); n = tanh(Wₙ x + bₙ + Uₙ (r ∘ h)); h' = z ∘ h + (1 − z) ∘ n.
+    Source: Cho et al., 2014; ``GRU(reset_after=False)`` in Keras. The parameters are named and
+    shaped as ``nn.GRU``'s: weight_ih (3·units, in), weight_hh (3·units, units), bias_ih (3·units,).
+    """
+
+    def __init__(self, into: int, units: int, bidirectional: bool) -> None:
+        super().__init__()
+        self.units = units
+        self.suffixes = ("_l0", "_l0_reverse") if bidirectional else ("_l0",)
+        for suffix in self.suffixes:
+            self.register_parameter(
+                f"weight_ih{suffix}", nn.Parameter(torch.empty(3 * units, into))
+            )
+            self.register_parameter(
+                f"weight_hh{suffix}", nn.Parameter(torch.empty(3 * units, units))
+            )
+            self.register_parameter(f"bias_ih{suffix}", nn.Parameter(torch.empty(3 * units)))
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Map x (N, T, in) to every output (N, T, directions·units) and the last (directions, N, units).
+
+        Beyond a sequence's length the state stands still.
+        """
+        runs = [self._run(x, lengths, suffix) for suffix in self.suffixes]
+        return torch.cat([run[0] for run in runs], 2), torch.stack([run[1] for run in runs])
+
+    def _run(self, x: Tensor, lengths: Tensor | None, suffix: str) -> tuple[Tensor, Tensor]:
+        weight = getattr(self, f"weight_hh{suffix}")
+        gates = F.linear(x, getattr(self, f"weight_ih{suffix}"), getattr(self, f"bias_ih{suffix}"))
+        h = x.new_zeros(x.shape[0], self.units)
+        steps = range(x.shape[1])
+        outputs = [h] * x.shape[1]
+        for step in reversed(steps) if suffix.endswith("reverse") else steps:
+            into_r, into_z, into_n = gates[:, step].chunk(3, 1)
+            from_r, from_z = F.linear(h, weight[: 2 * self.units]).chunk(2, 1)
+            r, z = torch.sigmoid(into_r + from_r), torch.sigmoid(into_z + from_z)
+            n = torch.tanh(into_n + F.linear(r * h, weight[2 * self.units :]))
+            moved = z * h + (1.0 - z) * n
+            h = moved if lengths is None else torch.where((step < lengths)[:, None], moved, h)
+            outputs[step] = h
+        return torch.stack(outputs, 1), h
+
+
+class Recurrent(nn.Module):
+    """One recurrent layer, masked by lengths: its output at each step, or at the last valid one.
+
+    The last output of a bidirectional layer is the forward run's at the last valid step beside the
+    backward run's at the first step. Where Keras has one bias, PyTorch's second stays zero and frozen.
+    """
+
+    def __init__(self, spec: RnnSpec, number: int) -> None:
+        super().__init__()
+        into = spec.input_shape[-1] if number == 1 else spec.width
+        self.every_step = number < spec.recurrent_layers
+        self.own = spec.cell == "gru" and not spec.reset_after
+        if self.own:
+            self.rnn = ResetBeforeGRU(into, spec.units, spec.bidirectional)
+            return
+        kind = {"simple": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[spec.cell]
+        self.rnn = kind(into, spec.units, batch_first=True, bidirectional=spec.bidirectional)
+        if spec.cell != "gru":
+            for name, parameter in self.rnn.named_parameters():
+                if name.startswith("bias_hh"):
+                    nn.init.zeros_(parameter)
+                    parameter.requires_grad_(False)
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Map x (N, T, in) with lengths (N,) to (N, T, width) or, for the last layer, (N, width)."""
+        if self.own:
+            outputs, last = self.rnn(x, lengths)
+        else:
+            fed = x if lengths is None else _packed(x, lengths)
+            outputs, state = self.rnn(fed)
+            last = state[0] if isinstance(state, tuple) else state
+        if not self.every_step:
+            return torch.cat(tuple(last), 1)
+        if isinstance(outputs, PackedSequence):
+            outputs, _ = pad_packed_sequence(outputs, batch_first=True, total_length=x.shape[1])
+        return outputs
+
+
+def _packed(x: Tensor, lengths: Tensor) -> PackedSequence:
+    return pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
+
+
+def output_activation(head: str, output: str) -> nn.Module:
+    """What stands behind the logits: nothing, or the head's activation as layer ``probabilities``."""
+    if output == "logits":
+        return nn.Identity()
+    return nn.Sigmoid() if head == "sigmoid" else nn.Softmax(dim=-1)

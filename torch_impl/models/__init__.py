@@ -1,0 +1,1 @@
+"""One classifier a file, each with a twin of the same name in ``keras_impl.models``."""

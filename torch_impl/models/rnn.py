@@ -1,0 +1,34 @@
+"""Recurrent classifier. Twin: ``keras_impl/models/rnn.py``.
+
+Deliberate differences: none. Here the lengths pack the sequence, in the twin they become a mask.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from parity.specs.rnn import RnnSpec
+from torch_impl.layers import Recurrent, output_activation
+
+
+class RnnClassifier(nn.Module):
+    """(Masked) sequence → recurrent(units) … → dense(classes)."""
+
+    def __init__(self, spec: RnnSpec) -> None:
+        super().__init__()
+        self.variable_length = spec.variable_length
+        self.rnn = nn.ModuleList(
+            Recurrent(spec, number) for number in range(1, spec.recurrent_layers + 1)
+        )
+        self.logits = nn.Linear(spec.width, spec.outputs)
+        self.probabilities = output_activation(spec.head, spec.output)
+
+    def forward(
+        self, x: Tensor, lengths: Tensor | None = None, keep: dict[str, Tensor] | None = None
+    ) -> Tensor:
+        """Map x (N, T, D) with lengths (N,) to logits or probabilities (N, outputs)."""
+        lengths = lengths if self.variable_length else None
+        for rnn in self.rnn:
+            x = rnn(x, lengths)  # (N, T, width), the last (N, width)
+        x = self.logits(x)  # (N, outputs)
+        return self.probabilities(x)  # (N, outputs)
