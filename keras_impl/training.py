@@ -39,6 +39,7 @@ class KerasModel:
         self.variables = variables(model)
         self.optimizer = optimizer_for(spec.optimizer)
         self.optimizer.build(model.trainable_variables)
+        self.null: frozenset[str] = frozenset()
         self._compile()
 
     def _compile(self) -> None:
@@ -72,8 +73,7 @@ class KerasModel:
 
     def trainable(self) -> frozenset[str]:
         """See :meth:`parity.backend.Model.trainable`."""
-        trained = {id(variable) for variable in self.model.trainable_variables}
-        return frozenset(name for name, value in self.variables.items() if id(value) in trained)
+        return frozenset(self._trained_names())
 
     @contextmanager
     def _buffers_kept(self) -> Iterator[None]:
@@ -109,13 +109,31 @@ class KerasModel:
 
     def gradients(self, batch: Batch) -> dict[str, np.ndarray]:
         """See :meth:`parity.backend.Model.gradients`."""
-        trained = {
-            name: self.variables[name] for name in self.variables if name in self.trainable()
-        }
+        trained = self.model.trainable_variables
         with self._buffers_kept(), tf.GradientTape() as tape:
             loss = self._loss(*self._batch(batch))
-        gradients = tape.gradient(loss, [_raw(variable) for variable in trained.values()])
-        return {name: g.numpy() for name, g in zip(trained, gradients, strict=True)}
+        gradients = tape.gradient(loss, [_raw(variable) for variable in trained])
+        return {
+            name: gradient.numpy()
+            for name, gradient in zip(self._trained_names(), gradients, strict=True)
+        }
+
+    def still(self, parameters: frozenset[str]) -> None:
+        """See :meth:`parity.backend.Model.still`."""
+        self.null = parameters
+        self._compile()  # which gradients are zero is part of the graph
+
+    def _stilled(self, gradients: list[Any]) -> list[Any]:
+        names = self._trained_names()
+        return [
+            tf.zeros_like(gradient) if name in self.null else gradient
+            for name, gradient in zip(names, gradients, strict=True)
+        ]
+
+    def _trained_names(self) -> list[str]:
+        """Canonical names in the order of ``model.trainable_variables``."""
+        names = {id(variable): name for name, variable in self.variables.items()}
+        return [names[id(variable)] for variable in self.model.trainable_variables]
 
     def feed(self, examples: Split) -> None:
         """See :meth:`parity.backend.Model.feed`."""
@@ -140,15 +158,14 @@ class KerasModel:
                 x, y = tf.gather(self.x, picked), tf.gather(self.y, picked)
                 loss = self._loss(x, y, lengths, masks)
             trained = self.model.trainable_variables
-            gradients = tape.gradient(loss, [_raw(variable) for variable in trained])
+            gradients = self._stilled(tape.gradient(loss, [_raw(variable) for variable in trained]))
             self.optimizer.apply_gradients(zip(gradients, trained, strict=True))
             losses = losses.write(step, loss)
         return losses.stack()
 
     def slots(self) -> dict[str, np.ndarray]:
         """See :meth:`parity.backend.Model.slots`."""
-        by_id = {id(variable): name for name, variable in self.variables.items()}
-        names = [by_id[id(variable)] for variable in self.model.trainable_variables]
+        names = self._trained_names()
         return {
             f"{slot}/{name}": value.numpy()
             for slot, values in slots(self.optimizer, self.spec.optimizer).items()

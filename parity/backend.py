@@ -56,6 +56,12 @@ class Model(Protocol):
     def gradients(self, batch: Batch) -> dict[str, np.ndarray]:
         """Gradient of the loss for every trainable parameter, in training mode. Buffers stay."""
 
+    def still(self, parameters: frozenset[str]) -> None:
+        """From now on give the optimizer zeros for these parameters' gradients.
+
+        For gradients that are zero but for rounding, which Adam would magnify into full steps.
+        """
+
     def feed(self, examples: Split) -> None:
         """Put the training examples where :meth:`train` finds them (on the device)."""
 

@@ -48,15 +48,13 @@ class Check:
 
 @dataclass(frozen=True)
 class NullGradient:
-    """A parameter whose true gradient is zero: reported, not judged.
+    """A parameter whose true gradient is zero on both sides: reported, its gradient not judged.
 
-    ``largest`` is its gradient's largest entry in float64 on each side; ``drift`` how far apart the
-    two sides' values stand after the k steps, absolute.
+    ``largest`` is its gradient's largest entry in float64, for each side: rounding alone.
     """
 
     parameter: str
     largest: tuple[float, float]
-    drift: float
 
 
 @dataclass(frozen=True)
@@ -107,10 +105,7 @@ def compare(a: Record, b: Record) -> Comparison:
     checks = [*_against_table(reference), *_against_table(other), *names.unmatched()]
     for name in names.in_order():
         dtype, rung, rest = rungs.split(name)
-        parameter = rungs.parameter_of(rung, rest)
-        if rung != "parameters" and parameter in null:
-            if check := names.not_finite(name):
-                checks.append(check)
+        if rung == "gradients" and rest in null:
             continue
         if dtype == "float64":
             checks.append(names.check_float64(name))
@@ -225,34 +220,10 @@ class _Pairing:
         return measure(a[0].shape(a[1]), pieces)
 
     def null_gradients(self) -> Iterator[NullGradient]:
-        """Parameters whose gradient is rounding alone, on both sides, measured in float64."""
-        prefix = rungs.join("float64", "gradients", "")
-        largest = {
-            name.removeprefix(prefix): (
-                self._largest(self.reference, name),
-                self._largest(self.other, name),
-            )
-            for name in self.both
-            if name.startswith(prefix)
-        }
-        if not largest:
-            return
-        whole = (max(a for a, _ in largest.values()), max(b for _, b in largest.values()))
-        for parameter in sorted(largest):
-            if tolerance.is_null(largest[parameter], whole):
-                end = rungs.join("float64", "steps", "weights", parameter)
-                drift = (
-                    self.distance((self.reference, end), (self.other, end)).largest
-                    if end in self.both
-                    else np.inf
-                )
-                yield NullGradient(parameter, largest[parameter], drift)
-
-    @staticmethod
-    def _largest(record: Record, name: str) -> float:
-        return max(
-            (float(abs(piece).max(initial=0.0)) for piece in record.pieces(name)), default=0.0
-        )
+        """Parameters that both backends found to have no gradient but rounding."""
+        a, b = (record.header.null_gradients for record in (self.reference, self.other))
+        for parameter in sorted(a.keys() & b.keys()):
+            yield NullGradient(parameter, (a[parameter], b[parameter]))
 
     def check_float64(self, name: str) -> Check:
         """The largest difference relative to the largest entry, against the table."""
@@ -296,14 +267,6 @@ class _Pairing:
             found.values,
             _note(found),
         )
-
-    def not_finite(self, name: str) -> Check | None:
-        """A failed check if a tensor that is otherwise not judged holds a NaN or an infinity."""
-        found = self.distance((self.reference, name), (self.other, name))
-        if not any(found.not_finite):
-            return None
-        dtype, rung, rest = rungs.split(name)
-        return Check(dtype, rung, rest, np.inf, 0.0, found.index, found.values, _note(found))
 
     def _labels_apart(self, name: str) -> int:
         pieces = zip(self.reference.pieces(name), self.other.pieces(name), strict=True)

@@ -46,6 +46,7 @@ class Header:
         results: figures for people (accuracy, losses …).
         rounding: float32 tensor name to the RMS that rounding moves it by (``ladder``).
         trainable: canonical names that the framework trains.
+        null_gradients: parameters whose float64 gradient is rounding alone, with its largest entry.
         notes: sentences for the report.
     """
 
@@ -63,6 +64,7 @@ class Header:
     results: dict[str, Any]
     rounding: dict[str, float]
     trainable: tuple[str, ...]
+    null_gradients: dict[str, float]
     notes: tuple[str, ...]
 
 

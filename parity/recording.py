@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from parity import batches, losses, metrics, randomness, rungs
+from parity import batches, losses, metrics, randomness, rungs, tolerance
 from parity.backend import Backend, Model
 from parity.batches import Batch, Chunk
 from parity.data import Split
@@ -33,6 +33,7 @@ class Ladder:
         tensors: name (see :mod:`parity.rungs`) to canonical array.
         rounding: float32 tensor name to the largest RMS distance of an ensemble member from it.
         trainable: canonical names that the framework trains.
+        null_gradients: parameters whose float64 gradient is rounding alone, with its largest entry.
         results: test accuracy and test loss by dtype.
         timings: seconds by name.
     """
@@ -40,6 +41,7 @@ class Ladder:
     tensors: dict[str, np.ndarray] = field(default_factory=dict)
     rounding: dict[str, float] = field(default_factory=dict)
     trainable: tuple[str, ...] = ()
+    null_gradients: dict[str, float] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)
 
@@ -77,6 +79,10 @@ def climb(
         began = time.perf_counter()
         model = backend.create(spec, dtype)
         model.feed(train)
+        model.set_weights(start)
+        if dtype == "float64":
+            ladder.null_gradients = _null_gradients(model.gradients(first_batch(plan[0], train)))
+        model.still(frozenset(ladder.null_gradients))
         found = _rungs(model, spec, start, plan, train, test)
         ladder.trainable = tuple(sorted(model.trainable()))
         ladder.tensors.update({rungs.join(dtype, name): value for name, value in found.items()})
@@ -134,6 +140,11 @@ def _rungs(
         losses.reference_loss(spec.model, test.y, outputs.astype(np.float64))
     )
     return {name: np.asarray(value) for name, value in found.items()}
+
+
+def _null_gradients(gradients: Mapping[str, np.ndarray]) -> dict[str, float]:
+    largest = {name: float(abs(gradient).max()) for name, gradient in gradients.items()}
+    return {name: largest[name] for name in sorted(tolerance.null_gradients(largest))}
 
 
 def _named(prefix: str, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -234,5 +245,6 @@ def header(
         results=ladder.results,
         rounding=ladder.rounding,
         trainable=ladder.trainable,
+        null_gradients=ladder.null_gradients,
         notes=tuple(backend.notes(spec)),
     )

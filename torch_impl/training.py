@@ -41,6 +41,7 @@ class TorchModel:
         self.places = places(model)
         self.trained = [p for p in model.parameters() if p.requires_grad]
         self.optimizer = optimizer_for(spec.optimizer, self.trained)
+        self.null: list[Tensor] = []
 
     def _tensor(self, x: np.ndarray) -> Tensor:
         return torch.as_tensor(x, device=self.device).to(self.dtype)
@@ -120,6 +121,10 @@ class TorchModel:
             if name in trainable
         }
 
+    def still(self, parameters: frozenset[str]) -> None:
+        """See :meth:`parity.backend.Model.still`."""
+        self.null = [tensor for name in parameters for tensor in self.places[name].tensors]
+
     def feed(self, examples: Split) -> None:
         """See :meth:`parity.backend.Model.feed`."""
         self.x = self._tensor(examples.x)
@@ -140,6 +145,8 @@ class TorchModel:
             loss = self._loss(self.x[picked], self.y[picked], lengths, masks)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
+            for tensor in self.null:
+                tensor.grad.zero_()
             self.optimizer.step()
             losses[step] = loss.detach()
         return _numpy(losses)

@@ -93,9 +93,10 @@ def _sentences(comparison: Comparison) -> list[str]:
             lines.append(f"  {len(failed) - 1} further checks fail; --json FILE lists them")
     if comparison.null_gradients:
         names = ", ".join(entry.parameter for entry in comparison.null_gradients)
-        drift = max(entry.drift for entry in comparison.null_gradients)
+        largest = max(max(entry.largest) for entry in comparison.null_gradients)
         lines.append(
-            f"{family}: null gradient, reported apart: {names} (drift {number(drift)} in float64)"
+            f"{family}: null gradient (at most {number(largest)}, rounding alone; the optimizer is "
+            f"given zero on both sides): {names}"
         )
     lines += [f"{family}: {note}" for note in comparison.notes]
     return lines
