@@ -52,7 +52,7 @@ class KerasBackend:
         """See :meth:`parity.backend.Backend.notes`."""
         if getattr(spec.model, "batch_norm", False) and self.framework.FLAVOUR == "tf_keras":
             return [
-                "batch norm: in float64 the running variance takes the unbiased batch variance, "
-                "as Keras 2's fused float32 kernel does (its float64 path would take the biased one)"
+                "batch norm: in float64 the running variance takes the unbiased batch variance, as "
+                "Keras 2's fused float32 kernel does (its float64 path would take the biased one)"
             ]
         return []

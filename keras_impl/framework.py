@@ -1,4 +1,4 @@
-"""The one file that chooses the Keras: ``tf_keras`` (Keras 2, the default) or ``keras`` 3 on TensorFlow."""
+"""The one file that chooses the Keras: ``tf_keras`` (Keras 2, the default), or ``keras`` 3."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # C++ start-up chatter is no
 if FLAVOUR == "keras3":
     os.environ["KERAS_BACKEND"] = "tensorflow"
 
-import tensorflow as tf  # noqa: E402  the environment must be set before
-
+tf: Any = importlib.import_module("tensorflow")  # after its environment is set
 keras: Any = importlib.import_module({"tf_keras": "tf_keras", "keras3": "keras"}[FLAVOUR])
 tf.get_logger().setLevel("ERROR")
 
@@ -41,7 +40,7 @@ def configure(settings: Settings) -> None:
 
 
 def tf_device(device: str) -> str:
-    """TensorFlow's name for a device: ``cpu`` → ``CPU:0``, ``cuda`` and ``cuda:1`` → ``GPU:0``, ``GPU:1``."""
+    """TensorFlow's name for a device: ``cpu`` → ``CPU:0``, ``cuda:1`` → ``GPU:1``."""
     kind, _, number = device.partition(":")
     return f"{'CPU' if kind == 'cpu' else 'GPU' if kind in ('cuda', 'gpu') else kind}:{number or 0}"
 

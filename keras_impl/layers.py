@@ -13,7 +13,7 @@ from parity.specs.rnn import RnnSpec
 class SharedDropout(keras.layers.Layer):
     """Dropout by a keep mask from outside: x·keep/(1 − rate) while training, x otherwise.
 
-    Source: Srivastava et al., "Dropout", 2014, scaled at training time as in ``keras.layers.Dropout``.
+    Source: Srivastava et al., "Dropout", 2014, in the form of ``keras.layers.Dropout``.
     A mask of shape (N, 1, 1, C) drops whole channels, as ``SpatialDropout2D`` does.
     """
 
@@ -22,9 +22,15 @@ class SharedDropout(keras.layers.Layer):
         self.scale = 1.0 / (1.0 - as_float32(rate))
 
     def call(self, x: Any, keep: Any = None, training: bool = False) -> Any:
-        """Map x (N, …) with keep, bool and broadcastable to x, to x's shape and dtype."""
+        """Map x (N, …) with keep, bool and broadcastable to x, to x's shape and dtype.
+
+        Raises:
+            ValueError: there is no mask while training.
+        """
         if not training:
             return x
+        if keep is None:
+            raise ValueError("keep: received None while training, accepted: a bool mask")
         return x * self.scale * tf.cast(keep, x.dtype)
 
 
@@ -48,17 +54,17 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return y
 
 
-def batch_norm(spec: CnnSpec, name: str) -> Any:
-    """Batch normalisation with the spec's numbers."""
+def batch_norm(spec: CnnSpec, number: int) -> Any:
+    """Batch normalisation ``number``, from 1, with the spec's numbers."""
     return BatchNormalization(
         momentum=as_float32(spec.batch_norm_momentum),
         epsilon=as_float32(spec.batch_norm_epsilon),
-        name=name,
+        name=f"batch_norm_{number}",
     )
 
 
 def recurrent(spec: RnnSpec, number: int) -> Any:
-    """Recurrent layer ``number`` (from 1): (N, T, features) to (N, T, width), the last to (N, width)."""
+    """Recurrent layer ``number``, from 1: (N, T, in) to (N, T, width), the last to (N, width)."""
     name = f"rnn_{number}"
     common = {"return_sequences": number < spec.recurrent_layers, "name": name}
     if spec.cell == "simple":
@@ -81,6 +87,6 @@ def recurrent(spec: RnnSpec, number: int) -> Any:
 
 
 def output_activation(head: str, output: str) -> Any:
-    """What stands behind the logits: nothing, or the head's activation as layer ``probabilities``."""
+    """What stands behind the logits: nothing, or the head's softmax or sigmoid."""
     activation = head if output == "probabilities" else "linear"
     return keras.layers.Activation(activation, name="probabilities")

@@ -1,4 +1,4 @@
-"""Canonical names to Keras variables. Keras's layout is the canonical one, so nothing is transposed."""
+"""Canonical names to Keras variables. Keras's layout is the canonical one: nothing is turned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Framework-free half of the parity port: the contract both implementations fulfil, and the comparison.
+"""Framework-free half of the parity port: the contract of both implementations, the comparison.
 
 Nothing in this package imports TensorFlow, Keras or PyTorch.
 """

@@ -10,7 +10,7 @@ import importlib.metadata
 import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -24,7 +24,7 @@ GROUP = "parity.backends"
 
 @dataclass(frozen=True)
 class Settings:
-    """How a process runs: which Keras, which device, how many threads (0 leaves it to the framework)."""
+    """How a process runs: which Keras, which device, how many threads (0: framework's choice)."""
 
     flavour: str
     device: str = "cpu"
@@ -119,7 +119,7 @@ def load(name: str, settings: Settings) -> Backend:
     if name not in points:
         accepted = ", ".join(sorted(points)) or "none is installed"
         raise ParityError(f"backend: received {name!r}, accepted: {accepted}")
-    backend: Any = points[name].load()
+    backend: type[Backend] = points[name].load()
     return backend(settings)
 
 

@@ -38,7 +38,7 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Batch:
-    """Examples of one step: x float32 (N, …), y int64 (N,), lengths int64 (N,) or None, keep masks."""
+    """Examples of one step: x float32 (N, …), y and lengths int64 (N,), keep masks by layer."""
 
     x: np.ndarray
     y: np.ndarray

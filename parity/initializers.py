@@ -1,7 +1,7 @@
 """Initialisers by name: Keras's own, and PyTorch's default for linear, convolution and recurrence.
 
 Sources: ``keras/src/initializers/random_initializers.py``; ``torch/nn/modules/linear.py``
-(``kaiming_uniform_(a=√5)``, which is U(±1/√fan_in)) and ``torch/nn/modules/rnn.py`` (U(±1/√hidden)).
+(``kaiming_uniform_(a=√5)``, which is U(±1/√fan_in)); ``torch/nn/modules/rnn.py`` (U(±1/√hidden)).
 The names alone are needed to build a spec, so NumPy is imported only when a tensor is drawn.
 """
 

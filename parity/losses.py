@@ -11,7 +11,7 @@ import numpy as np
 from parity.specs.base import ModelSpec
 
 PROBABILITY_EPSILON = 1e-7
-"""Probabilities are clipped to [this, 1 − this] before the logarithm (``keras.backend.epsilon``)."""
+"""Probabilities are clipped to [this, 1 − this] first (``keras.backend.epsilon``)."""
 
 LOG_EPSILON = {"tf_keras": 1e-7, "keras3": 0.0}
 """What the binary cross-entropy on probabilities adds within the logarithm, by flavour."""

@@ -22,12 +22,12 @@ def probabilities(spec: ModelSpec, outputs: np.ndarray) -> np.ndarray:
 def labels(spec: ModelSpec, outputs: np.ndarray) -> np.ndarray:
     """Predicted classes, int64 (N,), from outputs (N, units).
 
-    A sigmoid head says 1 where the probability exceeds 0.5, strictly, as Keras's binary accuracy does.
+    A sigmoid head says 1 where the probability exceeds 0.5, strictly, as Keras's binary accuracy.
     """
     if spec.head == "sigmoid":
         threshold = 0.0 if spec.output == "logits" else 0.5
         return (outputs[:, 0] > threshold).astype(np.int64)
-    return outputs.argmax(1).astype(np.int64)
+    return np.asarray(outputs.argmax(1), np.int64)
 
 
 def accuracy(predicted: np.ndarray, y: np.ndarray) -> float:

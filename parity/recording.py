@@ -66,7 +66,8 @@ def climb(
     Args:
         backend: the implementation.
         spec: the run; its batch size and seed fix the batches.
-        train, test: examples as the model takes them (:func:`parity.examples.fit`).
+        train: examples as the model takes them (:func:`parity.examples.fit`).
+        test: likewise, for the predictions.
         dtypes: what to compute in; float32 also runs the ensemble.
         steps: optimizer steps of the k-step rung.
         advance: called with a description after each climb.
@@ -116,9 +117,9 @@ def _rungs(
     found: dict[str, np.ndarray] = {}
     found.update(_named("parameters", model.weights()))
     for rung, training in (("forward_eval", False), ("forward_train", True)):
-        outputs = model.trace(batch, training)
-        found.update(_named(rung, {name: _unpadded(x, batch) for name, x in outputs.items()}))
-    found["loss/loss"] = np.float64(model.loss(batch))
+        traced = model.trace(batch, training)
+        found.update(_named(rung, {name: _unpadded(x, batch) for name, x in traced.items()}))
+    found["loss/loss"] = np.asarray(model.loss(batch))
     found.update(_named("gradients", model.gradients(batch)))
 
     step_losses = [model.train(_first_step(plan[0]))]
@@ -135,11 +136,11 @@ def _rungs(
     predicted = metrics.labels(spec.model, outputs)
     found["predictions/outputs"] = outputs
     found["predictions/labels"] = predicted
-    found["predictions/accuracy"] = np.float64(metrics.accuracy(predicted, test.y))
-    found["predictions/loss"] = np.float64(
+    found["predictions/accuracy"] = np.asarray(metrics.accuracy(predicted, test.y))
+    found["predictions/loss"] = np.asarray(
         losses.reference_loss(spec.model, test.y, outputs.astype(np.float64))
     )
-    return {name: np.asarray(value) for name, value in found.items()}
+    return found
 
 
 def _null_gradients(gradients: Mapping[str, np.ndarray]) -> dict[str, float]:
@@ -152,7 +153,7 @@ def _named(prefix: str, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
 
 
 def _unpadded(output: np.ndarray, batch: Batch) -> np.ndarray:
-    """Put zeros beyond each sequence's length: there Keras repeats itself, PyTorch pads, none reads."""
+    """Put zeros beyond each sequence's length: Keras repeats itself there, and none reads it."""
     if batch.lengths is None or output.ndim != 3:
         return output
     valid = np.arange(output.shape[1]) < batch.lengths[:, None]

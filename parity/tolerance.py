@@ -1,7 +1,7 @@
 """How far two backends may stand apart: one policy, one table, each entry with its reason.
 
-float64 decides. A distance is the largest absolute difference of a tensor, relative to the tensor's
-largest entry. A faithful port stands at 1e-15 to 1e-12; no semantic fault met so far stays below 1e-9.
+float64 decides. A distance is the largest absolute difference of a tensor, relative to its largest
+entry. A faithful port stands at 1e-16 to 1e-12; no semantic fault met so far stays under 1e-9.
 
 float32 is held against what rounding does to this very model: see :func:`allowed_float32`.
 """
@@ -35,14 +35,14 @@ FLOAT64: dict[str, Allowed] = {
 """Rung to what float64 allows for up to :data:`STEPS` optimizer steps."""
 
 STEPS = 10
-"""Beyond so many steps the last two rungs' limits grow in proportion: drift adds up step by step."""
+"""Beyond so many steps the last two limits grow in proportion: drift adds up."""
 
 NULL_GRADIENT = 1e-12
 """A gradient is null if no entry exceeds this share of the model's largest one, in float64.
 
-A bias that feeds batch norm has none but rounding (measured up to 1e-13 of the largest). Both sides
-then give the optimizer an exact zero, which is what exact arithmetic would give: Adam divides by the
-gradient's own size, so it would turn that rounding into steps of full length.
+A bias that feeds batch norm has none but rounding (measured up to 1e-13 of the largest). Both
+sides then give the optimizer an exact zero, as exact arithmetic would: Adam divides by the size of
+the gradient itself, so it would turn that rounding into steps of full length.
 """
 
 ENSEMBLE_MULTIPLE = 3.0
@@ -53,7 +53,7 @@ the smallest whole number that called no faithful pair of the suite different.
 """
 
 FLOAT32_FLOOR = 16 * float(np.finfo(np.float32).eps)
-"""Relative distance that float32 may always stand away: a scalar's spread is too few draws to trust."""
+"""Relative distance that float32 may always stand away: a scalar's spread is too few draws."""
 
 
 def allowed_float64(rung: str, steps: int) -> float:
@@ -68,8 +68,8 @@ def allowed_float32(scale: float, reference_error: float, spreads: tuple[float, 
     Args:
         scale: largest absolute entry of the reference tensor.
         reference_error: RMS distance of the reference's own float32 from its float64.
-        spreads: for each side, the largest RMS distance of an ensemble member (the same backend from
-            weights moved by one ulp) from that side's float32.
+        spreads: for each side, the largest RMS distance of an ensemble member (the same backend,
+            from weights moved by one ulp) from that side's float32.
 
     Returns:
         The allowed RMS distance, in the tensor's own unit.

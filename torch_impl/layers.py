@@ -11,11 +11,14 @@ from parity.constants import as_float32
 from parity.specs.cnn import CnnSpec, same_padding
 from parity.specs.rnn import RnnSpec
 
+Masks = dict[str, Tensor] | None
+"""Keep masks by the name of the dropout layer."""
+
 
 class SharedDropout(nn.Module):
     """Dropout by a keep mask from outside: x·keep/(1 − rate) while training, x otherwise.
 
-    Source: Srivastava et al., "Dropout", 2014, scaled at training time as in ``torch.nn.Dropout``.
+    Source: Srivastava et al., "Dropout", 2014, in the form of ``torch.nn.Dropout``.
     A mask of shape (N, C, 1, 1) drops whole channels, as ``nn.Dropout2d`` does.
     """
 
@@ -24,14 +27,20 @@ class SharedDropout(nn.Module):
         self.scale = 1.0 / (1.0 - as_float32(rate))
 
     def forward(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
-        """Map x (N, …) with keep, bool and broadcastable to x, to x's shape and dtype."""
+        """Map x (N, …) with keep, bool and broadcastable to x, to x's shape and dtype.
+
+        Raises:
+            ValueError: there is no mask while training.
+        """
         if not self.training:
             return x
+        if keep is None:
+            raise ValueError("keep: received None while training, accepted: a bool mask")
         return x * self.scale * keep.to(x.dtype)
 
 
 class SameConv2d(nn.Conv2d):
-    """``nn.Conv2d`` with TensorFlow's 'same': at a stride the odd zero goes to the bottom and right."""
+    """``nn.Conv2d`` with TensorFlow's 'same': an odd zero goes to the bottom and right."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x (N, C, H, W) to (N, out, ⌈H/stride⌉, ⌈W/stride⌉)."""
@@ -115,7 +124,7 @@ class ResetBeforeGRU(nn.Module):
             self.register_parameter(f"bias_ih{suffix}", nn.Parameter(torch.empty(3 * units)))
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Map x (N, T, in) to every output (N, T, directions·units) and the last (directions, N, units).
+        """Map x (N, T, in) to all outputs (N, T, runs·units) and the last (runs, N, units).
 
         Beyond a sequence's length the state stands still.
         """
@@ -143,7 +152,7 @@ class Recurrent(nn.Module):
     """One recurrent layer, masked by lengths: its output at each step, or at the last valid one.
 
     The last output of a bidirectional layer is the forward run's at the last valid step beside the
-    backward run's at the first step. Where Keras has one bias, PyTorch's second stays zero and frozen.
+    backward run's at the first step. Where Keras has one bias, PyTorch's second stays zero, frozen.
     """
 
     def __init__(self, spec: RnnSpec, number: int) -> None:
@@ -163,7 +172,7 @@ class Recurrent(nn.Module):
                     parameter.requires_grad_(False)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Map x (N, T, in) with lengths (N,) to (N, T, width) or, for the last layer, (N, width)."""
+        """Map x (N, T, in) with lengths (N,) to (N, T, width); the last layer to (N, width)."""
         if self.own:
             outputs, last = self.rnn(x, lengths)
         else:
@@ -182,7 +191,7 @@ def _packed(x: Tensor, lengths: Tensor) -> PackedSequence:
 
 
 def output_activation(head: str, output: str) -> nn.Module:
-    """What stands behind the logits: nothing, or the head's activation as layer ``probabilities``."""
+    """What stands behind the logits: nothing, or the head's softmax or sigmoid."""
     if output == "logits":
         return nn.Identity()
     return nn.Sigmoid() if head == "sigmoid" else nn.Softmax(dim=-1)

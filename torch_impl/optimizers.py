@@ -29,7 +29,7 @@ class KerasSGD(Optimizer):
         super().__init__(params, {"lr": lr, "momentum": momentum, "nesterov": nesterov})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:  # type: ignore[override]
+    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
         """Move every parameter that has a gradient; returns the closure's loss, if one is given."""
         loss = _reevaluated(closure)
         for group in self.param_groups:
@@ -47,7 +47,7 @@ class KerasSGD(Optimizer):
 
 
 class KerasAdam(Optimizer):
-    """Adam as Keras has it: ε is added to the uncorrected root, and the rate carries the correction.
+    """Adam as Keras has it: ε is added to the uncorrected root, the rate carries the correction.
 
     m ← m + (g − m)(1 − β₁); v ← v + (g² − v)(1 − β₂);
     w ← w − m·α·√(1 − β₂ᵗ)/(1 − β₁ᵗ) / (√v + ε).
@@ -60,7 +60,7 @@ class KerasAdam(Optimizer):
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:  # type: ignore[override]
+    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
         """Move every parameter that has a gradient; returns the closure's loss, if one is given."""
         loss = _reevaluated(closure)
         for group in self.param_groups:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from torch_impl.weights import canonical_name
 
@@ -28,7 +29,7 @@ def traced(model: nn.Module, names: tuple[str, ...]) -> Iterator[dict[str, np.nd
 
         hooks.append(module.register_forward_hook(caught))
 
-    hooks: list = []
+    hooks: list[RemovableHandle] = []
     try:
         for path, module in model.named_modules():
             if canonical_name(path) in names:

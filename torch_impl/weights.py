@@ -30,7 +30,7 @@ from torch_impl.layers import Recurrent, ResetBeforeGRU
 class Place:
     """Where a canonical tensor lives: PyTorch tensors, and the way there and back.
 
-    ``to_canonical`` takes the tensors, ``from_canonical`` gives as many; both keep values bit for bit.
+    ``to_canonical`` takes the tensors, ``from_canonical`` gives as many; both only move values.
     They serve weights, gradients and optimizer slots alike.
     """
 

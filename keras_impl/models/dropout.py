@@ -17,21 +17,23 @@ class DropoutClassifier(keras.Model):
 
     def __init__(self, spec: DropoutSpec) -> None:
         super().__init__(name=spec.family)
+        numbers = range(1, len(spec.hidden) + 1)
         self.flatten = keras.layers.Flatten(name="flatten")
-        self.dense, self.dense_relu, self.dropout = [], [], []
-        for number, units in enumerate(spec.hidden, 1):
-            self.dense.append(keras.layers.Dense(units, name=f"dense_{number}"))
-            self.dense_relu.append(keras.layers.ReLU(name=f"dense_relu_{number}"))
-            self.dropout.append(SharedDropout(spec.rate, name=f"dropout_{number}"))
+        self.dense = [
+            keras.layers.Dense(units, name=f"dense_{n}")
+            for n, units in zip(numbers, spec.hidden, strict=True)
+        ]
+        self.dense_relu = [keras.layers.ReLU(name=f"dense_relu_{n}") for n in numbers]
+        self.dropout = [SharedDropout(spec.rate, name=f"dropout_{n}") for n in numbers]
         self.logits = keras.layers.Dense(spec.outputs, name="logits")
         self.probabilities = output_activation(spec.head, spec.output)
 
     def call(self, x: Any, lengths: Any = None, keep: Any = None, training: bool = False) -> Any:
-        """Map x (N, …) and keep masks (N, units) by layer to logits or probabilities (N, outputs)."""
+        """Map x (N, …) and keep masks (N, units) by layer to (N, outputs)."""
         keep = keep or {}
         x = self.flatten(x)  # (N, features)
-        for dense, relu, dropout in zip(self.dense, self.dense_relu, self.dropout, strict=True):
-            x = relu(dense(x))  # (N, units)
-            x = dropout(x, keep=keep.get(dropout.name), training=training)  # (N, units)
+        for n in range(len(self.dense)):
+            x = self.dense_relu[n](self.dense[n](x))  # (N, units)
+            x = self.dropout[n](x, keep.get(f"dropout_{n + 1}"), training=training)
         x = self.logits(x)  # (N, outputs)
         return self.probabilities(x)  # (N, outputs)

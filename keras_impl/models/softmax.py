@@ -17,18 +17,20 @@ class SoftmaxClassifier(keras.Model):
 
     def __init__(self, spec: SoftmaxSpec) -> None:
         super().__init__(name=spec.family)
+        numbers = range(1, len(spec.hidden) + 1)
         self.flatten = keras.layers.Flatten(name="flatten")
-        self.dense, self.dense_relu = [], []
-        for number, units in enumerate(spec.hidden, 1):
-            self.dense.append(keras.layers.Dense(units, name=f"dense_{number}"))
-            self.dense_relu.append(keras.layers.ReLU(name=f"dense_relu_{number}"))
+        self.dense = [
+            keras.layers.Dense(units, name=f"dense_{n}")
+            for n, units in zip(numbers, spec.hidden, strict=True)
+        ]
+        self.dense_relu = [keras.layers.ReLU(name=f"dense_relu_{n}") for n in numbers]
         self.logits = keras.layers.Dense(spec.outputs, name="logits")
         self.probabilities = output_activation(spec.head, spec.output)
 
     def call(self, x: Any, lengths: Any = None, keep: Any = None, training: bool = False) -> Any:
         """Map x (N, …) to logits or probabilities (N, outputs); nothing here needs the rest."""
         x = self.flatten(x)  # (N, features)
-        for dense, relu in zip(self.dense, self.dense_relu, strict=True):
-            x = relu(dense(x))  # (N, units)
+        for n in range(len(self.dense)):
+            x = self.dense_relu[n](self.dense[n](x))  # (N, units)
         x = self.logits(x)  # (N, outputs)
         return self.probabilities(x)  # (N, outputs)

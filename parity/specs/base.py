@@ -1,4 +1,4 @@
-"""What every model spec has: input, head, initialisers, and the canonical tables derived from them."""
+"""What every model spec has: input, head, initialisers, and the canonical tables they give."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Layer:
-    """One named layer of the forward pass; ``shape`` is its output's, channels last, batch left out."""
+    """A named layer of the forward pass; ``shape`` is its output's without the batch axis."""
 
     name: str
     shape: tuple[int, ...]
@@ -143,7 +143,7 @@ class ModelSpec(Checked):
 
     @staticmethod
     def hidden_layers(hidden: tuple[int, ...]) -> Iterator[Layer]:
-        """Layers of dense(hidden, relu) …"""
+        """Layers of the hidden part: each dense layer and its relu."""
         for number, units in enumerate(hidden, 1):
             yield Layer(f"dense_{number}", (units,))
             yield Layer(f"dense_relu_{number}", (units,))

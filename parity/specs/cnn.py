@@ -1,4 +1,4 @@
-"""Convolutional classifier: [conv → batch norm → relu → max-pool → spatial dropout] × channels → dense."""
+"""Convolutional classifier: [conv → batch norm → relu → max-pool → spatial dropout] … → dense."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from parity.specs.options import option
 
 @dataclass(frozen=True, kw_only=True)
 class CnnSpec(ModelSpec):
-    """Blocks of k×k 'same' convolutions, each halved by a 2×2 'valid' max-pool, then dense layers."""
+    """Blocks of k×k 'same' convolutions, each halved by a 2×2 max-pool, then dense layers."""
 
     family: ClassVar[str] = "cnn"
     default_dataset: ClassVar[str] = "fashion_mnist"
@@ -72,7 +72,7 @@ class CnnSpec(ModelSpec):
                 raise ParityError(
                     f"channels: received {len(self.channels)} blocks, but block {number} pools "
                     f"{convolved[0]}x{convolved[1]} away; accepted: at most {number - 1} blocks of "
-                    f"stride {self.stride} for an image of {self.input_shape[0]}x{self.input_shape[1]}"
+                    f"stride {self.stride} for this image"
                 )
             yield channels, convolved, (height, width)
 

@@ -1,4 +1,4 @@
-"""Fields of a spec: each carries its help text and what it accepts, for the check and for the flag."""
+"""Fields of a spec: each carries its help text and what it accepts, for check and flag alike."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Accepts:
 def option(
     default: Any = dataclasses.MISSING, *, help: str, flag: bool = True, **accepts: Any
 ) -> Any:
-    """A dataclass field with ``help`` and an :class:`Accepts`; ``flag=False`` keeps it off the CLI."""
+    """A dataclass field with ``help`` and an :class:`Accepts`; ``flag=False``: not on the CLI."""
     metadata = {"help": help, "accepts": Accepts(**accepts), "flag": flag}
     return dataclasses.field(default=default, metadata=metadata)
 

@@ -1,4 +1,4 @@
-"""The registry: one row per model family. A twin stands in ``models/<name>.py`` of each implementation."""
+"""The registry: a row per model family, whose twins stand in ``models/<family>.py``."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ MODELS: dict[str, type[ModelSpec]] = {
 
 
 def class_name(family: str) -> str:
-    """Name of the twins' class for a model family, the same in both: ``cnn`` → ``CnnClassifier``."""
+    """Name of both twins' class for a model family: ``cnn`` → ``CnnClassifier``."""
     return "".join(part.capitalize() for part in family.split("_")) + "Classifier"

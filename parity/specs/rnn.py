@@ -111,7 +111,7 @@ class RnnSpec(ModelSpec):
     @classmethod
     def variants(cls) -> Mapping[str, Mapping[str, Any]]:
         """Cell × layers × directions × length, all of them, then each head."""
-        cells = {
+        cells: dict[str, dict[str, Any]] = {
             "simple": {"cell": "simple"},
             "lstm": {"cell": "lstm"},
             "gru_after": {"cell": "gru"},

@@ -15,7 +15,7 @@ from parity.specs.registry import MODELS
 
 @dataclass(frozen=True, kw_only=True)
 class DataSpec(Checked):
-    """Which examples: the data set, the bytes it was read from, and a sigmoid head's positive class."""
+    """Which examples: the data set, the bytes it was read from, a sigmoid head's positive class."""
 
     name: str = option(help="data set", flag=False, kind=str)
     size: str = option(help="embedded or full", flag=False, kind=str, choices=("embedded", "full"))

@@ -1,4 +1,4 @@
-"""Softmax regression, and the multilayer perceptron: flatten → dense(hidden, relu) … → dense(classes)."""
+"""Softmax regression and the multilayer perceptron: flatten → dense … → dense(classes)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class SoftmaxSpec(ModelSpec):
             "hidden_256": (256,),
             "hidden_32_16": (32, 16),
         }
-        heads = {
+        heads: dict[str, dict[str, Any]] = {
             "logits": {},
             "probabilities": {"output": "probabilities"},
             "binary": {"head": "sigmoid", "classes": 2},

@@ -6,61 +6,50 @@ and flattened in Keras's H, W, C order; 'same' is padded by hand, as PyTorch can
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from parity.specs.cnn import CnnSpec
-from torch_impl.layers import SameConv2d, SharedDropout, batch_norm, output_activation
+from torch_impl.layers import Masks, SameConv2d, SharedDropout, batch_norm, output_activation
 
 
 class CnnClassifier(nn.Module):
-    """[conv → batch norm → relu → max-pool → spatial dropout] … → flatten → dense … → dense(classes)."""
+    """[conv → batch norm → relu → max-pool → spatial dropout] … → dense … → dense(classes)."""
 
     def __init__(self, spec: CnnSpec) -> None:
         super().__init__()
-        self.conv, self.batch_norm, self.relu = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
-        self.max_pool, self.spatial_dropout = nn.ModuleList(), nn.ModuleList()
-        into = spec.input_shape[-1]
-        for channels in spec.channels:
-            self.conv.append(SameConv2d(into, channels, spec.kernel_size, stride=spec.stride))
-            self.batch_norm.append(batch_norm(spec, channels) if spec.batch_norm else None)
-            self.relu.append(nn.ReLU())
-            self.max_pool.append(nn.MaxPool2d(2))
-            self.spatial_dropout.append(SharedDropout(spec.spatial_rate))
-            into = channels
+        channels, widths = (spec.input_shape[-1], *spec.channels), (spec.flat, *spec.hidden)
+        self.conv = nn.ModuleList(
+            SameConv2d(into, out, spec.kernel_size, stride=spec.stride)
+            for into, out in pairwise(channels)
+        )
+        self.batch_norm = nn.ModuleList(
+            batch_norm(spec, out) for out in spec.channels if spec.batch_norm
+        )
+        self.relu = nn.ModuleList(nn.ReLU() for _ in spec.channels)
+        self.max_pool = nn.ModuleList(nn.MaxPool2d(2) for _ in spec.channels)
+        self.spatial_dropout = nn.ModuleList(
+            SharedDropout(spec.spatial_rate) for _ in spec.channels
+        )
         self.flatten = nn.Flatten()
-        self.dense, self.dense_relu = nn.ModuleList(), nn.ModuleList()
-        features = spec.flat
-        for units in spec.hidden:
-            self.dense.append(nn.Linear(features, units))
-            self.dense_relu.append(nn.ReLU())
-            features = units
-        self.logits = nn.Linear(features, spec.outputs)
+        self.dense = nn.ModuleList(nn.Linear(into, units) for into, units in pairwise(widths))
+        self.dense_relu = nn.ModuleList(nn.ReLU() for _ in spec.hidden)
+        self.logits = nn.Linear(widths[-1], spec.outputs)
         self.probabilities = output_activation(spec.head, spec.output)
 
-    def forward(
-        self, x: Tensor, lengths: Tensor | None = None, keep: dict[str, Tensor] | None = None
-    ) -> Tensor:
+    def forward(self, x: Tensor, lengths: Tensor | None = None, keep: Masks = None) -> Tensor:
         """Map x (N, H, W, C) and keep masks (N, 1, 1, C) by layer to (N, outputs)."""
         keep = {name: mask.permute(0, 3, 1, 2) for name, mask in (keep or {}).items()}
         x = x.permute(0, 3, 1, 2)  # (N, C, H, W), channels last in memory
-        for number, (conv, norm, relu, pool, dropout) in enumerate(
-            zip(
-                self.conv,
-                self.batch_norm,
-                self.relu,
-                self.max_pool,
-                self.spatial_dropout,
-                strict=True,
-            ),
-            1,
-        ):
-            x = conv(x)  # (N, channels, ⌈H/stride⌉, ⌈W/stride⌉)
-            if norm is not None:
-                x = norm(x)
-            x = pool(relu(x))  # (N, channels, ⌊H/2⌋, ⌊W/2⌋)
-            x = dropout(x, keep.get(f"spatial_dropout_{number}"))
+        for n in range(len(self.conv)):
+            x = self.conv[n](x)  # (N, channels, ⌈H/stride⌉, ⌈W/stride⌉)
+            if self.batch_norm:
+                x = self.batch_norm[n](x)
+            x = self.max_pool[n](self.relu[n](x))  # (N, channels, ⌊H/2⌋, ⌊W/2⌋)
+            x = self.spatial_dropout[n](x, keep.get(f"spatial_dropout_{n + 1}"))
         x = self.flatten(x.permute(0, 2, 3, 1))  # (N, H·W·channels), in that order
-        for dense, relu in zip(self.dense, self.dense_relu, strict=True):
-            x = relu(dense(x))  # (N, units)
+        for n in range(len(self.dense)):
+            x = self.dense_relu[n](self.dense[n](x))  # (N, units)
         x = self.logits(x)  # (N, outputs)
         return self.probabilities(x)  # (N, outputs)

@@ -6,11 +6,12 @@ Deliberate differences: none. The masks come from outside, so that both drop the
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from torch import Tensor, nn
 
 from parity.specs.dropout import DropoutSpec
-from torch_impl.layers import SharedDropout, output_activation
+from torch_impl.layers import Masks, SharedDropout, output_activation
 
 
 class DropoutClassifier(nn.Module):
@@ -18,31 +19,20 @@ class DropoutClassifier(nn.Module):
 
     def __init__(self, spec: DropoutSpec) -> None:
         super().__init__()
+        widths = (math.prod(spec.input_shape), *spec.hidden)
         self.flatten = nn.Flatten()
-        self.dense, self.dense_relu, self.dropout = (
-            nn.ModuleList(),
-            nn.ModuleList(),
-            nn.ModuleList(),
-        )
-        features = math.prod(spec.input_shape)
-        for units in spec.hidden:
-            self.dense.append(nn.Linear(features, units))
-            self.dense_relu.append(nn.ReLU())
-            self.dropout.append(SharedDropout(spec.rate))
-            features = units
-        self.logits = nn.Linear(features, spec.outputs)
+        self.dense = nn.ModuleList(nn.Linear(into, units) for into, units in pairwise(widths))
+        self.dense_relu = nn.ModuleList(nn.ReLU() for _ in spec.hidden)
+        self.dropout = nn.ModuleList(SharedDropout(spec.rate) for _ in spec.hidden)
+        self.logits = nn.Linear(widths[-1], spec.outputs)
         self.probabilities = output_activation(spec.head, spec.output)
 
-    def forward(
-        self, x: Tensor, lengths: Tensor | None = None, keep: dict[str, Tensor] | None = None
-    ) -> Tensor:
-        """Map x (N, …) and keep masks (N, units) by layer to logits or probabilities (N, outputs)."""
+    def forward(self, x: Tensor, lengths: Tensor | None = None, keep: Masks = None) -> Tensor:
+        """Map x (N, …) and keep masks (N, units) by layer to (N, outputs)."""
         keep = keep or {}
         x = self.flatten(x)  # (N, features)
-        for number, (dense, relu, dropout) in enumerate(
-            zip(self.dense, self.dense_relu, self.dropout, strict=True), 1
-        ):
-            x = relu(dense(x))  # (N, units)
-            x = dropout(x, keep.get(f"dropout_{number}"))  # (N, units)
+        for n in range(len(self.dense)):
+            x = self.dense_relu[n](self.dense[n](x))  # (N, units)
+            x = self.dropout[n](x, keep.get(f"dropout_{n + 1}"))
         x = self.logits(x)  # (N, outputs)
         return self.probabilities(x)  # (N, outputs)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from parity.specs.rnn import RnnSpec
-from torch_impl.layers import Recurrent, output_activation
+from torch_impl.layers import Masks, Recurrent, output_activation
 
 
 class RnnClassifier(nn.Module):
@@ -23,9 +23,7 @@ class RnnClassifier(nn.Module):
         self.logits = nn.Linear(spec.width, spec.outputs)
         self.probabilities = output_activation(spec.head, spec.output)
 
-    def forward(
-        self, x: Tensor, lengths: Tensor | None = None, keep: dict[str, Tensor] | None = None
-    ) -> Tensor:
+    def forward(self, x: Tensor, lengths: Tensor | None = None, keep: Masks = None) -> Tensor:
         """Map x (N, T, D) with lengths (N,) to logits or probabilities (N, outputs)."""
         lengths = lengths if self.variable_length else None
         for rnn in self.rnn:

@@ -1,0 +1,65 @@
+"""The main claim: every variant of every model is the same in both frameworks, on every rung."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from parity import ladder, record
+from parity.backend import Backend
+from parity.ladder import Comparison
+from parity.rungs import RUNGS
+from parity_tests import cases
+
+pytestmark = pytest.mark.flavour
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "case" in metafunc.fixturenames:
+        full = metafunc.config.getoption("--full")
+        rows = cases.every_optimizer() if full else cases.one_optimizer_each()
+        if metafunc.function is test_float32_drift_is_rounding:
+            rows = rows if full else rows[::6]
+        metafunc.parametrize("case", rows, ids=["-".join(row) for row in rows])
+
+
+@pytest.fixture
+def spec(case: tuple[str, str, str], flavour: str):
+    return cases.spec_of(*case, flavour=flavour)
+
+
+def explain(comparison: Comparison) -> str:
+    """Every failed check in a line of its own."""
+    return "\n".join(
+        f"{check.dtype} {check.rung} {check.tensor}: observed {check.observed:.2e}, "
+        f"allowed {check.allowed:.2e}, at {check.index}: {check.values} {check.note}"
+        for check in comparison.failed
+    )
+
+
+def test_float64_is_the_same_on_every_rung(
+    spec, keras_backend: Backend, torch_backend: Backend, tmp_path: Path
+) -> None:
+    """Both backends agree within the table of tolerances from parameters to predictions."""
+    k = cases.record_of(keras_backend, spec, tmp_path / "k")
+    t = cases.record_of(torch_backend, spec, tmp_path / "t")
+    with record.read(k) as a, record.read(t) as b:
+        comparison = ladder.compare(a, b)
+        assert comparison.same, explain(comparison)
+        checked = {check.rung for check in comparison.checks}
+        assert checked == set(RUNGS), "a rung without a check says nothing"
+
+
+def test_float32_drift_is_rounding(
+    spec, keras_backend: Backend, torch_backend: Backend, tmp_path: Path
+) -> None:
+    """In float32 the backends stand no further apart than rounding explains."""
+    dtypes = ("float64", "float32")
+    k = cases.record_of(keras_backend, spec, tmp_path / "k", dtypes)
+    t = cases.record_of(torch_backend, spec, tmp_path / "t", dtypes)
+    with record.read(k) as a, record.read(t) as b:
+        comparison = ladder.compare(a, b)
+        assert comparison.same, explain(comparison)
+        checked = {(check.dtype, check.rung) for check in comparison.checks}
+        assert checked == {(dtype, rung) for dtype in dtypes for rung in RUNGS}
