@@ -19,7 +19,7 @@ class SharedDropout(keras.layers.Layer):
 
     def __init__(self, rate: float, name: str) -> None:
         super().__init__(name=name)
-        self.scale = 1.0 / (1.0 - as_float32(rate))
+        self.scale = 1.0 / (1.0 - rate)
 
     def call(self, x: Any, keep: Any = None, training: bool = False) -> Any:
         """Map x (N, …) with keep, bool and broadcastable to x, to x's shape and dtype.

@@ -24,7 +24,7 @@ class SharedDropout(nn.Module):
 
     def __init__(self, rate: float) -> None:
         super().__init__()
-        self.scale = 1.0 / (1.0 - as_float32(rate))
+        self.scale = 1.0 / (1.0 - rate)
 
     def forward(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
         """Map x (N, …) with keep, bool and broadcastable to x, to x's shape and dtype.

@@ -1,0 +1,155 @@
+"""Layers that we wrote ourselves, against the framework's own wherever it has one."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from parity import tolerance
+from parity.backend import Backend
+from parity.specs.cnn import CnnSpec, same_padding
+from torch_impl.layers import BatchNorm2d, SameConv2d, SharedDropout
+
+EXACT = tolerance.FLOAT64["forward_eval"].limit
+FLOOR = tolerance.FLOAT32_FLOOR
+
+
+def images(dtype: str = "float64", count: int = 6) -> np.ndarray:
+    """Images (N, 5, 4, 3) of channels with different means and spreads."""
+    rng = np.random.default_rng(0)
+    return (rng.standard_normal((count, 5, 4, 3)) * [0.1, 1, 3] + [0, 2, -1]).astype(dtype)
+
+
+def away(a: np.ndarray, b: np.ndarray) -> float:
+    """Largest difference relative to the largest entry."""
+    return float(abs(a - b).max() / abs(a).max())
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride"),
+    list(itertools.product((7, 8, 9), (1, 3, 4, 5), (1, 2, 3))),
+)
+def test_same_convolution_is_that_of_tensorflow(
+    size: int, kernel: int, stride: int, keras_backend: Backend
+) -> None:
+    """Odd and even sizes, kernels and strides, against ``tf.nn.conv2d``."""
+    from keras_impl.framework import tf
+
+    rng = np.random.default_rng(0)
+    x, w = rng.standard_normal((2, size, size + 1, 3)), rng.standard_normal((kernel, kernel, 3, 4))
+    expected = tf.nn.conv2d(x, w, stride, "SAME").numpy()
+    conv = SameConv2d(3, 4, kernel, stride=stride, bias=False, dtype=torch.float64)
+    conv.weight.data = torch.from_numpy(w).permute(3, 2, 0, 1)
+    found = conv(torch.from_numpy(x).permute(0, 3, 1, 2)).detach().permute(0, 2, 3, 1).numpy()
+    assert found.shape == expected.shape
+    assert away(expected, found) <= EXACT
+    before, after = same_padding(size, kernel, stride)
+    assert after - before in (0, 1)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.1, 0.2, 0.5, 0.9])
+@pytest.mark.flavour
+def test_dropout_scales_as_the_frameworks_own(rate: float, keras_backend: Backend) -> None:
+    """Kept entries are multiplied by the same float32 as in either framework."""
+    from keras_impl.framework import keras, set_dtype, tf
+    from keras_impl.layers import SharedDropout as KerasDropout
+
+    set_dtype("float32")
+    x = np.random.default_rng(0).standard_normal((50, 40)).astype(np.float32)
+    native = keras.layers.Dropout(rate, seed=0)(x, training=True).numpy()
+    keep = native != 0
+    ours = KerasDropout(rate, name="d")(tf.constant(x), tf.constant(keep), training=True).numpy()
+    assert np.array_equal(native, ours)
+    torch.manual_seed(0)
+    native = torch.nn.functional.dropout(torch.from_numpy(x), rate, training=True)
+    ours = SharedDropout(rate).train()(torch.from_numpy(x), native != 0)
+    assert torch.equal(native, ours)
+
+
+def test_dropout_without_a_mask_is_refused() -> None:
+    """Training without masks would silently drop nothing."""
+    with pytest.raises(ValueError, match="keep: received None"):
+        SharedDropout(0.5).train()(torch.ones(2, 2))
+    assert torch.equal(SharedDropout(0.5).eval()(torch.ones(2, 2)), torch.ones(2, 2))
+
+
+def normed(norm: torch.nn.Module, x: np.ndarray) -> dict[str, np.ndarray]:
+    """Output, input gradient and buffers after one training step of a batch norm."""
+    norm = norm.to(torch.from_numpy(x).dtype).train()
+    leaf = torch.from_numpy(x).permute(0, 3, 1, 2).clone().requires_grad_()
+    y = norm(leaf)
+    (y**3).sum().backward()
+    return {
+        "output": y.detach().numpy(),
+        "gradient": leaf.grad.numpy(),
+        "mean": norm.running_mean.numpy(),
+        "variance": norm.running_var.numpy(),
+    }
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_batch_norm_is_that_of_torch(dtype: str) -> None:
+    """Fed the unbiased variance it is ``nn.BatchNorm2d``, gradient and buffers included."""
+    x = images(dtype)
+    ours = normed(BatchNorm2d(3, eps=1e-3, momentum=0.01, unbiased=True), x)
+    theirs = normed(torch.nn.BatchNorm2d(3, eps=1e-3, momentum=0.01), x)
+    for name in theirs:
+        assert away(theirs[name], ours[name]) <= (EXACT if dtype == "float64" else FLOOR), name
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_biased_running_variance_lacks_bessel(dtype: str) -> None:
+    """Without Bessel's correction the fed variance is smaller by (n − 1)/n."""
+    x = images(dtype)
+    count = x.size // 3
+    fed = {}
+    for unbiased in (False, True):
+        norm = BatchNorm2d(3, eps=1e-3, momentum=1.0, unbiased=unbiased)
+        fed[unbiased] = normed(norm, x)["variance"]
+    limit = EXACT if dtype == "float64" else FLOOR
+    assert away(fed[True] * (count - 1) / count, fed[False]) <= limit
+    assert away(x.reshape(-1, 3).var(0), fed[False]) <= limit
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_batch_norm_takes_a_single_value(dtype: str) -> None:
+    """One value per channel gives β and a variance of zero, where PyTorch's own raises."""
+    x = np.ones((1, 1, 1, 3), dtype)
+    found = normed(BatchNorm2d(3, eps=1e-3, momentum=1.0, unbiased=True), x)
+    assert not found["output"].any()
+    assert not found["variance"].any()
+
+
+@pytest.mark.flavour
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_keras_running_variance_follows_its_float32(
+    dtype: str, flavour: str, keras_backend: Backend
+) -> None:
+    """Keras 2 feeds the unbiased variance, Keras 3 the biased one, in either dtype."""
+    from keras_impl.framework import set_dtype, tf
+    from keras_impl.layers import batch_norm
+
+    set_dtype(dtype)
+    spec = CnnSpec(input_shape=(5, 4, 3), classes=2, channels=(3,), batch_norm_momentum=0.0)
+    norm = batch_norm(spec, 1)
+    x = images(dtype)
+    norm(tf.constant(x), training=True)
+    unbiased = x.astype(np.float64).reshape(-1, 3).var(0, ddof=1 if flavour == "tf_keras" else 0)
+    # TensorFlow's fused kernel computes variances to three digits or so in float32
+    limit = EXACT if dtype == "float64" else 0.1 / (x.size // 3)
+    assert away(unbiased, norm.moving_variance.numpy()) <= limit
+
+
+@pytest.mark.flavour
+def test_keras_float64_path_would_part(flavour: str, keras_backend: Backend) -> None:
+    """Left alone, Keras 2's float64 path feeds the biased variance: the reason for our layer."""
+    from keras_impl.framework import keras, set_dtype, tf
+
+    set_dtype("float64")
+    norm = keras.layers.BatchNormalization(momentum=0.0)
+    x = images()
+    norm(tf.constant(x), training=True)
+    assert away(x.reshape(-1, 3).var(0), norm.moving_variance.numpy()) <= EXACT

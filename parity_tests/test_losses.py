@@ -1,0 +1,127 @@
+"""Losses: both frameworks against the NumPy formula, where it is easy and where it is not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from parity import losses, tolerance
+from parity.backend import Backend
+from parity.specs.softmax import SoftmaxSpec
+
+pytestmark = pytest.mark.flavour
+
+HEADS = [("softmax", 10), ("sigmoid", 2)]
+
+
+def spec_of(head: str, classes: int, output: str, flavour: str) -> SoftmaxSpec:
+    return SoftmaxSpec(input_shape=(4,), classes=classes, head=head, output=output, flavour=flavour)
+
+
+def outputs_of(spec: SoftmaxSpec, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """Labels, and logits of the given size or the probabilities they give."""
+    rng = np.random.default_rng(0)
+    values = scale * rng.standard_normal((64, spec.outputs))
+    if spec.output == "probabilities":
+        if spec.head == "sigmoid":
+            values = 1 / (1 + np.exp(-values))
+        else:
+            values = np.exp(values - values.max(1, keepdims=True))
+            values /= values.sum(1, keepdims=True)
+    return rng.integers(0, spec.classes, 64), values
+
+
+def in_keras(spec: SoftmaxSpec, y: np.ndarray, outputs: np.ndarray) -> float:
+    from keras_impl.framework import set_dtype, tf
+    from keras_impl.losses import HeadLoss
+
+    set_dtype("float64")
+    return float(HeadLoss(spec)(tf.constant(y), tf.constant(outputs)))
+
+
+def in_torch(spec: SoftmaxSpec, y: np.ndarray, outputs: np.ndarray) -> float:
+    import torch
+
+    from torch_impl.losses import HeadLoss
+
+    return float(HeadLoss(spec)(torch.from_numpy(y), torch.from_numpy(outputs)))
+
+
+@pytest.mark.parametrize("scale", [1.0, 10.0, 100.0])
+@pytest.mark.parametrize("output", ["logits", "probabilities"])
+@pytest.mark.parametrize(("head", "classes"), HEADS)
+@pytest.mark.parametrize("framework", [in_keras, in_torch], ids=["keras", "torch"])
+def test_loss_follows_the_formula(
+    framework,
+    head: str,
+    classes: int,
+    output: str,
+    scale: float,
+    flavour: str,
+    keras_backend: Backend,
+) -> None:
+    """Moderate, large and extreme logits, the last of which clip every probability."""
+    spec = spec_of(head, classes, output, flavour)
+    y, outputs = outputs_of(spec, scale)
+    expected = losses.reference_loss(spec, y, outputs)
+    assert np.isfinite(expected)
+    away = abs(framework(spec, y, outputs) - expected) / expected
+    assert away <= tolerance.FLOAT64["loss"].limit
+
+
+@pytest.mark.parametrize(("head", "classes"), HEADS)
+def test_probabilities_are_taken_at_their_word(
+    head: str, classes: int, flavour: str, keras_backend: Backend
+) -> None:
+    """Behind its own softmax Keras would go back to the logits; the head's loss does not.
+
+    At logits of a hundred the clipped probabilities give another loss than the logits do.
+    """
+    from keras_impl.framework import keras, set_dtype, tf
+    from keras_impl.losses import HeadLoss
+
+    set_dtype("float64")
+    spec = spec_of(head, classes, "probabilities", flavour)
+    logits_spec = spec_of(head, classes, "logits", flavour)
+    y, logits = outputs_of(logits_spec, 100.0)
+
+    @tf.function
+    def computed(x):
+        probabilities = keras.activations.get(head)(x)
+        labels = tf.cast(y, x.dtype)[:, None] if head == "sigmoid" else tf.constant(y)
+        loss = (
+            keras.losses.BinaryCrossentropy()
+            if head == "sigmoid"
+            else (keras.losses.SparseCategoricalCrossentropy())
+        )
+        return HeadLoss(spec)(tf.constant(y), probabilities), loss(labels, probabilities)
+
+    ours, plain = (float(value) for value in computed(tf.constant(logits)))
+    from_logits = losses.reference_loss(logits_spec, y, logits)
+    assert abs(plain - from_logits) <= tolerance.FLOAT64["loss"].limit * from_logits
+    assert abs(ours - from_logits) > 0.1 * from_logits
+
+
+@pytest.mark.parametrize(("head", "classes"), HEADS)
+def test_gradient_vanishes_where_probabilities_are_clipped(
+    head: str, classes: int, flavour: str, keras_backend: Backend
+) -> None:
+    """Both give the same gradient with respect to probabilities, clipped ones included."""
+    import torch
+
+    from keras_impl.framework import set_dtype, tf
+    from keras_impl.losses import HeadLoss as KerasLoss
+    from torch_impl.losses import HeadLoss as TorchLoss
+
+    set_dtype("float64")
+    spec = spec_of(head, classes, "probabilities", flavour)
+    y, outputs = outputs_of(spec, 10.0)
+    with tf.GradientTape() as tape:
+        x = tf.constant(outputs)
+        tape.watch(x)
+        loss = KerasLoss(spec)(tf.constant(y), x)
+    k = tape.gradient(loss, x).numpy()
+    p = torch.from_numpy(outputs).requires_grad_()
+    TorchLoss(spec)(torch.from_numpy(y), p).backward()
+    assert (k == 0).any(), "nothing was clipped"
+    assert abs(k - p.grad.numpy()).max() <= tolerance.FLOAT64["gradients"].limit * abs(k).max()

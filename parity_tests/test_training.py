@@ -1,0 +1,87 @@
+"""Training as users run it: chunks, short last batches and masks change nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from parity import batches, tolerance
+from parity.backend import Backend
+from parity.specs.registry import MODELS
+from parity_tests import cases
+
+pytestmark = pytest.mark.flavour
+
+FIRST_VARIANTS = [(family, next(iter(cls.variants()))) for family, cls in MODELS.items()]
+TRAINED = [*FIRST_VARIANTS, ("dropout", "rate_0.5"), ("rnn", "lstm-1-uni-variable")]
+EPOCHS = 3
+
+
+def losses_of(backend: Backend, spec, dtype: str, chunk_steps: int) -> np.ndarray:
+    """Loss of every step over some epochs, each of which ends in a short batch."""
+    train, _ = cases.splits_of(spec)
+    model = backend.create(spec, dtype)
+    model.feed(train)
+    steps = EPOCHS * batches.steps_per_epoch(spec, len(train.x))
+    chunks = batches.chunks(spec, len(train.x), steps, chunk_steps)
+    return np.concatenate([model.train(chunk) for chunk in chunks])
+
+
+@pytest.mark.parametrize(("family", "variant"), TRAINED)
+def test_normal_runs_see_the_same_batches_and_masks(
+    family: str, variant: str, flavour: str, keras_backend: Backend, torch_backend: Backend
+) -> None:
+    """With one seed, every step's loss is the same in both, from the spec's own initial weights."""
+    spec = cases.spec_of(family, variant, optimizer="momentum", flavour=flavour)
+    k = losses_of(keras_backend, spec, "float64", 100)
+    t = losses_of(torch_backend, spec, "float64", 100)
+    assert k.shape == t.shape
+    assert k[-1] < k[0], "nothing was learnt"
+    assert abs(k - t).max() <= tolerance.allowed_float64("steps", len(k)) * abs(k).max()
+
+
+@pytest.mark.parametrize("which", ["keras_backend", "torch_backend"])
+def test_chunks_change_nothing(which: str, flavour: str, request: pytest.FixtureRequest) -> None:
+    """Step by step or in one go, the losses are the same bits."""
+    backend = request.getfixturevalue(which)
+    spec = cases.spec_of("dropout", "rate_0.5", flavour=flavour)
+    one = losses_of(backend, spec, "float32", 1)
+    assert np.array_equal(one, losses_of(backend, spec, "float32", 100))
+
+
+@pytest.mark.parametrize("which", ["keras_backend", "torch_backend"])
+@pytest.mark.parametrize(("family", "variant"), FIRST_VARIANTS)
+def test_probing_leaves_the_model_as_it_was(
+    which: str, family: str, variant: str, flavour: str, request: pytest.FixtureRequest
+) -> None:
+    """Traces, losses and gradients move neither weights nor buffers."""
+    from parity.recording import first_batch
+
+    backend = request.getfixturevalue(which)
+    spec = cases.spec_of(family, variant, flavour=flavour)
+    train, _ = cases.splits_of(spec)
+    model = backend.create(spec, "float64")
+    before = model.weights()
+    batch = first_batch(next(batches.chunks(spec, len(train.x), 1, 1)), train)
+    model.trace(batch, training=True)
+    model.loss(batch)
+    model.gradients(batch)
+    for name, value in model.weights().items():
+        assert np.array_equal(before[name], value), name
+
+
+@pytest.mark.parametrize("which", ["keras_backend", "torch_backend"])
+@pytest.mark.parametrize(("family", "variant"), FIRST_VARIANTS)
+def test_weights_go_in_and_out_unchanged(
+    which: str, family: str, variant: str, flavour: str, request: pytest.FixtureRequest
+) -> None:
+    """Canonical weights set in a model come back as the same bits."""
+    from parity import randomness
+
+    backend = request.getfixturevalue(which)
+    spec = cases.spec_of(family, variant, flavour=flavour)
+    model = backend.create(spec, "float64")
+    weights = randomness.probe_weights(spec.model, 5)
+    model.set_weights(weights)
+    for name, value in model.weights().items():
+        assert np.array_equal(weights[name], value), name
