@@ -82,9 +82,11 @@ class KerasModel:
             for name, variable in self.variables.items()
             if name not in self.trainable()
         }
-        yield
-        for name, value in buffers.items():
-            self.variables[name].assign(value)
+        try:
+            yield
+        finally:
+            for name, value in buffers.items():
+                self.variables[name].assign(value)
 
     def _loss(self, x: Any, y: Any, lengths: Any, keep: Any) -> Any:
         outputs = self.model(x, lengths=lengths, keep=keep, training=True)
@@ -112,7 +114,7 @@ class KerasModel:
         trained = self.model.trainable_variables
         with self._buffers_kept(), tf.GradientTape() as tape:
             loss = self._loss(*self._batch(batch))
-        gradients = tape.gradient(loss, [_raw(variable) for variable in trained])
+        gradients = _gradients(tape, loss, trained)
         return {
             name: gradient.numpy()
             for name, gradient in zip(self._trained_names(), gradients, strict=True)
@@ -140,6 +142,7 @@ class KerasModel:
         with tf.device(self.device):
             self.x, self.y = self._tensor(examples.x), tf.constant(examples.y)
             self.lengths = None if examples.lengths is None else tf.constant(examples.lengths)
+        self._compile()  # the examples are part of the graph
 
     def train(self, chunk: Chunk) -> np.ndarray:
         """See :meth:`parity.backend.Model.train`."""
@@ -158,7 +161,7 @@ class KerasModel:
                 x, y = tf.gather(self.x, picked), tf.gather(self.y, picked)
                 loss = self._loss(x, y, lengths, masks)
             trained = self.model.trainable_variables
-            gradients = self._stilled(tape.gradient(loss, [_raw(variable) for variable in trained]))
+            gradients = self._stilled(_gradients(tape, loss, trained))
             self.optimizer.apply_gradients(zip(gradients, trained, strict=True))
             losses = losses.write(step, loss)
         return losses.stack()
@@ -195,8 +198,10 @@ class KerasModel:
         return self.model(x, lengths=lengths, training=False)
 
 
-def _raw(variable: Any) -> Any:
-    """The tf.Variable behind a Keras 3 variable; a Keras 2 variable is one already."""
-    return (
-        getattr(variable, "value", variable) if not isinstance(variable, tf.Variable) else variable
-    )
+def _gradients(tape: Any, loss: Any, trained: list[Any]) -> list[Any]:
+    """Gradient per variable; zeros for one that the loss does not depend on.
+
+    A tape watches the ``tf.Variable`` behind a Keras 3 variable; Keras 2's are such themselves.
+    """
+    raw = [v if isinstance(v, tf.Variable) else v.value for v in trained]
+    return tape.gradient(loss, raw, unconnected_gradients=tf.UnconnectedGradients.ZERO)

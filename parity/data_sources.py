@@ -32,6 +32,7 @@ from parity.data_files import (
     write_whole,
 )
 from parity.errors import ParityError
+from parity.progress import Progress
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 IDX_FILES = {
@@ -41,6 +42,7 @@ IDX_FILES = {
     "y_test": "t10k-labels-idx1-ubyte",
 }
 TORCHVISION_ROOTS = ("data", "../data", "~/data")
+_PIECE = 1 << 16  # bytes between two looks at the progress bar
 _TIMEOUT = 60  # seconds a server may stay silent
 _REMEDY = "delete it and give --download, or put a sound copy in its place"
 _DOWNLOAD_REMEDY = (
@@ -227,8 +229,13 @@ def _digest(checksums: Mapping[str, str]) -> str:
 def _fetch(url: str) -> bytes:
     try:
         with urllib.request.urlopen(url, timeout=_TIMEOUT) as response:
-            raw: bytes = response.read()
-            return raw
+            size = int(response.headers.get("Content-Length") or 0)
+            pieces = []
+            with Progress(f"download {url.rsplit('/', 1)[-1]}", size) as progress:
+                while piece := response.read(_PIECE):
+                    pieces.append(piece)
+                    progress.advance(by=len(piece))
+            return b"".join(pieces)
     except (OSError, ValueError, http.client.HTTPException) as error:
         if isinstance(error, urllib.error.HTTPError):
             error.close()  # it is the response, and holds the connection

@@ -12,11 +12,16 @@ RUNGS: dict[str, str] = {
     "forward_train": "forward, training",
     "loss": "loss",
     "gradients": "gradients",
-    "step": "one optimizer step",
-    "steps": "k optimizer steps",
+    "step": "after one step",
+    "steps": "after k steps",
     "predictions": "predictions",
 }
-"""Rung to what a person reads, in the order of the ladder."""
+"""Rung to what a person reads, in the order of the ladder. A step is one of the optimizer."""
+
+
+def title(rung: str, steps: int) -> str:
+    """What a person reads for a rung of a ladder with ``steps`` steps."""
+    return RUNGS[rung].replace("k steps", f"{steps} steps" if steps > 1 else "the last step")
 
 
 def join(*parts: str) -> str:

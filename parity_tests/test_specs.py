@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -71,7 +72,7 @@ def test_differences_are_named() -> None:
 def test_every_option_of_every_model_is_explicit() -> None:
     """Every field has help text and a statement of what it accepts."""
     for cls in MODELS.values():
-        for field in cls.__dataclass_fields__.values():
+        for field in dataclasses.fields(cls):
             assert field.metadata["help"], field.name
             assert field.metadata["accepts"].describe(), field.name
 

@@ -174,7 +174,7 @@ class Recurrent(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Map x (N, T, in) with lengths (N,) to (N, T, width); the last layer to (N, width)."""
         if self.own:
-            outputs, last = self.rnn(x, lengths)
+            outputs, last = self.rnn(x, None if lengths is None else lengths.to(x.device))
         else:
             fed = x if lengths is None else _packed(x, lengths)
             outputs, state = self.rnn(fed)

@@ -71,9 +71,11 @@ class TorchModel:
     @contextmanager
     def _buffers_kept(self) -> Iterator[None]:
         buffers = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
-        yield
-        for name, buffer in self.model.named_buffers():
-            buffer.copy_(buffers[name])
+        try:
+            yield
+        finally:
+            for name, buffer in self.model.named_buffers():
+                buffer.copy_(buffers[name])
 
     def _loss(
         self, x: Tensor, y: Tensor, lengths: Tensor | None, keep: dict[str, Tensor]
@@ -107,10 +109,8 @@ class TorchModel:
         """See :meth:`parity.backend.Model.gradients`."""
         with self._buffers_kept():
             loss = self._loss(*self._batch(batch))
-            gradients = dict(
-                zip(self.trained, torch.autograd.grad(loss, self.trained), strict=True)
-            )
-        return self._canonical(gradients)
+        gradients = torch.autograd.grad(loss, self.trained, materialize_grads=True)
+        return self._canonical(dict(zip(self.trained, gradients, strict=True)))
 
     def _canonical(self, values: Mapping[Tensor, Tensor]) -> dict[str, np.ndarray]:
         """Per-parameter tensors (gradients, a slot) by canonical name and layout."""

@@ -4,33 +4,50 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
+from parity.checks import Check
 from parity.errors import ParityError
-from parity.ladder import Check, Comparison
+from parity.ladder import Comparison
 from parity.record import Record
 
 
 def as_data(comparisons: list[Comparison]) -> dict[str, Any]:
-    """Verdict, every check, and the figures of both records; numbers that JSON lacks become text."""
-    content = {
+    """Verdict, every check, and the figures of both records.
+
+    Numbers that JSON lacks become text: ``"nan"``, ``"inf"``, ``"-inf"``.
+    """
+    return {
         "verdict": _verdict(all(comparison.same for comparison in comparisons)),
-        "models": [_model(comparison) for comparison in comparisons],
+        "models": [_plain(_model(comparison)) for comparison in comparisons],
     }
-    return _plain(content)
 
 
 def write(path: Path, comparisons: list[Comparison]) -> None:
-    """Write the data to a file.
+    """Write the data to a file, whole or not at all; a file that stands there is replaced.
 
     Raises:
         ParityError: it cannot be written.
     """
+    text = json.dumps(as_data(comparisons), indent=1, allow_nan=False) + "\n"
     try:
-        path.write_text(json.dumps(as_data(comparisons), indent=1, allow_nan=False) + "\n")
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            path.write_text(text)  # a pipe or a device cannot be replaced
+            return
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "w") as stream:
+                stream.write(text)
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise ParityError(f"--json: cannot write {path}: {error.strerror}") from None
+        raise ParityError(f"--json: cannot write {path}: {error.strerror or error}") from None
 
 
 def _verdict(same: bool) -> str:
@@ -38,11 +55,13 @@ def _verdict(same: bool) -> str:
 
 
 def _model(comparison: Comparison) -> dict[str, Any]:
-    failed = comparison.failed
+    first = comparison.first
     return {
         "model": comparison.reference.header.spec.family,
         "verdict": _verdict(comparison.same),
-        "first_divergence": _check(failed[0]) if failed else None,
+        "decided_in": "float64" if comparison.decisive else "float32",
+        "sides": comparison.sides,
+        "first_divergence": _check(first) if first else None,
         "checks": [_check(check) for check in comparison.checks],
         "null_gradients": [vars(entry) for entry in comparison.null_gradients],
         "notes": comparison.notes,
@@ -56,12 +75,9 @@ def _check(check: Check) -> dict[str, Any]:
 
 
 def _record(record: Record) -> dict[str, Any]:
-    header = record.header
     left_out = ("spec", "rounding", "notes")
-    return {
-        "path": str(record.path),
-        **{name: value for name, value in vars(header).items() if name not in left_out},
-    }
+    header = {name: value for name, value in vars(record.header).items() if name not in left_out}
+    return {"path": str(record.path), **header}
 
 
 def _plain(value: Any) -> Any:

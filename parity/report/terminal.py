@@ -4,59 +4,111 @@ from __future__ import annotations
 
 import math
 import sys
+import textwrap
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from parity import rungs
-from parity.ladder import Check, Comparison
-from parity.rungs import RUNGS
+from parity.checks import Check
+from parity.ladder import Comparison
+from parity.record import Record
+from parity.report.sentences import divergence, names_of, number, remarks, versions
+from parity.rungs import RUNGS, join, title
 
 WIDTH = 80
+"""Columns where the output is no terminal."""
+
+NARROW = 70
+"""Below so many columns the tables leave out what stands elsewhere too."""
 
 
-def show(comparisons: list[Comparison]) -> None:
-    """Print rungs, divergences, notes, figures, verdict, and where the records are."""
-    out = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, soft_wrap=False)
-    out.print(_rungs(comparisons))
-    out.print(
-        "observed is also the least tolerance that would pass; float64: largest difference,\n"
+def show(comparisons: list[Comparison], at_once: bool = False) -> None:
+    """Print a row per rung, the figures, what is to be known, the verdicts, where the records are.
+
+    Args:
+        comparisons: one per model.
+        at_once: whether both sides are known to have been recorded at the same time.
+    """
+    out = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
+    out.print(_rungs(comparisons, out.width < NARROW))
+    _say(
+        out,
+        "observed is also the least tolerance that would pass; float64: largest difference, "
         "float32: RMS difference, both relative to the tensor's largest entry.",
-        style="dim",
     )
+    out.print()
+    out.print(_figures(comparisons, out.width < NARROW))
+    _say(out, _about_figures(comparisons, at_once))
+    _say(out, versions(comparisons))
+    out.print()
+    for line in remarks(comparisons):
+        _say(out, line, style="")
     for comparison in comparisons:
-        for line in _sentences(comparison):
-            out.print(line, markup=False)
-    out.print(_figures(comparisons))
-    for comparison in comparisons:
-        same = comparison.same
-        out.print(
-            f"{comparison.reference.header.spec.family}: {'SAME' if same else 'DIFFERENT'}",
-            style="bold green" if same else "bold red",
-        )
-    for comparison in comparisons:
-        for record in (comparison.reference, comparison.other):
-            out.print(f"record: {record.path}", style="dim", markup=False, soft_wrap=True)
+        _verdict(out, comparison)
+    out.print()
+    for place in _places(comparisons):
+        _say(out, place)
+    different = [comparison for comparison in comparisons if not comparison.same]
+    count = f"{len(comparisons)} {'model' if len(comparisons) == 1 else 'models'}"
+    if different:
+        of = f", {len(different)} of {count}" if len(comparisons) > 1 else ""
+        _say(out, f"DIFFERENT: {names_of(different)}{of}", style="bold red")
+    else:
+        _say(out, f"SAME: {names_of(comparisons)}", style="bold green")
 
 
-def _rungs(comparisons: list[Comparison]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("model", "rung"):
-        table.add_column(heading, no_wrap=True)
+def _say(out: Console, text: str, style: str = "dim", indent: str = "  ") -> None:
+    """A sentence, wrapped between words to the console's width."""
+    for line in textwrap.wrap(
+        text,
+        out.width,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ):
+        out.print(line, style=style, markup=False, soft_wrap=True)
+
+
+def _verdict(out: Console, comparison: Comparison) -> None:
+    same = comparison.same
+    family = comparison.reference.header.spec.family
+    weaker = (
+        ""
+        if comparison.decisive
+        else " (weaker: the records hold no float64, so float32 decided alone)"
+    )
+    _say(
+        out,
+        f"{family}: {'SAME' if same else 'DIFFERENT'}{weaker}",
+        style="green" if same else "bold red",
+    )
+    for line in divergence(comparison):
+        _say(out, f"  {line}", style="", indent="    ")
+
+
+def _rungs(comparisons: list[Comparison], narrow: bool) -> Table:
+    """A row per model and rung; narrow: the model's name in a row of its own."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    if not narrow:
+        table.add_column("model", no_wrap=True)
+    table.add_column("rung", no_wrap=True)
     for heading in ("float64", "allowed", "float32", "allowed"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for comparison in comparisons:
         header = comparison.reference.header
-        for rung, title in RUNGS.items():
+        if narrow:
+            table.add_row(f"[bold]{header.spec.family}[/]")
+        for rung in RUNGS:
             worst = [comparison.worst(dtype, rung) for dtype in ("float64", "float32")]
             passed = all(check.ok for check in worst if check)
-            cells = [cell for check in worst for cell in _cells(check)]
-            if rung == "steps":
-                title = f"{header.steps} optimizer steps"
-            verdict = "[green]OK[/]" if passed else "[bold red]DIFF[/]"
-            table.add_row(header.spec.family, title, *cells, verdict)
-        table.add_section()
+            table.add_row(
+                *([] if narrow else [header.spec.family]),
+                title(rung, header.steps),
+                *(cell for check in worst for cell in _cells(check)),
+                "[green]OK[/]" if passed else "[bold red]DIFF[/]",
+            )
     return table
 
 
@@ -64,68 +116,67 @@ def _cells(check: Check | None) -> tuple[str, str]:
     return (number(check.observed), number(check.allowed)) if check else ("-", "-")
 
 
-def number(value: float) -> str:
-    """A distance in a few characters: ``0``, ``1.2e-15``, ``inf``."""
-    if value == 0 or not math.isfinite(value):
-        return "0" if value == 0 else str(value)
-    return f"{value:.1e}"
-
-
-def _sentences(comparison: Comparison) -> list[str]:
-    """First divergence, null gradients and notes of one model."""
-    family = comparison.reference.header.spec.family
-    sides = [record.header.backend for record in (comparison.reference, comparison.other)]
-    lines = []
-    failed = comparison.failed
-    if failed:
-        first = failed[0]
-        lines.append(
-            f"{family}: first divergence at {RUNGS[first.rung]}, {first.dtype}: {first.tensor}"
-        )
-        lines.append(f"  observed {number(first.observed)}, allowed {number(first.allowed)}")
-        if first.values:
-            index = ", ".join(map(str, first.index))
-            (a, b), (x, y) = sides, first.values
-            lines.append(f"  worst at [{index}]: {a} {x!r}, {b} {y!r}")
-        if first.note:
-            lines.append(f"  {first.note}")
-        if len(failed) > 1:
-            lines.append(f"  {len(failed) - 1} further checks fail; --json FILE lists them")
-    if comparison.null_gradients:
-        names = ", ".join(entry.parameter for entry in comparison.null_gradients)
-        largest = max(max(entry.largest) for entry in comparison.null_gradients)
-        lines.append(
-            f"{family}: null gradient (at most {number(largest)}, rounding alone; the optimizer is "
-            f"given zero on both sides): {names}"
-        )
-    lines += [f"{family}: {note}" for note in comparison.notes]
-    return lines
-
-
-def _figures(comparisons: list[Comparison]) -> Table:
-    """Both sides beside each other: parameters, accuracy, time per step, peak memory."""
-    first = comparisons[0]
-    sides = [record.header.backend for record in (first.reference, first.other)]
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("model", no_wrap=True)
-    for heading in ("parameters", "accuracy", "ms/step", "peak MiB"):
-        for side in sides:
-            table.add_column(f"{heading}\n{side}", justify="right", no_wrap=True)
+def _figures(comparisons: list[Comparison], narrow: bool) -> Table:
+    """Both sides, one below the other: parameters, accuracy, time per step, peak memory."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for heading in ("model", "side"):
+        table.add_column(heading, no_wrap=True)
+    counts = ["parameters"] if narrow else ["parameters", "trainable"]
+    for heading in (*counts, "accuracy", "ms/step", "peak MiB"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for comparison in comparisons:
-        cells: list[list[str]] = [[], [], [], []]
-        for record in (comparison.reference, comparison.other):
+        family = comparison.reference.header.spec.family
+        pair = zip(comparison.sides, (comparison.reference, comparison.other), strict=True)
+        for side, record in pair:
             header = record.header
-            dtype = header.dtypes[-1]
-            prefix = rungs.join(dtype, "parameters", "")
-            total = sum(
-                math.prod(record.shape(name)) for name in record.names if name.startswith(prefix)
-            )
+            accuracy = header.results.get(header.dtypes[-1], {}).get("accuracy")
             step = header.timings.get("step")
-            cells[0].append(f"{total:,}")
-            cells[1].append(f"{header.results[dtype]['accuracy']:.4f}")
-            cells[2].append("-" if step is None else f"{1000 * step:.2f}")
-            cells[3].append(f"{header.peak_memory / 2**20:.0f}")
-        table.add_row(
-            comparison.reference.header.spec.family, *(cell for pair in cells for cell in pair)
-        )
+            total, trainable = _counts(record)
+            table.add_row(
+                family,
+                side,
+                f"{total:,}",
+                *([] if narrow else [f"{trainable:,}"]),
+                "-" if accuracy is None else f"{accuracy:.4f}",
+                "-" if step is None else f"{1000 * step:.2f}",
+                f"{header.peak_memory / 2**20:.0f}",
+            )
+            family = ""
     return table
+
+
+def _counts(record: Record) -> tuple[int, int]:
+    """Entries of all parameters and buffers of a record, and of those that train."""
+    prefix = join(record.header.dtypes[-1], "parameters", "")
+    sizes = {
+        name.removeprefix(prefix): math.prod(record.shape(name))
+        for name in record.names
+        if name.startswith(prefix)
+    }
+    return sum(sizes.values()), sum(sizes.get(name, 0) for name in record.header.trainable)
+
+
+def _about_figures(comparisons: list[Comparison], at_once: bool) -> str:
+    header = comparisons[0].reference.header
+    text = (
+        f"accuracy: {header.dtypes[-1]} on the test set, after {header.steps} "
+        f"{'step' if header.steps == 1 else 'steps'} from probe weights; "
+    )
+    if "step" in header.timings:
+        text += "ms/step: float32, median"
+        text += ", both sides running at the same time; " if at_once else "; "
+    return text + "peak MiB: resident memory of the whole process."
+
+
+def _places(comparisons: list[Comparison]) -> list[str]:
+    """Paths of the records, those of one side in one line."""
+    lines = []
+    for side in range(2):
+        paths = [(comparison.reference, comparison.other)[side].path for comparison in comparisons]
+        parents: dict[Path, list[str]] = {}
+        for path in paths:
+            parents.setdefault(path.parent, []).append(path.name)
+        for parent, names in parents.items():
+            last = names[0] if len(names) == 1 else f"{{{','.join(names)}}}"
+            lines.append(f"record: {parent / last}")
+    return lines
