@@ -48,6 +48,14 @@ class KerasBackend:
         """See :meth:`parity.backend.Backend.threads`."""
         return self.framework.threads()
 
+    def thread_counts(self) -> tuple[int, ...]:
+        """None: TensorFlow fixes its threads when it starts."""
+        return ()
+
+    def use_threads(self, count: int) -> None:
+        """See :meth:`parity.backend.Backend.use_threads`; never called here."""
+        raise ValueError(f"count: received {count}, but TensorFlow fixes its threads at the start")
+
     def notes(self, spec: Spec) -> list[str]:
         """See :meth:`parity.backend.Backend.notes`."""
         if getattr(spec.model, "batch_norm", False) and self.framework.FLAVOUR == "tf_keras":

@@ -99,6 +99,12 @@ class Backend(Protocol):
     def threads(self) -> dict[str, int]:
         """The thread settings in force."""
 
+    def thread_counts(self) -> tuple[int, ...]:
+        """Other thread counts that this process can change to while it runs, for the ensemble."""
+
+    def use_threads(self, count: int) -> None:
+        """Compute with this many threads from now on: one of :meth:`thread_counts`, or its own."""
+
     def notes(self, spec: Spec) -> list[str]:
         """Where float64 was made to follow what users run in float32, a sentence each."""
 

@@ -1,4 +1,4 @@
-"""Every flag of every entry point, once: ``python -m keras_impl``, ``python -m torch_impl``, ``parity``.
+"""Every flag of ``python -m keras_impl``, ``python -m torch_impl`` and ``parity``, once.
 
 Nothing here imports a framework, and a command's own module is imported only when it runs.
 """
@@ -7,28 +7,31 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import importlib
-import os
-import sys
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from parity import __version__
-from parity.constants import DTYPES, FLAVOURS
-from parity.errors import ParityError
+from parity import __version__, commands
+from parity.constants import DTYPES, FLAVOURS, as_float32
 from parity.optimizers import DEFAULT_RATES, OptimizerSpec
 from parity.specs.options import Accepts
 from parity.specs.registry import MODELS
 from parity.specs.run import DataSpec, TrainingSpec
 
 DATA_NAMES = ("fashion_mnist", "japanese_vowels", "digits", "mnist")
+"""The names in :data:`parity.data.DATASETS`, which cannot be had without importing NumPy."""
+
+
+MOST_STEPS = 10**6
+"""Steps that a ladder may climb; each is planned before the first is taken."""
+MOST_THREADS = 1024
 
 
 class OneLineParser(argparse.ArgumentParser):
     """Says what is wrong in one line, with exit code 2; flags cannot be shortened."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, allow_abbrev=False, **kwargs)
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{**kwargs, "allow_abbrev": False})
 
     def error(self, message: str) -> NoReturn:
         """Print one line and exit."""
@@ -36,34 +39,17 @@ class OneLineParser(argparse.ArgumentParser):
 
 
 def backend_main(backend: str, argv: Sequence[str] | None = None) -> NoReturn:
-    """Entry point of an implementation, registered as ``backend``; exits 0, or 2 on wrong use."""
+    """Entry point of the implementation ``backend``; see :func:`parity.commands.execute`."""
     parser = backend_parser(backend)
     args = parser.parse_args(argv)
     args.backend = backend
-    _run(parser.prog, args)
+    commands.execute(parser.prog, args)
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
-    """Entry point ``parity``; exits 0 for SAME, 1 for DIFFERENT, 2 on wrong use."""
+    """Entry point ``parity``; see :func:`parity.commands.execute`."""
     parser = parity_parser()
-    _run(parser.prog, parser.parse_args(argv))
-
-
-def _run(prog: str, args: argparse.Namespace) -> NoReturn:
-    command = importlib.import_module(f"parity.commands.{args.command}")
-    try:
-        code = command.run(args)
-        sys.stdout.flush()
-    except ParityError as error:
-        print(f"{prog} {args.command}: error: {error}", file=sys.stderr)
-        code = 2
-    except KeyboardInterrupt:
-        print(f"{prog} {args.command}: interrupted, nothing written", file=sys.stderr)
-        code = 130
-    except BrokenPipeError:  # the reader (head, less) has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    sys.exit(code)
+    commands.execute(parser.prog, parser.parse_args(argv))
 
 
 def backend_parser(backend: str) -> OneLineParser:
@@ -72,20 +58,20 @@ def backend_parser(backend: str) -> OneLineParser:
         prog=f"python -m {backend}_impl",
         description="Train, evaluate, predict and record the registered classifiers.",
     )
-    commands = _commands(parser)
+    add = _commands(parser).add_parser
 
-    train = commands.add_parser("train", help="train a model, print loss and accuracy by epoch")
+    train = add("train", help="train a model, print loss and accuracy by epoch")
     add_run_flags(train, several=False, epochs=True, data="auto")
     train.add_argument("--out", metavar="DIR", help="keep the trained weights in this new folder")
 
-    evaluate = commands.add_parser("evaluate", help="loss and accuracy of trained weights")
+    evaluate = add("evaluate", help="loss and accuracy of trained weights")
     _add_weights_flags(evaluate)
 
-    predict = commands.add_parser("predict", help="labels and probabilities from trained weights")
+    predict = add("predict", help="labels and probabilities from trained weights")
     _add_weights_flags(predict)
     predict.add_argument("--out", metavar="FILE", help="write them to this new .csv or .npz file")
 
-    record = commands.add_parser("record", help="climb the ladder and keep what every rung leaves")
+    record = add("record", help="climb the ladder and keep what every rung leaves")
     add_record_flags(record)
     record.add_argument(
         "--out",
@@ -100,18 +86,17 @@ def parity_parser() -> OneLineParser:
     """The parser of ``parity``."""
     parser = OneLineParser(
         prog="parity",
-        description="Say whether a Keras and a PyTorch classifier are the same, and if not, where they part.",
+        description="Say whether a Keras and a PyTorch classifier are the same, "
+        "and if not, where they part.",
     )
-    commands = _commands(parser)
+    add = _commands(parser).add_parser
 
-    run = commands.add_parser(
-        "run", help="record with every backend at the same time, then compare"
-    )
+    run = add("run", help="record with every backend at the same time, then compare")
     add_record_flags(run)
     run.add_argument("--out", metavar="DIR", help="new folder (default: a fresh one under runs/)")
     _add_json_flag(run)
 
-    compare = commands.add_parser("compare", help="compare two records; needs no framework")
+    compare = add("compare", help="compare two records; needs no framework")
     compare.add_argument("a", metavar="RECORD", help="folder written by record")
     compare.add_argument("b", metavar="RECORD", help="folder written by record")
     _add_json_flag(compare)
@@ -124,7 +109,9 @@ def _commands(parser: OneLineParser) -> Any:
 
 
 def _add_json_flag(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", metavar="FILE", help="write the same as data to this file")
+    parser.add_argument(
+        "--json", metavar="FILE", help="write the same as data to this file, replacing it"
+    )
 
 
 def add_record_flags(parser: argparse.ArgumentParser) -> None:
@@ -134,7 +121,11 @@ def add_record_flags(parser: argparse.ArgumentParser) -> None:
         "--dtype", nargs="+", choices=DTYPES, default=list(DTYPES), help="(default: both)"
     )
     parser.add_argument(
-        "--steps", type=_positive, default=10, metavar="K", help="optimizer steps (default: 10)"
+        "--steps",
+        type=_reader(Accepts(int, minimum=1, below=MOST_STEPS + 1)),
+        default=10,
+        metavar="K",
+        help="optimizer steps (default: 10)",
     )
 
 
@@ -192,24 +183,29 @@ def _add_weights_flags(parser: argparse.ArgumentParser) -> None:
 def _add_data_flags(parser: Any) -> None:
     parser.add_argument("--data-dir", metavar="DIR", help="where the full data set lies")
     parser.add_argument(
-        "--download", action="store_true", help="fetch the full data set where it is not found"
+        "--download",
+        action="store_true",
+        default=None,
+        help="fetch the full data set where it is not found",
     )
 
 
 def _add_process_flags(parser: Any) -> None:
-    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: cpu)")
+    parser.add_argument(
+        "--device", type=_device, default="cpu", help="cpu, cuda or cuda:N (default: cpu)"
+    )
     parser.add_argument(
         "--threads",
-        type=_positive,
+        type=_reader(Accepts(int, minimum=1, below=MOST_THREADS + 1)),
         default=0,
         metavar="N",
         help="(default: the framework's choice)",
     )
 
 
-def model_fields() -> dict[str, tuple[dataclasses.Field, list[str]]]:
+def model_fields() -> dict[str, tuple[dataclasses.Field[Any], list[str]]]:
     """Every field that some model family takes as a flag: name to field and families."""
-    found: dict[str, tuple[dataclasses.Field, list[str]]] = {}
+    found: dict[str, tuple[dataclasses.Field[Any], list[str]]] = {}
     for family, cls in MODELS.items():
         for entry in dataclasses.fields(cls):
             if entry.metadata["flag"]:
@@ -230,7 +226,9 @@ def _add_fields(
             _add_field(parser, entry, "", (renamed or {}).get(entry.name))
 
 
-def _add_field(parser: Any, entry: dataclasses.Field, prefix: str, name: str | None = None) -> None:
+def _add_field(
+    parser: Any, entry: dataclasses.Field[Any], prefix: str, name: str | None = None
+) -> None:
     """A flag for a spec's field; absent from the namespace unless the user gives it."""
     accepts: Accepts = entry.metadata["accepts"]
     name = name or entry.name
@@ -253,21 +251,31 @@ def _add_field(parser: Any, entry: dataclasses.Field, prefix: str, name: str | N
     parser.add_argument(flag_of(name), type=_reader(accepts), **options)
 
 
-def _reader(accepts: Accepts) -> Any:
-    """A parser of one value that says what is accepted, not merely that it is invalid."""
+def _reader(accepts: Accepts) -> Callable[[str], Any]:
+    """A parser of one value that says what is accepted, not merely that it is invalid.
+
+    What float32 makes of a number must be accepted too: both twins compute with that.
+    """
+    one = dataclasses.replace(accepts, many=False)
 
     def read(text: str) -> Any:
         try:
             value = accepts.kind(text)
-        except ValueError:
-            value = None
-        one = dataclasses.replace(accepts, many=False)
-        if value is None or not one.admits(value):
-            raise argparse.ArgumentTypeError(f"received {text!r}, accepted: {one.describe()}")
+            if not one.admits(value) or (
+                accepts.kind is float and not one.admits(as_float32(value))
+            ):
+                raise ValueError
+        except (ValueError, OverflowError):
+            where = ", in float32" if accepts.kind is float else ""
+            raise argparse.ArgumentTypeError(
+                f"received {text!r}, accepted: {one.describe()}{where}"
+            ) from None
         return value
 
     return read
 
 
-def _positive(text: str) -> int:
-    return _reader(Accepts(int, minimum=1))(text)
+def _device(text: str) -> str:
+    if not re.fullmatch(r"cpu|cuda(:[0-9]{1,3})?", text):
+        raise argparse.ArgumentTypeError(f"received {text!r}, accepted: cpu, cuda or cuda:N")
+    return text

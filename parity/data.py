@@ -92,6 +92,17 @@ _ENTRIES = {
 DATASETS: tuple[str, ...] = tuple(_ENTRIES)
 
 
+def class_names(name: str) -> tuple[str, ...]:
+    """Return what the labels of a data set stand for, by label; no file is read.
+
+    Raises:
+        ParityError: an unknown name.
+    """
+    if name not in _ENTRIES:
+        raise ParityError(f"unknown data set {name!r}; accepted: {', '.join(DATASETS)}")
+    return _ENTRIES[name].classes
+
+
 def load(
     name: str,
     *,
@@ -118,8 +129,7 @@ def load(
         ParityError: an unknown name or size, a size that the set does not come in, a full set that
             is not found or cannot be fetched, a damaged file.
     """
-    if name not in _ENTRIES:
-        raise ParityError(f"unknown data set {name!r}; accepted: {', '.join(DATASETS)}")
+    class_names(name)  # refuses an unknown name
     if size not in SIZES:
         raise ParityError(f"unknown size {size!r} for {name}; accepted: {', '.join(SIZES)}")
     full_asked = size == "full" or data_dir is not None or download

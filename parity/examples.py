@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from parity.data import Dataset, Split
+from parity.data import Split
 from parity.errors import ParityError
 from parity.specs.run import Spec
 
@@ -38,15 +38,19 @@ def fit(spec: Spec, split: Split) -> Split:
 
 
 def limited(split: Split, count: int) -> Split:
-    """The first ``count`` examples."""
+    """The first ``count`` examples, or all where there are fewer."""
     lengths = None if split.lengths is None else split.lengths[:count]
     return dataclasses.replace(split, x=split.x[:count], y=split.y[:count], lengths=lengths)
 
 
-def check_positive_class(dataset: Dataset, positive_class: int) -> None:
-    """Refuse a positive class that the data set does not have."""
-    if positive_class >= len(dataset.classes):
+def check_positive_class(positive_class: int, classes: int, name: str) -> None:
+    """Refuse a positive class that data set ``name`` of so many classes does not have.
+
+    Raises:
+        ParityError: it is out of range.
+    """
+    if positive_class >= classes:
         raise ParityError(
-            f"positive_class: received {positive_class}, accepted: 0 to "
-            f"{len(dataset.classes) - 1} ({dataset.name} has {len(dataset.classes)} classes)"
+            f"positive_class: received {positive_class}, accepted: 0 to {classes - 1} "
+            f"({name} has {classes} classes)"
         )

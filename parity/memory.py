@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import sys
 from pathlib import Path
@@ -16,18 +17,14 @@ class PeakMemory:
     """
 
     def __init__(self) -> None:
-        try:
+        with contextlib.suppress(OSError):
             _RESET.write_text("5")  # proc(5): resets the peak resident set size
-        except OSError:
-            pass
 
     def bytes(self) -> int:
         """The peak so far, in bytes."""
-        try:
+        with contextlib.suppress(OSError):
             for line in _STATUS.read_text().splitlines():
                 if line.startswith("VmHWM:"):
                     return int(line.split()[1]) * 1024
-        except OSError:
-            pass
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak if sys.platform == "darwin" else peak * 1024

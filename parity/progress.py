@@ -54,7 +54,11 @@ class Progress:
 
 
 def bar() -> Any:
-    """A rich progress display on stderr that vanishes when it is done."""
+    """A rich progress display on stderr that vanishes when it is done.
+
+    While it is shown, it takes over what is printed to a terminal, to keep it above the bar; what
+    goes to a file or a pipe stays untouched.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Display
@@ -66,4 +70,5 @@ def bar() -> Any:
         TimeElapsedColumn(),
         console=Console(stderr=True),
         transient=True,
+        redirect_stdout=sys.stdout.isatty(),
     )

@@ -1,17 +1,19 @@
 """What one backend leaves behind: ``record.json`` and ``tensors.safetensors`` in a folder.
 
 Written to a temporary folder beside the target and renamed, so a killed run leaves no half record;
-read with the checksum verified.
+read with its header and the checksum of its tensors verified.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
-import os
+import math
+import reprlib
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from parity import rungs
+from parity.constants import DTYPES
 from parity.errors import ParityError
 from parity.specs.run import Spec, spec_from_json
 
@@ -27,7 +31,8 @@ VERSION = 1
 KINDS = ("ladder", "training")
 HEADER, TENSORS = "record.json", "tensors.safetensors"
 
-_CHUNK = 1 << 22  # entries looked at in one piece: 32 MiB of float64
+_PIECE = 1 << 22  # entries looked at in one piece: 32 MiB of float64
+_ELEMENTS = ("F64", "F32", "F16", "I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL")
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class Header:
         versions, platform, threads, device: what it ran on.
         timings: seconds by name.
         peak_memory: bytes of resident memory at the highest.
-        results: figures for people (accuracy, losses …).
+        results: by dtype: test ``accuracy`` and ``loss``, and what else people may want to read.
         rounding: float32 tensor name to the RMS that rounding moves it by (``ladder``).
         trainable: canonical names that the framework trains.
         null_gradients: parameters whose float64 gradient is rounding alone, with its largest entry.
@@ -68,53 +73,42 @@ class Header:
     notes: tuple[str, ...]
 
 
-def refuse_existing(path: Path) -> None:
-    """Raise if something already stands where a record shall be written; nothing is overwritten."""
-    if path.exists():
-        raise ParityError(f"--out: {path} exists already; give a new folder, or remove it first")
-
-
 def write(path: Path, header: Header, tensors: Mapping[str, np.ndarray]) -> None:
     """Write a record as folder ``path``, whole or not at all.
 
     Raises:
-        ParityError: ``path`` exists, or cannot be written.
+        ParityError: ``path`` holds something already, or cannot be written.
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
-    refuse_existing(path)
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        **{entry.name: getattr(header, entry.name) for entry in dataclasses.fields(Header)},
+        "spec": header.spec.to_json(),
+    }
+    arrays = {name: np.asarray(value, order="C") for name, value in tensors.items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-    except OSError as error:
-        raise ParityError(f"--out: cannot write {path}: {error.strerror}") from None
-    try:
-        save_file(
-            {name: np.ascontiguousarray(value) for name, value in tensors.items()},
-            temporary / TENSORS,
-        )
-        content = {
-            "format": FORMAT,
-            "version": VERSION,
-            **{
-                name: getattr(header, name)
-                for name in Header.__dataclass_fields__
-                if name not in ("spec",)
-            },
-            "spec": header.spec.to_json(),
-            "tensors": {
+        try:
+            save_file(arrays, temporary / TENSORS)
+            content["tensors"] = {
                 "file": TENSORS,
-                "count": len(tensors),
+                "count": len(arrays),
                 "sha256": _digest(temporary / TENSORS),
-            },
-        }
-        (temporary / HEADER).write_text(json.dumps(content, indent=1) + "\n")
-        temporary.chmod(0o755)  # mkdtemp's 0700 would keep colleagues out
-        os.replace(temporary, path)
+            }
+            (temporary / HEADER).write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+            for made, mode in ((TENSORS, 0o644), (HEADER, 0o644), ("", 0o755)):
+                (temporary / made).chmod(mode)  # temporary files are readable by their owner only
+            temporary.replace(path)  # refused by the system where a file or a full folder stands
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
         raise ParityError(f"--out: cannot write {path}: {error.strerror or error}") from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    except SafetensorError as error:  # what it makes of a full disk
+        raise ParityError(f"--out: cannot write {path}: {error}") from None
 
 
 class Record:
@@ -137,7 +131,8 @@ class Record:
 
     def tensor(self, name: str) -> np.ndarray:
         """A whole tensor."""
-        return self._tensors.get_tensor(name)
+        whole: np.ndarray = self._tensors.get_tensor(name)
+        return whole
 
     def pieces(self, name: str) -> Iterator[np.ndarray]:
         """A tensor in consecutive slices of its first axis, some 32 MiB each."""
@@ -145,8 +140,7 @@ class Record:
         if not shape:
             yield self.tensor(name)
             return
-        row = int(np.prod(shape[1:], dtype=np.int64))
-        rows = max(1, _CHUNK // max(row, 1))
+        rows = max(1, _PIECE // max(math.prod(shape[1:]), 1))
         view = self._tensors.get_slice(name)
         for start in range(0, shape[0], rows):
             yield view[start : min(start + rows, shape[0])]
@@ -154,65 +148,147 @@ class Record:
 
 @contextmanager
 def read(path: Path) -> Iterator[Record]:
-    """Open the record at ``path`` with its checksum verified.
+    """Open the record at ``path``, its header and its checksum verified.
 
     Raises:
-        ParityError: not a record, of a newer format, truncated, or its tensors do not match the
-            checksum.
+        ParityError: not a record, of another format, truncated, edited, or its tensors do not
+            match the checksum.
     """
     from safetensors import SafetensorError, safe_open
 
-    content = _read_header(path)
+    content = _content(path)
+    header = _header(path / HEADER, content)
     file = path / TENSORS
-    expected = content["tensors"]
     if not file.is_file():
         raise ParityError(f"{path}: damaged record: {TENSORS} is missing")
-    found = _digest(file)
-    if found != expected["sha256"]:
+    expected, found = content["tensors"]["sha256"], _digest(file)
+    if found != expected:
         raise ParityError(
             f"{path}: damaged record: {TENSORS} has sha256 {found[:12]}…, {HEADER} says "
-            f"{str(expected['sha256'])[:12]}…; record it again"
+            f"{expected[:12]}…; record it again"
         )
     try:
         with safe_open(file, framework="numpy") as tensors:
-            yield Record(path, _header(path, content), tensors)
+            record = Record(path, header, tensors)
+            _check_tensors(record)
+            yield record
     except SafetensorError as error:
         raise ParityError(f"{path}: damaged record: {TENSORS}: {error}") from None
 
 
-def _read_header(path: Path) -> dict[str, Any]:
+def _content(path: Path) -> dict[str, Any]:
+    """What ``record.json`` holds, of this format and version."""
     file = path / HEADER
+    if not path.exists():
+        raise ParityError(f"{path} does not exist; accepted: a folder written by record or train")
     if not file.is_file():
         raise ParityError(f"{path}: not a record: no {HEADER} in it")
     try:
-        content = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
+        content = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise ParityError(f"{file}: damaged record: not JSON ({error})") from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        received = content.get("format") if isinstance(content, dict) else type(content).__name__
-        raise ParityError(f"{file}: format: received {received!r}, accepted: {FORMAT!r}")
-    if content.get("version") != VERSION:
+    received = content.get("format") if isinstance(content, dict) else content
+    if not isinstance(content, dict) or received != FORMAT:
+        raise ParityError(f"{file}: format: received {_short(received)}, accepted: {FORMAT!r}")
+    version = content.get("version")
+    if type(version) is not int or version != VERSION:
+        newer = type(version) is int and version > VERSION
+        remedy = "; it was written by a newer release, which can read it" if newer else ""
         raise ParityError(
-            f"{file}: format version: received {content.get('version')!r}, accepted: {VERSION}; "
-            "a newer record needs a newer release of keras-torch-parity"
+            f"{file}: format version: received {_short(version)}, accepted: {VERSION}{remedy}"
         )
     return content
 
 
-def _header(path: Path, content: dict[str, Any]) -> Header:
-    fields = [name for name in Header.__dataclass_fields__ if name != "spec"]
-    missing = [name for name in (*fields, "spec", "tensors") if name not in content]
-    if missing:
-        raise ParityError(f"{path / HEADER}: damaged record: no {', '.join(missing)} in it")
-    values = {
-        name: tuple(content[name]) if isinstance(content[name], list) else content[name]
-        for name in fields
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _number(value: Any) -> bool:
+    return type(value) in (int, float)
+
+
+def _count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**63
+
+
+def _scores(value: Any) -> bool:
+    return isinstance(value, dict) and all(_number(value.get(x)) for x in ("accuracy", "loss"))
+
+
+def _list_of(one: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and all(map(one, value))
+
+
+def _object_of(one: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, dict) and all(map(one, value.values()))
+
+
+def _part_of_dtypes(value: Any) -> bool:
+    return isinstance(value, list) and value in (list(DTYPES), *([dtype] for dtype in DTYPES))
+
+
+_FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "kind": (KINDS.__contains__, " or ".join(KINDS)),
+    "backend": (_text, "text"),
+    "steps": (_count, "a whole number"),
+    "dtypes": (_part_of_dtypes, f"one or both of {', '.join(DTYPES)}"),
+    "versions": (_object_of(_text), "an object of text"),
+    "platform": (_object_of(_text), "an object of text"),
+    "threads": (_object_of(_count), "an object of whole numbers"),
+    "device": (_text, "text"),
+    "timings": (_object_of(_number), "an object of numbers"),
+    "peak_memory": (_count, "a whole number"),
+    "results": (_object_of(_scores), "accuracy and loss, both numbers, by dtype"),
+    "rounding": (_object_of(_number), "an object of numbers"),
+    "trainable": (_list_of(_text), "a list of text"),
+    "null_gradients": (_object_of(_number), "an object of numbers"),
+    "notes": (_list_of(_text), "a list of text"),
+    "tensors": (lambda value: isinstance(value, dict) and _text(value.get("sha256")), "a sha256"),
+}
+"""What each field of ``record.json`` but the spec must be: a test, and the same in words."""
+
+
+def _header(file: Path, content: Mapping[str, Any]) -> Header:
+    for name in ("spec", *_FIELDS):
+        if name not in content:
+            raise ParityError(f"{file}: damaged record: no {name} in it")
+    for name, (admits, accepted) in _FIELDS.items():
+        if not admits(content[name]):
+            raise ParityError(
+                f"{file}: damaged record: {name}: received {_short(content[name])}, "
+                f"accepted: {accepted}"
+            )
+    if lacking := set(content["dtypes"]) - content["results"].keys():
+        raise ParityError(f"{file}: damaged record: results: no {', '.join(lacking)} in it")
+    try:
+        spec = spec_from_json(content["spec"], "spec")
+        spec.optimizer.constants()  # what float32 cannot hold
+    except (ParityError, TypeError, ValueError, OverflowError) as error:
+        raise ParityError(f"{file}: damaged record: {error}") from None
+    values: dict[str, Any] = {
+        entry.name: tuple(value) if isinstance(value := content[entry.name], list) else value
+        for entry in dataclasses.fields(Header)
     }
-    if values["kind"] not in KINDS:
-        raise ParityError(
-            f"{path / HEADER}: kind: received {values['kind']!r}, accepted: {', '.join(KINDS)}"
-        )
-    return Header(spec=spec_from_json(content["spec"], f"{path / HEADER}: spec"), **values)
+    return Header(**{**values, "spec": spec})
+
+
+def _check_tensors(record: Record) -> None:
+    """Refuse tensors whose name is no rung's, or whose entries NumPy cannot hold."""
+    for name in record.names:
+        dtype, rung, rest = (*name.split("/", 2), "", "")[:3]
+        if dtype not in record.header.dtypes or rung not in rungs.RUNGS or not rest:
+            raise ParityError(f"{record.path}: damaged record: tensor {name!r} is of no rung")
+        if record.dtype(name) not in _ELEMENTS:
+            raise ParityError(
+                f"{record.path}: damaged record: tensor {name}: received {record.dtype(name)}, "
+                f"accepted: {', '.join(_ELEMENTS)}"
+            )
+
+
+def _short(value: Any) -> str:
+    """A value for an error line, cut where it is long."""
+    return reprlib.repr(value)
 
 
 def _digest(file: Path) -> str:

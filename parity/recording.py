@@ -20,7 +20,7 @@ from parity.record import Header
 from parity.specs.run import Spec
 
 ENSEMBLE = 6
-"""Members of the float32 ensemble: runs from weights moved by one ulp (see ``tolerance.py``)."""
+"""Members of the float32 ensemble from weights moved by one ulp; others come from thread counts."""
 
 TIMED_REPEATS = 3
 
@@ -46,9 +46,10 @@ class Ladder:
     timings: dict[str, float] = field(default_factory=dict)
 
 
-def climbs(dtypes: tuple[str, ...]) -> int:
+def climbs(backend: Backend, dtypes: tuple[str, ...]) -> int:
     """How many times :func:`climb` goes up the ladder, for progress bars."""
-    return len(dtypes) + (ENSEMBLE if "float32" in dtypes else 0)
+    members = ENSEMBLE + len(backend.thread_counts())
+    return len(dtypes) + (members if "float32" in dtypes else 0)
 
 
 def climb(
@@ -59,7 +60,6 @@ def climb(
     dtypes: tuple[str, ...],
     steps: int,
     advance: Callable[[str], None] = lambda _: None,
-    ensemble: int = ENSEMBLE,
 ) -> Ladder:
     """Every rung in every dtype, from the same probe weights, batches and masks.
 
@@ -71,7 +71,6 @@ def climb(
         dtypes: what to compute in; float32 also runs the ensemble.
         steps: optimizer steps of the k-step rung.
         advance: called with a description after each climb.
-        ensemble: members of the float32 ensemble.
     """
     ladder = Ladder()
     start = randomness.probe_weights(spec.model, spec.training.seed)
@@ -93,11 +92,16 @@ def climb(
         advance(dtype)
         if dtype == "float32":
             ladder.timings["step"] = _time_per_step(model, plan)
-            for member in range(ensemble):
+            for member in range(ENSEMBLE):
                 moved = randomness.ulp_neighbour(start, spec.training.seed, member)
-                other = _rungs(model, spec, moved, plan, train, test)
-                _spread(ladder.rounding, found, other)
-                advance(f"{dtype}, rounding {member + 1}/{ensemble}")
+                _spread(ladder.rounding, found, _rungs(model, spec, moved, plan, train, test))
+                advance(f"{dtype}, from weights one ulp away")
+            own = backend.threads()["intra_op"]
+            for count in backend.thread_counts():
+                backend.use_threads(count)
+                _spread(ladder.rounding, found, _rungs(model, spec, start, plan, train, test))
+                backend.use_threads(own)
+                advance(f"{dtype}, with {count} threads")
         ladder.timings[dtype] = time.perf_counter() - began
     return ladder
 

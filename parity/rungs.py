@@ -8,8 +8,8 @@ from __future__ import annotations
 
 RUNGS: dict[str, str] = {
     "parameters": "parameters",
-    "forward_eval": "forward, evaluation",
-    "forward_train": "forward, training",
+    "forward_eval": "forward (eval)",
+    "forward_train": "forward (train)",
     "loss": "loss",
     "gradients": "gradients",
     "step": "after one step",

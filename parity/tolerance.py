@@ -68,8 +68,8 @@ def allowed_float32(scale: float, reference_error: float, spreads: tuple[float, 
     Args:
         scale: largest absolute entry of the reference tensor.
         reference_error: RMS distance of the reference's own float32 from its float64.
-        spreads: for each side, the largest RMS distance of an ensemble member (the same backend,
-            from weights moved by one ulp) from that side's float32.
+        spreads: for each side, the largest RMS distance of an ensemble member (the same backend
+            from weights moved by one ulp, or with other threads) from that side's float32.
 
     Returns:
         The allowed RMS distance, in the tensor's own unit.

@@ -43,6 +43,14 @@ class TorchBackend:
         """See :meth:`parity.backend.Backend.threads`."""
         return self.framework.threads()
 
+    def thread_counts(self) -> tuple[int, ...]:
+        """Enough to split sums differently, whatever the machine's cores."""
+        return tuple(count for count in (1, 2, 3, 4) if count != self.threads()["intra_op"])
+
+    def use_threads(self, count: int) -> None:
+        """See :meth:`parity.backend.Backend.use_threads`."""
+        self.framework.torch.set_num_threads(count)
+
     def notes(self, spec: Spec) -> list[str]:
         """See :meth:`parity.backend.Backend.notes`."""
         return []

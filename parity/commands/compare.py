@@ -7,17 +7,22 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from parity import ladder, record
+from parity.commands import prepare
 from parity.errors import ParityError
 from parity.report import data, terminal
 
 
 def run(args: argparse.Namespace) -> int:
     """Print tables and verdict; exit code 0 for SAME, 1 for DIFFERENT."""
-    return judge(Path(args.a), Path(args.b), args.json)
+    return judge(Path(args.a), Path(args.b), prepare.json_path(args.json))
 
 
-def judge(a: Path, b: Path, json_file: str | None) -> int:
-    """Compare, report, and give the exit code."""
+def judge(a: Path, b: Path, json_file: Path | None) -> int:
+    """Compare two records, or two folders of them, report, and give the exit code.
+
+    Raises:
+        ParityError: a record cannot be read, or the two are not of the same runs.
+    """
     with ExitStack() as opened:
         comparisons = [
             ladder.compare(
@@ -26,34 +31,30 @@ def judge(a: Path, b: Path, json_file: str | None) -> int:
             for x, y in _pairs(a, b)
         ]
         if json_file:
-            data.write(Path(json_file), comparisons)
+            data.write(json_file, comparisons)
         terminal.show(comparisons)
     return 0 if all(comparison.same for comparison in comparisons) else 1
 
 
 def _pairs(a: Path, b: Path) -> list[tuple[Path, Path]]:
     """The records to compare: the two given, or those of equal name below them."""
-    found = [_records(a), _records(b)]
-    if None in found:
+    names, others = _records_below(a), _records_below(b)
+    if not (names and others):
         return [(a, b)]
-    names = [set(paths or {}) for paths in found]
-    if alone := names[0] ^ names[1]:
+    if alone := set(names) ^ set(others):
         raise ParityError(
             f"{a} and {b} hold different models: {', '.join(sorted(alone))} stands in one only"
         )
-    return [(a / name, b / name) for name in found[0] or {}]
+    return [(a / name, b / name) for name in names]
 
 
-def _records(path: Path) -> dict[str, Path] | None:
-    """Records below a folder, oldest first; None if it is no folder of records."""
-    if not path.exists():
-        raise ParityError(f"{path} does not exist; accepted: a folder written by record")
+def _records_below(path: Path) -> list[str]:
+    """Names of the records in a folder, oldest first; none if it is a record itself, or no folder.
+
+    Hidden folders are left out: a record is written under such a name until it is whole.
+    """
     if (path / record.HEADER).exists() or not path.is_dir():
-        return None
-    below = [entry for entry in path.iterdir() if (entry / record.HEADER).is_file()]
-    if not below:
-        raise ParityError(
-            f"{path}: not a record: neither {record.HEADER} in it nor records below it"
-        )
-    below.sort(key=lambda entry: (entry / record.HEADER).stat().st_mtime_ns)
-    return {entry.name: entry for entry in below}
+        return []
+    headers = [file for file in path.glob(f"*/{record.HEADER}") if file.parent.name[0] != "."]
+    headers.sort(key=lambda file: file.stat().st_mtime_ns)
+    return [file.parent.name for file in headers]

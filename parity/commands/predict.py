@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import argparse
 import csv
-import os
+import io
 import sys
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
-from parity import metrics
+from parity import data_files, metrics
 from parity.commands import prepare, trained
 from parity.errors import ParityError
 
@@ -31,7 +29,8 @@ def run(args: argparse.Namespace) -> int:
     labels = metrics.labels(found.spec.model, outputs)
     probabilities = metrics.probabilities(found.spec.model, outputs)
     if out:
-        _write(out, found.classes, labels, probabilities)
+        content = _file(out.suffix, found.classes, labels, probabilities)
+        data_files.write_whole(out, content)
     lines = csv.writer(sys.stdout, delimiter="\t", lineterminator="\n")
     lines.writerows(_rows(found.classes, labels, probabilities))
     return 0
@@ -45,29 +44,13 @@ def _rows(
         yield [str(number), str(label), classes[label], *(f"{p:.6f}" for p in row)]
 
 
-def _write(
-    out: Path, classes: tuple[str, ...], labels: np.ndarray, probabilities: np.ndarray
-) -> None:
-    """Write whole or not at all: to a temporary name, then renamed."""
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{out.stem}-", suffix=out.suffix, dir=out.parent)
-        temporary = Path(name)
-        try:
-            if out.suffix == ".npz":
-                with os.fdopen(handle, "wb") as binary:
-                    np.savez_compressed(
-                        binary,
-                        labels=labels,
-                        probabilities=probabilities,
-                        classes=np.array(classes),
-                    )
-            else:
-                with os.fdopen(handle, "w", newline="") as text:
-                    csv.writer(text).writerows(_rows(classes, labels, probabilities))
-            temporary.chmod(0o644)
-            temporary.replace(out)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise ParityError(f"--out: cannot write {out}: {error.strerror or error}") from None
+def _file(
+    suffix: str, classes: tuple[str, ...], labels: np.ndarray, probabilities: np.ndarray
+) -> bytes:
+    """Content of a file: .npz with labels, probabilities and classes, or the rows as .csv."""
+    if suffix == ".npz":
+        named = {"labels": labels, "probabilities": probabilities, "classes": np.array(classes)}
+        return data_files.encode_npz(named)
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(_rows(classes, labels, probabilities))
+    return text.getvalue().encode()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import os
+import tempfile
 from pathlib import Path
 
 from parity import backend, cli, data, examples
@@ -12,6 +15,9 @@ from parity.errors import ParityError
 from parity.optimizers import DEFAULT_RATES, OptimizerSpec
 from parity.specs.registry import MODELS
 from parity.specs.run import DataSpec, Spec, TrainingSpec
+
+BYTES_PER_PARAMETER = 4 * 8
+"""What a parameter takes in float64: itself, its gradient and Adam's two slots."""
 
 
 def dataset_for(args: argparse.Namespace, family: str) -> Dataset:
@@ -28,7 +34,8 @@ def spec_for(args: argparse.Namespace, family: str, dataset: Dataset) -> Spec:
     """The spec that the flags describe.
 
     Raises:
-        ParityError: a value is out of range, or the model cannot take the data.
+        ParityError: a value is out of range, the model cannot take the data, or is too large for
+            this machine.
     """
     cls = MODELS[family]
     given = vars(args)
@@ -39,7 +46,8 @@ def spec_for(args: argparse.Namespace, family: str, dataset: Dataset) -> Spec:
     }
     if fields.get("head") == "sigmoid":
         classes = 2
-        examples.check_positive_class(dataset, given.get("positive_class", 0))
+        positive = given.get("positive_class", 0)
+        examples.check_positive_class(positive, classes=len(dataset.classes), name=dataset.name)
     else:
         classes = len(dataset.classes)
         if "positive_class" in given:
@@ -47,13 +55,13 @@ def spec_for(args: argparse.Namespace, family: str, dataset: Dataset) -> Spec:
                 f"--positive-class: received {given['positive_class']} with head 'softmax', "
                 "accepted: with --head sigmoid only"
             )
-    if dataset.train.lengths is None and "variable_length" in cls.__dataclass_fields__:
+    if dataset.train.lengths is None and "variable_length" in _names(cls):
         fields.setdefault("variable_length", False)
     optimizer = {name: given[name] for name in _names(OptimizerSpec) if name in given}
     optimizer["name"] = given.get("optimizer", "adam")
     optimizer.setdefault("learning_rate", DEFAULT_RATES[optimizer["name"]])
     training = {name: given[name] for name in _names(TrainingSpec) if name in given}
-    return Spec(
+    spec = Spec(
         family=family,
         model=cls(
             input_shape=cls.shape_for(dataset.input_shape, dataset.name), classes=classes, **fields
@@ -67,10 +75,22 @@ def spec_for(args: argparse.Namespace, family: str, dataset: Dataset) -> Spec:
             positive_class=given.get("positive_class", 0),
         ),
     )
+    _refuse_too_large(spec)
+    return spec
 
 
 def _names(cls: type) -> list[str]:
-    return list(cls.__dataclass_fields__)  # type: ignore[attr-defined]
+    return [entry.name for entry in dataclasses.fields(cls)]
+
+
+def _refuse_too_large(spec: Spec) -> None:
+    parameters = sum(row.size for row in spec.model.parameters())
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if parameters * BYTES_PER_PARAMETER > memory:
+        raise ParityError(
+            f"model {spec.family}: received options that make {parameters:,} parameters, accepted: "
+            f"at most {memory // BYTES_PER_PARAMETER:,} in the memory of this machine"
+        )
 
 
 def refuse_foreign_options(args: argparse.Namespace, families: list[str]) -> None:
@@ -88,30 +108,61 @@ def refuse_foreign_options(args: argparse.Namespace, families: list[str]) -> Non
 
 
 def splits(spec: Spec, dataset: Dataset) -> tuple[Split, Split]:
-    """Training and test examples as the model takes them, checked."""
-    for split in (dataset.train, dataset.test):
-        data.check(split, len(dataset.classes), dataset.name)
+    """Training and test examples as the model takes them."""
     return examples.fit(spec, dataset.train), examples.fit(spec, dataset.test)
 
 
-def settings_for(args: argparse.Namespace, flavour: str | None = None) -> Settings:
-    """How the process shall run."""
-    chosen = flavour or getattr(args, "flavour", None) or "tf_keras"
-    return Settings(flavour=chosen, device=args.device, threads=args.threads)
+def backend_for(args: argparse.Namespace, spec: Spec) -> Backend:
+    """Start the backend whose entry point was called, with the spec's Keras.
 
-
-def backend_for(args: argparse.Namespace, flavour: str | None = None) -> Backend:
-    """Start the backend whose entry point was called."""
-    return backend.load(args.backend, settings_for(args, flavour))
+    Raises:
+        ParityError: its framework is missing or broken, or the device is not there.
+    """
+    settings = Settings(flavour=spec.model.flavour, device=args.device, threads=args.threads)
+    try:
+        return backend.load(args.backend, settings)
+    except ImportError as error:
+        raise ParityError(
+            f"{args.backend} cannot be imported: {error}; install it again with: "
+            f"pip install -c constraints.txt '.[{args.backend}]'"
+        ) from None
 
 
 def new_path(text: str) -> Path:
-    """A path that must not exist yet.
+    """What ``--out`` names: nothing stands there, and it can be made.
 
     Raises:
-        ParityError: it does.
+        ParityError: something does, or it cannot.
     """
     path = Path(text)
-    if path.exists():
+    if os.path.lexists(path):
         raise ParityError(f"--out: {path} exists already; give a new name, or remove it first")
+    above = path.absolute().parent
+    while not os.path.lexists(above):
+        above = above.parent
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=above):
+            return path
+    except OSError as error:
+        raise ParityError(f"--out: cannot write {path}: {error.strerror}") from None
+
+
+def json_path(text: str | None) -> Path | None:
+    """What ``--json`` names, if anything: a file that can be written, and replaced if it is there.
+
+    Raises:
+        ParityError: a folder, in no folder, or not writable.
+    """
+    if text is None:
+        return None
+    path = Path(text)
+    reason = None
+    if path.is_dir():
+        reason = "it is a folder"
+    elif not path.parent.is_dir():
+        reason = f"there is no folder {path.parent}"
+    elif not os.access(path if path.exists() else path.parent, os.W_OK):
+        reason = "permission denied"
+    if reason:
+        raise ParityError(f"--json: cannot write {text!r}: {reason}; accepted: a file")
     return path

@@ -21,8 +21,8 @@ def run(args: argparse.Namespace) -> int:
         dataset = prepare.dataset_for(args, family)
         spec = prepare.spec_for(args, family, dataset)
         planned.append((out / family if len(families) > 1 else out, spec, dataset))
-    backend = prepare.backend_for(args)
-    climbs = recording.climbs(dtypes)
+    backend = prepare.backend_for(args, spec)
+    climbs = recording.climbs(backend, dtypes)
     with Progress(backend.name, climbs * len(planned)) as progress:
         for path, spec, dataset in planned:
             train, test = prepare.splits(spec, dataset)

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 from parity import backend, cli, progress
 from parity.commands import compare, prepare
 from parity.errors import ParityError
 
+GRACE = 10.0
+"""Seconds that a recording process gets to end when told to, before it is killed."""
+
 
 def run(args: argparse.Namespace) -> int:
     """Start the backends, wait, compare; exit code as for ``compare``."""
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    out = prepare.new_path(args.out or f"runs/{stamp}")
+    json_file = prepare.json_path(args.json)
+    out = prepare.new_path(args.out or time.strftime("runs/%Y%m%d-%H%M%S"))
     packages = backend.registered()
     if len(packages) != 2:
         raise ParityError(
@@ -29,105 +37,132 @@ def run(args: argparse.Namespace) -> int:
     if not args.threads:  # both run at once: share the cores instead of fighting for them
         args.threads = max(1, (os.cpu_count() or 1) // len(packages))
     flags = record_flags(args)
-    children = {
-        name: _start(package, [*flags, "--out", str(out / name)])
-        for name, package in packages.items()
-    }
-    try:
-        _wait(children)
-    finally:
-        for child in children.values():
-            child.process.terminate()
-        for child in children.values():
-            child.process.wait()
+    _record(out, {name: [package, "record", *flags] for name, package in packages.items()})
     a, b = (out / name for name in packages)
-    return compare.judge(a, b, args.json)
+    return compare.judge(a, b, json_file)
 
 
 def record_flags(args: argparse.Namespace) -> list[str]:
-    """The flags that make ``record`` do what ``run`` was asked for."""
-    parser = argparse.ArgumentParser()
-    cli.add_record_flags(parser)
+    """The flags that make ``record`` do what ``run`` was asked for, without ``--out``.
+
+    Every flag's name follows from its place in the namespace (see :func:`parity.cli.flag_of`); one
+    that was not given is absent there, or None.
+    """
     flags: list[str] = []
-    for action in parser._actions:
-        value = getattr(args, action.dest, None)
-        if (
-            action.dest == "help"
-            or value is None
-            or (value is False
-            and action.nargs == 0
-            and len(action.option_strings) == 1)
-        ):
+    for name, value in vars(args).items():
+        if name in ("command", "out", "json") or value is None:
             continue
+        flag = cli.flag_of(name)
         if isinstance(value, bool):
-            flags.append(action.option_strings[0 if value else -1])
-        elif isinstance(value, (list, tuple)):
-            flags += [action.option_strings[0], *map(str, value)]
-        elif value != 0 or action.dest != "threads":
-            flags += [action.option_strings[0], str(value)]
+            flags.append(flag if value else flag.replace("--", "--no-", 1))
+        elif isinstance(value, list):
+            flags += [flag, *map(str, value)]
+        else:
+            flags.append(f"{flag}={value}")
     return flags
+
+
+def _record(out: Path, commands: Mapping[str, list[str]]) -> None:
+    """Run each backend's command at once, to ``out/<backend>``; all of them, or nothing is kept.
+
+    Raises:
+        ParityError: with what the first process that failed said.
+    """
+    children: dict[str, _Child] = {}
+    try:
+        for name, command in commands.items():
+            children[name] = _Child([*command, f"--out={out / name}"])
+        _wait(children)
+    except BaseException:
+        _end(children.values())
+        for name in children:
+            shutil.rmtree(out / name, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            out.rmdir()
+        raise
+    _end(children.values())
 
 
 class _Child:
     """A recording process and what it says on stderr."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
-        self.state: dict[str, Any] = {"title": "", "done": 0, "total": None, "what": "starting"}
+    def __init__(self, command: list[str]) -> None:
+        """Start ``python -m`` with the command."""
+        self.state: dict[str, Any] = {"done": 0, "total": None, "what": "starting"}
         self.said: list[str] = []
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", *command],
+            env={**os.environ, progress.LINES: "lines"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
     def _read(self) -> None:
         assert self.process.stderr is not None
-        for line in self.process.stderr:
-            if line.startswith(progress.MARK):
-                self.state = json.loads(line[1:])
-            else:
-                self.said.append(line.rstrip())
+        with self.process.stderr as lines:
+            for line in lines:
+                if line.startswith(progress.MARK):
+                    with contextlib.suppress(ValueError):  # a line that another one broke into
+                        self.state = json.loads(line.removeprefix(progress.MARK))
+                elif line.strip():
+                    self.said.append(line.strip())
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended, and not well."""
+        return self.process.poll() not in (None, 0)
+
+    def reason(self) -> str:
+        """Why it failed: its error line, else the signal that ended it, else its last words."""
+        self.reader.join()
+        for line in reversed(self.said):
+            if (mark := ": error: ") in line:
+                return line.split(mark, 1)[1]
+        code = self.process.returncode
+        if code < 0:
+            return f"ended by {signal.Signals(-code).name}"
+        return self.said[-1] if self.said else f"exit code {code}"
 
 
-def _start(package: str, flags: list[str]) -> _Child:
-    return _Child(
-        subprocess.Popen(
-            [sys.executable, "-m", package, "record", *flags],
-            env={**os.environ, progress.LINES: "lines"},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-    )
+def _end(children: Collection[_Child]) -> None:
+    """Leave no process behind: tell them all to end, then kill what has not."""
+    for child in children:
+        child.process.terminate()
+    until = time.monotonic() + GRACE
+    for child in children:
+        try:
+            child.process.wait(max(0.0, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            child.process.kill()
+            child.process.wait()
+        child.reader.join()
 
 
-def _wait(children: dict[str, _Child]) -> None:
-    """Show progress until all are done; the first that fails ends the others.
+def _wait(children: Mapping[str, _Child]) -> None:
+    """Show progress on a terminal until all are done.
 
     Raises:
-        ParityError: with the last line that the failed process said.
+        ParityError: one failed.
     """
-    display = progress.bar() if sys.stderr.isatty() else None
-    tasks = {name: display.add_task(name, total=None) for name in children} if display else {}
-    if display:
-        display.start()
-    try:
-        while any(child.process.poll() is None for child in children.values()):
-            for name, child in children.items():
-                if display:
-                    state = child.state
+    with contextlib.ExitStack() as shown:
+        display = shown.enter_context(progress.bar()) if sys.stderr.isatty() else None
+        tasks = {name: display.add_task(name, total=None) for name in children} if display else {}
+        running = True
+        while running and not any(child.failed for child in children.values()):
+            running = any(child.process.poll() is None for child in children.values())
+            if display:
+                for name, task in tasks.items():
+                    state = children[name].state
+                    description = f"{name:6} {state['what']:32}"
                     display.update(
-                        tasks[name],
-                        description=f"{name:6} {state['what']:32}",
-                        completed=state["done"],
-                        total=state["total"],
+                        task, description=description, completed=state["done"], total=state["total"]
                     )
-            if any(child.process.poll() not in (None, 0) for child in children.values()):
-                break
             time.sleep(0.1)
-    finally:
-        if display:
-            display.stop()
     for name, child in children.items():
-        if child.process.poll() not in (None, 0):
-            child.reader.join()
-            last = child.said[-1] if child.said else f"exit code {child.process.returncode}"
-            raise ParityError(f"{name}: {last.split(': error: ', 1)[-1]}")
+        if child.failed:
+            raise ParityError(f"{name}: {child.reason()}")

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from parity import batches, losses, metrics, record, recording, rungs
 from parity.commands import prepare
+from parity.errors import ParityError
 from parity.memory import PeakMemory
 from parity.progress import Progress
 
 CHUNK_STEPS = 100
 """Steps between two looks at the clock; a chunk's masks are drawn while the last one runs."""
+
+MOST_STEPS = 10**7
+"""Steps that a training may take: their chunks are planned before the first, their losses kept."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -25,13 +28,18 @@ def run(args: argparse.Namespace) -> int:
     dataset = prepare.dataset_for(args, args.model)
     spec = prepare.spec_for(args, args.model, dataset)
     train, test = prepare.splits(spec, dataset)
+    per_epoch = batches.steps_per_epoch(spec, len(train.x))
+    steps = per_epoch * spec.training.epochs
+    if steps > MOST_STEPS:
+        raise ParityError(
+            f"--epochs: received {spec.training.epochs}, accepted: at most "
+            f"{MOST_STEPS // per_epoch} of {per_epoch} steps"
+        )
     peak = PeakMemory()
-    backend = prepare.backend_for(args)
+    backend = prepare.backend_for(args, spec)
     model = backend.create(spec, args.dtype)
     model.feed(train)
 
-    per_epoch = batches.steps_per_epoch(spec, len(train.x))
-    steps = per_epoch * spec.training.epochs
     print(
         f"{spec.family} on {dataset.name} ({dataset.size}, {len(train.x)}/{len(test.x)} examples), "
         f"{backend.name}, {args.dtype}",
@@ -82,6 +90,6 @@ def run(args: argparse.Namespace) -> int:
             ladder=kept,
             peak=peak,
         )
-        record.write(Path(out), written, kept.tensors)
+        record.write(out, written, kept.tensors)
         print(f"weights: {out}")
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +18,19 @@ from parity.errors import ParityError
 from parity.record import Record
 from parity.specs.run import Spec
 
+_UNREADABLE = (
+    *(OSError, ValueError, EOFError, TypeError, AttributeError, NotImplementedError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+"""What NumPy raises at files that are no .npz, damaged ones and pickles."""
+
 
 @dataclass(frozen=True)
 class Trained:
-    """A model with trained weights, and examples as it takes them (``y`` is −1 where unknown)."""
+    """A model with trained weights, and examples as it takes them (``y`` is 0 where unknown).
+
+    ``source`` says where the examples come from; ``classes`` names the labels, by label.
+    """
 
     spec: Spec
     backend: Backend
@@ -42,6 +52,35 @@ def load(args: argparse.Namespace, labelled: bool) -> Trained:
         spec = trained.header.spec
         weights = _weights(trained)
         dtype = args.dtype or trained.header.dtypes[0]
+    classes = _classes(spec, args.weights)
+    if args.input:
+        split, source = _own_examples(Path(args.input), spec, labelled), args.input
+    else:
+        split, source = _test_examples(args, spec), f"{spec.data.name} test set"
+    backend = prepare.backend_for(args, spec)
+    model = backend.create(spec, dtype)
+    model.set_weights(weights)
+    return Trained(spec, backend, model, dtype, split, source, classes)
+
+
+def _classes(spec: Spec, weights: str) -> tuple[str, ...]:
+    """What the model's labels stand for."""
+    name = spec.data.name
+    names = data.class_names(name)
+    if spec.model.head == "sigmoid":
+        examples.check_positive_class(spec.data.positive_class, classes=len(names), name=name)
+        positive = names[spec.data.positive_class]
+        return (f"not {positive}", positive)
+    if spec.model.classes != len(names):
+        raise ParityError(
+            f"--weights: {weights}: classes: received {spec.model.classes}, "
+            f"accepted: {len(names)}, which {name} has"
+        )
+    return names
+
+
+def _test_examples(args: argparse.Namespace, spec: Spec) -> Split:
+    """The test set of the very data that the weights were trained on."""
     dataset = data.load(
         spec.data.name, size=spec.data.size, data_dir=args.data_dir, download=args.download
     )
@@ -50,19 +89,7 @@ def load(args: argparse.Namespace, labelled: bool) -> Trained:
             f"{dataset.source}: sha256 {dataset.sha256[:12]}… is not the one trained on, "
             f"{spec.data.sha256[:12]}…"
         )
-    if args.input:
-        split, source = _own_examples(Path(args.input), spec, labelled), args.input
-    else:
-        data.check(dataset.test, len(dataset.classes), dataset.name)
-        split, source = examples.fit(spec, dataset.test), f"{dataset.name} test set"
-    backend = prepare.backend_for(args, spec.model.flavour)
-    model = backend.create(spec, dtype)
-    model.set_weights(weights)
-    names = dataset.classes
-    if spec.model.head == "sigmoid":
-        positive = names[spec.data.positive_class]
-        names = (f"not {positive}", positive)
-    return Trained(spec, backend, model, dtype, split, source, names)
+    return examples.fit(spec, dataset.test)
 
 
 def _weights(trained: Record) -> dict[str, np.ndarray]:
@@ -87,20 +114,13 @@ def _weights(trained: Record) -> dict[str, np.ndarray]:
 def _own_examples(path: Path, spec: Spec, labelled: bool) -> Split:
     """Examples of the user's own from an .npz: x, and where it applies y and lengths.
 
-    Bytes (uint8) are taken for pixels and scaled by 1/255, as the data sets are.
+    Bytes (uint8) are taken for pixels and scaled by 1/255, as the data sets are; other numbers are
+    taken as they are. Sequences without lengths have the full one.
+
+    Raises:
+        ParityError: an array is absent, or of another dtype, shape or range.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except FileNotFoundError:
-        raise ParityError(f"--input: {path} does not exist") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
-        raise ParityError(f"--input: {path} is no readable .npz file ({error})") from None
-    if "x" not in arrays or (labelled and "y" not in arrays):
-        wanted = "x and y" if labelled else "x"
-        raise ParityError(
-            f"--input: {path} holds {', '.join(arrays) or 'nothing'}, accepted: arrays {wanted}"
-        )
+    arrays = _arrays(path, ("x", "y") if labelled else ("x",))
     x, shape = arrays["x"], spec.model.input_shape
     if x.dtype.kind not in "fiu":
         raise ParityError(f"--input: x: received dtype {x.dtype}, accepted: numbers")
@@ -108,22 +128,41 @@ def _own_examples(path: Path, spec: Spec, labelled: bool) -> Split:
         x = x[..., None]  # grey images without a channel axis
     if x.shape[1:] != shape:
         raise ParityError(
-            f"--input: x: received shape {arrays['x'].shape}, accepted: (N, {', '.join(map(str, shape))})"
+            f"--input: x: received shape {arrays['x'].shape}, "
+            f"accepted: (N, {', '.join(map(str, shape))})"
         )
-    scaled = x / np.float32(255) if x.dtype == np.uint8 else x
     lengths = arrays.get("lengths")
-    if getattr(spec.model, "variable_length", False) and lengths is None:
-        lengths = np.full(len(x), shape[0])
-    classes = 2 if spec.model.head == "sigmoid" else spec.model.classes
-    y = arrays["y"] if labelled else np.zeros(len(x), np.int64)
-    if y.dtype.kind not in "iu" or y.shape != (len(x),):
+    variable = getattr(spec.model, "variable_length", False)
+    if lengths is not None and not variable:
         raise ParityError(
-            f"--input: y: received {y.dtype} of shape {y.shape}, accepted: integers of shape ({len(x)},)"
+            f"--input: lengths: received for a {spec.family} model of fixed length, accepted: none"
         )
-    split = Split(
-        x=scaled.astype(np.float32),
-        y=y.astype(np.int64),
-        lengths=None if lengths is None else np.asarray(lengths).astype(np.int64),
-    )
-    data.check(split, classes, f"--input {path}")
-    return split
+    if lengths is None and len(shape) == 2:
+        lengths = np.full(len(x), shape[0])
+    y = arrays["y"] if labelled else np.zeros(len(x), np.int64)
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes inf, which is refused
+        pixels = (x / np.float32(255) if x.dtype == np.uint8 else x).astype(np.float32)
+    classes = 2 if spec.model.head == "sigmoid" else spec.model.classes
+    data.check(Split(pixels, y, lengths), classes, f"--input {path}")
+    steps = lengths.astype(np.int64) if variable and lengths is not None else None
+    return Split(pixels, y.astype(np.int64), steps)
+
+
+def _arrays(path: Path, wanted: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """The arrays that an .npz must hold, and its lengths if there are any."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            held = tuple(archive.files)
+            found = {name: archive[name] for name in (*wanted, "lengths") if name in held}
+    except FileNotFoundError:
+        raise ParityError(f"--input: {path} does not exist") from None
+    except _UNREADABLE as error:
+        raise ParityError(f"--input: {path} is no readable .npz file ({error})") from None
+    if not set(wanted) <= found.keys():
+        raise ParityError(
+            f"--input: {path} holds {', '.join(held) or 'nothing'}, "
+            f"accepted: {' and '.join(wanted)}"
+        )
+    if strange := [name for name, value in found.items() if not isinstance(value, np.ndarray)]:
+        raise ParityError(f"--input: {path}: {', '.join(strange)} is no array")
+    return found

@@ -34,10 +34,10 @@ def divergence(comparison: Comparison) -> Iterator[str]:
     yield f"first divergence: {title(first.rung, steps)}, {first.dtype}: {first.tensor}"
     if first.values:
         index = ", ".join(map(str, first.index))
-        (a, b), (x, y) = comparison.sides, first.values
+        x, y = first.values
         yield (
-            f"at [{index}]: {_value(a, first.reference_dtype, first, x)}, "
-            f"{_value(b, first.dtype, first, y)}"
+            f"at [{index}]: {_value(comparison.sides[0], first.reference_dtype, first, x)}, "
+            f"{_value(first.side, first.dtype, first, y)}"
         )
     yield f"observed {number(first.observed)}, allowed {number(first.allowed)}"
     if first.note:

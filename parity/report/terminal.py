@@ -34,8 +34,8 @@ def show(comparisons: list[Comparison], at_once: bool = False) -> None:
     out.print(_rungs(comparisons, out.width < NARROW))
     _say(
         out,
-        "observed is also the least tolerance that would pass; float64: largest difference, "
-        "float32: RMS difference, both relative to the tensor's largest entry.",
+        "float64: largest difference observed, float32: RMS difference observed, both relative to "
+        "the tensor's largest entry; the least tolerance that would pass.",
     )
     out.print()
     out.print(_figures(comparisons, out.width < NARROW))

@@ -1,0 +1,107 @@
+"""Records made up from a spec alone: no framework, every tensor that the ladder calls for."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from parity import checks, ladder, record
+from parity.ladder import Comparison
+from parity.optimizers import OptimizerSpec
+from parity.record import Header
+from parity.specs.registry import MODELS
+from parity.specs.run import DataSpec, Spec, TrainingSpec
+
+NUMPY = {"F64": np.float64, "F32": np.float32, "I64": np.int64}
+STEPS = 10
+
+Tensors = dict[str, np.ndarray]
+
+
+def spec(family: str = "softmax", **fields: Any) -> Spec:
+    """A small spec whose hidden kernel is square."""
+    small: dict[str, dict[str, Any]] = {
+        "softmax": {"input_shape": (2, 2, 1), "hidden": (4,)},
+        "cnn": {"input_shape": (4, 4, 1), "channels": (3,), "hidden": ()},
+    }
+    return Spec(
+        family=family,
+        model=MODELS[family](classes=3, **{**small[family], **fields}),
+        optimizer=OptimizerSpec(),
+        training=TrainingSpec(batch_size=5),
+        data=DataSpec(name="made_up", size="embedded", sha256="0" * 64),
+    )
+
+
+def tensors(of: Spec, dtypes: tuple[str, ...] = ("float64", "float32")) -> Tensors:
+    """A value for every tensor; float32 is float64 rounded, as a perfect framework would."""
+    rng, made = np.random.default_rng(0), {}
+    exact: Tensors = {}
+    for dtype in ("float64", *(dtype for dtype in dtypes if dtype != "float64")):
+        for name, (pattern, stored) in checks.expected(of, STEPS, dtype).items():
+            shape = tuple(6 if length is None else length for length in pattern)
+            rest = name.partition("/")[2]
+            if rest not in exact:
+                exact[rest] = (
+                    rng.integers(0, 3, shape)
+                    if stored == "I64"
+                    else np.asarray(rng.uniform(0.5, 1.5, shape)).astype(np.float32).astype("f8")
+                )
+            made[name] = exact[rest].astype(NUMPY[stored])
+    return {name: value for name, value in made.items() if name.split("/")[0] in dtypes}
+
+
+def header(backend: str, of: Spec, dtypes: tuple[str, ...], **fields: Any) -> Header:
+    """A header whose ensemble never moved anything."""
+    values = {
+        "kind": "ladder",
+        "backend": backend,
+        "spec": of,
+        "steps": STEPS,
+        "dtypes": dtypes,
+        "versions": {"numpy": np.__version__, backend: "1.0"},
+        "platform": {"machine": "none"},
+        "threads": {"intra_op": 1},
+        "device": "cpu",
+        "timings": {"step": 0.00123},
+        "peak_memory": 100 * 2**20,
+        "results": {dtype: {"accuracy": 0.25, "loss": 1.5} for dtype in dtypes},
+        "rounding": {},
+        "trainable": tuple(row.name for row in of.model.parameters() if row.trainable),
+        "null_gradients": {},
+        "notes": (),
+    }
+    return Header(**{**values, **fields})
+
+
+class Pair:
+    """Two equal records to be spoilt, then written and compared."""
+
+    def __init__(self, folder: Path, of: Spec, dtypes: tuple[str, ...] = ("float64", "float32")):
+        self.folder = folder
+        self.keras, self.torch = tensors(of, dtypes), tensors(of, dtypes)
+        self.headers = {name: header(name, of, dtypes) for name in ("keras", "torch")}
+
+    def set_header(self, side: str, /, **fields: Any) -> None:
+        """Replace fields of a side's header."""
+        self.headers[side] = dataclasses.replace(self.headers[side], **fields)
+
+    def write(self) -> tuple[Path, Path]:
+        """Write both."""
+        paths = self.folder / "keras", self.folder / "torch"
+        for path, values in zip(paths, (self.keras, self.torch), strict=True):
+            written: Mapping[str, np.ndarray] = values
+            record.write(path, self.headers[path.name], written)
+        return paths
+
+    @contextmanager
+    def compared(self, swapped: bool = False) -> Iterator[Comparison]:
+        """Write both and compare them."""
+        a, b = self.write()
+        with record.read(a) as x, record.read(b) as y:
+            yield ladder.compare(y, x) if swapped else ladder.compare(x, y)

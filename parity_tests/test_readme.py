@@ -1,0 +1,133 @@
+"""The README can be followed: its commands run, and its fifth model is SAME."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+BLOCKS = re.findall(r"^( *)```(\w+)\n(.*?)^\1```$", README, re.MULTILINE | re.DOTALL)
+
+
+def blocks(language: str) -> list[str]:
+    """Code blocks of a language, without their indentation."""
+    return [textwrap.dedent(text) for _, found, text in BLOCKS if found == language]
+
+
+COMMANDS = [line for block in blocks("sh") for line in block.splitlines() if line]
+MADE = {
+    # what `make compare` runs once the packages are installed
+    "make compare": "parity run --model softmax dropout cnn rnn --dtype float64 float32 "
+    "--data embedded --out runs/made",
+    "make test": None,  # this very suite
+}
+
+
+def shell(command: str, folder: Path, **environment: str) -> str:
+    """Run a command as a person in the project's environment would, and return what it printed."""
+    done = subprocess.run(
+        ["bash", "-ec", command],
+        cwd=folder,
+        env={
+            **{name: value for name, value in os.environ.items() if name != "PARITY_FLAVOUR"},
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "HOME": str(folder),  # the embedded data, whatever this machine has besides
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("readme")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "python -m keras_impl train --model cnn --dataset fashion_mnist --epochs 3",
+        "python -m torch_impl train --model cnn --dataset fashion_mnist --epochs 3",
+        "python -m keras_impl record --model rnn --out runs/k && "
+        "python -m torch_impl record --model rnn --out runs/t",
+        "parity compare runs/k runs/t",
+        "parity run --model softmax dropout cnn rnn --dtype float64 float32",
+        *MADE,
+    ],
+)
+def test_the_commands_people_come_for_are_told(command: str) -> None:
+    """The README names them, letter by letter."""
+    assert command in COMMANDS
+
+
+def test_every_command_runs(folder: Path) -> None:
+    """Every shell command of the README succeeds, in its order, in an empty folder."""
+    ran = [shell(made, folder) for line in COMMANDS if (made := MADE.get(line, line))]
+    verdicts = [text.splitlines()[-1] for text in ran if "SAME" in text or "DIFFERENT" in text]
+    assert len(verdicts) == 4
+    assert all(verdict.startswith("SAME: ") for verdict in verdicts)
+    assert (folder / "runs" / "labels.csv").is_file()
+    assert (folder / "runs" / "verdict.json").is_file()
+
+
+def test_make_compare_is_what_is_tested_here() -> None:
+    """The Makefile runs the command that stands for it above."""
+    makefile = " ".join((ROOT / "Makefile").read_text().replace("\\\n", " ").split())
+    command = MADE["make compare"]
+    assert command
+    assert command.removesuffix(" --out runs/made") in makefile
+
+
+def test_excerpt_is_what_is_printed() -> None:
+    """The output shown has the rows and the verdict of today's report."""
+    (excerpt,) = blocks("text")
+    for row in ("parameters", "forward (eval)", "gradients", "after 10 steps", "predictions"):
+        assert row in excerpt
+    assert excerpt.rstrip().splitlines()[-1] == "SAME: softmax, cnn"
+
+
+def test_a_fifth_model_takes_four_touches(tmp_path: Path) -> None:
+    """The recipe's own code, put where it says into a copy of the project, gives SAME."""
+    for package in ("parity", "keras_impl", "torch_impl", "datasets"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=ignored)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for block in blocks("python"):
+        heading, _, code = block.partition("\n")
+        path = tmp_path / heading.removeprefix("# ")
+        if path.exists():  # the registry: an import, then the head of the table with its new row
+            added, _, row = code.strip().partition("\n\n")
+            head = row.splitlines()[0]
+            text = path.read_text()
+            assert head in text
+            path.write_text(text.replace(head, row).replace("\n\nfrom parity", f"\n\n{added}\nfrom parity", 1))
+        else:
+            path.write_text(code)
+    touched = {
+        str(path.relative_to(tmp_path))
+        for path in tmp_path.rglob("*")
+        if path.is_file() and before.get(path) != path.read_bytes()
+    }
+    assert touched == {
+        "parity/specs/bent.py",
+        "keras_impl/models/bent.py",
+        "torch_impl/models/bent.py",
+        "parity/specs/registry.py",
+    }
+    code = "import sys; from parity.cli import main; main(sys.argv[1:])"
+    command = f"python -c '{code}' run --model bent --dataset digits --width 7 --out runs/bent"
+    printed = shell(command, tmp_path, PYTHONPATH=str(tmp_path))
+    assert printed.splitlines()[-1] == "SAME: bent"
+    assert f"record: {Path('runs/bent/keras')}" in printed

@@ -1,0 +1,326 @@
+"""Records: written whole or not at all, read with everything verified."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from parity import record
+from parity.errors import ParityError
+from parity.optimizers import OptimizerSpec
+from parity.record import Header
+from parity.specs.run import DataSpec, Spec, TrainingSpec
+from parity.specs.softmax import SoftmaxSpec
+
+SPEC = Spec(
+    family="softmax",
+    model=SoftmaxSpec(input_shape=(8, 8, 1), classes=10, hidden=()),
+    optimizer=OptimizerSpec(),
+    training=TrainingSpec(),
+    data=DataSpec(name="digits", size="embedded", sha256="0" * 64),
+)
+HEADER = Header(
+    kind="ladder",
+    backend="keras",
+    spec=SPEC,
+    steps=3,
+    dtypes=("float64",),
+    versions={"numpy": "2"},
+    platform={"system": "Linux"},
+    threads={"intra_op": 1},
+    device="cpu",
+    timings={"float64": 0.5},
+    peak_memory=1,
+    results={"float64": {"accuracy": 0.5, "loss": 1.0}},
+    rounding={"float32/loss/loss": 1e-7},
+    trainable=("logits/bias", "logits/kernel"),
+    null_gradients={},
+    notes=("a sentence",),
+)
+KERNEL = "float64/parameters/logits/kernel"
+TENSORS = {KERNEL: np.arange(640.0).reshape(64, 10), "float64/loss/loss": np.array(2.5)}
+
+WRITER = """
+import dataclasses, sys
+from pathlib import Path
+import numpy as np
+from parity import record
+from parity_tests.test_record import HEADER
+big = {f"float64/parameters/{n}": np.zeros(1 << 20) for n in range(8)}
+print("writing", flush=True)
+for number in range(1000):
+    record.write(Path(sys.argv[1]) / str(number), HEADER, big)
+"""
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    path = tmp_path / "made"
+    record.write(path, HEADER, TENSORS)
+    return path
+
+
+def edit(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    file = path / record.HEADER
+    content = json.loads(file.read_text())
+    change(content)
+    file.write_text(json.dumps(content))
+
+
+def refused(path: Path) -> str:
+    """The line that reading it is refused with."""
+    with pytest.raises(ParityError) as caught, record.read(path):
+        pass
+    line = str(caught.value)
+    assert "\n" not in line
+    assert str(path) in line
+    return line
+
+
+def test_what_is_read_is_what_was_written(made: Path) -> None:
+    """Header and tensors come back equal, to the bit and the type."""
+    with record.read(made) as found:
+        assert found.header == HEADER
+        assert found.names == tuple(sorted(TENSORS))
+        for name, value in TENSORS.items():
+            np.testing.assert_array_equal(found.tensor(name), value, strict=True)
+            assert found.shape(name) == value.shape
+            assert found.dtype(name) == "F64"
+
+
+def test_header_tells_all_that_a_reader_needs(made: Path) -> None:
+    """record.json holds every field of the header, the format, and the checksum of the tensors."""
+    content = json.loads((made / record.HEADER).read_text())
+    fields = {entry.name for entry in dataclasses.fields(Header)}
+    assert set(content) == {*fields, "format", "version", "tensors"}
+    assert content["spec"]["training"]["seed"] == 0
+    assert set(content["tensors"]) == {"file", "count", "sha256"}
+
+
+def test_others_may_read_it(made: Path) -> None:
+    """Neither the folder nor a file in it keeps the mode of a temporary file."""
+    assert made.stat().st_mode & 0o777 == 0o755
+    assert {entry.stat().st_mode & 0o777 for entry in made.iterdir()} == {0o644}
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "link"])
+def test_nothing_is_overwritten(tmp_path: Path, kind: str) -> None:
+    """A file, a full folder or a dangling link in the way stays as it is."""
+    path, within = tmp_path / "out", tmp_path / "out" / "mine"
+    if kind == "file":
+        path.write_text("mine")
+    elif kind == "folder":
+        path.mkdir()
+        within.write_text("mine")
+    else:
+        path.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(ParityError, match=r"--out: cannot write .*out"):
+        record.write(path, HEADER, TENSORS)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out"]
+    if kind == "link":
+        assert path.is_symlink()
+    else:
+        assert (path if kind == "file" else within).read_text() == "mine"
+
+
+def test_killed_writer_leaves_no_half_record(tmp_path: Path) -> None:
+    """After SIGKILL in the middle of writing, whatever has a record's name is a whole record."""
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert writer.stdout is not None
+    with writer.stdout as said:
+        said.readline()
+        until = time.monotonic() + 20
+        while not any(tmp_path.glob(".[0-9]*-*")) and time.monotonic() < until:
+            pass  # until it has begun one
+        writer.send_signal(signal.SIGKILL)
+        writer.wait()
+    assert any(entry.name.startswith(".") for entry in tmp_path.iterdir()), "killed too late"
+    for path in tmp_path.glob("[0-9]*"):
+        with record.read(path) as found:
+            assert len(found.names) == 8
+
+
+def test_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    """A file that cannot grow ends in a ParityError, with nothing left behind."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, before[1]))
+    try:
+        with pytest.raises(ParityError, match="--out: cannot write"):
+            record.write(tmp_path / "out", HEADER, TENSORS)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())
+
+
+def test_pieces_are_small_and_whole(tmp_path: Path) -> None:
+    """A large tensor comes in pieces of at most 32 MiB which together are the tensor."""
+    large = np.arange(10e6).reshape(10, 1000, 1000)
+    record.write(tmp_path / "large", HEADER, {"float64/parameters/large": large})
+    with record.read(tmp_path / "large") as found:
+        pieces = list(found.pieces("float64/parameters/large"))
+    assert len(pieces) == 3
+    assert max(piece.nbytes for piece in pieces) <= 32 * 2**20
+    np.testing.assert_array_equal(np.concatenate(pieces), large, strict=True)
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (5, 0), (3,)])
+def test_pieces_of_odd_shapes(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    """Scalars come in one piece, and empty tensors give nothing that is not empty."""
+    value = np.ones(shape)
+    record.write(tmp_path / "odd", HEADER, {"float64/loss/odd": value})
+    with record.read(tmp_path / "odd") as found:
+        pieces = list(found.pieces("float64/loss/odd"))
+    assert sum(piece.size for piece in pieces) == value.size
+
+
+@pytest.mark.parametrize("keep", [0, 10, 300, -1])
+def test_truncated_tensors_are_refused(made: Path, keep: int) -> None:
+    """Tensors cut anywhere do not match their checksum."""
+    file = made / record.TENSORS
+    file.write_bytes(file.read_bytes()[:keep])
+    assert "sha256" in refused(made)
+
+
+@pytest.mark.parametrize("keep", [0, 10, -5])
+def test_truncated_header_is_refused(made: Path, keep: int) -> None:
+    """A cut record.json is called damaged."""
+    file = made / record.HEADER
+    file.write_text(file.read_text()[:keep])
+    assert "not JSON" in refused(made)
+
+
+@pytest.mark.parametrize("raw", [b"\xff\xfe", b"[" * 100_000, b"1" * 10_000], ids=repr)
+def test_header_that_is_no_json_is_refused(made: Path, raw: bytes) -> None:
+    """Bytes that are no text, endless nesting and endless numbers are called damaged."""
+    (made / record.HEADER).write_bytes(raw)
+    assert "not JSON" in refused(made)
+
+
+@pytest.mark.parametrize("content", [None, [], 3, "text", {}, {"format": "other"}])
+def test_other_format_is_refused(made: Path, content: Any) -> None:
+    """JSON that is no record names the format that is accepted."""
+    (made / record.HEADER).write_text(json.dumps(content))
+    assert record.FORMAT in refused(made)
+
+
+@pytest.mark.parametrize("version", [2, 99, 0, -1, "1", 1.0, True, None])
+def test_other_version_is_refused(made: Path, version: Any) -> None:
+    """Any version but this one is refused by name; a newer one says what helps."""
+    edit(made, lambda content: content.update(version=version))
+    line = refused(made)
+    assert f"received {version!r}, accepted: 1" in line
+    assert ("newer" in line) == (version in (2, 99))
+
+
+@pytest.mark.parametrize("name", [*(entry.name for entry in dataclasses.fields(Header)), "tensors"])
+def test_missing_field_is_refused(made: Path, name: str) -> None:
+    """Each field must be there."""
+    edit(made, lambda content: content.pop(name))
+    assert f"no {name}" in refused(made)
+
+
+@pytest.mark.parametrize("value", [None, True, -1, 0.5, "text", ["text", 1], {"text": [1]}, [[]]])
+@pytest.mark.parametrize("name", [*(entry.name for entry in dataclasses.fields(Header)), "tensors"])
+def test_field_of_wrong_type_is_refused(made: Path, name: str, value: Any) -> None:
+    """No JSON value of another type passes for a field, save text where any text will do."""
+    edit(made, lambda content: content.update({name: value}))
+    if isinstance(value, str) and name in ("backend", "device"):
+        with record.read(made):
+            return
+    assert name in refused(made)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda spec: spec.update(family="transformer"), "transformer"),
+        (lambda spec: spec.update(family=["softmax"]), "damaged"),
+        (lambda spec: spec.pop("model"), "not a spec"),
+        (lambda spec: spec["model"].update(extra=1), "extra"),
+        (lambda spec: spec["model"].update(hidden=[0]), "hidden"),
+        (lambda spec: spec["model"].update(hidden=None), "hidden"),
+        (lambda spec: spec["model"].update(input_shape=3), "input_shape"),
+        (lambda spec: spec["model"].pop("classes"), "classes"),
+        (lambda spec: spec["optimizer"].update(learning_rate="fast"), "learning_rate"),
+        (lambda spec: spec["optimizer"].update(learning_rate=1e300), "damaged"),
+        (lambda spec: spec["optimizer"].update(learning_rate=10**400), "damaged"),
+        (lambda spec: spec["optimizer"].update(learning_rate=float("nan")), "learning_rate"),
+        (lambda spec: spec["training"].update(seed=-1), "seed"),
+        (lambda spec: spec["training"].update(batch_size=0), "batch_size"),
+        (lambda spec: spec["data"].update(size="half"), "size"),
+        (lambda spec: spec.update(data=[]), "data"),
+    ],
+)
+def test_edited_spec_is_refused(
+    made: Path, change: Callable[[dict[str, Any]], None], named: str
+) -> None:
+    """A spec that no run can have is refused, and the line says where."""
+    edit(made, lambda content: change(content["spec"]))
+    assert named in refused(made)
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [{"odd": np.ones(1)}, {"float64/loss": np.ones(1)}, {"float32/loss/loss": np.ones(1)}],
+    ids=["no rung", "two parts", "dtype not recorded"],
+)
+def test_tensor_of_no_rung_is_refused(made: Path, tensors: dict[str, np.ndarray]) -> None:
+    """A tensor whose name no rung gives is refused, even under a right checksum."""
+    save_file(tensors, made / record.TENSORS)
+    found = record._digest(made / record.TENSORS)
+    edit(made, lambda content: content["tensors"].update(sha256=found))
+    assert "is of no rung" in refused(made)
+
+
+def test_tensors_of_another_format_are_refused(made: Path) -> None:
+    """Bytes that are no safetensors are refused, even under a right checksum."""
+    (made / record.TENSORS).write_bytes(b"PK\x03\x04" + bytes(100))
+    found = record._digest(made / record.TENSORS)
+    edit(made, lambda content: content["tensors"].update(sha256=found))
+    assert record.TENSORS in refused(made)
+
+
+def test_missing_tensors_are_refused(made: Path) -> None:
+    """A record without its tensors is damaged."""
+    (made / record.TENSORS).unlink()
+    assert "is missing" in refused(made)
+
+
+@pytest.mark.parametrize("kind", ["nothing", "file", "empty folder"])
+def test_what_is_no_record_is_refused(tmp_path: Path, kind: str) -> None:
+    """A path that is not there, a file and an empty folder are told apart from a record."""
+    path = tmp_path / "it"
+    if kind == "file":
+        path.write_text("text")
+    elif kind == "empty folder":
+        path.mkdir()
+    assert ("does not exist" if kind == "nothing" else "not a record") in refused(path)
+
+
+def test_interrupted_write_removes_its_temporary_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while a record is written leaves nothing."""
+
+    def interrupt(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(record, "_digest", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        record.write(tmp_path / "out", HEADER, TENSORS)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,232 @@
+"""What a person reads and what a program reads of a comparison."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from parity.commands import compare
+from parity.errors import ParityError
+from parity.report import data, terminal
+from parity.report.sentences import number
+from parity_tests import records
+from parity_tests.records import Pair
+
+ESCAPE = "\x1b["
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Pair:
+    return Pair(tmp_path, records.spec())
+
+
+def spoil(pair: Pair) -> None:
+    pair.torch["float64/gradients/logits/kernel"][1, 2] = 7.25
+
+
+def printed(pair: Pair, capsys: pytest.CaptureFixture[str], at_once: bool = False) -> str:
+    with pair.compared() as comparison:
+        terminal.show([comparison], at_once)
+    return capsys.readouterr().out
+
+
+def on_terminal(pair: Pair, columns: int, **environment: str) -> str:
+    """What ``parity compare`` prints to a terminal of so many columns."""
+    a, b = pair.write()
+    parent, child = pty.openpty()
+    command = [sys.executable, "-m", "parity_tests.test_report", str(a), str(b)]
+    variables = {"TERM": "xterm-256color", "COLUMNS": str(columns), **environment}
+    unset = ("NO_COLOR", "FORCE_COLOR")
+    kept = {name: value for name, value in os.environ.items() if name not in unset}
+    with subprocess.Popen(command, stdout=child, env={**kept, **variables}) as process:
+        os.close(child)
+        found = b""
+        try:
+            while block := os.read(parent, 65536):
+                found += block
+        except OSError:  # the terminal closes with its last writer
+            pass
+        process.wait()
+    os.close(parent)
+    return found.decode().replace("\r\n", "\n")
+
+
+def test_last_line_is_the_verdict(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
+    """The last line says SAME and of what."""
+    assert printed(pair, capsys).splitlines()[-1] == "SAME: softmax"
+
+
+def test_last_line_says_different(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
+    """The last line says DIFFERENT where any check fails."""
+    spoil(pair)
+    assert printed(pair, capsys).splitlines()[-1] == "DIFFERENT: softmax"
+
+
+def test_several_models_are_summed_up(
+    pair: Pair, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One model that differs makes the whole different, and is named."""
+    other = Pair(tmp_path / "cnn", records.spec("cnn"))
+    spoil(pair)
+    with pair.compared() as a, other.compared() as b:
+        terminal.show([a, b])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "DIFFERENT: softmax, 1 of 2 models"
+    assert "softmax: DIFFERENT" in lines
+    assert "cnn: SAME" in lines
+
+
+def test_order_of_the_parts(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
+    """Rungs, figures, versions, verdict of the model, records, verdict of all."""
+    spoil(pair)
+    text = printed(pair, capsys)
+    parts = [
+        "parameters",
+        "ms/step",
+        "numpy",
+        "softmax: DIFF",
+        "first div",
+        "record:",
+        "DIFFERENT:",
+    ]
+    assert [text.index(part) for part in parts] == sorted(text.index(part) for part in parts)
+
+
+def test_first_divergence_says_all_that_is_known(
+    pair: Pair, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rung, tensor, index, both frameworks' values, observed and allowed."""
+    spoil(pair)
+    text = printed(pair, capsys)
+    reference = pair.keras["float64/gradients/logits/kernel"][1, 2]
+    assert "first divergence: gradients, float64: logits/kernel" in text
+    assert f"at [1, 2]: keras {reference:.17g}, torch 7.25" in text
+    assert re.search(r"observed \d\.\de-01, allowed 1\.0e-12", text)
+
+
+def test_every_rung_has_its_row(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
+    """Eight rows, each with what was observed and allowed, and OK or DIFF."""
+    spoil(pair)
+    rows = re.findall(r"^softmax .*(OK|DIFF)\s*$", printed(pair, capsys), re.MULTILINE)
+    assert rows == ["OK"] * 4 + ["DIFF"] + ["OK"] * 3
+
+
+def test_float32_alone_is_called_weaker(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without float64 the verdict says what it lacks."""
+    text = printed(Pair(tmp_path, records.spec(), ("float32",)), capsys)
+    assert "softmax: SAME (weaker: the records hold no float64" in text
+
+
+def test_a_difference_of_float32_alone_says_so(
+    pair: Pair, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where float64 agrees, the reader is told where to look, and which dtype a value has."""
+    pair.torch["float32/forward_eval/logits"][0, 0] = 9
+    text = printed(pair, capsys)
+    assert "float64 agrees throughout" in text
+    assert re.search(r"keras float64 \S+, torch float32 9$", text, re.MULTILINE)
+
+
+def test_timings_name_their_circumstances(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
+    """That both ran at the same time is said only where it is known."""
+    assert "same time" not in printed(pair, capsys)
+    pair.folder /= "again"
+    assert "same time" in " ".join(printed(pair, capsys, at_once=True).split())
+
+
+def test_null_gradients_and_notes_are_told(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is not judged, and the records' own notes, stand before the verdict."""
+    for side, values in (("keras", pair.keras), ("torch", pair.torch)):
+        values["float64/gradients/dense_1/bias"] *= 1e-14
+        pair.set_header(side, null_gradients={"dense_1/bias": 1e-14}, notes=("a [note] is kept",))
+    text = printed(pair, capsys)
+    assert "null gradients, not judged: dense_1/bias." in text
+    assert text.count("a [note] is kept") == 1
+
+
+def test_no_line_is_longer_than_80(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the output is no terminal, nothing but a path is longer than 80 columns."""
+    spoil(pair)
+    lines = printed(pair, capsys).splitlines()
+    assert max(len(line) for line in lines if not line.startswith("record:")) <= 80
+    assert ESCAPE not in "".join(lines)
+    assert "…" not in "".join(lines)
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_nothing_is_cut_on_a_terminal(pair: Pair, columns: int) -> None:
+    """Names and numbers are whole at every width from 60 columns, and coloured."""
+    spoil(pair)
+    text = on_terminal(pair, columns)
+    assert ESCAPE in text
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    assert "…" not in plain
+    assert "forward (train)" in plain
+    lines = [line for line in plain.splitlines() if not line.startswith(("record:", "  /"))]
+    assert max(map(len, lines)) <= columns
+
+
+def test_no_color_is_respected(pair: Pair) -> None:
+    """With NO_COLOR a terminal gets no colour."""
+    spoil(pair)
+    colours = re.findall(r"\x1b\[[0-9;]*3[0-7][0-9;]*m", on_terminal(pair, 80, NO_COLOR="1"))
+    assert not colours
+
+
+def test_json_holds_the_same(pair: Pair, tmp_path: Path) -> None:
+    """Verdict, first divergence and every check stand in the file, as strict JSON."""
+    spoil(pair)
+    pair.torch["float64/steps/losses"][3] = np.nan
+    with pair.compared() as comparison:
+        data.write(tmp_path / "out.json", [comparison])
+    content = json.loads((tmp_path / "out.json").read_text(), parse_constant=pytest.fail)
+    assert content["verdict"] == "different"
+    (model,) = content["models"]
+    assert (model["model"], model["verdict"]) == ("softmax", "different")
+    assert model["first_divergence"]["tensor"] == "logits/kernel"
+    assert model["first_divergence"]["index"] == [1, 2]
+    failed = [check for check in model["checks"] if not check["ok"]]
+    assert [check["observed"] for check in failed][1] == "inf"
+    assert failed[1]["values"][1] == "nan"
+    assert [entry["backend"] for entry in model["records"]] == ["keras", "torch"]
+
+
+def test_json_replaces_a_file_and_leaves_nothing_beside_it(pair: Pair, tmp_path: Path) -> None:
+    """The file is written whole, then renamed."""
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    (folder / "out.json").write_text("old")
+    with pair.compared() as comparison:
+        data.write(folder / "out.json", [comparison])
+    assert [path.name for path in folder.iterdir()] == ["out.json"]
+    assert json.loads((folder / "out.json").read_text())["verdict"] == "same"
+
+
+@pytest.mark.parametrize("name", ["missing/out.json", "."])
+def test_json_that_cannot_be_written_is_an_error_line(
+    pair: Pair, tmp_path: Path, name: str
+) -> None:
+    """The error names the path."""
+    with pair.compared() as comparison, pytest.raises(ParityError, match="--json: cannot write"):
+        data.write(tmp_path / name, [comparison])
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (0.0, "0"), (3, "3"), (1.234e-15, "1.2e-15"), (np.inf, "inf"), (np.nan, "nan")],
+)
+def test_numbers_are_short(value: float, text: str) -> None:
+    """Counts as they are, distances with two digits."""
+    assert number(value) == text
+
+
+if __name__ == "__main__":
+    sys.exit(compare.judge(Path(sys.argv[1]), Path(sys.argv[2]), None))
