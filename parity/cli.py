@@ -197,7 +197,6 @@ def _add_process_flags(parser: Any) -> None:
     parser.add_argument(
         "--threads",
         type=_reader(Accepts(int, minimum=1, below=MOST_THREADS + 1)),
-        default=0,
         metavar="N",
         help="(default: the framework's choice)",
     )

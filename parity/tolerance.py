@@ -62,19 +62,19 @@ def allowed_float64(rung: str, steps: int) -> float:
     return FLOAT64[rung].limit * growth
 
 
-def allowed_float32(scale: float, reference_error: float, spreads: tuple[float, ...]) -> float:
-    """RMS distance from the reference's float64 that the other side's float32 may have.
+def allowed_float32(scale: float, other_error: float, spreads: tuple[float, ...]) -> float:
+    """RMS distance from the reference's float64 that one side's float32 may have.
 
     Args:
-        scale: largest absolute entry of the reference tensor.
-        reference_error: RMS distance of the reference's own float32 from its float64.
+        scale: largest absolute entry of the reference's float64 tensor.
+        other_error: RMS distance of the other side's float32 from that same tensor.
         spreads: for each side, the largest RMS distance of an ensemble member (the same backend
             from weights moved by one ulp, or with other threads) from that side's float32.
 
     Returns:
         The allowed RMS distance, in the tensor's own unit.
     """
-    explained = max(reference_error, *spreads)
+    explained = max(other_error, *spreads)
     return max(ENSEMBLE_MULTIPLE * explained, FLOAT32_FLOOR * scale)
 
 

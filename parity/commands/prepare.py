@@ -118,7 +118,7 @@ def backend_for(args: argparse.Namespace, spec: Spec) -> Backend:
     Raises:
         ParityError: its framework is missing or broken, or the device is not there.
     """
-    settings = Settings(flavour=spec.model.flavour, device=args.device, threads=args.threads)
+    settings = Settings(flavour=spec.model.flavour, device=args.device, threads=args.threads or 0)
     try:
         return backend.load(args.backend, settings)
     except ImportError as error:

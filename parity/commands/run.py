@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
             f"run compares two backends, but {len(packages)} are installed "
             f"({', '.join(packages) or 'none'}); record and compare them pair by pair"
         )
-    if not args.threads:  # both run at once: share the cores instead of fighting for them
+    if args.threads is None:  # both run at once: share the cores instead of fighting for them
         args.threads = max(1, (os.cpu_count() or 1) // len(packages))
     flags = record_flags(args)
     _record(out, {name: [package, "record", *flags] for name, package in packages.items()})

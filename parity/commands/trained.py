@@ -151,7 +151,7 @@ def _own_examples(path: Path, spec: Spec, labelled: bool) -> Split:
 def _arrays(path: Path, wanted: tuple[str, ...]) -> dict[str, np.ndarray]:
     """The arrays that an .npz must hold, and its lengths if there are any."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             held = tuple(archive.files)
             found = {name: archive[name] for name in (*wanted, "lengths") if name in held}
     except FileNotFoundError:

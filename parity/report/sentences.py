@@ -47,7 +47,7 @@ def divergence(comparison: Comparison) -> Iterator[str]:
         yield "float64 agrees throughout: look for what is done in float32 only"
     if len(failed) > 1:
         yield (
-            f"{len(failed) - 1} of the other {len(comparison.checks) - 1} checks fail too; "
+            f"further checks that fail: {len(failed) - 1} of {len(comparison.checks) - 1}; "
             "--json FILE lists them"
         )
 

@@ -1,0 +1,304 @@
+"""Wrong use: one line that names the value received, exit code 2, nothing written."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from parity import cli, data, record
+from parity.specs.rnn import RnnSpec
+from parity_tests.test_record import HEADER, SPEC, TENSORS
+
+Refused = Callable[..., str]
+
+
+@pytest.fixture
+def refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> Refused:
+    """Run an entry point in an empty folder that must stay as it is; give its error line."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(entry: str, command: str, *flags: object) -> str:
+        before = sorted(tmp_path.rglob("*"))
+        argv = [*command.split(), *map(str, flags)]
+        with pytest.raises(SystemExit) as ended:
+            cli.main(argv) if entry == "parity" else cli.backend_main(entry, argv)
+        said = capsys.readouterr()
+        assert ended.value.code == 2, said
+        assert said.out == ""
+        assert re.fullmatch(r"[^\n]*error: [^\n]+\n", said.err), said.err
+        assert sorted(tmp_path.rglob("*")) == before
+        return said.err
+
+    return run
+
+
+def trained(path: Path, model: Any = SPEC.model, **change: Any) -> Path:
+    """A training record of zeros; `change` replaces tensors by their name in the table."""
+    known = dataclasses.replace(SPEC.data, sha256=data.load("digits", size="embedded").sha256)
+    spec = dataclasses.replace(SPEC, family=model.family, model=model, data=known)
+    weights = {row.name: np.zeros(row.shape, np.float32) for row in model.parameters()}
+    results = {"float32": {"accuracy": 0.1, "loss": 1.0}}
+    header = dataclasses.replace(
+        HEADER, kind="training", spec=spec, dtypes=("float32",), results=results
+    )
+    tensors = {f"float32/parameters/{name}": x for name, x in {**weights, **change}.items()}
+    record.write(path, header, tensors)
+    return path
+
+
+@pytest.mark.parametrize("entry", ["keras", "torch"])
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        ("--model transformer", ["transformer", "softmax"]),
+        ("--model softmax --dataset cifar", ["cifar", "digits"]),
+        ("--model softmax --dtype float16", ["float16", "float32"]),
+        ("--model softmax --flavour keras4", ["keras4", "keras3"]),
+        ("--model softmax --depth 3", ["--depth"]),
+        ("--model softmax --hid 3", ["--hid"]),
+        ("", ["--model"]),
+        ("--model dropout --rate 1.0", ["'1.0'", "< 1"]),
+        ("--model dropout --rate nan", ["'nan'"]),
+        ("--model dropout --rate -0.1", ["'-0.1'"]),
+        ("--model softmax --learning-rate inf", ["'inf'"]),
+        ("--model softmax --learning-rate 1e300", ["'1e300'"]),
+        ("--model softmax --learning-rate 0", ["'0'", "> 0"]),
+        ("--model softmax --hidden 0", ["'0'", ">= 1"]),
+        ("--model softmax --hidden 1.5", ["'1.5'", "whole number"]),
+        ("--model softmax --hidden 99999999999999999999", ["parameters", "at most"]),
+        ("--model softmax --batch-size 0", ["'0'", ">= 1"]),
+        ("--model softmax --seed -1", ["'-1'", ">= 0"]),
+        ("--model softmax --seed 99999999999999999999", ["99999999999999999999"]),
+        ("--model softmax --epochs 99999999999999999999", ["99999999999999999999", "at most"]),
+        ("--model softmax --threads 0", ["'0'", ">= 1"]),
+        ("--model softmax --threads -1", ["'-1'"]),
+        ("--model softmax --threads x", ["'x'"]),
+        ("--model softmax --threads 99999999999", ["99999999999"]),
+        ("--model softmax --device cpu:x", ["'cpu:x'", "cuda:N"]),
+        ("--model softmax --device cuda:-1", ["'cuda:-1'"]),
+        ("--model softmax --device=", ["''"]),
+        ("--model softmax --rate 0.5", ["--rate", "dropout"]),
+        ("--model cnn --dataset digits --kernel-size 9", ["9", "8x8"]),
+        ("--model cnn --dataset digits --channels 4 4 4 4", ["4 blocks"]),
+        ("--model cnn --dataset japanese_vowels", ["cnn", "japanese_vowels"]),
+        ("--model softmax --dataset digits --head sigmoid --positive-class 10", ["10", "0 to 9"]),
+        ("--model softmax --dataset digits --positive-class 1", ["--positive-class"]),
+        ("--model softmax --dataset digits --data full", ["full"]),
+        ("--model softmax --dataset fashion_mnist --data-dir nowhere", ["nowhere"]),
+    ],
+)
+def test_flags_of_train(refused: Refused, entry: str, flags: str, named: list[str]) -> None:
+    """Either twin refuses a wrong value before it starts a framework."""
+    line = refused(entry, "train --out new " + flags)
+    assert [word for word in named if word not in line] == []
+
+
+@pytest.mark.parametrize("command", ["", "fly", "train --model", "compare only-one"])
+def test_commands(refused: Refused, command: str) -> None:
+    """No command, an unknown one, and missing values are wrong use."""
+    refused("parity", command)
+
+
+@pytest.mark.parametrize("flags", ["--steps 0", "--steps 99999999999", "--dtype float16"])
+def test_flags_of_record(refused: Refused, flags: str) -> None:
+    """A ladder without steps, of endless steps, or in an unknown dtype is refused."""
+    assert flags.split()[1] in refused("torch", f"record --model softmax --out new {flags}")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "torch train --model softmax --dataset digits",
+        "keras record --model softmax --dataset digits",
+        "parity run --model softmax --dataset digits",
+    ],
+)
+@pytest.mark.parametrize(
+    "out", ["file", "folder", "link", "file/below", "/proc/no/where", "x" * 300]
+)
+def test_out_that_cannot_be_made(refused: Refused, tmp_path: Path, command: str, out: str) -> None:
+    """What stands at --out stays, and what cannot be made is refused before any work."""
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("nowhere")
+    entry, rest = command.split(" ", 1)
+    assert out in refused(entry, rest, "--out", out)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize("command", ["run --model softmax --out new", "compare a b"])
+@pytest.mark.parametrize("target", ["missing/report.json", "folder", "file/report.json"])
+def test_json_that_cannot_be_written(
+    refused: Refused, tmp_path: Path, command: str, target: str
+) -> None:
+    """--json is checked before anything is computed or read."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("mine")
+    assert target in refused("parity", command, "--json", target)
+
+
+@pytest.mark.parametrize("other", ["nothing", "file", "folder", "training"])
+def test_compare_with_what_is_no_ladder(refused: Refused, tmp_path: Path, other: str) -> None:
+    """The other side of a comparison must be a ladder record, too."""
+    record.write(tmp_path / "good", HEADER, TENSORS)
+    path = tmp_path / other
+    if other == "file":
+        path.write_text("text")
+    elif other == "folder":
+        path.mkdir()
+    elif other == "training":
+        trained(path)
+    for pair in ((path, tmp_path / "good"), (tmp_path / "good", path)):
+        assert str(path) in refused("parity", "compare", *pair)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("epochs", 4), ("seed", 5), ("batch_size", 6), ("steps", 7)]
+)
+def test_compare_of_different_runs(
+    refused: Refused, tmp_path: Path, field: str, value: int
+) -> None:
+    """Records of different runs are no verdict: the line names the field and both values."""
+    content = {"steps": value} if field == "steps" else {}
+    training = {} if field == "steps" else {field: value}
+    spec = dataclasses.replace(SPEC, training=dataclasses.replace(SPEC.training, **training))
+    record.write(tmp_path / "a", HEADER, TENSORS)
+    record.write(tmp_path / "b", dataclasses.replace(HEADER, spec=spec, **content), TENSORS)
+    line = refused("parity", "compare a b")
+    before = HEADER.steps if field == "steps" else getattr(SPEC.training, field)
+    assert f"{field} ({before} against {value})" in line
+
+
+def test_compare_of_folders_with_different_models(refused: Refused, tmp_path: Path) -> None:
+    """Folders of records must hold the same names; half-written ones are not counted."""
+    for name in ("a/cnn", "a/rnn", "b/cnn", "b/.rnn-x"):
+        record.write(tmp_path / name, HEADER, TENSORS)
+    assert "rnn" in refused("parity", "compare a b")
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict"])
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"logits/kernel": np.zeros((10, 64), np.float32)}, ["(10, 64)", "(64, 10)"]),
+        ({"logits/bias": np.zeros((1, 10), np.float32)}, ["(1, 10)", "(10,)"]),
+    ],
+)
+def test_weights_of_a_wrong_shape(
+    refused: Refused, tmp_path: Path, command: str, change: dict[str, Any], named: list[str]
+) -> None:
+    """The line names the parameter, its shape, and the shape that the spec calls for."""
+    line = refused("torch", command, "--weights", trained(tmp_path / "w", **change))
+    assert [word for word in (*named, *change) if word not in line] == []
+
+
+@pytest.mark.parametrize("weights", ["nothing", "file", "folder", "ladder"])
+def test_weights_that_are_none(refused: Refused, tmp_path: Path, weights: str) -> None:
+    """--weights must be a training record."""
+    path = tmp_path / weights
+    if weights == "file":
+        path.write_text("text")
+    elif weights == "folder":
+        path.mkdir()
+    elif weights == "ladder":
+        record.write(path, HEADER, TENSORS)
+    assert str(path) in refused("keras", "evaluate --weights", path)
+
+
+def test_weights_of_other_data(refused: Refused, tmp_path: Path) -> None:
+    """Weights are evaluated on the data that they were trained on, or on the user's own."""
+    path = trained(tmp_path / "w")
+    file = path / record.HEADER
+    content = json.loads(file.read_text())
+    content["spec"]["data"]["sha256"] = "f" * 64
+    file.write_text(json.dumps(content))
+    assert "ffffffffffff" in refused("torch", "evaluate --weights", path)
+
+
+X, Y = np.zeros((3, 8, 8, 1), np.float32), np.array([0, 1, 9])
+
+
+@pytest.mark.parametrize(
+    ("arrays", "named"),
+    [
+        ({"x": X}, ["x and y"]),
+        ({"y": Y}, ["x and y"]),
+        ({}, ["x and y"]),
+        ({"x": X[:0], "y": Y[:0]}, ["(0, 8, 8, 1)"]),
+        ({"x": X[:, :7], "y": Y}, ["(3, 7, 8, 1)", "(N, 8, 8, 1)"]),
+        ({"x": X.reshape(3, 64), "y": Y}, ["(3, 64)"]),
+        ({"x": np.float32(1), "y": Y}, ["()"]),
+        ({"x": X.astype(str), "y": Y}, ["<U32", "numbers"]),
+        ({"x": X.astype(object), "y": Y}, ["pickle"]),
+        ({"x": X * np.nan, "y": Y}, ["nan"]),
+        ({"x": X.astype(np.float64) + 1e300, "y": Y}, ["inf"]),
+        ({"x": X, "y": np.array([0, 1, 10])}, ["10", "0 to 9"]),
+        ({"x": X, "y": np.array([0, 1, -1])}, ["-1", "0 to 9"]),
+        ({"x": X, "y": np.array([0, 1, 2**64 - 1], np.uint64)}, [str(2**64 - 1)]),
+        ({"x": X, "y": Y.astype(np.float32)}, ["float32", "integers"]),
+        ({"x": X, "y": Y[:2]}, ["(2,)", "(3,)"]),
+        ({"x": X, "y": Y, "lengths": np.array([8, 8, 8])}, ["lengths"]),
+    ],
+)
+def test_examples_of_images(
+    refused: Refused, tmp_path: Path, arrays: dict[str, Any], named: list[str]
+) -> None:
+    """Examples of the user's own are checked before a framework starts."""
+    np.savez(tmp_path / "mine.npz", **arrays)
+    weights = trained(tmp_path / "w")
+    line = refused("torch", "evaluate --input mine.npz --weights", weights)
+    assert [word for word in named if word not in line] == []
+
+
+@pytest.mark.parametrize(
+    ("lengths", "named"),
+    [([8, 0, 8], "0"), ([8, 9, 8], "9"), ([8, -1, 8], "-1"), ([8.0, 2.7, 8.0], "float64")],
+)
+def test_lengths_of_sequences(
+    refused: Refused, tmp_path: Path, lengths: list[float], named: str
+) -> None:
+    """A sequence has one step at least, as many as there are at most, and no half ones."""
+    model = RnnSpec(input_shape=(8, 8), classes=10, units=3)
+    np.savez(tmp_path / "mine.npz", x=X[..., 0], lengths=np.array(lengths))
+    line = refused("torch", "predict --input mine.npz --weights", trained(tmp_path / "w", model))
+    assert named in line.split("lengths")[1]
+
+
+@pytest.mark.parametrize("kind", ["nothing", "folder", "text", "npy", "cut", "foreign"])
+def test_input_that_is_no_npz(refused: Refused, tmp_path: Path, kind: str) -> None:
+    """Whatever --input is, it is refused in a line."""
+    path = tmp_path / "mine.npz"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "text":
+        path.write_text("x,y\n1,2\n")
+    elif kind == "npy":
+        with path.open("wb") as file:
+            np.save(file, X)
+    elif kind == "cut":
+        np.savez(path, x=X)
+        path.write_bytes(path.read_bytes()[:-50])
+    elif kind == "foreign":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("x", "text")
+    weights = trained(tmp_path / "w")
+    assert "mine.npz" in refused("keras", "predict --input mine.npz --weights", weights)
+
+
+@pytest.mark.parametrize("out", ["rows.txt", "rows", "here.csv"])
+def test_out_of_predict(refused: Refused, tmp_path: Path, out: str) -> None:
+    """--out of predict is a new .csv or .npz file."""
+    (tmp_path / "here.csv").write_text("mine")
+    weights = trained(tmp_path / "w")
+    assert out in refused("torch", "predict --weights", weights, "--out", out)
+    assert (tmp_path / "here.csv").read_text() == "mine"
