@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from parity import __version__, commands
 from parity.constants import DTYPES, FLAVOURS, as_float32
 from parity.optimizers import DEFAULT_RATES, OptimizerSpec
-from parity.specs.options import Accepts
+from parity.options import Accepts
 from parity.specs.registry import MODELS
 from parity.specs.run import DataSpec, TrainingSpec
 

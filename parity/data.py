@@ -92,6 +92,11 @@ _ENTRIES = {
 DATASETS: tuple[str, ...] = tuple(_ENTRIES)
 
 
+def brightest(name: str) -> int | None:
+    """The pixel value that a data set scales to 1, or None for sequences."""
+    return _ENTRIES[name].brightest
+
+
 def class_names(name: str) -> tuple[str, ...]:
     """Return what the labels of a data set stand for, by label; no file is read.
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from parity.constants import as_float32
-from parity.specs.options import Checked, option
+from parity.options import Checked, option
 
 if TYPE_CHECKING:
     import numpy as np

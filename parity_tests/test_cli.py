@@ -13,7 +13,7 @@ import pytest
 from parity import cli, data
 from parity.commands.run import record_flags
 from parity.optimizers import OptimizerSpec
-from parity.specs.options import Accepts
+from parity.options import Accepts
 from parity.specs.registry import MODELS
 from parity.specs.run import DataSpec, TrainingSpec
 

@@ -17,8 +17,10 @@ def run(args: argparse.Namespace) -> int:
     return judge(Path(args.a), Path(args.b), prepare.json_path(args.json))
 
 
-def judge(a: Path, b: Path, json_file: Path | None) -> int:
+def judge(a: Path, b: Path, json_file: Path | None, at_once: bool = False) -> int:
     """Compare two records, or two folders of them, report, and give the exit code.
+
+    ``at_once`` says that both were made at the same time, which their timings show.
 
     Raises:
         ParityError: a record cannot be read, or the two are not of the same runs.
@@ -32,7 +34,7 @@ def judge(a: Path, b: Path, json_file: Path | None) -> int:
         ]
         if json_file:
             data.write(json_file, comparisons)
-        terminal.show(comparisons)
+        terminal.show(comparisons, at_once)
     return 0 if all(comparison.same for comparison in comparisons) else 1
 
 

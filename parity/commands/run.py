@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     flags = record_flags(args)
     _record(out, {name: [package, "record", *flags] for name, package in packages.items()})
     a, b = (out / name for name in packages)
-    return compare.judge(a, b, json_file)
+    return compare.judge(a, b, json_file, at_once=True)
 
 
 def record_flags(args: argparse.Namespace) -> list[str]:

@@ -114,8 +114,8 @@ def _weights(trained: Record) -> dict[str, np.ndarray]:
 def _own_examples(path: Path, spec: Spec, labelled: bool) -> Split:
     """Examples of the user's own from an .npz: x, and where it applies y and lengths.
 
-    Bytes (uint8) are taken for pixels and scaled by 1/255, as the data sets are; other numbers are
-    taken as they are. Sequences without lengths have the full one.
+    Bytes (uint8) are taken for pixels and scaled as the data set's are; other numbers are taken as
+    they are. Sequences without lengths have the full one.
 
     Raises:
         ParityError: an array is absent, or of another dtype, shape or range.
@@ -140,8 +140,9 @@ def _own_examples(path: Path, spec: Spec, labelled: bool) -> Split:
     if lengths is None and len(shape) == 2:
         lengths = np.full(len(x), shape[0])
     y = arrays["y"] if labelled else np.zeros(len(x), np.int64)
+    scale = data.brightest(spec.data.name) if x.dtype == np.uint8 else None
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes inf, which is refused
-        pixels = (x / np.float32(255) if x.dtype == np.uint8 else x).astype(np.float32)
+        pixels = x.astype(np.float32) / np.float32(scale or 1)
     classes = 2 if spec.model.head == "sigmoid" else spec.model.classes
     data.check(Split(pixels, y, lengths), classes, f"--input {path}")
     steps = lengths.astype(np.int64) if variable and lengths is not None else None

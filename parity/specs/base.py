@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from parity.constants import FLAVOURS
 from parity.errors import ParityError
 from parity.initializers import INITIALIZERS
-from parity.specs.options import Checked, option
+from parity.options import Checked, option
 
 
 @dataclass(frozen=True)

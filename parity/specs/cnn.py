@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from parity.errors import ParityError
+from parity.options import option
 from parity.specs.base import Layer, ModelSpec, Parameter
-from parity.specs.options import option
 
 
 @dataclass(frozen=True, kw_only=True)

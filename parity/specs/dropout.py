@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from parity.options import option
 from parity.specs.base import Layer, ModelSpec, Parameter
-from parity.specs.options import option
 
 
 @dataclass(frozen=True, kw_only=True)

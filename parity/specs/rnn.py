@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 
 from parity.errors import ParityError
 from parity.initializers import INITIALIZERS
+from parity.options import option
 from parity.specs.base import Layer, ModelSpec, Parameter
-from parity.specs.options import option
 
 GATES = {"simple": 1, "lstm": 4, "gru": 3}
 """Gates per cell, in Keras's order: lstm i, f, c, o; gru z, r, h."""

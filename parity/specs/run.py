@@ -8,8 +8,8 @@ from typing import Any
 
 from parity.errors import ParityError
 from parity.optimizers import OptimizerSpec
+from parity.options import Checked, from_json, option, to_json
 from parity.specs.base import ModelSpec
-from parity.specs.options import Checked, from_json, option, to_json
 from parity.specs.registry import MODELS
 
 
