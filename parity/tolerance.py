@@ -48,8 +48,8 @@ the gradient itself, so it would turn that rounding into steps of full length.
 ENSEMBLE_MULTIPLE = 3.0
 """How many times what rounding explains float32 may stand away.
 
-The ratio of two single errors is noisy (up to 6 measured). Against the largest of an ensemble it was
-at most 1.31 over 97 faithful pairs with either Keras, by ``python -m benchmarks.tolerances``; twice
+The ratio of two single errors is noisy (up to 6 measured). Against the largest of an ensemble it
+was at most 1.31 over 97 faithful pairs with either Keras (``python -m benchmarks.tolerances``); twice
 that is left for pairs not yet met.
 """
 
