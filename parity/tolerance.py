@@ -49,8 +49,8 @@ ENSEMBLE_MULTIPLE = 3.0
 """How many times what rounding explains float32 may stand away.
 
 The ratio of two single errors is noisy (up to 6 measured). Against the largest of an ensemble it
-was at most 1.31 over 97 faithful pairs with either Keras (``python -m benchmarks.tolerances``); twice
-that is left for pairs not yet met.
+was at most 1.31 over 97 faithful pairs, with either Keras, by ``python -m benchmarks.tolerances``;
+twice that is left for pairs not yet met.
 """
 
 FLOAT32_FLOOR = 16 * float(np.finfo(np.float32).eps)
