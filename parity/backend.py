@@ -135,7 +135,11 @@ def require(module: str, wanted_by: str, extra: str) -> None:
     Raises:
         ParityError: it is not installed.
     """
-    if importlib.util.find_spec(module) is None:
+    try:
+        found = importlib.util.find_spec(module)
+    except ValueError:  # somebody put None in its place
+        found = None
+    if found is None:
         raise ParityError(
             f"{wanted_by} needs {module}, which is not installed; "
             f"install it with: pip install -c constraints.txt '.[{extra}]'"

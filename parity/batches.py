@@ -52,14 +52,14 @@ def steps_per_epoch(spec: Spec, examples: int) -> int:
 
 
 def chunks(spec: Spec, examples: int, steps: int, chunk_steps: int) -> Iterator[Chunk]:
-    """The first ``steps`` steps of training, in chunks of at most ``chunk_steps``.
+    """The first ``steps`` steps (at least one) of training, in chunks of at most ``chunk_steps``.
 
     A short last batch of an epoch is a chunk of its own; nothing is dropped.
     """
-    plan = list(_plan(spec, examples, steps, chunk_steps))
+    plan = _plan(spec, examples, steps, chunk_steps)
     with ThreadPoolExecutor(1) as ahead:
-        pending = ahead.submit(_make, spec, examples, *plan[0])
-        for following in plan[1:]:
+        pending = ahead.submit(_make, spec, examples, *next(plan))
+        for following in plan:
             made = pending.result()
             pending = ahead.submit(_make, spec, examples, *following)
             yield made

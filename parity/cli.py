@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from parity import __version__, commands
-from parity.constants import DTYPES, FLAVOURS, as_float32
+from parity.constants import DTYPES, FLAVOURS
 from parity.optimizers import DEFAULT_RATES, OptimizerSpec
 from parity.options import Accepts
 from parity.specs.registry import MODELS
@@ -251,24 +251,16 @@ def _add_field(
 
 
 def _reader(accepts: Accepts) -> Callable[[str], Any]:
-    """A parser of one value that says what is accepted, not merely that it is invalid.
-
-    What float32 makes of a number must be accepted too: both twins compute with that.
-    """
+    """A parser of one value that says what is accepted, not merely that it is invalid."""
     one = dataclasses.replace(accepts, many=False)
 
     def read(text: str) -> Any:
         try:
             value = accepts.kind(text)
-            if not one.admits(value) or (
-                accepts.kind is float and not one.admits(as_float32(value))
-            ):
-                raise ValueError
-        except (ValueError, OverflowError):
-            where = ", in float32" if accepts.kind is float else ""
-            raise argparse.ArgumentTypeError(
-                f"received {text!r}, accepted: {one.describe()}{where}"
-            ) from None
+        except ValueError:
+            value = None
+        if not one.admits(value):
+            raise argparse.ArgumentTypeError(f"received {text!r}, accepted: {one.describe()}")
         return value
 
     return read

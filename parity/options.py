@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
+from parity.constants import as_float32
 from parity.errors import ParityError
 
 
@@ -28,7 +29,7 @@ class Accepts:
             return "one of " + ", ".join(self.choices)
         if self.kind is bool:
             return "true or false"
-        noun = {int: "whole number", float: "number", str: "text"}[self.kind]
+        noun = {int: "whole number", float: "float32 number", str: "text"}[self.kind]
         bounds = [
             f"{sign} {bound:g}"
             for sign, bound in ((">=", self.minimum), (">", self.above), ("<", self.below))
@@ -48,13 +49,17 @@ class Accepts:
         return self._admits_one(value)
 
     def _admits_one(self, value: Any) -> bool:
-        if self.kind is float:
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
-                return False
-            if not math.isfinite(value):
-                return False
-        elif type(value) is not self.kind:
+        if self.kind is not float:
+            return type(value) is self.kind and self._within(value)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
             return False
+        try:
+            stored = as_float32(value)  # both twins compute with what float32 makes of it
+        except OverflowError:
+            return False
+        return math.isfinite(stored) and self._within(value) and self._within(stored)
+
+    def _within(self, value: Any) -> bool:
         if self.choices:
             return value in self.choices
         return not (

@@ -109,7 +109,7 @@ class TorchModel:
         """See :meth:`parity.backend.Model.gradients`."""
         with self._buffers_kept():
             loss = self._loss(*self._batch(batch))
-        gradients = torch.autograd.grad(loss, self.trained, materialize_grads=True)
+            gradients = torch.autograd.grad(loss, self.trained, materialize_grads=True)
         return self._canonical(dict(zip(self.trained, gradients, strict=True)))
 
     def _canonical(self, values: Mapping[Tensor, Tensor]) -> dict[str, np.ndarray]:

@@ -48,6 +48,9 @@ def load(args: argparse.Namespace, labelled: bool) -> Trained:
         ParityError: the record is no training record, its weights do not fit its spec, or the
             examples are unusable.
     """
+    if args.input and (args.data_dir or args.download):
+        flag = "--data-dir" if args.data_dir else "--download"
+        raise ParityError(f"{flag}: does not apply with --input; accepted: one of the two")
     with record.read(Path(args.weights)) as trained:
         spec = trained.header.spec
         weights = _weights(trained)

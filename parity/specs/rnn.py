@@ -31,7 +31,7 @@ class RnnSpec(ModelSpec):
     cell: str = option("gru", help="kind of recurrent cell", kind=str, choices=tuple(GATES))
     units: int = option(48, help="width of the recurrent state", kind=int, minimum=1)
     recurrent_layers: int = option(
-        1, help="recurrent layers on top of each other", kind=int, minimum=1
+        1, help="recurrent layers on top of each other", kind=int, minimum=1, below=101
     )
     bidirectional: bool = option(False, help="run forwards and backwards, concatenated", kind=bool)
     reset_after: bool = option(True, help="gru: reset gate after the recurrent product", kind=bool)
@@ -47,13 +47,6 @@ class RnnSpec(ModelSpec):
     def shape_for(cls, shape: tuple[int, ...], name: str) -> tuple[int, ...]:
         """Sequences as they are; an image's rows become the steps of one."""
         return (shape[0], math.prod(shape[1:]))
-
-    def __post_init__(self) -> None:
-        if len(self.input_shape) != 2:
-            raise ParityError(
-                f"input_shape: received {self.input_shape}, accepted: (steps, features)"
-            )
-        super().__post_init__()
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -101,7 +94,15 @@ class RnnSpec(ModelSpec):
         return (*rows, *self.hidden_parameters(into, ()))
 
     def layers(self) -> tuple[Layer, ...]:
-        """Every recurrent layer (all but the last give each step), then the head."""
+        """Every recurrent layer (all but the last give each step), then the head.
+
+        Raises:
+            ParityError: the input is no sequence.
+        """
+        if len(self.input_shape) != 2:
+            raise ParityError(
+                f"input_shape: received {self.input_shape}, accepted: (steps, features)"
+            )
         rows = [
             Layer(f"rnn_{number}", (self.input_shape[0], self.width))
             for number in range(1, self.recurrent_layers)

@@ -70,7 +70,7 @@ def spec_from_json(data: Any, where: str) -> Spec:
         entry.name for entry in dataclasses.fields(Spec)
     }:
         raise ParityError(f"{where}: not a spec (family, model, optimizer, training, data)")
-    if data["family"] not in MODELS:
+    if not isinstance(data["family"], str) or data["family"] not in MODELS:
         raise ParityError(
             f"{where}.family: received {data['family']!r}, accepted: {', '.join(MODELS)}"
         )
