@@ -75,6 +75,11 @@ class KerasModel:
         """See :meth:`parity.backend.Model.trainable`."""
         return frozenset(self._trained_names())
 
+    def counts(self) -> dict[str, int]:
+        """See :meth:`parity.backend.Model.counts`."""
+        trained = sum(int(np.prod(variable.shape)) for variable in self.model.trainable_variables)
+        return {"total": self.model.count_params(), "trainable": trained}
+
     @contextmanager
     def _buffers_kept(self) -> Iterator[None]:
         buffers = {

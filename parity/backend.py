@@ -47,6 +47,9 @@ class Model(Protocol):
     def trainable(self) -> frozenset[str]:
         """Names that the framework itself trains."""
 
+    def counts(self) -> dict[str, int]:
+        """The framework's own count of parameters: ``total`` (with buffers) and ``trainable``."""
+
     def trace(self, batch: Batch, training: bool) -> dict[str, np.ndarray]:
         """Output of every named layer; what stands at padded steps has no meaning. Buffers stay."""
 

@@ -51,6 +51,7 @@ class Header:
         results: by dtype: test ``accuracy`` and ``loss``, and what else people may want to read.
         rounding: float32 tensor name to the RMS that rounding moves it by (``ladder``).
         trainable: canonical names that the framework trains.
+        counts: parameters, ``total`` and ``trainable``, as the framework itself counts them.
         null_gradients: parameters whose float64 gradient is rounding alone, with its largest entry.
         notes: sentences for the report.
     """
@@ -69,6 +70,7 @@ class Header:
     results: dict[str, Any]
     rounding: dict[str, float]
     trainable: tuple[str, ...]
+    counts: dict[str, int]
     null_gradients: dict[str, float]
     notes: tuple[str, ...]
 
@@ -95,8 +97,6 @@ def write(path: Path, header: Header, tensors: Mapping[str, np.ndarray]) -> None
         try:
             save_file(arrays, temporary / TENSORS)
             content["tensors"] = {
-                "file": TENSORS,
-                "count": len(arrays),
                 "sha256": _digest(temporary / TENSORS),
             }
             (temporary / HEADER).write_text(json.dumps(content, indent=1) + "\n", "utf-8")
@@ -242,6 +242,7 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "results": (_object_of(_scores), "accuracy and loss, both numbers, by dtype"),
     "rounding": (_object_of(_number), "an object of numbers"),
     "trainable": (_list_of(_text), "a list of text"),
+    "counts": (_object_of(_count), "an object of whole numbers"),
     "null_gradients": (_object_of(_number), "an object of numbers"),
     "notes": (_list_of(_text), "a list of text"),
     "tensors": (lambda value: isinstance(value, dict) and _text(value.get("sha256")), "a sha256"),

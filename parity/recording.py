@@ -33,6 +33,7 @@ class Ladder:
         tensors: name (see :mod:`parity.rungs`) to canonical array.
         rounding: float32 tensor name to the largest RMS distance of an ensemble member from it.
         trainable: canonical names that the framework trains.
+        counts: parameters, ``total`` and ``trainable``, as the framework itself counts them.
         null_gradients: parameters whose float64 gradient is rounding alone, with its largest entry.
         results: test accuracy and test loss by dtype.
         timings: seconds by name.
@@ -41,6 +42,7 @@ class Ladder:
     tensors: dict[str, np.ndarray] = field(default_factory=dict)
     rounding: dict[str, float] = field(default_factory=dict)
     trainable: tuple[str, ...] = ()
+    counts: dict[str, int] = field(default_factory=dict)
     null_gradients: dict[str, float] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)
@@ -85,6 +87,7 @@ def climb(
         model.still(frozenset(ladder.null_gradients))
         found = _rungs(model, spec, start, plan, train, test)
         ladder.trainable = tuple(sorted(model.trainable()))
+        ladder.counts = model.counts()
         ladder.tensors.update({rungs.join(dtype, name): value for name, value in found.items()})
         ladder.results[dtype] = {
             name: float(found[f"predictions/{name}"]) for name in ("accuracy", "loss")
@@ -250,6 +253,7 @@ def header(
         results=ladder.results,
         rounding=ladder.rounding,
         trainable=ladder.trainable,
+        counts=ladder.counts,
         null_gradients=ladder.null_gradients,
         notes=tuple(backend.notes(spec)),
     )

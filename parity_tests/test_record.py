@@ -47,6 +47,7 @@ HEADER = Header(
     results={"float64": {"accuracy": 0.5, "loss": 1.0}},
     rounding={"float32/loss/loss": 1e-7},
     trainable=("logits/bias", "logits/kernel"),
+    counts={"total": 650, "trainable": 650},
     null_gradients={},
     notes=("a sentence",),
 )
@@ -107,7 +108,7 @@ def test_header_tells_all_that_a_reader_needs(made: Path) -> None:
     fields = {entry.name for entry in dataclasses.fields(Header)}
     assert set(content) == {*fields, "format", "version", "tensors"}
     assert content["spec"]["training"]["seed"] == 0
-    assert set(content["tensors"]) == {"file", "count", "sha256"}
+    assert set(content["tensors"]) == {"sha256"}
 
 
 def test_others_may_read_it(made: Path) -> None:

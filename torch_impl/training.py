@@ -68,6 +68,15 @@ class TorchModel:
             if all(tensor.requires_grad for tensor in place.tensors)
         )
 
+    def counts(self) -> dict[str, int]:
+        """See :meth:`parity.backend.Model.counts`.
+
+        Left out is what Keras has nothing of: frozen parameters, and batch norm's batch counter.
+        """
+        trained = sum(parameter.numel() for parameter in self.trained)
+        buffers = sum(b.numel() for b in self.model.buffers() if b.is_floating_point())
+        return {"total": trained + buffers, "trainable": trained}
+
     @contextmanager
     def _buffers_kept(self) -> Iterator[None]:
         buffers = {name: buffer.clone() for name, buffer in self.model.named_buffers()}

@@ -78,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
                 for name, value in model.weights().items()
             },
             trainable=tuple(sorted(model.trainable())),
+            counts=model.counts(),
             results={args.dtype: {"accuracy": accuracy, "loss": test_loss, "epochs": epochs}},
             timings={"step": step_seconds},
         )

@@ -67,7 +67,6 @@ def copy(source: Path, target: Path, plant: Plant) -> None:
     save_file(planted.tensors, target / TENSORS)
     digest = hashlib.sha256((target / TENSORS).read_bytes()).hexdigest()
     planted.header["tensors"]["sha256"] = digest
-    planted.header["tensors"]["count"] = len(planted.tensors)
     (target / HEADER).write_text(json.dumps(planted.header))
 
 
