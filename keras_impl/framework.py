@@ -11,6 +11,7 @@ from typing import Any
 
 from parity.backend import Settings
 from parity.errors import ParityError
+from parity.losses import PROBABILITY_EPSILON
 
 FLAVOUR = os.environ.setdefault("PARITY_FLAVOUR", "tf_keras")
 
@@ -59,6 +60,9 @@ def configure(settings: Settings) -> None:
     if tf_device(settings.device) not in devices:
         accepted = ", ".join(name.lower() for name in devices)
         raise ParityError(f"--device: received {settings.device!r}, accepted: {accepted}")
+    # a user's keras.json must not change what a spec means
+    keras.backend.set_image_data_format("channels_last")
+    keras.backend.set_epsilon(PROBABILITY_EPSILON)
     if settings.threads:
         tf.config.threading.set_intra_op_parallelism_threads(settings.threads)
         tf.config.threading.set_inter_op_parallelism_threads(settings.threads)

@@ -46,7 +46,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         """Normalise x (N, H, W, C) over all but its last axis."""
         if FLAVOUR == "keras3" or not training or x.dtype != tf.float64:
             return super().call(x, training=training)
-        kept = self.moving_variance * self.momentum
+        kept = self.moving_variance * (1.0 - as_float32(1.0 - self.momentum))
         y = super().call(x, training=training)
         count = tf.cast(tf.size(x) // tf.shape(x)[-1], x.dtype)
         bessel = count / tf.maximum(count - 1.0, 1.0)
@@ -57,6 +57,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 def batch_norm(spec: CnnSpec, number: int) -> Any:
     """Batch normalisation ``number``, from 1, with the spec's numbers."""
     return BatchNormalization(
+        axis=-1,
         momentum=as_float32(spec.batch_norm_momentum),
         epsilon=as_float32(spec.batch_norm_epsilon),
         name=f"batch_norm_{number}",

@@ -16,13 +16,10 @@ from keras_impl.framework import tf, tf_device
 from keras_impl.losses import HeadLoss
 from keras_impl.optimizers import optimizer_for, slots
 from keras_impl.trace import traced
-from keras_impl.weights import variables
-from parity.batches import Batch, Chunk
+from keras_impl.weights import by_canonical_name
+from parity.batches import OUTPUT_BATCH, Batch, Chunk
 from parity.data import Split
 from parity.specs.run import Spec
-
-OUTPUT_BATCH = 1000
-"""Examples per call in evaluation; bounds memory, not results."""
 
 
 class KerasModel:
@@ -36,7 +33,7 @@ class KerasModel:
         self.loss_fn = HeadLoss(spec.model)
         self.layer_names = tuple(layer.name for layer in spec.model.layers())
         self._build()
-        self.variables = variables(model)
+        self.variables = by_canonical_name(model)
         self.optimizer = optimizer_for(spec.optimizer)
         self.optimizer.build(model.trainable_variables)
         self.null: frozenset[str] = frozenset()
@@ -81,14 +78,16 @@ class KerasModel:
         return {"total": self.model.count_params(), "trainable": trained}
 
     @contextmanager
-    def _buffers_kept(self) -> Iterator[None]:
+    def _probing(self) -> Iterator[None]:
+        """On the device, and with the buffers put back afterwards."""
         buffers = {
             name: variable.numpy()
             for name, variable in self.variables.items()
             if name not in self.trainable()
         }
         try:
-            yield
+            with tf.device(self.device):
+                yield
         finally:
             for name, value in buffers.items():
                 self.variables[name].assign(value)
@@ -104,22 +103,23 @@ class KerasModel:
 
     def trace(self, batch: Batch, training: bool) -> dict[str, np.ndarray]:
         """See :meth:`parity.backend.Model.trace`."""
-        x, _, lengths, keep = self._batch(batch)
-        with self._buffers_kept(), traced(self.model, self.layer_names) as found:
+        with self._probing(), traced(self.model, self.layer_names) as found:
+            x, _, lengths, keep = self._batch(batch)
             self.model(x, lengths=lengths, keep=keep, training=training)
         return found
 
     def loss(self, batch: Batch) -> float:
         """See :meth:`parity.backend.Model.loss`."""
-        with self._buffers_kept():
+        with self._probing():
             return float(self._loss(*self._batch(batch)))
 
     def gradients(self, batch: Batch) -> dict[str, np.ndarray]:
         """See :meth:`parity.backend.Model.gradients`."""
         trained = self.model.trainable_variables
-        with self._buffers_kept(), tf.GradientTape() as tape:
-            loss = self._loss(*self._batch(batch))
-        gradients = _gradients(tape, loss, trained)
+        with self._probing():
+            with tf.GradientTape() as tape:
+                loss = self._loss(*self._batch(batch))
+            gradients = _gradients(tape, loss, trained)
         return {
             name: gradient.numpy()
             for name, gradient in zip(self._trained_names(), gradients, strict=True)

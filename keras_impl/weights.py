@@ -11,7 +11,7 @@ _NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 _CELL = ("kernel", "recurrent_kernel", "bias")
 
 
-def variables(model: Any) -> dict[str, Any]:
+def by_canonical_name(model: Any) -> dict[str, Any]:
     """Every parameter and buffer of a built model by canonical name, in the order of its layers."""
     found: dict[str, Any] = {}
     for layer in model.layers:

@@ -13,7 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from parity import randomness
+from parity.data import Split
 from parity.specs.run import Spec
+
+OUTPUT_BATCH = 1000
+"""Examples per call in evaluation; bounds memory, not results."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,18 @@ class Chunk:
     def steps(self) -> int:
         """Number of steps."""
         return len(self.order)
+
+    def part(self, start: int, stop: int | None = None) -> Chunk:
+        """The chunk's steps from ``start`` up to ``stop``."""
+        keep = {name: mask[start:stop] for name, mask in self.keep.items()}
+        return Chunk(self.epoch, self.order[start:stop], keep)
+
+    def first_batch(self, examples: Split) -> Batch:
+        """The examples and masks of the first step."""
+        picked = self.order[0]
+        lengths = None if examples.lengths is None else examples.lengths[picked]
+        keep = {name: mask[0] for name, mask in self.keep.items()}
+        return Batch(examples.x[picked], examples.y[picked], lengths, keep)
 
 
 @dataclass(frozen=True)

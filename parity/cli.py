@@ -22,8 +22,9 @@ DATA_NAMES = ("fashion_mnist", "japanese_vowels", "digits", "mnist")
 """The names in :data:`parity.data.DATASETS`, which cannot be had without importing NumPy."""
 
 
-MOST_STEPS = 10**6
-"""Steps that a ladder may climb; each is planned before the first is taken."""
+MOST_STEPS = 10_000
+"""Steps that a ladder may climb: the batches and masks of all are held in memory, for every rung
+and ensemble member to see the same."""
 MOST_THREADS = 1024
 
 
@@ -116,7 +117,7 @@ def _add_json_flag(parser: argparse.ArgumentParser) -> None:
 
 def add_record_flags(parser: argparse.ArgumentParser) -> None:
     """Flags of a climb: several models, several dtypes."""
-    add_run_flags(parser, several=True, epochs=False, data="embedded")
+    add_run_flags(parser, several=True, epochs=False, data="embedded, but for mnist auto")
     parser.add_argument(
         "--dtype", nargs="+", choices=DTYPES, default=list(DTYPES), help="(default: both)"
     )
@@ -125,7 +126,8 @@ def add_record_flags(parser: argparse.ArgumentParser) -> None:
         type=_reader(Accepts(int, minimum=1, below=MOST_STEPS + 1)),
         default=10,
         metavar="K",
-        help="optimizer steps (default: 10)",
+        help=f"optimizer steps, {MOST_STEPS} at most: the masks of all are held in memory "
+        "(default: 10)",
     )
 
 
@@ -142,8 +144,8 @@ def add_run_flags(
     group.add_argument(
         "--data",
         choices=("auto", "embedded", "full"),
-        default=data,
-        help=f"auto: the full set where it is found (default: {data})",
+        help=f"auto: the full set where it is found (default: full with --data-dir or "
+        f"--download, else {data})",
     )
     _add_fields(group, DataSpec)
     group = parser.add_argument_group("model")

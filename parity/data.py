@@ -108,6 +108,17 @@ def class_names(name: str) -> tuple[str, ...]:
     return _ENTRIES[name].classes
 
 
+def is_embedded(name: str) -> bool:
+    """Whether a data set has a file in `datasets/`."""
+    return _ENTRIES[name].embedded_sha256 is not None
+
+
+def full_set_flags(data_dir: str | Path | None, download: bool | None) -> str:
+    """Those of the flags that ask for the full set, as they were given, for a message."""
+    given = [f"--data-dir {data_dir}"] if data_dir is not None else []
+    return " ".join([*given, "--download"] if download else given)
+
+
 def load(
     name: str,
     *,
@@ -136,9 +147,9 @@ def load(
     """
     class_names(name)  # refuses an unknown name
     if size not in SIZES:
-        raise ParityError(f"unknown size {size!r} for {name}; accepted: {', '.join(SIZES)}")
-    full_asked = size == "full" or data_dir is not None or download
-    _require_size_exists(name, size, full_asked)
+        raise ParityError(f"--data: received {size!r}, accepted: {', '.join(SIZES)}")
+    asked = full_set_flags(data_dir, download)
+    _require_size_exists(name, size, asked)
     if size == "embedded" or name not in data_sources.FULL_SETS:
         return _load_embedded(name)
 
@@ -147,7 +158,7 @@ def load(
         raw = data_sources.download(name, data_dir, mirror)
     if raw is not None:
         return _assemble(name, raw.arrays, raw.source, "full", raw.sha256)
-    if full_asked or _ENTRIES[name].embedded_sha256 is None:
+    if size == "full" or asked or not is_embedded(name):
         places = data_sources.looked_in(name, data_dir)
         raise ParityError(
             f"{name} (full set) not found: looked in {places}; give --data-dir DIR or --download"
@@ -192,21 +203,22 @@ def _check_integers(values: np.ndarray, count: int, low: int, high: int, name: s
         raise ParityError(f"{name}[{first}] is {values[first]}; accepted: {low} to {high}")
 
 
-def _require_size_exists(name: str, size: str, full_asked: bool) -> None:
-    if size == "embedded" and _ENTRIES[name].embedded_sha256 is None:
+def _require_size_exists(name: str, size: str, asked: str) -> None:
+    """Refuse what does not exist; `asked` holds the flags given that ask for the full set."""
+    if name not in data_sources.FULL_SETS and (size == "full" or asked):
+        received = " ".join(["--data full", asked] if size == "full" else [asked]).strip()
         raise ParityError(
-            f"{name} has no embedded file, received size 'embedded'; accepted: 'auto' or 'full' "
-            "with a copy of your own (--data-dir DIR) or --download"
+            f"{received}: does not apply to {name}, which comes embedded only; "
+            "accepted: --data auto or embedded"
         )
-    if full_asked and name not in data_sources.FULL_SETS:
+    if size == "embedded" and not is_embedded(name):
         raise ParityError(
-            f"{name} comes embedded only: received size {size!r}; accepted: 'auto' or 'embedded', "
-            "without --data-dir and --download"
+            f"--data: received 'embedded' for {name}, which has no embedded file; "
+            "accepted: auto or full, from the caches, --data-dir DIR or --download"
         )
-    if size == "embedded" and full_asked:
+    if size == "embedded" and asked:
         raise ParityError(
-            f"{name}: size 'embedded' contradicts --data-dir and --download; "
-            "drop them, or give size 'full'"
+            f"{asked}: contradicts --data embedded of {name}; accepted: one of the two"
         )
 
 

@@ -21,6 +21,10 @@ import numpy as np
 from parity.errors import ParityError
 
 _IDX_UINT8 = 0x0800  # the type code of unsigned bytes; the number of axes is added to it
+_NO_NPZ = (
+    *(OSError, ValueError, EOFError, TypeError, AttributeError, NotImplementedError),
+    *(zipfile.BadZipFile, zlib.error),
+)  # what NumPy raises at files that are no .npz, damaged ones and pickles
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold: equal content, equal bytes
 
 
@@ -117,20 +121,34 @@ def encode_idx(array: np.ndarray) -> bytes:
     return header + array.tobytes()
 
 
-def decode_npz(raw: bytes, keys: tuple[str, ...], path: Path | str) -> dict[str, np.ndarray]:
+def decode_npz(
+    raw: bytes, keys: tuple[str, ...], path: Path | str, optional: tuple[str, ...] = ()
+) -> dict[str, np.ndarray]:
     """Read the arrays named `keys` from an npz file, never unpickling anything.
+
+    Args:
+        raw: the whole file.
+        keys: what the file must hold.
+        path: where `raw` came from, for the message.
+        optional: what else to read where the file holds it.
 
     Raises:
         ParityError: not an npz file, or one of the arrays is absent or unreadable.
     """
     try:
-        with np.load(io.BytesIO(raw), allow_pickle=False) as arrays:
-            return {key: arrays[key] for key in keys}
-    except KeyError as error:
-        raise ParityError(f"{path} lacks an array; it must hold {', '.join(keys)}") from error
-    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, TypeError) as error:
+        with np.load(io.BytesIO(raw), allow_pickle=False) as archive:
+            held = tuple(archive.files)
+            found = {key: archive[key] for key in (*keys, *optional) if key in held}
+    except _NO_NPZ as error:
         reason = " ".join(str(error).split())  # NumPy's messages may have several lines
-        raise ParityError(f"{path} is no readable npz file ({reason})") from error
+        raise ParityError(f"{path} is no readable .npz file ({reason})") from error
+    if not set(keys) <= found.keys():
+        holds = ", ".join(held) or "nothing"
+        raise ParityError(f"{path} holds {holds}, accepted: {' and '.join(keys)}")
+    for key, value in found.items():
+        if not isinstance(value, np.ndarray):  # NumPy gives any other member as bytes
+            raise ParityError(f"{path}: {key} is no array")
+    return found
 
 
 def encode_npz(arrays: Mapping[str, np.ndarray]) -> bytes:

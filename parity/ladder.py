@@ -96,25 +96,18 @@ def compare(a: Record, b: Record) -> Comparison:
     found = [*checks.forms(reference, other)]
     for record, side in zip((reference, other), pair.sides, strict=True):
         found += checks.trained(record, side)
-    null = pair.null_candidates()
-    largest_gradient = 0.0
     for name in pair.comparable():
-        dtype, rung, rest = rungs.split(name)
-        if rung == "gradients" and rest in null:
-            continue
-        if dtype == "float64":
-            distance = pair.distance(name)
-            if rung == "gradients":
-                largest_gradient = max(largest_gradient, distance.scale)
-            found.append(pair.check_float64(name, distance))
-        elif check := pair.check_float32(name):
-            found.append(check)
+        _, rung, rest = rungs.split(name)
+        if rung != "gradients" or rest not in pair.null:
+            found += pair.judged(name)
     null_gradients = []
-    for parameter in sorted(null):
-        if pair.is_null(parameter, largest_gradient):
-            null_gradients.append(NullGradient(parameter, null[parameter]))
-        else:
-            found += pair.judge_after_all(parameter)
+    largest = {dtype: pair.largest_gradient(dtype) for dtype in DTYPES}
+    for parameter, entries in pair.null.items():
+        judged = pair.not_null(parameter, largest)
+        for name in judged:
+            found += pair.judged(name)
+        if not any(name.startswith("float64") for name in judged):
+            null_gradients.append(NullGradient(parameter, entries))
     found.sort(key=pair.place)
     notes = [*reference.header.notes, *other.header.notes, *pair.notes()]
     return Comparison(

@@ -46,7 +46,7 @@ class OptimizerSpec(Checked):
     name: str = option("adam", help="optimizer", kind=str, choices=tuple(SLOTS))
     learning_rate: float = option(1e-3, help="step size", kind=float, above=0)
     momentum: float = option(
-        0.9, help="momentum, nesterov: share of the velocity kept", kind=float, minimum=0, below=1
+        0.9, help="momentum, nesterov: share of the velocity kept", kind=float, above=0, below=1
     )
     beta_1: float = option(
         0.9, help="adam: share of the first moment kept", kind=float, minimum=0, below=1

@@ -12,8 +12,16 @@ from parity.distance import Distance, measure
 from parity.record import Record
 
 
+SHARES = {"float64": tolerance.NULL_GRADIENT, "float32": tolerance.NULL_GRADIENT_FLOAT32}
+"""Dtype to the share of the largest gradient that a null one may have."""
+
+
 class Pair:
-    """Tensors of two records by name, and the checks that can be made of each pair."""
+    """Tensors of two records by name, and the checks that can be made of each pair.
+
+    Attributes:
+        null: parameters whose gradient both sides call rounding alone, with its largest entries.
+    """
 
     def __init__(self, reference: Record, other: Record) -> None:
         self.reference, self.other = reference, other
@@ -25,6 +33,7 @@ class Pair:
         }
         layers = reference.header.spec.model.layers()
         self.order = {layer.name: number for number, layer in enumerate(layers)}
+        self.null = self._null_candidates()
 
     def place(self, check: Check) -> tuple[int, int, int, str, int]:
         """Sort key along the ladder: forwards through the layers, gradients from the loss back."""
@@ -47,50 +56,78 @@ class Pair:
         """From the reference's tensor (``name``, or another dtype's) to the other's ``name``."""
         return _between((self.reference, reference or name), (self.other, name))
 
-    def null_candidates(self) -> dict[str, tuple[float, float]]:
-        """Parameters whose gradient both backends found to be rounding alone."""
+    def judged(self, name: str) -> Iterator[Check]:
+        """The check of a tensor, if its dtype judges it."""
+        if name.startswith("float64"):
+            yield self.check_float64(name, self.distance(name))
+        elif check := self.check_float32(name):
+            yield check
+
+    def _null_candidates(self) -> dict[str, tuple[float, float]]:
+        """Parameters whose gradient is rounding alone on both sides, with its largest entries.
+
+        A side whose rounding cancels to exact zeros does not name the parameter, but agrees.
+        """
         a, b = (record.header.null_gradients for record in (self.reference, self.other))
-        return {parameter: (a[parameter], b[parameter]) for parameter in a.keys() & b.keys()}
+        found = {}
+        for parameter in sorted(a.keys() | b.keys()):
+            zero = [False, False]
+            name = rungs.join("float64", "gradients", parameter)
+            if name in self.both:
+                gradient = self.distance(name)
+                for side in range(2):
+                    zero[side] = not gradient.scales[side] and not gradient.not_finite[side]
+            if (parameter in a or zero[0]) and (parameter in b or zero[1]):
+                found[parameter] = (a.get(parameter, 0.0), b.get(parameter, 0.0))
+        return found
 
-    def is_null(self, parameter: str, largest_gradient: float) -> bool:
-        """Whether the recorded gradients bear out what both headers say."""
-        name = rungs.join("float64", "gradients", parameter)
-        if name not in self.both or self.distance(name).scale > (
-            tolerance.NULL_GRADIENT * largest_gradient
-        ):
-            return False
-        return all(not any(self.distance(name).not_finite) for name in self._gradients(parameter))
+    def largest_gradient(self, dtype: str) -> float:
+        """Largest entry of the model's gradients in a dtype, those that may be null left out."""
+        names = (name for name in self.both if rungs.split(name)[:2] == (dtype, "gradients"))
+        scales = (self.distance(x).scale for x in names if rungs.split(x)[2] not in self.null)
+        return max(scales, default=0.0)
 
-    def judge_after_all(self, parameter: str) -> Iterator[Check]:
-        """The usual checks for a gradient that is not as null as both headers say."""
-        for name in self._gradients(parameter):
-            if name.startswith("float64"):
-                yield self.check_float64(name, self.distance(name))
-            elif check := self.check_float32(name):
-                yield check
+    def not_null(self, parameter: str, largest: dict[str, float]) -> list[str]:
+        """The gradients of a candidate that must be judged after all.
 
-    def _gradients(self, parameter: str) -> list[str]:
-        names = (rungs.join(dtype, "gradients", parameter) for dtype in DTYPES)
-        return [name for name in names if name in self.both]
+        Both dtypes' where the recorded float64 does not bear out what the headers say; float32's
+        alone where that one is more than its own rounding.
+
+        Args:
+            parameter: one of :attr:`null`.
+            largest: dtype to :meth:`largest_gradient`.
+        """
+        gradients = {dtype: rungs.join(dtype, "gradients", parameter) for dtype in DTYPES}
+        large = []
+        for dtype, share in SHARES.items():
+            found = self.distance(gradients[dtype]) if gradients[dtype] in self.both else None
+            if not found or any(found.not_finite) or found.scale > share * largest[dtype]:
+                large.append(dtype)
+        judged = DTYPES if "float64" in large else large
+        return [gradients[dtype] for dtype in judged if gradients[dtype] in self.both]
 
     def notes(self) -> Iterator[str]:
         """Where the two disagree about what is not judged by numbers."""
-        a, b = (set(record.header.null_gradients) for record in (self.reference, self.other))
-        for side, alone in zip(self.sides, (a - b, b - a), strict=True):
+        for side, record in zip(self.sides, (self.reference, self.other), strict=True):
+            alone = sorted(record.header.null_gradients.keys() - self.null.keys())
             if alone:
                 yield (
-                    f"null gradient for {side} alone, so judged like any other: "
-                    f"{', '.join(sorted(alone))}"
+                    f"null gradient for {side} alone, so judged like any other: {', '.join(alone)}"
                 )
 
     def check_float64(self, name: str, found: Distance) -> Check:
         """The largest difference relative to the largest entry, against the table."""
-        dtype, rung, rest = rungs.split(name)
+        _, rung, rest = rungs.split(name)
         observed, allowed = found.relative, 0.0
         if rest == "labels":
             observed = self._labels_apart(name)
         else:
             allowed = tolerance.allowed_float64(rung, self.reference.header.steps)
+        return self._direct(name, found, observed, allowed)
+
+    def _direct(self, name: str, found: Distance, observed: float, allowed: float) -> Check:
+        """One side's tensor against the other's of the same dtype."""
+        dtype, rung, rest = rungs.split(name)
         note, side = self._not_finite(found, dtype, dtype), self.sides[1]
         return Check(
             dtype, rung, rest, observed, allowed, found.index, found.values, dtype, note, side
@@ -101,11 +138,12 @@ class Pair:
 
         It is held against what rounding explains: the other side's distance and the ensembles'
         spread. The side that comes nearer to its limit is reported. Labels and accuracy hang on
-        near ties, so float32 does not judge them.
+        near ties, so float32 judges no more of them than that they are finite.
         """
         _, rung, rest = rungs.split(name)
         if rest in ("labels", "accuracy"):
-            return None
+            found = self.distance(name)
+            return self._direct(name, found, math.inf, 0.0) if any(found.not_finite) else None
         exact = rungs.join("float64", rung, rest)
         if exact not in self.both or self.reference.shape(exact) != self.reference.shape(name):
             exact = name  # recorded in float32 alone, or amiss: the weaker comparison

@@ -15,16 +15,19 @@ MARK = "\x1e"
 
 
 class Progress:
-    """Context manager that shows how much of ``total`` is done; quiet when not on a terminal."""
+    """Context manager that shows how much of ``total`` is done; quiet when not on a terminal.
 
-    def __init__(self, title: str, total: int) -> None:
+    Without a total it shows that something is under way, on a terminal only.
+    """
+
+    def __init__(self, title: str, total: int | None = None) -> None:
         self.title, self.total, self.done = title, total, 0
-        self.lines = os.environ.get(LINES) == "lines"
+        self.lines = os.environ.get(LINES) == "lines" and total is not None
         self._bar: Any = None
 
     def __enter__(self) -> Progress:
         if not self.lines and sys.stderr.isatty():
-            self._bar = bar()
+            self._bar = bar() if self.total is not None else spinner()
             self._bar.start()
             self._task = self._bar.add_task(self.title, total=self.total)
         self._show("")
@@ -71,4 +74,24 @@ def bar() -> Any:
         console=Console(stderr=True),
         transient=True,
         redirect_stdout=sys.stdout.isatty(),
+    )
+
+
+def spinner() -> Any:
+    """A rich display like :func:`bar` for work that cannot be counted; it takes over no output.
+
+    A framework that starts meanwhile must get hold of the true stdout and stderr.
+    """
+    from rich.console import Console
+    from rich.progress import Progress as Display
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    return Display(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
     )

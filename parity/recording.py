@@ -83,7 +83,7 @@ def climb(
         model.feed(train)
         model.set_weights(start)
         if dtype == "float64":
-            ladder.null_gradients = _null_gradients(model.gradients(first_batch(plan[0], train)))
+            ladder.null_gradients = _null_gradients(model.gradients(plan[0].first_batch(train)))
         model.still(frozenset(ladder.null_gradients))
         found = _rungs(model, spec, start, plan, train, test)
         ladder.trainable = tuple(sorted(model.trainable()))
@@ -120,7 +120,7 @@ def _rungs(
     """One climb: tensor name without the dtype to array."""
     model.set_weights(start)
     model.reset_optimizer()
-    batch = first_batch(plan[0], train)
+    batch = plan[0].first_batch(train)
     found: dict[str, np.ndarray] = {}
     found.update(_named("parameters", model.weights()))
     for rung, training in (("forward_eval", False), ("forward_train", True)):
@@ -129,11 +129,11 @@ def _rungs(
     found["loss/loss"] = np.asarray(model.loss(batch))
     found.update(_named("gradients", model.gradients(batch)))
 
-    step_losses = [model.train(_first_step(plan[0]))]
+    step_losses = [model.train(plan[0].part(0, 1))]
     found.update(_named("step/weights", model.weights()))
     found.update(_named("step/slots", model.slots()))
 
-    for chunk in (_later_steps(plan[0]), *plan[1:]):
+    for chunk in (plan[0].part(1), *plan[1:]):
         if chunk.steps:
             step_losses.append(model.train(chunk))
     found["steps/losses"] = np.concatenate(step_losses)
@@ -167,24 +167,6 @@ def _unpadded(output: np.ndarray, batch: Batch) -> np.ndarray:
     return np.where(valid[:, :, None], output, output.dtype.type(0))
 
 
-def first_batch(chunk: Chunk, train: Split) -> Batch:
-    """The examples and masks of a chunk's first step."""
-    picked = chunk.order[0]
-    lengths = None if train.lengths is None else train.lengths[picked]
-    keep = {name: mask[0] for name, mask in chunk.keep.items()}
-    return Batch(train.x[picked], train.y[picked], lengths, keep)
-
-
-def _first_step(chunk: Chunk) -> Chunk:
-    keep = {name: mask[:1] for name, mask in chunk.keep.items()}
-    return Chunk(chunk.epoch, chunk.order[:1], keep)
-
-
-def _later_steps(chunk: Chunk) -> Chunk:
-    keep = {name: mask[1:] for name, mask in chunk.keep.items()}
-    return Chunk(chunk.epoch, chunk.order[1:], keep)
-
-
 def _spread(
     rounding: dict[str, float], base: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]
 ) -> None:
@@ -194,7 +176,8 @@ def _spread(
             continue
         away = other[name].astype(np.float64) - value.astype(np.float64)
         key = rungs.join("float32", name)
-        rounding[key] = max(rounding.get(key, 0.0), float(np.sqrt(np.mean(away**2))))
+        rms = float(np.sqrt(np.mean(away**2)))
+        rounding[key] = float(np.maximum(rounding.get(key, 0.0), rms))  # which keeps a NaN
 
 
 def _time_per_step(model: Model, plan: list[Chunk]) -> float:

@@ -73,6 +73,10 @@ def header(backend: str, of: Spec, dtypes: tuple[str, ...], **fields: Any) -> He
         "results": {dtype: {"accuracy": 0.25, "loss": 1.5} for dtype in dtypes},
         "rounding": {},
         "trainable": tuple(row.name for row in of.model.parameters() if row.trainable),
+        "counts": {
+            "total": sum(row.size for row in of.model.parameters()),
+            "trainable": sum(row.size for row in of.model.parameters() if row.trainable),
+        },
         "null_gradients": {},
         "notes": (),
     }

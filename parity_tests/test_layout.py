@@ -85,6 +85,28 @@ def test_model_files_read_like_their_twin(family: str) -> None:
         assert len(text.splitlines()) <= 100
 
 
+SHARED_NAMES = {
+    "framework": {"configure", "threads", "versions"},
+    "layers": {"SharedDropout", "batch_norm", "output_activation"},
+    "losses": {"HeadLoss"},
+    "optimizers": {"optimizer_for", "slots"},
+    "trace": {"traced"},
+    "weights": {"by_canonical_name"},
+}
+
+
+@pytest.mark.parametrize("module", SHARED_NAMES)
+def test_twins_share_their_public_names(module: str) -> None:
+    """What both frameworks need goes by one name in both, in the same order."""
+    orders = []
+    for package in TWINS:
+        body = ast.parse((ROOT / package / f"{module}.py").read_text()).body
+        names = [node.name for node in body if isinstance(node, (ast.ClassDef, ast.FunctionDef))]
+        orders.append([name for name in names if name in SHARED_NAMES[module]])
+    assert set(orders[0]) == SHARED_NAMES[module]
+    assert orders[0] == orders[1]
+
+
 def test_parity_runs_without_a_framework() -> None:
     """Importing every module of ``parity`` loads no framework."""
     code = (

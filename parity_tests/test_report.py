@@ -197,6 +197,48 @@ def test_json_holds_the_same(pair: Pair, tmp_path: Path) -> None:
     assert [check["observed"] for check in failed][1] == "inf"
     assert failed[1]["values"][1] == "nan"
     assert [entry["backend"] for entry in model["records"]] == ["keras", "torch"]
+    assert model["weaker"] is False
+
+
+def test_counts_are_the_framework_own(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
+    """The figures and the data show what the framework counts, not what the tensors add up to."""
+    pair.set_header("torch", counts={"total": 123_456, "trainable": 98_765})
+    assert re.search(r"torch +123,456 +98,765 ", printed(pair, capsys))
+    pair.folder /= "again"
+    with pair.compared() as comparison:
+        (model,) = data.as_data([comparison])["models"]
+    assert model["records"][1]["counts"] == {"total": 123_456, "trainable": 98_765}
+
+
+def test_json_says_how_little_float32_says(pair: Pair, tmp_path: Path) -> None:
+    """The weaker verdict and the limits that say nothing are in the data as well."""
+    pair.set_header("torch", rounding={"float32/predictions/outputs": 1.0})
+    with pair.compared() as comparison:
+        (model,) = data.as_data([comparison])["models"]
+    assert model["float32_says_next_to_nothing"] == ["predictions/outputs"]
+    with Pair(tmp_path / "single", records.spec(), ("float32",)).compared() as comparison:
+        (model,) = data.as_data([comparison])["models"]
+    assert (model["weaker"], model["decided_in"]) == (True, "float32")
+
+
+def test_accuracy_is_not_that_of_a_trained_model(
+    pair: Pair, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the figure is the accuracy of stands below the table."""
+    text = " ".join(printed(pair, capsys).split())
+    assert "accuracy: of the weights after 10 steps from probe weights, not of a trained" in text
+
+
+def test_json_goes_into_a_pipe_in_place(pair: Pair, tmp_path: Path) -> None:
+    """A pipe is written to, not replaced by a file."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE) as reader:
+        with pair.compared() as comparison:
+            data.write(pipe, [comparison])
+        read, _ = reader.communicate()
+    assert json.loads(read)["verdict"] == "same"
+    assert pipe.is_fifo()
 
 
 def test_json_replaces_a_file_and_leaves_nothing_beside_it(pair: Pair, tmp_path: Path) -> None:
@@ -210,11 +252,12 @@ def test_json_replaces_a_file_and_leaves_nothing_beside_it(pair: Pair, tmp_path:
     assert json.loads((folder / "out.json").read_text())["verdict"] == "same"
 
 
-@pytest.mark.parametrize("name", ["missing/out.json", "."])
+@pytest.mark.parametrize("name", ["file/out.json", "."])
 def test_json_that_cannot_be_written_is_an_error_line(
     pair: Pair, tmp_path: Path, name: str
 ) -> None:
     """The error names the path."""
+    (tmp_path / "file").write_text("no folder")
     with pair.compared() as comparison, pytest.raises(ParityError, match="--json: cannot write"):
         data.write(tmp_path / name, [comparison])
 

@@ -55,14 +55,12 @@ def test_probing_leaves_the_model_as_it_was(
     which: str, family: str, variant: str, flavour: str, request: pytest.FixtureRequest
 ) -> None:
     """Traces, losses and gradients move neither weights nor buffers."""
-    from parity.recording import first_batch
-
     backend = request.getfixturevalue(which)
     spec = cases.spec_of(family, variant, flavour=flavour)
     train, _ = cases.splits_of(spec)
     model = backend.create(spec, "float64")
     before = model.weights()
-    batch = first_batch(next(batches.chunks(spec, len(train.x), 1, 1)), train)
+    batch = next(batches.chunks(spec, len(train.x), 1, 1)).first_batch(train)
     model.trace(batch, training=True)
     model.loss(batch)
     model.gradients(batch)

@@ -53,4 +53,9 @@ class TorchBackend:
 
     def notes(self, spec: Spec) -> list[str]:
         """See :meth:`parity.backend.Backend.notes`."""
+        if getattr(spec.model, "batch_norm", False):
+            return [
+                "batch norm: in float64 PyTorch computes from the formula, because its kernel adds "
+                "one value after the other and loses three digits"
+            ]
         return []

@@ -96,7 +96,7 @@ def batch_norm(spec: CnnSpec, channels: int) -> BatchNorm2d:
     return BatchNorm2d(
         channels,
         eps=as_float32(spec.batch_norm_epsilon),
-        momentum=1.0 - as_float32(spec.batch_norm_momentum),
+        momentum=spec.running_share,
         unbiased=spec.flavour == "tf_keras",
     )
 

@@ -13,17 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from parity.batches import Batch, Chunk
+from parity.batches import OUTPUT_BATCH, Batch, Chunk
 from parity.data import Split
 from parity.specs.run import Spec
 from torch_impl.framework import dtype_of, torch_device
 from torch_impl.losses import HeadLoss
 from torch_impl.optimizers import optimizer_for, slots
 from torch_impl.trace import traced
-from torch_impl.weights import places
-
-OUTPUT_BATCH = 1000
-"""Examples per call in evaluation; bounds memory, not results."""
+from torch_impl.weights import by_canonical_name
 
 
 class TorchModel:
@@ -38,7 +35,7 @@ class TorchModel:
         self.spec = spec
         self.loss_fn = HeadLoss(spec.model)
         self.layer_names = tuple(layer.name for layer in spec.model.layers())
-        self.places = places(model)
+        self.places = by_canonical_name(model)
         self.trained = [p for p in model.parameters() if p.requires_grad]
         self.optimizer = optimizer_for(spec.optimizer, self.trained)
         self.null: list[Tensor] = []
@@ -78,7 +75,8 @@ class TorchModel:
         return {"total": trained + buffers, "trainable": trained}
 
     @contextmanager
-    def _buffers_kept(self) -> Iterator[None]:
+    def _probing(self) -> Iterator[None]:
+        """With the buffers put back afterwards."""
         buffers = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
         try:
             yield
@@ -104,19 +102,19 @@ class TorchModel:
     def trace(self, batch: Batch, training: bool) -> dict[str, np.ndarray]:
         """See :meth:`parity.backend.Model.trace`."""
         x, _, lengths, keep = self._batch(batch)
-        with self._buffers_kept(), traced(self.model, self.layer_names) as found:
+        with self._probing(), traced(self.model, self.layer_names) as found:
             self.model.train(training)(x, lengths=lengths, keep=keep)
         return found
 
     @torch.no_grad()
     def loss(self, batch: Batch) -> float:
         """See :meth:`parity.backend.Model.loss`."""
-        with self._buffers_kept():
+        with self._probing():
             return float(self._loss(*self._batch(batch)))
 
     def gradients(self, batch: Batch) -> dict[str, np.ndarray]:
         """See :meth:`parity.backend.Model.gradients`."""
-        with self._buffers_kept():
+        with self._probing():
             loss = self._loss(*self._batch(batch))
             gradients = torch.autograd.grad(loss, self.trained, materialize_grads=True)
         return self._canonical(dict(zip(self.trained, gradients, strict=True)))

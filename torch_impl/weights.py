@@ -39,7 +39,7 @@ class Place:
     from_canonical: Callable[[Tensor], tuple[Tensor, ...]]
 
 
-def places(model: nn.Module) -> dict[str, Place]:
+def by_canonical_name(model: nn.Module) -> dict[str, Place]:
     """Every parameter and buffer by canonical name, in the order of the model's modules."""
     found: dict[str, Place] = {}
     for path, module in model.named_modules():

@@ -1,6 +1,7 @@
 """Convolutional classifier. Twin: ``torch_impl/models/cnn.py``.
 
-Deliberate differences: none. The twin computes channels-first and pads 'same' by hand.
+Deliberate differences: the twin computes channels-first, so it permutes images on the way in and
+back before flatten; it pads 'same' by hand, as PyTorch cannot at a stride.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ class CnnClassifier(keras.Model):
         ]
         self.batch_norm = [batch_norm(spec, n) for n in blocks if spec.batch_norm]
         self.relu = [keras.layers.ReLU(name=f"relu_{n}") for n in blocks]
-        self.max_pool = [keras.layers.MaxPooling2D(2, name=f"max_pool_{n}") for n in blocks]
+        self.max_pool = [
+            keras.layers.MaxPooling2D(2, strides=2, padding="valid", name=f"max_pool_{n}")
+            for n in blocks
+        ]
         self.spatial_dropout = [
             SharedDropout(spec.spatial_rate, name=f"spatial_dropout_{n}") for n in blocks
         ]

@@ -6,15 +6,14 @@ import argparse
 from contextlib import ExitStack
 from pathlib import Path
 
-from parity import ladder, record
-from parity.commands import prepare
+from parity import ladder, outputs, record
 from parity.errors import ParityError
 from parity.report import data, terminal
 
 
 def run(args: argparse.Namespace) -> int:
     """Print tables and verdict; exit code 0 for SAME, 1 for DIFFERENT."""
-    return judge(Path(args.a), Path(args.b), prepare.json_path(args.json))
+    return judge(Path(args.a), Path(args.b), outputs.json_path(args.json))
 
 
 def judge(a: Path, b: Path, json_file: Path | None, at_once: bool = False) -> int:
@@ -23,14 +22,18 @@ def judge(a: Path, b: Path, json_file: Path | None, at_once: bool = False) -> in
     ``at_once`` says that both were made at the same time, which their timings show.
 
     Raises:
-        ParityError: a record cannot be read, or the two are not of the same runs.
+        ParityError: a record cannot be read, the two are not of the same runs, or ``json_file``
+            lies in one of them.
     """
+    pairs = _pairs(a, b)
+    if json_file:
+        outputs.refuse_inside(json_file, (path for pair in pairs for path in pair))
     with ExitStack() as opened:
         comparisons = [
             ladder.compare(
                 opened.enter_context(record.read(x)), opened.enter_context(record.read(y))
             )
-            for x, y in _pairs(a, b)
+            for x, y in pairs
         ]
         if json_file:
             data.write(json_file, comparisons)

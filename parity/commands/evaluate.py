@@ -6,14 +6,13 @@ import argparse
 
 import numpy as np
 
-from parity import losses, metrics
-from parity.commands import trained
+from parity import losses, metrics, trained
 
 
 def run(args: argparse.Namespace) -> int:
     """Print one line."""
     found = trained.load(args, labelled=True)
-    outputs = found.model.outputs(found.split)
+    outputs = found.outputs()
     accuracy = metrics.accuracy(metrics.labels(found.spec.model, outputs), found.split.y)
     loss = losses.reference_loss(found.spec.model, found.split.y, outputs.astype(np.float64))
     print(

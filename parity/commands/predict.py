@@ -10,8 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from parity import data_files, metrics
-from parity.commands import prepare, trained
+from parity import data_files, metrics, outputs, trained
 from parity.errors import ParityError
 
 SUFFIXES = (".csv", ".npz")
@@ -19,15 +18,15 @@ SUFFIXES = (".csv", ".npz")
 
 def run(args: argparse.Namespace) -> int:
     """Print a line per example; with ``--out`` write a file as well."""
-    out = prepare.new_path(args.out) if args.out else None
+    out = outputs.new_path(args.out) if args.out else None
     if out and out.suffix not in SUFFIXES:
         raise ParityError(
             f"--out: received {args.out!r}, accepted: a name in {' or '.join(SUFFIXES)}"
         )
     found = trained.load(args, labelled=False)
-    outputs = found.model.outputs(found.split)
-    labels = metrics.labels(found.spec.model, outputs)
-    probabilities = metrics.probabilities(found.spec.model, outputs)
+    computed = found.outputs()
+    labels = metrics.labels(found.spec.model, computed)
+    probabilities = metrics.probabilities(found.spec.model, computed)
     if out:
         content = _file(out.suffix, found.classes, labels, probabilities)
         data_files.write_whole(out, content)

@@ -16,8 +16,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from parity import backend, cli, progress
-from parity.commands import compare, prepare
+from parity import backend, cli, outputs, progress
+from parity.commands import compare
 from parity.errors import ParityError
 
 GRACE = 10.0
@@ -26,8 +26,8 @@ GRACE = 10.0
 
 def run(args: argparse.Namespace) -> int:
     """Start the backends, wait, compare; exit code as for ``compare``."""
-    json_file = prepare.json_path(args.json)
-    out = prepare.new_path(args.out or time.strftime("runs/%Y%m%d-%H%M%S"))
+    json_file = outputs.json_path(args.json)
+    out = outputs.new_path(args.out or time.strftime("runs/%Y%m%d-%H%M%S"))
     packages = backend.registered()
     if len(packages) != 2:
         raise ParityError(

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from parity import batches, losses, metrics, record, recording, rungs
-from parity.commands import prepare
+from parity import batches, from_flags, losses, metrics, outputs, record, recording, rungs
 from parity.errors import ParityError
 from parity.memory import PeakMemory
 from parity.progress import Progress
@@ -18,16 +17,16 @@ CHUNK_STEPS = 100
 """Steps between two looks at the clock; a chunk's masks are drawn while the last one runs."""
 
 MOST_STEPS = 10**7
-"""Steps that a training may take: their chunks are planned before the first, their losses kept."""
+"""Steps that a training may take: the loss of each is kept, 80 MB of them in float64."""
 
 
 def run(args: argparse.Namespace) -> int:
     """Train, print a line per epoch, keep the weights where asked."""
-    out = prepare.new_path(args.out) if args.out else None
-    prepare.refuse_foreign_options(args, [args.model])
-    dataset = prepare.dataset_for(args, args.model)
-    spec = prepare.spec_for(args, args.model, dataset)
-    train, test = prepare.splits(spec, dataset)
+    out = outputs.new_path(args.out) if args.out else None
+    from_flags.refuse_foreign_options(args, [args.model])
+    dataset = from_flags.dataset_for(args, args.model)
+    spec = from_flags.spec_for(args, args.model, dataset)
+    train, test = from_flags.splits(spec, dataset)
     per_epoch = batches.steps_per_epoch(spec, len(train.x))
     steps = per_epoch * spec.training.epochs
     if steps > MOST_STEPS:
@@ -36,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
             f"{MOST_STEPS // per_epoch} of {per_epoch} steps"
         )
     peak = PeakMemory()
-    backend = prepare.backend_for(args, spec)
+    backend = from_flags.backend_for(args, spec)
     model = backend.create(spec, args.dtype)
     model.feed(train)
 
@@ -59,8 +58,8 @@ def run(args: argparse.Namespace) -> int:
             done += chunk.steps
             progress.advance(f"epoch {chunk.epoch + 1}/{spec.training.epochs}", chunk.steps)
             if done % per_epoch == 0:
-                outputs = model.outputs(test)
-                accuracy = metrics.accuracy(metrics.labels(spec.model, outputs), test.y)
+                computed = model.outputs(test)
+                accuracy = metrics.accuracy(metrics.labels(spec.model, computed), test.y)
                 epochs.append({"loss": weighted / len(train.x), "test_accuracy": accuracy})
                 print(
                     f"epoch {chunk.epoch + 1}/{spec.training.epochs}  "
@@ -71,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     step_seconds = _step_seconds(timed)
     print(f"{1000 * step_seconds:.2f} ms per step")
     if out:
-        test_loss = losses.reference_loss(spec.model, test.y, outputs.astype(np.float64))
+        test_loss = losses.reference_loss(spec.model, test.y, computed.astype(np.float64))
         kept = recording.Ladder(
             tensors={
                 rungs.join(args.dtype, "parameters", name): value

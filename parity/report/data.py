@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from parity.checks import Check
+from parity.data_files import write_whole
 from parity.errors import ParityError
 from parity.ladder import Comparison
 from parity.record import Record
@@ -36,18 +35,12 @@ def write(path: Path, comparisons: list[Comparison]) -> None:
     try:
         if path.is_symlink() or (path.exists() and not path.is_file()):
             path.write_text(text)  # a pipe or a device cannot be replaced
-            return
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "w") as stream:
-                stream.write(text)
-            temporary.chmod(0o644)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        else:
+            write_whole(path, text.encode())
     except OSError as error:
         raise ParityError(f"--json: cannot write {path}: {error.strerror or error}") from None
+    except ParityError as error:
+        raise ParityError(f"--json: {error}") from None
 
 
 def _verdict(same: bool) -> str:
@@ -60,10 +53,14 @@ def _model(comparison: Comparison) -> dict[str, Any]:
         "model": comparison.reference.header.spec.family,
         "verdict": _verdict(comparison.same),
         "decided_in": "float64" if comparison.decisive else "float32",
+        "weaker": not comparison.decisive,
         "sides": comparison.sides,
         "first_divergence": _check(first) if first else None,
         "checks": [_check(check) for check in comparison.checks],
         "null_gradients": [vars(entry) for entry in comparison.null_gradients],
+        "float32_says_next_to_nothing": [
+            f"{check.rung}/{check.tensor}" for check in comparison.blind
+        ],
         "notes": comparison.notes,
         "spec": comparison.reference.header.spec.to_json(),
         "records": [_record(comparison.reference), _record(comparison.other)],

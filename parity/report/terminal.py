@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 import textwrap
 from pathlib import Path
@@ -12,9 +11,8 @@ from rich.table import Table
 
 from parity.checks import Check
 from parity.ladder import Comparison
-from parity.record import Record
 from parity.report.sentences import divergence, names_of, number, remarks, versions
-from parity.rungs import RUNGS, join, title
+from parity.rungs import RUNGS, title
 
 WIDTH = 80
 """Columns where the output is no terminal."""
@@ -131,7 +129,7 @@ def _figures(comparisons: list[Comparison], narrow: bool) -> Table:
             header = record.header
             accuracy = header.results.get(header.dtypes[-1], {}).get("accuracy")
             step = header.timings.get("step")
-            total, trainable = _counts(record)
+            total, trainable = (header.counts.get(kind, 0) for kind in ("total", "trainable"))
             table.add_row(
                 family,
                 side,
@@ -145,22 +143,12 @@ def _figures(comparisons: list[Comparison], narrow: bool) -> Table:
     return table
 
 
-def _counts(record: Record) -> tuple[int, int]:
-    """Entries of all parameters and buffers of a record, and of those that train."""
-    prefix = join(record.header.dtypes[-1], "parameters", "")
-    sizes = {
-        name.removeprefix(prefix): math.prod(record.shape(name))
-        for name in record.names
-        if name.startswith(prefix)
-    }
-    return sum(sizes.values()), sum(sizes.get(name, 0) for name in record.header.trainable)
-
-
 def _about_figures(comparisons: list[Comparison], at_once: bool) -> str:
     header = comparisons[0].reference.header
     text = (
-        f"accuracy: {header.dtypes[-1]} on the test set, after {header.steps} "
-        f"{'step' if header.steps == 1 else 'steps'} from probe weights; "
+        f"accuracy: of the weights after {header.steps} "
+        f"{'step' if header.steps == 1 else 'steps'} from probe weights, not of a trained model, "
+        f"{header.dtypes[-1]} on the test set; "
     )
     if "step" in header.timings:
         text += "ms/step: float32, median"

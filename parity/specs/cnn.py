@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from parity.constants import as_float32
 from parity.errors import ParityError
 from parity.options import option
 from parity.specs.base import Layer, ModelSpec, Parameter
@@ -77,6 +78,15 @@ class CnnSpec(ModelSpec):
             yield channels, convolved, (height, width)
 
     @property
+    def running_share(self) -> float:
+        """Share that a batch's statistics have in the new running ones, as the flavour rounds it.
+
+        Both round the momentum to float32; Keras 2 then rounds 1 − momentum once more.
+        """
+        share = 1.0 - as_float32(self.batch_norm_momentum)
+        return as_float32(share) if self.flavour == "tf_keras" else share
+
+    @property
     def flat(self) -> int:
         """Number of features that flatten gives."""
         *_, (channels, _, (height, width)) = self.blocks()
@@ -144,6 +154,7 @@ class CnnSpec(ModelSpec):
         return {
             **variants,
             "oblong": {**small, "input_shape": (6, 9, 3)},
+            "low_momentum": {**small, "batch_norm_momentum": 0.2, "batch_norm_epsilon": 1e-5},
             "probabilities": {**small, "output": "probabilities"},
             "binary": {**small, "head": "sigmoid", "classes": 2},
             "binary_probabilities": {

@@ -46,15 +46,6 @@ class Spec:
     training: TrainingSpec
     data: DataSpec
 
-    @property
-    def loss(self) -> str:
-        """The loss that the head calls for, by Keras's name."""
-        return (
-            "binary_crossentropy"
-            if self.model.head == "sigmoid"
-            else "sparse_categorical_crossentropy"
-        )
-
     def to_json(self) -> dict[str, Any]:
         """The spec as plain JSON data."""
         return to_json(self)

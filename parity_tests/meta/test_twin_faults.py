@@ -14,12 +14,14 @@ from torch import Tensor, nn
 
 import torch_impl.layers
 import torch_impl.losses
+import torch_impl.models.softmax
 import torch_impl.optimizers
 import torch_impl.training
 import torch_impl.weights
 from parity import ladder, record
 from parity.backend import Backend
 from parity.batches import Chunk
+from parity.constants import DTYPES
 from parity_tests import cases
 from torch_impl.models.cnn import CnnClassifier
 from torch_impl.training import TorchModel
@@ -38,6 +40,7 @@ class Fault:
     plant: Plant
     rung: str
     layer: str
+    dtype: str = "float64"
 
 
 def adjusted(change: Callable[[nn.Module], None]) -> Plant:
@@ -105,7 +108,7 @@ def statistics_of_evaluation(original: Callable[..., Tensor], self: nn.Module, x
         self.training = training
 
 
-def last_step(
+def without_mask(
     original: Callable[..., Tensor], self: nn.Module, x: Tensor, lengths: Tensor
 ) -> Tensor:
     """Ignore the mask."""
@@ -125,7 +128,7 @@ def both_biases_train(model: nn.Module) -> None:
         parameter.requires_grad_(True)
 
 
-def mask_of_next_step(original: Callable[..., object], self: TorchModel, chunk: Chunk):
+def masks_of_other_rows(original: Callable[..., object], self: TorchModel, chunk: Chunk):
     keep = {name: mask.copy() for name, mask in chunk.keep.items()}
     for mask in keep.values():
         mask[:] = mask[:, ::-1]
@@ -164,15 +167,55 @@ def rate_scaled(factor: float, original: Callable[..., object], spec, params):
     return original(scaled, params)
 
 
+def other_bessel(patch: pytest.MonkeyPatch) -> None:
+    """Feed the running variance with the variance that the flavour does not."""
+
+    def change(model: nn.Module) -> None:
+        for norm in model.batch_norm:
+            norm.unbiased = not norm.unbiased
+
+    adjusted(change)(patch)
+
+
 CNN = ("cnn", "bn-c1-k3-s1-n8")
 DIGITS_RNN = "1-uni-fixed"
+
+
+def detached(original: Callable[..., Tensor], self: nn.Module, x: Tensor, **kwargs: object):
+    """Cut the graph before the last layer, where forward values do not show it."""
+    logits = self.logits.forward
+    self.logits.forward = lambda x: logits(x.detach())
+    try:
+        return original(self, x, **kwargs)
+    finally:
+        del self.logits.forward
+
+
+def in_training_mode(original: Callable[..., object], self: TorchModel, examples: object):
+    """Predict with the batch's statistics."""
+    evaluate, self.model.eval = self.model.eval, lambda: self.model.train()
+    dropouts = [m for m in self.model.modules() if isinstance(m, torch_impl.layers.SharedDropout)]
+    for dropout in dropouts:
+        dropout.forward = lambda x, keep=None: x
+    try:
+        return original(self, examples)
+    finally:
+        self.model.eval = evaluate
+        for dropout in dropouts:
+            del dropout.forward
+
+
+def half_precision(original: Callable[..., Tensor], self: nn.Module, x: Tensor, *args: object):
+    """Round to float16 on the way, in float32 alone."""
+    return original(self, x.half().float() if x.dtype == torch.float32 else x, *args)
+
 
 FAULTS = [
     Fault("batch_norm.epsilon", *CNN, "adam", every(nn.BatchNorm2d, eps=1e-5),
           "forward_eval", "batch_norm_1"),
     Fault("batch_norm.momentum", *CNN, "adam", every(nn.BatchNorm2d, momentum=0.1),
           "step", "batch_norm_1"),
-    Fault("batch_norm.biased", *CNN, "adam", every(nn.BatchNorm2d, unbiased=False),
+    Fault("batch_norm.bessel", *CNN, "adam", other_bessel,
           "step", "batch_norm_1"),
     Fault("batch_norm.evaluates", *CNN, "adam",
           wrapped(torch_impl.layers.BatchNorm2d, "forward", statistics_of_evaluation),
@@ -198,13 +241,13 @@ FAULTS = [
     Fault("dropout.not_rescaled", "dropout", "rate_0.5", "sgd",
           every(torch_impl.layers.SharedDropout, scale=1.0), "forward_train", "dropout_1"),
     Fault("dropout.mask_of_another_row", "dropout", "rate_0.5", "sgd",
-          wrapped(TorchModel, "train", mask_of_next_step), "step", "dense_1"),
+          wrapped(TorchModel, "train", masks_of_other_rows), "step", "dense_1"),
     Fault("gru.gates", "rnn", f"gru_after-{DIGITS_RNN}", "sgd",
           replaced(torch_impl.weights, "_swapped", lambda value: value), "forward_eval", "rnn_1"),
     Fault("lstm.both_biases_train", "rnn", f"lstm-{DIGITS_RNN}", "momentum",
-          adjusted(both_biases_train), "steps", "rnn_1"),
+          adjusted(both_biases_train), "parameters", "number of parameters"),
     Fault("rnn.mask_ignored", "rnn", "gru_after-1-uni-variable", "sgd",
-          wrapped(torch_impl.layers.Recurrent, "forward", last_step), "forward_eval", "rnn_1"),
+          wrapped(torch_impl.layers.Recurrent, "forward", without_mask), "forward_eval", "rnn_1"),
     Fault("rnn.backward_at_the_end", "rnn", "gru_after-1-bi-fixed", "sgd",
           wrapped(torch_impl.layers.Recurrent, "forward", backward_at_the_end),
           "forward_eval", "rnn_1"),
@@ -225,6 +268,17 @@ FAULTS = [
           wrapped(torch_impl.optimizers.KerasSGD, "__init__",
                   lambda original, *args, nesterov=False, **kwargs: original(*args, **kwargs)),
           "step", "dense_1"),
+    Fault("init.bias_left_at_zero", "softmax", "hidden_128-logits", "sgd",
+          wrapped(TorchModel, "set_weights", lambda original, self, weights: original(
+              self, {**weights, "dense_1/bias": 0 * weights["dense_1/bias"]})),
+          "parameters", "dense_1/bias"),
+    Fault("gradient.detached", "softmax", "hidden_128-logits", "sgd",
+          wrapped(torch_impl.models.softmax.SoftmaxClassifier, "forward", detached),
+          "gradients", "dense_1"),
+    Fault("predict.in_training_mode", *CNN, "sgd",
+          wrapped(TorchModel, "outputs", in_training_mode), "predictions", "outputs"),
+    Fault("float16.in_between", "softmax", "hidden_128-logits", "sgd",
+          wrapped(nn.Linear, "forward", half_precision), "forward_eval", "logits", "float32"),
     Fault("data.order", "softmax", "hidden_128-logits", "sgd",
           wrapped(TorchModel, "train", shuffled), "steps", "dense_1"),
     Fault("data.scale", "softmax", "hidden_128-logits", "sgd",
@@ -233,24 +287,27 @@ FAULTS = [
 ]  # fmt: skip
 
 
+@pytest.mark.flavour
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_fault_is_found_at_its_rung_and_layer(
     fault: Fault,
+    flavour: str,
     monkeypatch: pytest.MonkeyPatch,
     keras_backend: Backend,
     torch_backend: Backend,
     tmp_path: Path,
 ) -> None:
-    """The first divergence names the planted fault's rung and layer in float64."""
-    spec = cases.spec_of(fault.family, fault.variant, fault.optimizer)
-    k = cases.record_of(keras_backend, spec, tmp_path / "k")
+    """The first divergence names the planted fault's dtype, rung and layer."""
+    spec = cases.spec_of(fault.family, fault.variant, fault.optimizer, flavour=flavour)
+    dtypes = DTYPES if fault.dtype == "float32" else ("float64",)
+    k = cases.record_of(keras_backend, spec, tmp_path / "k", dtypes)
     fault.plant(monkeypatch)
-    t = cases.record_of(torch_backend, spec, tmp_path / "t")
+    t = cases.record_of(torch_backend, spec, tmp_path / "t", dtypes)
     with record.read(k) as a, record.read(t) as b:
         comparison = ladder.compare(a, b)
     assert not comparison.same
     first = comparison.failed[0]
-    assert (first.dtype, first.rung) == ("float64", fault.rung), first
+    assert (first.dtype, first.rung) == (fault.dtype, fault.rung), first
     assert fault.layer in first.tensor, first
 
 

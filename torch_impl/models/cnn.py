@@ -1,7 +1,7 @@
 """Convolutional classifier. Twin: ``keras_impl/models/cnn.py``.
 
-Deliberate differences: computes channels-first (N, C, H, W), so images are permuted on the way in
-and flattened in Keras's H, W, C order; 'same' is padded by hand, as PyTorch cannot at a stride.
+Deliberate differences: computes channels-first, so it permutes images on the way in and back before
+flatten; it pads 'same' by hand, as PyTorch cannot at a stride.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class CnnClassifier(nn.Module):
             batch_norm(spec, out) for out in spec.channels if spec.batch_norm
         )
         self.relu = nn.ModuleList(nn.ReLU() for _ in spec.channels)
-        self.max_pool = nn.ModuleList(nn.MaxPool2d(2) for _ in spec.channels)
+        self.max_pool = nn.ModuleList(nn.MaxPool2d(2, stride=2, padding=0) for _ in spec.channels)
         self.spatial_dropout = nn.ModuleList(
             SharedDropout(spec.spatial_rate) for _ in spec.channels
         )

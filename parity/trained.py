@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from parity import data, examples, record, rungs
+from parity import data, examples, from_flags, record, rungs
 from parity.backend import Backend, Model
-from parity.commands import prepare
 from parity.data import Split
+from parity.data_files import decode_npz, read_bytes
 from parity.errors import ParityError
+from parity.progress import Progress
 from parity.record import Record
 from parity.specs.run import Spec
-
-_UNREADABLE = (
-    *(OSError, ValueError, EOFError, TypeError, AttributeError, NotImplementedError),
-    *(zipfile.BadZipFile, zlib.error),
-)
-"""What NumPy raises at files that are no .npz, damaged ones and pickles."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +32,11 @@ class Trained:
     split: Split
     source: str
     classes: tuple[str, ...]
+
+    def outputs(self) -> np.ndarray:
+        """What the model returns for the examples, (N, units)."""
+        with Progress(f"{self.backend.name} {self.spec.family} on {self.source}"):
+            return self.model.outputs(self.split)
 
 
 def load(args: argparse.Namespace, labelled: bool) -> Trained:
@@ -60,7 +58,7 @@ def load(args: argparse.Namespace, labelled: bool) -> Trained:
         split, source = _own_examples(Path(args.input), spec, labelled), args.input
     else:
         split, source = _test_examples(args, spec), f"{spec.data.name} test set"
-    backend = prepare.backend_for(args, spec)
+    backend = from_flags.backend_for(args, spec)
     model = backend.create(spec, dtype)
     model.set_weights(weights)
     return Trained(spec, backend, model, dtype, split, source, classes)
@@ -84,8 +82,15 @@ def _classes(spec: Spec, weights: str) -> tuple[str, ...]:
 
 def _test_examples(args: argparse.Namespace, spec: Spec) -> Split:
     """The test set of the very data that the weights were trained on."""
+    if spec.data.size == "embedded" and (
+        flags := data.full_set_flags(args.data_dir, args.download)
+    ):
+        raise ParityError(
+            f"{flags}: does not apply to {args.weights}, trained on the embedded {spec.data.name}; "
+            "accepted: nothing, or --input FILE"
+        )
     dataset = data.load(
-        spec.data.name, size=spec.data.size, data_dir=args.data_dir, download=args.download
+        spec.data.name, size=spec.data.size, data_dir=args.data_dir, download=bool(args.download)
     )
     if dataset.sha256 != spec.data.sha256:
         raise ParityError(
@@ -155,18 +160,6 @@ def _own_examples(path: Path, spec: Spec, labelled: bool) -> Split:
 def _arrays(path: Path, wanted: tuple[str, ...]) -> dict[str, np.ndarray]:
     """The arrays that an .npz must hold, and its lengths if there are any."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            held = tuple(archive.files)
-            found = {name: archive[name] for name in (*wanted, "lengths") if name in held}
-    except FileNotFoundError:
-        raise ParityError(f"--input: {path} does not exist") from None
-    except _UNREADABLE as error:
-        raise ParityError(f"--input: {path} is no readable .npz file ({error})") from None
-    if not set(wanted) <= found.keys():
-        raise ParityError(
-            f"--input: {path} holds {', '.join(held) or 'nothing'}, "
-            f"accepted: {' and '.join(wanted)}"
-        )
-    if strange := [name for name, value in found.items() if not isinstance(value, np.ndarray)]:
-        raise ParityError(f"--input: {path}: {', '.join(strange)} is no array")
-    return found
+        return decode_npz(read_bytes(path), wanted, path, optional=("lengths",))
+    except ParityError as error:
+        raise ParityError(f"--input: {error}") from None

@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
-import tempfile
-from pathlib import Path
 
 from parity import backend, cli, data, examples
 from parity.backend import Backend, Settings
 from parity.data import Dataset, Split
 from parity.errors import ParityError
 from parity.optimizers import DEFAULT_RATES, OptimizerSpec
+from parity.progress import Progress
 from parity.specs.registry import MODELS
 from parity.specs.run import DataSpec, Spec, TrainingSpec
 
@@ -21,12 +20,17 @@ BYTES_PER_PARAMETER = 4 * 8
 
 
 def dataset_for(args: argparse.Namespace, family: str) -> Dataset:
-    """Load the data set that the flags name, else the model's own."""
+    """Load the data set that the flags name, else the model's own.
+
+    Without ``--data``, ``train`` takes the full set where it is found, and a climb the embedded one
+    where there is one; ``--data-dir`` and ``--download`` ask for the full set.
+    """
+    name = args.dataset or MODELS[family].default_dataset
+    full_asked = args.data_dir is not None or bool(args.download)
+    climbs = args.command == "record"
+    usual = "embedded" if climbs and data.is_embedded(name) and not full_asked else "auto"
     return data.load(
-        args.dataset or MODELS[family].default_dataset,
-        size=args.data if args.data_dir is None or args.data == "full" else "auto",
-        data_dir=args.data_dir,
-        download=args.download,
+        name, size=args.data or usual, data_dir=args.data_dir, download=bool(args.download)
     )
 
 
@@ -120,49 +124,10 @@ def backend_for(args: argparse.Namespace, spec: Spec) -> Backend:
     """
     settings = Settings(flavour=spec.model.flavour, device=args.device, threads=args.threads or 0)
     try:
-        return backend.load(args.backend, settings)
+        with Progress(f"starting {args.backend}"):
+            return backend.load(args.backend, settings)
     except ImportError as error:
         raise ParityError(
             f"{args.backend} cannot be imported: {error}; install it again with: "
             f"pip install -c constraints.txt '.[{args.backend}]'"
         ) from None
-
-
-def new_path(text: str) -> Path:
-    """What ``--out`` names: nothing stands there, and it can be made.
-
-    Raises:
-        ParityError: something does, or it cannot.
-    """
-    path = Path(text)
-    if os.path.lexists(path):
-        raise ParityError(f"--out: {path} exists already; give a new name, or remove it first")
-    above = path.absolute().parent
-    while not os.path.lexists(above):
-        above = above.parent
-    try:
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=above):
-            return path
-    except OSError as error:
-        raise ParityError(f"--out: cannot write {path}: {error.strerror}") from None
-
-
-def json_path(text: str | None) -> Path | None:
-    """What ``--json`` names, if anything: a file that can be written, and replaced if it is there.
-
-    Raises:
-        ParityError: a folder, in no folder, or not writable.
-    """
-    if text is None:
-        return None
-    path = Path(text)
-    reason = None
-    if path.is_dir():
-        reason = "it is a folder"
-    elif not path.parent.is_dir():
-        reason = f"there is no folder {path.parent}"
-    elif not os.access(path if path.exists() else path.parent, os.W_OK):
-        reason = "permission denied"
-    if reason:
-        raise ParityError(f"--json: cannot write {text!r}: {reason}; accepted: a file")
-    return path
