@@ -9,6 +9,7 @@ import pytest
 
 from parity.backend import Backend
 from parity.errors import ParityError
+from parity.optimizers import OptimizerSpec
 from parity.specs.cnn import CnnSpec
 from parity.specs.registry import MODELS
 from parity.specs.run import differences, spec_from_json
@@ -49,6 +50,26 @@ def test_a_value_out_of_range_is_refused_by_name(family: str, fields: dict, mess
     assert message in str(caught.value)
     assert "accepted: " in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("momentum", 0.0),  # Keras 3 would make no velocity of it; that is the optimizer sgd
+        ("momentum", 1.0),
+        ("momentum", 1.0 - 1e-12),  # which float32 rounds to one
+        ("learning_rate", 0.0),
+        ("learning_rate", 1e300),
+        ("learning_rate", 1e-60),
+        ("beta_2", -0.5),
+        ("epsilon", float("inf")),
+        ("name", "adamant"),
+    ],
+)
+def test_an_optimizer_value_out_of_range_is_refused(name: str, value: object) -> None:
+    """What float32 makes of a value must lie in the range too."""
+    with pytest.raises(ParityError, match=f"{name}: received .*, accepted: "):
+        OptimizerSpec(**{name: value})
 
 
 @pytest.mark.parametrize(("family", "variant"), cases.VARIANTS)
