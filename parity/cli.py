@@ -152,7 +152,10 @@ def add_run_flags(
     for name, (entry, families) in model_fields().items():
         if name != "flavour":
             _add_field(
-                group, entry, f"{', '.join(families)}: " if len(families) < len(MODELS) else ""
+                group,
+                entry,
+                f"{', '.join(families)}: " if len(families) < len(MODELS) else "",
+                default=_defaults(name, families),
             )
     group = parser.add_argument_group("training")
     _add_fields(group, OptimizerSpec, renamed={"name": "optimizer"})
@@ -227,17 +230,35 @@ def _add_fields(
             _add_field(parser, entry, "", (renamed or {}).get(entry.name))
 
 
+def _defaults(name: str, families: Sequence[str]) -> str:
+    """A model's option's default in words; those that models do not share, each with its models."""
+    takers: dict[str, list[str]] = {}
+    for family in families:
+        (entry,) = (entry for entry in dataclasses.fields(MODELS[family]) if entry.name == name)
+        takers.setdefault(_in_words(entry.default), []).append(family)
+    if len(takers) == 1:
+        return next(iter(takers))
+    return "; ".join(f"{', '.join(names)} {default}" for default, names in takers.items())
+
+
+def _in_words(default: Any) -> str:
+    return (" ".join(map(str, default)) or "none") if isinstance(default, tuple) else str(default)
+
+
 def _add_field(
-    parser: Any, entry: dataclasses.Field[Any], prefix: str, name: str | None = None
+    parser: Any,
+    entry: dataclasses.Field[Any],
+    prefix: str,
+    name: str | None = None,
+    default: str | None = None,
 ) -> None:
     """A flag for a spec's field; absent from the namespace unless the user gives it."""
     accepts: Accepts = entry.metadata["accepts"]
     name = name or entry.name
-    default = entry.default
     if name == "learning_rate":
         default = ", ".join(f"{key} {rate:g}" for key, rate in DEFAULT_RATES.items())
-    elif isinstance(default, tuple):
-        default = " ".join(map(str, default)) or "none"
+    elif default is None:
+        default = _in_words(entry.default)
     text = f"{prefix}{entry.metadata['help']} (default: {default})"
     options: dict[str, Any] = {"default": argparse.SUPPRESS, "help": text, "dest": name}
     if accepts.kind is bool:

@@ -11,7 +11,6 @@ from parity.constants import DTYPES
 from parity.distance import Distance, measure
 from parity.record import Record
 
-
 SHARES = {"float64": tolerance.NULL_GRADIENT, "float32": tolerance.NULL_GRADIENT_FLOAT32}
 """Dtype to the share of the largest gradient that a null one may have."""
 

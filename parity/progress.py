@@ -27,7 +27,7 @@ class Progress:
 
     def __enter__(self) -> Progress:
         if not self.lines and sys.stderr.isatty():
-            self._bar = bar() if self.total is not None else spinner()
+            self._bar = bar() if self.total is not None else _spinner()
             self._bar.start()
             self._task = self._bar.add_task(self.title, total=self.total)
         self._show("")
@@ -41,6 +41,8 @@ class Progress:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
+            if self.total is None:
+                self._bar.console.file.close()
 
     def advance(self, what: str = "", by: int = 1) -> None:
         """Count ``by`` more as done; ``what`` says what that was."""
@@ -77,10 +79,12 @@ def bar() -> Any:
     )
 
 
-def spinner() -> Any:
-    """A rich display like :func:`bar` for work that cannot be counted; it takes over no output.
+def _spinner() -> Any:
+    """A rich display like :func:`bar` for work that cannot be counted.
 
-    A framework that starts meanwhile must get hold of the true stdout and stderr.
+    A framework may start meanwhile: stdout and stderr stay what they are for it to take hold of,
+    and the display has a descriptor of its own, which nobody sends elsewhere. Its file is to be
+    closed in the end.
     """
     from rich.console import Console
     from rich.progress import Progress as Display
@@ -90,7 +94,7 @@ def spinner() -> Any:
         SpinnerColumn(),
         TextColumn("{task.description}"),
         TimeElapsedColumn(),
-        console=Console(stderr=True),
+        console=Console(file=os.fdopen(os.dup(sys.stderr.fileno()), "w")),
         transient=True,
         redirect_stdout=False,
         redirect_stderr=False,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import math
 import reprlib
 import shutil
@@ -21,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from parity import rungs
+from parity import rungs, strict_json
 from parity.constants import DTYPES
 from parity.errors import ParityError
 from parity.specs.run import Spec, spec_from_json
@@ -31,6 +30,7 @@ VERSION = 1
 KINDS = ("ladder", "training")
 HEADER, TENSORS = "record.json", "tensors.safetensors"
 
+_FIGURES = ("timings", "results", "rounding", "null_gradients")  # may hold what is not finite
 _PIECE = 1 << 22  # entries looked at in one piece: 32 MiB of float64
 _ELEMENTS = ("F64", "F32", "F16", "I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL")
 
@@ -90,16 +90,15 @@ def write(path: Path, header: Header, tensors: Mapping[str, np.ndarray]) -> None
         **{entry.name: getattr(header, entry.name) for entry in dataclasses.fields(Header)},
         "spec": header.spec.to_json(),
     }
+    content.update({name: strict_json.as_text(content[name]) for name in _FIGURES})
     arrays = {name: np.asarray(value, order="C") for name, value in tensors.items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
         try:
             save_file(arrays, temporary / TENSORS)
-            content["tensors"] = {
-                "sha256": _digest(temporary / TENSORS),
-            }
-            (temporary / HEADER).write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+            content["tensors"] = {"sha256": _digest(temporary / TENSORS)}
+            (temporary / HEADER).write_text(strict_json.dumps(content), "utf-8")
             for made, mode in ((TENSORS, 0o644), (HEADER, 0o644), ("", 0o755)):
                 (temporary / made).chmod(mode)  # temporary files are readable by their owner only
             temporary.replace(path)  # refused by the system where a file or a full folder stands
@@ -184,7 +183,7 @@ def _content(path: Path) -> dict[str, Any]:
     if not file.is_file():
         raise ParityError(f"{path}: not a record: no {HEADER} in it")
     try:
-        content = json.loads(file.read_text("utf-8"))
+        content = strict_json.loads(file.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ParityError(f"{file}: damaged record: not JSON ({error})") from None
     received = content.get("format") if isinstance(content, dict) else content
@@ -204,16 +203,14 @@ def _text(value: Any) -> bool:
     return isinstance(value, str)
 
 
-def _number(value: Any) -> bool:
-    return type(value) in (int, float)
-
-
 def _count(value: Any) -> bool:
     return type(value) is int and 0 <= value < 2**63
 
 
 def _scores(value: Any) -> bool:
-    return isinstance(value, dict) and all(_number(value.get(x)) for x in ("accuracy", "loss"))
+    return isinstance(value, dict) and all(
+        strict_json.is_number(value.get(x)) for x in ("accuracy", "loss")
+    )
 
 
 def _list_of(one: Callable[[Any], bool]) -> Callable[[Any], bool]:
@@ -237,13 +234,13 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "platform": (_object_of(_text), "an object of text"),
     "threads": (_object_of(_count), "an object of whole numbers"),
     "device": (_text, "text"),
-    "timings": (_object_of(_number), "an object of numbers"),
+    "timings": (_object_of(strict_json.is_number), "an object of numbers"),
     "peak_memory": (_count, "a whole number"),
     "results": (_object_of(_scores), "accuracy and loss, both numbers, by dtype"),
-    "rounding": (_object_of(_number), "an object of numbers"),
+    "rounding": (_object_of(strict_json.is_number), "an object of numbers"),
     "trainable": (_list_of(_text), "a list of text"),
     "counts": (_object_of(_count), "an object of whole numbers"),
-    "null_gradients": (_object_of(_number), "an object of numbers"),
+    "null_gradients": (_object_of(strict_json.is_number), "an object of numbers"),
     "notes": (_list_of(_text), "a list of text"),
     "tensors": (lambda value: isinstance(value, dict) and _text(value.get("sha256")), "a sha256"),
 }
@@ -271,6 +268,7 @@ def _header(file: Path, content: Mapping[str, Any]) -> Header:
         entry.name: tuple(value) if isinstance(value := content[entry.name], list) else value
         for entry in dataclasses.fields(Header)
     }
+    values.update({name: strict_json.as_numbers(content[name]) for name in _FIGURES})
     return Header(**{**values, "spec": spec})
 
 

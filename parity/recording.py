@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import platform
 import statistics
 import time
@@ -21,6 +22,9 @@ from parity.specs.run import Spec
 
 ENSEMBLE = 6
 """Members of the float32 ensemble from weights moved by one ulp; others come from thread counts."""
+
+NULL_BATCHES = 10
+"""Batches that a gradient must be negligible in to count as null."""
 
 TIMED_REPEATS = 3
 
@@ -83,7 +87,7 @@ def climb(
         model.feed(train)
         model.set_weights(start)
         if dtype == "float64":
-            ladder.null_gradients = _null_gradients(model.gradients(plan[0].first_batch(train)))
+            ladder.null_gradients = _null_gradients(model, plan, train)
         model.still(frozenset(ladder.null_gradients))
         found = _rungs(model, spec, start, plan, train, test)
         ladder.trainable = tuple(sorted(model.trainable()))
@@ -150,9 +154,26 @@ def _rungs(
     return found
 
 
-def _null_gradients(gradients: Mapping[str, np.ndarray]) -> dict[str, float]:
-    largest = {name: float(abs(gradient).max()) for name, gradient in gradients.items()}
-    return {name: largest[name] for name in sorted(tolerance.null_gradients(largest))}
+def _null_gradients(model: Model, plan: list[Chunk], train: Split) -> dict[str, float]:
+    """Parameters whose gradient is rounding alone in every batch looked at, with its largest entry.
+
+    Rounding may come to an exact zero in one batch, but hardly in all; what is exactly zero in all
+    has no rounding to magnify.
+    """
+    largest: dict[str, float] = {}
+    candidates: frozenset[str] | None = None
+    batches_ahead = (
+        chunk.part(step).first_batch(train) for chunk in plan for step in range(chunk.steps)
+    )
+    for batch in itertools.islice(batches_ahead, NULL_BATCHES):
+        found = {name: float(abs(g).max()) for name, g in model.gradients(batch).items()}
+        negligible = tolerance.negligible_gradients(found)
+        candidates = negligible if candidates is None else candidates & negligible
+        for name in candidates:
+            largest[name] = max(largest.get(name, 0.0), found[name])
+        if not candidates:
+            break
+    return {name: largest[name] for name in sorted(candidates or ()) if largest[name]}
 
 
 def _named(prefix: str, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

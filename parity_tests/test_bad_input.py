@@ -93,7 +93,18 @@ def trained(path: Path, model: Any = SPEC.model, **change: Any) -> Path:
         ("--model cnn --dataset japanese_vowels", ["cnn", "japanese_vowels"]),
         ("--model softmax --dataset digits --head sigmoid --positive-class 10", ["10", "0 to 9"]),
         ("--model softmax --dataset digits --positive-class 1", ["--positive-class"]),
-        ("--model softmax --dataset digits --data full", ["full"]),
+        ("--model softmax --dataset digits --data full", ["--data full", "digits", "embedded"]),
+        ("--model softmax --dataset digits --download", ["--download: does not apply to digits"]),
+        ("--model rnn --dataset japanese_vowels --data-dir x", ["--data-dir x: does not apply"]),
+        ("--model cnn --dataset mnist --data embedded", ["--data: received 'embedded' for mnist"]),
+        (
+            "--model cnn --dataset fashion_mnist --data embedded --data-dir x",
+            ["--data-dir x: contradicts --data embedded"],
+        ),
+        (
+            "--model cnn --dataset fashion_mnist --data embedded --download",
+            ["--download: contradicts --data embedded"],
+        ),
         ("--model softmax --dataset fashion_mnist --data-dir nowhere", ["nowhere"]),
     ],
 )
@@ -109,7 +120,7 @@ def test_commands(refused: Refused, command: str) -> None:
     refused("parity", command)
 
 
-@pytest.mark.parametrize("flags", ["--steps 0", "--steps 99999999999", "--dtype float16"])
+@pytest.mark.parametrize("flags", ["--steps 0", "--steps 10001", "--dtype float16"])
 def test_flags_of_record(refused: Refused, flags: str) -> None:
     """A ladder without steps, of endless steps, or in an unknown dtype is refused."""
     assert flags.split()[1] in refused("torch", f"record --model softmax --out new {flags}")
@@ -145,6 +156,29 @@ def test_json_that_cannot_be_written(
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_text("mine")
     assert target in refused("parity", command, "--json", target)
+
+
+@pytest.mark.parametrize("below", [".", "cnn"])
+@pytest.mark.parametrize("name", ["a/record.json", "b/record.json", "a/new.json", "link"])
+def test_json_in_a_record(refused: Refused, tmp_path: Path, below: str, name: str) -> None:
+    """--json replaces no file of a record, not even through a link, and adds none."""
+    for side in ("a", "b"):
+        record.write(tmp_path / side / below, HEADER, TENSORS)
+    (tmp_path / "link").symlink_to(tmp_path / "a" / below / record.HEADER)
+    target = name if name == "link" else str(Path(name[0]) / below / name[2:])
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*.*") if file.is_file()}
+    line = refused("parity", "compare a b --json", target)
+    assert f"--json: received {target!r}" in line
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*.*") if file.is_file()} == before
+
+
+@pytest.mark.parametrize("flags", ["--data-dir x", "--download"])
+def test_full_set_for_weights_of_the_embedded_one(
+    refused: Refused, tmp_path: Path, flags: str
+) -> None:
+    """Weights are evaluated on the size they were trained on, so these flags do nothing."""
+    weights = trained(tmp_path / "w")
+    assert f"{flags}: does not apply" in refused("torch", f"evaluate {flags} --weights", weights)
 
 
 @pytest.mark.parametrize("other", ["nothing", "file", "folder", "training"])

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from parity import cli, data
+from parity import cli, data, from_flags
 from parity.commands.run import record_flags
 from parity.optimizers import OptimizerSpec
 from parity.options import Accepts
@@ -83,9 +83,48 @@ def test_flag_shows_its_default(entry: str, capsys: pytest.CaptureFixture) -> No
     """The help of each option names its default and the models that take it."""
     text = " ".join(help_of(cli.backend_parser("keras"), "train", capsys).split())
     families = cli.model_fields()[entry][1]
-    described = text.rsplit(f" {cli.flag_of(entry)}", 1)[1].split("(default: ")[0]
+    option = re.split(f" {cli.flag_of(entry)}(?![a-z-])", text)[-1]
+    described, default = option.split("(default: ")[:2]
     if len(families) < len(MODELS):
         assert ", ".join(families) + ":" in described
+    for family in families:
+        value = next(x.default for x in dataclasses.fields(MODELS[family]) if x.name == entry)
+        words = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        shown = {part.split()[-1]: part for part in default.split(")")[0].split("; ")}
+        assert words in shown or words == default.split(")")[0]
+        if len(shown) > 1:
+            assert family in shown[words]
+
+
+@pytest.mark.parametrize(
+    ("entry", "flags", "expected"),
+    [
+        ("train", "--dataset fashion_mnist", "auto"),
+        ("train", "--dataset mnist", "auto"),
+        ("train", "--dataset fashion_mnist --data embedded", "embedded"),
+        ("record", "--dataset fashion_mnist", "embedded"),
+        ("record", "--dataset digits", "embedded"),
+        ("record", "--dataset mnist", "auto"),
+        ("record", "--dataset mnist --download", "auto download"),
+        ("record", "--dataset fashion_mnist --download", "auto download"),
+        ("record", "--dataset fashion_mnist --data-dir X", "auto X"),
+        ("record", "--dataset fashion_mnist --data embedded --data-dir X", "embedded X"),
+        ("record", "--dataset fashion_mnist --data full", "full"),
+    ],
+)
+def test_size_that_is_loaded(
+    monkeypatch: pytest.MonkeyPatch, entry: str, flags: str, expected: str
+) -> None:
+    """What --data says counts; without it, what the command and the data set call for."""
+    asked: list[str] = []
+
+    def load(name: str, *, size: str, data_dir: str | None, download: bool) -> None:
+        asked.extend([size, *([data_dir] if data_dir else []), *(["download"] if download else [])])
+
+    monkeypatch.setattr(data, "load", load)
+    words = [entry, "--model", "cnn", *flags.split(), *(["--out=y"] if entry == "record" else [])]
+    from_flags.dataset_for(cli.backend_parser("torch").parse_args(words), "cnn")
+    assert " ".join(asked) == expected
 
 
 @pytest.mark.parametrize(

@@ -292,7 +292,7 @@ def test_unknown_name_is_refused_with_the_known_ones():
 @pytest.mark.parametrize("name", data.DATASETS)
 def test_unknown_size_is_refused_with_the_known_ones(name):
     """An unknown size is answered by the list of sizes."""
-    refused(lambda: data.load(name, size="huge"), "'huge'", "auto, embedded, full")
+    refused(lambda: data.load(name, size="huge"), "--data", "'huge'", "auto, embedded, full")
 
 
 @pytest.mark.parametrize("name", ONLY_EMBEDDED)
@@ -364,7 +364,7 @@ def test_npz_that_needs_unpickling_is_refused():
 def test_npz_that_lacks_an_array_is_refused():
     """The message lists what the file must hold."""
     raw = data_files.encode_npz({"x": np.zeros(1)})
-    refused(lambda: data_files.decode_npz(raw, ("x", "y"), "a.npz"), "a.npz", "x, y")
+    refused(lambda: data_files.decode_npz(raw, ("x", "y"), "a.npz"), "a.npz holds x", "x and y")
 
 
 # Where the full set is found

@@ -242,12 +242,12 @@ def test_train_interrupted_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_progress_is_for_terminals(tmp_path: Path) -> None:
-    """On a terminal stderr shows a bar, while stdout in a file holds the lines of the epochs."""
+def shown_on_a_terminal(words: list[str], out: Path) -> bytes:
+    """What a command shows on its stderr, a terminal; its stdout goes to a file."""
     master, slave = pty.openpty()
-    with (tmp_path / "log").open("w") as log:
+    with out.open("w") as log:
         done = subprocess.run(
-            command("torch", "train", "--model", "softmax", *SMALL, "--epochs", 2),
+            words,
             stdout=log,
             stderr=slave,
             env={**os.environ, "TERM": "xterm", "COLUMNS": "80"},
@@ -263,9 +263,27 @@ def test_progress_is_for_terminals(tmp_path: Path) -> None:
     finally:
         os.close(master)
     assert done.returncode == 0
+    return shown
+
+
+def test_progress_is_for_terminals(tmp_path: Path) -> None:
+    """On a terminal stderr shows a bar, while stdout in a file holds the lines of the epochs."""
+    words = command("torch", "train", "--model", "softmax", *SMALL, "--epochs", 2)
+    shown = shown_on_a_terminal(words, tmp_path / "log")
+    assert b"starting torch" in shown
     assert b"epoch 2/2" in shown
     lines = (tmp_path / "log").read_text().splitlines()
     assert [line.split("  ")[0] for line in lines[1:3]] == ["epoch 1/2", "epoch 2/2"]
+
+
+@pytest.mark.parametrize("entry", ["keras", "torch"])
+def test_evaluate_shows_that_it_works(weights: Path, tmp_path: Path, entry: str) -> None:
+    """While the framework starts and computes a terminal shows so; stdout is the same as ever."""
+    words = command(entry, "evaluate", "--weights", weights)
+    shown = shown_on_a_terminal(words, tmp_path / "log")
+    assert f"starting {entry}".encode() in shown
+    assert f"{entry} softmax on digits test set".encode() in shown
+    assert (tmp_path / "log").read_text() == succeed(entry, "evaluate", "--weights", weights)
 
 
 @pytest.mark.parametrize(

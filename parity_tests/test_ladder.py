@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,21 @@ def test_float32_drift_is_rounding(
         assert comparison.same, explain(comparison)
         checked = {(check.dtype, check.rung) for check in comparison.checks}
         assert checked == {(dtype, rung) for dtype in dtypes for rung in RUNGS}
+
+
+@pytest.mark.parametrize("seed", [2, 4])
+def test_a_null_gradient_of_exactly_zero_is_no_difference(
+    seed: int, flavour: str, keras_backend: Backend, torch_backend: Backend, tmp_path: Path
+) -> None:
+    """A convolution's bias whose rounding sums to zero on one side, but not in every batch.
+
+    Seeds 2 and 4 are ones where PyTorch's first batch does.
+    """
+    spec = cases.spec_of("cnn", "one_channel", flavour=flavour, seed=seed)
+    spec = dataclasses.replace(spec, training=dataclasses.replace(spec.training, batch_size=4))
+    k = cases.record_of(keras_backend, spec, tmp_path / "k")
+    t = cases.record_of(torch_backend, spec, tmp_path / "t")
+    with record.read(k) as a, record.read(t) as b:
+        comparison = ladder.compare(a, b)
+        assert comparison.same, explain(comparison)
+        assert [entry.parameter for entry in comparison.null_gradients] == ["conv_1/bias"]

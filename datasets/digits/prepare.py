@@ -8,14 +8,13 @@ The source may also be a folder that holds digits.csv.gz. Needs the project to b
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
 import numpy as np
 
+from parity import data_command
 from parity.data_files import encode_npz, gunzip, read_member, sha256, write_whole
-from parity.errors import ParityError
 
 NAME = "digits"
 MEMBER = "sklearn/datasets/data/digits.csv.gz"
@@ -46,7 +45,7 @@ def parse_csv(text: str) -> dict[str, np.ndarray]:
 
 
 def prepare(source: Path, out: Path) -> str:
-    """Write both splits to `out`; return its SHA-256.
+    """Write both splits to `out`; return a line with its SHA-256.
 
     Raises:
         ParityError: the source is not there or not the expected one, or `out` cannot be written.
@@ -56,25 +55,18 @@ def prepare(source: Path, out: Path) -> str:
     raw = gunzip(packed, SHA256, path, remedy)
     content = encode_npz(parse_csv(raw.decode()))
     write_whole(out, content)
-    return sha256(content)
+    return f"{sha256(content)}  {out}"
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line; return 0, or 2 after an error in one line."""
-    parser = argparse.ArgumentParser(description="Make digits.npz from scikit-learn's file.")
-    parser.add_argument(
-        "--source", type=Path, required=True, metavar="WHEEL|DIR", help="where the file is"
+    """Run the command line; see :func:`parity.data_command.run`."""
+    return data_command.run(
+        prepare,
+        argv,
+        "Make digits.npz from scikit-learn's file.",
+        source={"required": True, "metavar": "WHEEL|DIR", "help": "where the file is"},
+        out={"metavar": "FILE", "default": Path(__file__).with_name(f"{NAME}.npz")},
     )
-    parser.add_argument(
-        "--out", type=Path, default=Path(__file__).with_name(f"{NAME}.npz"), metavar="FILE"
-    )
-    arguments = parser.parse_args(argv)
-    try:
-        print(f"{prepare(arguments.source, arguments.out)}  {arguments.out}")
-    except ParityError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
 
 
 if __name__ == "__main__":

@@ -8,13 +8,12 @@ DIR holds the four IDX files, plain or .gz (Debian: /usr/share/datasets/fashion-
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
 import numpy as np
 
-from parity import data_sources
+from parity import data_command, data_sources
 from parity.data_files import encode_npz, sha256, write_whole
 from parity.errors import ParityError
 
@@ -39,7 +38,7 @@ def subset(raw: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def prepare(source: Path | None, out: Path) -> str:
-    """Write the subset to `out`; return its SHA-256.
+    """Write the subset to `out`; return a line with its SHA-256.
 
     Raises:
         ParityError: the full set is not found or damaged, or `out` cannot be written.
@@ -50,23 +49,18 @@ def prepare(source: Path | None, out: Path) -> str:
         raise ParityError(f"{NAME} (full set) not found: looked in {places}; give --source DIR")
     content = encode_npz(subset(full.arrays))
     write_whole(out, content)
-    return sha256(content)
+    return f"{sha256(content)}  {out}"
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line; return 0, or 2 after an error in one line."""
-    parser = argparse.ArgumentParser(description="Make fashion_mnist.npz from the full set.")
-    parser.add_argument("--source", type=Path, metavar="DIR", help="folder of the four IDX files")
-    parser.add_argument(
-        "--out", type=Path, default=Path(__file__).with_name(f"{NAME}.npz"), metavar="FILE"
+    """Run the command line; see :func:`parity.data_command.run`."""
+    return data_command.run(
+        prepare,
+        argv,
+        "Make fashion_mnist.npz from the full set.",
+        source={"metavar": "DIR", "help": "folder of the four IDX files"},
+        out={"metavar": "FILE", "default": Path(__file__).with_name(f"{NAME}.npz")},
     )
-    arguments = parser.parse_args(argv)
-    try:
-        print(f"{prepare(arguments.source, arguments.out)}  {arguments.out}")
-    except ParityError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
 
 
 if __name__ == "__main__":

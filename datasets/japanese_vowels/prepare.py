@@ -9,13 +9,13 @@ Needs the project to be installed.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 
+from parity import data_command
 from parity.data_files import encode_npz, read_member, require_sha256, sha256, write_whole
 from parity.errors import ParityError
 
@@ -69,7 +69,7 @@ def _require_faithful(printed: list[list[str]], stored: np.ndarray, name: str) -
 
 
 def prepare(source: Path, out: Path) -> str:
-    """Write both splits to `out`; return its SHA-256.
+    """Write both splits to `out`; return a line with its SHA-256.
 
     Raises:
         ParityError: the source is not there or not the expected one, or `out` cannot be written.
@@ -82,25 +82,18 @@ def prepare(source: Path, out: Path) -> str:
         arrays |= {f"x_{split}": x, f"lengths_{split}": lengths, f"y_{split}": y}
     content = encode_npz(arrays)
     write_whole(out, content)
-    return sha256(content)
+    return f"{sha256(content)}  {out}"
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line; return 0, or 2 after an error in one line."""
-    parser = argparse.ArgumentParser(description="Make japanese_vowels.npz from aeon's files.")
-    parser.add_argument(
-        "--source", type=Path, required=True, metavar="WHEEL|DIR", help="where the .ts files are"
+    """Run the command line; see :func:`parity.data_command.run`."""
+    return data_command.run(
+        prepare,
+        argv,
+        "Make japanese_vowels.npz from aeon's files.",
+        source={"required": True, "metavar": "WHEEL|DIR", "help": "where the .ts files are"},
+        out={"metavar": "FILE", "default": Path(__file__).with_name(f"{NAME}.npz")},
     )
-    parser.add_argument(
-        "--out", type=Path, default=Path(__file__).with_name(f"{NAME}.npz"), metavar="FILE"
-    )
-    arguments = parser.parse_args(argv)
-    try:
-        print(f"{prepare(arguments.source, arguments.out)}  {arguments.out}")
-    except ParityError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
 
 
 if __name__ == "__main__":

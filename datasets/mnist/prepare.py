@@ -9,12 +9,11 @@ terms are share-alike. Needs the project to be installed.
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import sys
 from pathlib import Path
 
-from parity import data_sources
+from parity import data_command, data_sources
 from parity.data_files import encode_idx, require_sha256, write_whole
 from parity.errors import ParityError
 
@@ -47,17 +46,14 @@ def prepare(source: Path | None, out: Path | None) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line; return 0, or 2 after an error in one line."""
-    parser = argparse.ArgumentParser(description="Check a copy of MNIST, and convert it.")
-    parser.add_argument("--source", type=Path, metavar="FILE|DIR", help="where MNIST is")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write the IDX files there")
-    arguments = parser.parse_args(argv)
-    try:
-        print(prepare(arguments.source, arguments.out))
-    except ParityError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    """Run the command line; see :func:`parity.data_command.run`."""
+    return data_command.run(
+        prepare,
+        argv,
+        "Check a copy of MNIST, and convert it.",
+        source={"metavar": "FILE|DIR", "help": "where MNIST is"},
+        out={"metavar": "DIR", "help": "write the IDX files there"},
+    )
 
 
 if __name__ == "__main__":

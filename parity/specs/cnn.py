@@ -154,6 +154,7 @@ class CnnSpec(ModelSpec):
         return {
             **variants,
             "oblong": {**small, "input_shape": (6, 9, 3)},
+            "one_channel": {**small, "channels": (1,)},
             "low_momentum": {**small, "batch_norm_momentum": 0.2, "batch_norm_epsilon": 1e-5},
             "probabilities": {**small, "output": "probabilities"},
             "binary": {**small, "head": "sigmoid", "classes": 2},

@@ -321,6 +321,7 @@ BOTH: dict[str, tuple[str, Plant, tuple[str, str, str]]] = {
 }
 """The same, planted into both records."""
 
+
 def nothing(planted: Planted) -> None:
     pass
 
@@ -388,6 +389,9 @@ def test_a_nan_is_found_in_every_tensor(
         assert (first.dtype, first.rung, first.tensor) == (dtype, rung, name.split("/", 2)[2])
         assert first.observed == np.inf
         assert "not finite" in first.note
+        if (dtype, side) == ("float64", "keras") and first.tensor != "accuracy":
+            # float32 is judged against it, so it fails as well
+            assert any(check.dtype == "float32" for check in comparison.failed), name
         shutil.rmtree(sides[side])
 
 
