@@ -220,6 +220,15 @@ def test_compare_of_folders_with_different_models(refused: Refused, tmp_path: Pa
     assert "rnn" in refused("parity", "compare a b")
 
 
+@pytest.mark.parametrize("other", ["nothing", "several/cnn"])
+def test_compare_of_a_folder_with_what_is_none(refused: Refused, other: str) -> None:
+    """Beside a folder of records the line names what the other side is, whichever comes first."""
+    for name in ("cnn", "rnn"):
+        record.write(Path("several") / name, HEADER, TENSORS)
+    for pair in (("several", other), (other, "several")):
+        assert other in refused("parity", "compare", *pair)
+
+
 @pytest.mark.parametrize("command", ["evaluate", "predict"])
 @pytest.mark.parametrize(
     ("change", "named"),

@@ -43,8 +43,11 @@ def judge(a: Path, b: Path, json_file: Path | None, at_once: bool = False) -> in
 
 def _pairs(a: Path, b: Path) -> list[tuple[Path, Path]]:
     """The records to compare: the two given, or those of equal name below them."""
+    for path in (a, b):
+        if not path.exists():
+            raise ParityError(f"{path} does not exist; accepted: a folder written by record")
     names, others = _records_below(a), _records_below(b)
-    if not (names and others):
+    if not (names or others):
         return [(a, b)]
     if alone := set(names) ^ set(others):
         raise ParityError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -44,7 +45,7 @@ class Layer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelSpec(Checked):
+class ModelSpec(Checked, ABC):
     """Everything about a classifier but its training. Subclasses add the layers' own numbers.
 
     ``input_shape`` is channels-last without the batch: (H, W, C) for images, (T, D) for sequences.
@@ -105,22 +106,22 @@ class ModelSpec(Checked):
         """
         return shape
 
+    @abstractmethod
     def parameters(self) -> tuple[Parameter, ...]:
         """The canonical table: every parameter and buffer, in the order of the forward pass."""
-        raise NotImplementedError
 
+    @abstractmethod
     def layers(self) -> tuple[Layer, ...]:
         """Every named layer with its output shape, in the order of the forward pass."""
-        raise NotImplementedError
 
     def dropouts(self) -> dict[str, tuple[float, tuple[int, ...]]]:
         """Layers that drop: name to (rate, shape of the keep mask without the batch)."""
         return {}
 
     @classmethod
+    @abstractmethod
     def variants(cls) -> Mapping[str, Mapping[str, Any]]:
         """Named sets of fields that the parity suite must hold for, ``input_shape`` included."""
-        raise NotImplementedError
 
     def dense(self, name: str, fan_in: int, units: int) -> Iterator[Parameter]:
         """Table rows of a dense layer."""
