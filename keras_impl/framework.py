@@ -58,7 +58,9 @@ def configure(settings: Settings) -> None:
         device.name.split("physical_device:")[-1] for device in tf.config.list_physical_devices()
     ]
     if tf_device(settings.device) not in devices:
-        accepted = ", ".join(name.lower() for name in devices)
+        accepted = ", ".join(
+            name.lower().replace("gpu", "cuda").replace("cpu:0", "cpu") for name in devices
+        )
         raise ParityError(f"--device: received {settings.device!r}, accepted: {accepted}")
     # a user's keras.json must not change what a spec means
     keras.backend.set_image_data_format("channels_last")
@@ -71,7 +73,7 @@ def configure(settings: Settings) -> None:
 def tf_device(device: str) -> str:
     """TensorFlow's name for a device: ``cpu`` → ``CPU:0``, ``cuda:1`` → ``GPU:1``."""
     kind, _, number = device.partition(":")
-    return f"{'CPU' if kind == 'cpu' else 'GPU' if kind in ('cuda', 'gpu') else kind}:{number or 0}"
+    return f"{'CPU' if kind == 'cpu' else 'GPU'}:{number or 0}"
 
 
 def threads() -> dict[str, int]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 
 from parity.data import Split
@@ -35,12 +33,6 @@ def fit(spec: Spec, split: Split) -> Split:
     elif lengths is None:
         lengths = np.full(count, shape[0], np.int64)
     return Split(x=split.x.reshape(count, *shape), y=y, lengths=lengths)
-
-
-def limited(split: Split, count: int) -> Split:
-    """The first ``count`` examples, or all where there are fewer."""
-    lengths = None if split.lengths is None else split.lengths[:count]
-    return dataclasses.replace(split, x=split.x[:count], y=split.y[:count], lengths=lengths)
 
 
 def check_positive_class(positive_class: int, classes: int, name: str) -> None:

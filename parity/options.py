@@ -77,11 +77,12 @@ def option(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+@dataclass(frozen=True)
 class Checked:
     """Base of every spec: fields made by :func:`option` are checked when the object is made."""
 
     def __post_init__(self) -> None:
-        for entry in dataclasses.fields(self):  # type: ignore[arg-type]
+        for entry in dataclasses.fields(self):
             accepts: Accepts | None = entry.metadata.get("accepts")
             if accepts is None:
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from pathlib import Path
 
@@ -53,8 +54,14 @@ def spec_of(
 def splits_of(spec: Spec) -> tuple[Split, Split]:
     """Real training and test examples in the spec's shape."""
     loaded = _load(spec.data.name)
-    train, test = examples.limited(loaded.train, TRAIN), examples.limited(loaded.test, TEST)
+    train, test = _limited(loaded.train, TRAIN), _limited(loaded.test, TEST)
     return _cut(spec, train), _cut(spec, test)
+
+
+def _limited(split: Split, count: int) -> Split:
+    """The first ``count`` examples, or all where there are fewer."""
+    lengths = None if split.lengths is None else split.lengths[:count]
+    return dataclasses.replace(split, x=split.x[:count], y=split.y[:count], lengths=lengths)
 
 
 @functools.cache

@@ -20,7 +20,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "case" in metafunc.fixturenames:
         full = metafunc.config.getoption("--full")
         rows = cases.every_optimizer() if full else cases.one_optimizer_each()
-        if metafunc.function is test_float32_drift_is_rounding:  # an ensemble each: seven climbs
+        if metafunc.function is test_float32_drift_is_rounding:  # each climbs for its ensemble, too
             rows = cases.one_optimizer_each() if full else cases.one_optimizer_each()[::6]
         metafunc.parametrize("case", rows, ids=["-".join(row) for row in rows])
 

@@ -22,11 +22,8 @@ def configure(settings: Settings) -> None:
 
 
 def torch_device(device: str) -> str:
-    """PyTorch's name for a device: ``gpu`` and ``cuda`` → ``cuda:0``, ``cpu:0`` → ``cpu``."""
-    kind, _, number = device.partition(":")
-    if kind == "cpu":
-        return "cpu"
-    return f"{'cuda' if kind in ('cuda', 'gpu') else kind}:{number or 0}"
+    """PyTorch's name for a device: ``cuda`` → ``cuda:0``, else as it is."""
+    return "cuda:0" if device == "cuda" else device
 
 
 def threads() -> dict[str, int]:
