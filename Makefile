@@ -9,10 +9,10 @@ STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help compare test test-full lint format wheel clean
+.PHONY: help compare test test-full soak lint format wheel clean
 
 help: ## Print this list
-	@echo 'usage: make TARGET [PYTHON=python3.11] [ARGS="more arguments for parity run or pytest"]'
+	@echo 'usage: make TARGET [PYTHON=python3.11] [ARGS="more arguments for parity run, pytest or the soak"]'
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): pyproject.toml constraints.txt
@@ -34,6 +34,11 @@ test-full: FULL := --full
 test test-full: $(STAMP)
 	$(BIN)/python -m pytest -n 2 $(FULL) $(ARGS)
 	$(BIN)/python -m pytest -n 2 $(FULL) --flavour=keras3 -m flavour $(ARGS)
+
+soak: $(STAMP) ## Find every planted fault, then call no clean pair different (an hour or so)
+	$(BIN)/python -m pytest -n 2 parity_tests/meta/test_twin_faults.py
+	$(BIN)/python -m pytest -n 2 --flavour=keras3 parity_tests/meta/test_twin_faults.py
+	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 lint: $(STAMP) ## Check style, formatting and types
 	$(BIN)/ruff check

@@ -3,8 +3,10 @@
 Climbs the ladder with both frameworks for every variant of every model, on some seeds, and prints
 by rung the largest float64 distance, and the largest float32 distance in units of what rounding
 explains (which ``ENSEMBLE_MULTIPLE`` must exceed). Distances under the float32 floor are left out.
+With ``--ensemble`` the latter for ensembles of several sizes, thread counts left out.
 
     python -m benchmarks.tolerances --flavour tf_keras --seeds 1 2
+    python -m benchmarks.tolerances --every 6 --ensemble 1 2 3 6 12
 """
 
 from __future__ import annotations
@@ -36,23 +38,41 @@ def compared(backends: list[Backend], spec: Spec) -> Comparison:
 
 
 def main() -> None:
-    """Measure and print the table."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--flavour", choices=FLAVOURS, default=FLAVOURS[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
+    parser.add_argument("--every", type=int, default=1, help="take one variant of so many")
+    parser.add_argument("--ensemble", type=int, nargs="+", help="sizes of the ensemble")
     args = parser.parse_args()
     os.environ["PARITY_FLAVOUR"] = args.flavour
     settings = Settings(args.flavour, threads=1)
     backends = [load(name, settings) for name in ("keras", "torch")]
+    variants = cases.one_optimizer_each()[:: args.every]
+    specs = {
+        "-".join([*row, str(seed)]): cases.spec_of(*row, flavour=args.flavour, seed=seed)
+        for row in variants
+        for seed in args.seeds
+    }
+    if not args.ensemble:
+        measured(backends, specs)
+        return
+    for backend in backends:
+        backend.thread_counts = lambda: ()  # type: ignore[method-assign]
+    for size in args.ensemble:
+        tolerance.ENSEMBLE = size
+        print(f"\nensemble of {size}")
+        measured(backends, specs)
 
+
+def measured(backends: list[Backend], specs: dict[str, Spec]) -> None:
+    """Compare every pair, and print the largest distances by rung."""
     exact: dict[str, tuple[float, str]] = dict.fromkeys(RUNGS, (0.0, ""))
     ratios: dict[str, tuple[float, str]] = dict.fromkeys(RUNGS, (0.0, ""))
     different: list[str] = []
-    rows = [(*row, seed) for row in cases.one_optimizer_each() for seed in args.seeds]
-    with Progress("pairs", len(rows)) as progress:
-        for *row, seed in rows:
-            name = "-".join([*row, str(seed)])
-            comparison = compared(backends, cases.spec_of(*row, flavour=args.flavour, seed=seed))
+    with Progress("pairs", len(specs)) as progress:
+        for name, spec in specs.items():
+            comparison = compared(backends, spec)
             if not comparison.same:
                 different.append(name)
             for check in comparison.checks:
@@ -69,7 +89,7 @@ def main() -> None:
         print(f"{title:16} float64 {distance:.1e}  {where}")
         if there:
             print(f"{'':16} float32 {ratio:.2f} of what rounding explains  {there}")
-    print(f"{len(rows)} faithful pairs, {len(different)} called different", *different)
+    print(f"{len(specs)} faithful pairs, {len(different)} called different", *different, flush=True)
 
 
 if __name__ == "__main__":

@@ -52,15 +52,34 @@ class KerasBackend:
         """None: TensorFlow fixes its threads when it starts."""
         return ()
 
+    def threads_elsewhere(self) -> int:
+        """Another count than this process's own."""
+        own = self.threads()["intra_op"] or os.cpu_count()
+        return 2 if own == 1 else 1
+
     def use_threads(self, count: int) -> None:
         """See :meth:`parity.backend.Backend.use_threads`; never called here."""
         raise ValueError(f"count: received {count}, but TensorFlow fixes its threads at the start")
 
     def notes(self, spec: Spec) -> list[str]:
         """See :meth:`parity.backend.Backend.notes`."""
-        if getattr(spec.model, "batch_norm", False) and self.framework.FLAVOUR == "tf_keras":
-            return [
+        keras3 = self.framework.FLAVOUR == "keras3"
+        found = []
+        if getattr(spec.model, "batch_norm", False) and not keras3:
+            found.append(
                 "batch norm: in float64 the running variance takes the unbiased batch variance, as "
                 "Keras 2's fused float32 kernel does (its float64 path would take the biased one)"
-            ]
-        return []
+            )
+        if getattr(spec.model, "tokens", 0):
+            clips = spec.optimizer.clipnorm or spec.optimizer.global_clipnorm
+            if keras3 and spec.optimizer.name == "adam":
+                found.append(
+                    "embedding: gradients of a row that occurs more than once are summed before "
+                    "the optimizer, where Keras 3's own Adam would square each apart"
+                )
+            if clips:
+                found.append(
+                    "embedding: gradients of a row that occurs more than once are summed before "
+                    "they are clipped, where Keras's own would clip them as if they were rows"
+                )
+        return found

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from keras_impl.framework import FLAVOUR, keras, tf
 from parity.constants import as_float32
+from parity.specs.base import ModelSpec
 from parity.specs.cnn import CnnSpec
+from parity.specs.feed_forward import FeedForwardSpec
 from parity.specs.rnn import RnnSpec
+from parity.specs.softmax import SoftmaxSpec
 
 
 class SharedDropout(keras.layers.Layer):
@@ -64,10 +68,70 @@ def batch_norm(spec: CnnSpec, number: int) -> Any:
     )
 
 
+def layer_norm(spec: SoftmaxSpec, number: int) -> Any:
+    """Layer normalisation ``number``, from 1, over the last axis, with the spec's ε.
+
+    Source: Ba et al., "Layer normalization", 2016, equations 3 and 4 with ε under the root.
+    """
+    return keras.layers.LayerNormalization(
+        axis=-1,
+        epsilon=as_float32(spec.layer_norm_epsilon),
+        center=True,
+        scale=True,
+        name=f"layer_norm_{number}",
+    )
+
+
+def activation(spec: FeedForwardSpec, name: str) -> Any:
+    """The spec's activation, elementwise.
+
+    In float64 too, Keras takes the constants of leaky relu and gelu through float32; the twin has
+    to use the same ones.
+    """
+    if spec.activation == "relu":
+        return keras.layers.ReLU(name=name)
+    if spec.activation == "leaky_relu":
+        return keras.layers.LeakyReLU(as_float32(spec.negative_slope), name=name)
+    if spec.activation == "gelu":
+        gelu = functools.partial(keras.activations.gelu, approximate=False)
+        return keras.layers.Activation(gelu, name=name)
+    return keras.layers.Activation("tanh", name=name)
+
+
+def pool(spec: CnnSpec, number: int) -> Any:
+    """Pool ``number``, from 1: (N, H, W, C) to (N, H/2, W/2, C), rounded down, or up for 'same'.
+
+    An odd last row or column is a window of its own in 'same', and nothing beside it is counted.
+    """
+    kind = keras.layers.MaxPooling2D if spec.pool == "max" else keras.layers.AveragePooling2D
+    return kind(2, strides=2, padding=spec.pool_padding, name=f"pool_{number}")
+
+
+class TokenEmbedding(keras.layers.Embedding):
+    """Values from 0 to 1 as whole numbers, and a trained vector for each of these.
+
+    The number is rint(x·(tokens − 1)) within 0 … tokens − 1, in float32 whatever the dtype: that is
+    what the data are in, and no token may hang on it. Row 0 is a row like the others.
+    """
+
+    def __init__(self, spec: RnnSpec, name: str) -> None:
+        super().__init__(spec.tokens, spec.embedding, mask_zero=False, name=name)
+        self.highest = float(spec.tokens - 1)
+
+    def call(self, x: Any) -> Any:
+        """Map x (N, T, 1) to (N, T, embedding)."""
+        levels = tf.round(tf.cast(x[..., 0], tf.float32) * self.highest)  # half to even, (N, T)
+        return super().call(tf.cast(tf.clip_by_value(levels, 0.0, self.highest), tf.int32))
+
+
 def recurrent(spec: RnnSpec, number: int) -> Any:
     """Recurrent layer ``number``, from 1: (N, T, in) to (N, T, width), the last to (N, width)."""
     name = f"rnn_{number}"
-    common = {"return_sequences": number < spec.recurrent_layers, "name": name}
+    common = {
+        "return_sequences": number < spec.recurrent_layers,
+        "kernel_regularizer": kernel_regularizer(spec),
+        "name": name,
+    }
     if spec.cell == "simple":
         layer = keras.layers.SimpleRNN(spec.units, activation="tanh", **common)
     elif spec.cell == "lstm":
@@ -87,7 +151,12 @@ def recurrent(spec: RnnSpec, number: int) -> Any:
     return layer
 
 
+def kernel_regularizer(spec: ModelSpec) -> Any:
+    """The spec's L2 penalty λ·Σw² on a layer's kernel, which ``model.losses`` gives; or none."""
+    return keras.regularizers.L2(as_float32(spec.l2)) if spec.l2 else None
+
+
 def output_activation(head: str, output: str) -> Any:
     """What stands behind the logits: nothing, or the head's softmax or sigmoid."""
-    activation = head if output == "probabilities" else "linear"
-    return keras.layers.Activation(activation, name="probabilities")
+    function = head if output == "probabilities" else "linear"
+    return keras.layers.Activation(function, name="probabilities")

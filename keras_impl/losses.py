@@ -1,10 +1,11 @@
-"""The loss that each head calls for, mean over the batch."""
+"""The loss that each head calls for, mean over the batch, each example weighted by its class."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from keras_impl.framework import keras, tf
+from parity.constants import as_float32
 from parity.specs.base import ModelSpec
 
 
@@ -14,10 +15,12 @@ class HeadLoss:
     Given a softmax's or sigmoid's own output, Keras silently goes back to the logits behind it; a
     spec that says probabilities means them, so the identity hides where they came from. Then the
     loss clips to [1e-7, 1 − 1e-7], takes logarithms and, over classes, renormalises.
+    Class weights w make it Σ w_y·ℓ / B: divided by the batch's size, not by the sum of the weights.
     Source: ``tf_keras/src/backend.py`` and ``keras/src/backend/tensorflow/nn.py``.
     """
 
-    def __init__(self, spec: ModelSpec) -> None:
+    def __init__(self, spec: ModelSpec, class_weights: tuple[float, ...] = ()) -> None:
+        self.class_weights = [as_float32(weight) for weight in class_weights]
         self.sigmoid = spec.head == "sigmoid"
         from_logits = spec.output == "logits"
         if self.sigmoid:
@@ -27,6 +30,9 @@ class HeadLoss:
 
     def __call__(self, y: Any, outputs: Any) -> Any:
         """Scalar loss of labels y, int64 (N,), and outputs (N, units)."""
+        weights = None
+        if self.class_weights:
+            weights = tf.gather(tf.constant(self.class_weights, outputs.dtype), y)  # (N,)
         if self.sigmoid:
             y = tf.cast(y, outputs.dtype)[:, None]
-        return self.loss(y, tf.identity(outputs))
+        return self.loss(y, tf.identity(outputs), sample_weight=weights)

@@ -13,6 +13,9 @@ _ATTRIBUTES = {"velocity": "momentums", "m": "_momentums", "v": "_velocities"}
 def optimizer_for(spec: OptimizerSpec) -> Any:
     """Keras's own optimizer with the spec's values."""
     values = spec.constants()
+    common = {  # where Keras says None, a spec says 0
+        name: values[name] or None for name in ("weight_decay", "clipnorm", "global_clipnorm")
+    }
     if spec.name == "adam":
         return keras.optimizers.Adam(
             learning_rate=values["learning_rate"],
@@ -20,11 +23,13 @@ def optimizer_for(spec: OptimizerSpec) -> Any:
             beta_2=values["beta_2"],
             epsilon=values["epsilon"],
             amsgrad=False,
+            **common,
         )
     return keras.optimizers.SGD(
         learning_rate=values["learning_rate"],
         momentum=0.0 if spec.name == "sgd" else values["momentum"],
         nesterov=spec.name == "nesterov",
+        **common,
     )
 
 

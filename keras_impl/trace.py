@@ -1,31 +1,54 @@
-"""What each named layer gives, caught while the model runs eagerly."""
+"""What each named layer takes and gives, caught while the model runs eagerly."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
+from keras_impl.framework import tf
+
+
+@dataclass
+class Trace:
+    """What was caught; tensors as TensorFlow has them.
+
+    Attributes:
+        outputs: layer name to what it returned.
+        masks: dropout layer's name to the keep mask it was given.
+    """
+
+    outputs: dict[str, Any] = field(default_factory=dict)
+    masks: dict[str, Any] = field(default_factory=dict)
 
 
 @contextmanager
-def traced(model: Any, names: tuple[str, ...]) -> Iterator[dict[str, np.ndarray]]:
-    """Collect the output of every layer in ``names`` while the model is called in this context.
+def traced(
+    model: Any, names: tuple[str, ...], fed: Mapping[str, Any] | None = None
+) -> Iterator[Trace]:
+    """Catch every layer in ``names`` while the model is called in this context.
 
-    Yields:
-        Layer name to array, filled as the layers run, canonical (channels last) as Keras is.
+    Args:
+        model: the network.
+        names: layer names.
+        fed: layer name to the input that it gets in place of its own, so that what it gives
+            depends on this input alone.
     """
-    found: dict[str, np.ndarray] = {}
+    found = Trace()
     watched = [layer for layer in model.layers if layer.name in names]
 
     def watch(layer: Any) -> None:
         call = layer.call
 
-        def caught(*args: Any, **kwargs: Any) -> Any:
-            output = call(*args, **kwargs)
-            found[layer.name] = output.numpy()
-            return output
+        def caught(x: Any, *args: Any, **kwargs: Any) -> Any:
+            if fed and layer.name in fed:
+                x = tf.cast(fed[layer.name], x.dtype)
+            mask = args[0] if args else kwargs.get("keep")
+            if mask is not None and mask.dtype == tf.bool:
+                found.masks[layer.name] = mask
+            found.outputs[layer.name] = call(x, *args, **kwargs)
+            return found.outputs[layer.name]
 
         layer.call = caught
 

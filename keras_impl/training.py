@@ -6,8 +6,9 @@ graph, there it is Python.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ class KerasModel:
         self.spec = spec
         self.dtype = tf.as_dtype(dtype)
         self.device = tf_device(device)
-        self.loss_fn = HeadLoss(spec.model)
+        self.loss_fn = HeadLoss(spec.model, spec.training.class_weights)
         self.layer_names = tuple(layer.name for layer in spec.model.layers())
         self._build()
         self.variables = by_canonical_name(model)
@@ -47,6 +48,9 @@ class KerasModel:
             for name, (_, shape) in self.spec.model.dropouts().items()
         }
         self._steps = tf.function(self._run_steps, input_signature=(order, keep))
+        one = {name: tf.TensorSpec(mask.shape[1:], tf.bool) for name, mask in keep.items()}
+        picked = tf.TensorSpec((None,), tf.int64)
+        self._one_step = tf.function(self._step, input_signature=(picked, one))
         x = tf.TensorSpec((None, *self.spec.model.input_shape), self.dtype)
         lengths = tf.TensorSpec((None,), tf.int64)
         signature = (x, lengths) if getattr(self.model, "variable_length", False) else (x,)
@@ -74,8 +78,15 @@ class KerasModel:
 
     def counts(self) -> dict[str, int]:
         """See :meth:`parity.backend.Model.counts`."""
-        trained = sum(int(np.prod(variable.shape)) for variable in self.model.trainable_variables)
-        return {"total": self.model.count_params(), "trainable": trained}
+        return {
+            "total": self.model.count_params(),
+            "trainable": _entries(self.model),
+            **{layer.name: _entries(layer) for layer in self._layers()},
+        }
+
+    def _layers(self) -> list[Any]:
+        """The layers that have a canonical name, which is their own."""
+        return [layer for layer in self.model.layers if layer.name in self.layer_names]
 
     @contextmanager
     def _probing(self) -> Iterator[None]:
@@ -93,37 +104,93 @@ class KerasModel:
                 self.variables[name].assign(value)
 
     def _loss(self, x: Any, y: Any, lengths: Any, keep: Any) -> Any:
-        outputs = self.model(x, lengths=lengths, keep=keep, training=True)
-        return self.loss_fn(y, outputs)
+        return self._objective(y, self.model(x, lengths=lengths, keep=keep, training=True))
+
+    def _objective(self, y: Any, outputs: Any) -> Any:
+        return tf.add_n([self.loss_fn(y, outputs), *self.model.losses])  # with the L2 penalty
 
     def _batch(self, batch: Batch) -> tuple[Any, Any, Any, Any]:
         keep = {name: tf.constant(mask) for name, mask in batch.keep.items()}
         lengths = None if batch.lengths is None else tf.constant(batch.lengths)
         return self._tensor(batch.x), tf.constant(batch.y), lengths, keep
 
+    def layers(self) -> dict[str, str]:
+        """See :meth:`parity.backend.Model.layers`."""
+        return {layer.name: f"{layer.name} ({type(layer).__name__})" for layer in self._layers()}
+
     def trace(self, batch: Batch, training: bool) -> dict[str, np.ndarray]:
         """See :meth:`parity.backend.Model.trace`."""
         with self._probing(), traced(self.model, self.layer_names) as found:
             x, _, lengths, keep = self._batch(batch)
             self.model(x, lengths=lengths, keep=keep, training=training)
-        return found
+        return {
+            "input": x.numpy(),
+            **{name: output.numpy() for name, output in found.outputs.items()},
+            **{f"{name}/mask": mask.numpy() for name, mask in found.masks.items()},
+        }
 
     def loss(self, batch: Batch) -> float:
         """See :meth:`parity.backend.Model.loss`."""
         with self._probing():
             return float(self._loss(*self._batch(batch)))
 
-    def gradients(self, batch: Batch) -> dict[str, np.ndarray]:
+    def gradients(self, batch: Batch, outputs: bool = False) -> dict[str, np.ndarray]:
         """See :meth:`parity.backend.Model.gradients`."""
         trained = self.model.trainable_variables
-        with self._probing():
+        with self._probing(), traced(self.model, self.layer_names if outputs else ()) as found:
+            x, *others = self._batch(batch)
             with tf.GradientTape() as tape:
-                loss = self._loss(*self._batch(batch))
-            gradients = _gradients(tape, loss, trained)
-        return {
-            name: gradient.numpy()
-            for name, gradient in zip(self._trained_names(), gradients, strict=True)
-        }
+                tape.watch(x)
+                loss = self._loss(x, *others)
+            gradients = _gradients(tape, loss, [*trained, *found.outputs.values()])
+        return self._named_gradients(gradients, found.outputs)
+
+    def _named_gradients(
+        self, gradients: Sequence[Any], layers: Iterable[str]
+    ) -> dict[str, np.ndarray]:
+        """Gradients for the trained variables, then for the outputs of ``layers``, by name."""
+        names = [*self._trained_names(), *(f"{layer}/output" for layer in layers)]
+        return {name: value.numpy() for name, value in zip(names, gradients, strict=True)}
+
+    def _given(self, given: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        """What each layer gave."""
+        return {name: self._tensor(given[name]) for name in self.layer_names}
+
+    def _inputs(self, leaves: Mapping[str, Any]) -> dict[str, Any]:
+        """The input of every layer but the first: what the one before it gave."""
+        return {name: leaves[before] for before, name in pairwise(self.layer_names)}
+
+    def replay(
+        self, batch: Batch, training: bool, given: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """See :meth:`parity.backend.Model.replay`."""
+        fed = self._inputs(self._given(given))
+        with self._probing(), traced(self.model, self.layer_names, fed) as found:
+            _, _, lengths, keep = self._batch(batch)
+            x = self._tensor(given["input"])
+            self.model(x, lengths=lengths, keep=keep, training=training)
+        return {name: output.numpy() for name, output in found.outputs.items()}
+
+    def replay_gradients(
+        self, batch: Batch, given: Mapping[str, np.ndarray], outer: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """See :meth:`parity.backend.Model.replay_gradients`."""
+        leaves = self._given(given)
+        with self._probing(), traced(self.model, self.layer_names, self._inputs(leaves)) as found:
+            _, y, lengths, keep = self._batch(batch)
+            x = self._tensor(given["input"])
+            with tf.GradientTape() as tape:
+                tape.watch([x, *leaves.values()])
+                self.model(x, lengths=lengths, keep=keep, training=True)
+                loss = self._objective(y, leaves[self.layer_names[-1]])
+            above = [self._tensor(outer[f"{name}/output"]) for name in found.outputs]
+            gradients = _gradients(
+                tape,
+                [*found.outputs.values(), loss],
+                [*self.model.trainable_variables, *(leaves[name] for name in self.layer_names)],
+                [*above, tf.ones_like(loss)],
+            )
+        return self._named_gradients(gradients, self.layer_names)
 
     def still(self, parameters: frozenset[str]) -> None:
         """See :meth:`parity.backend.Model.still`."""
@@ -155,21 +222,32 @@ class KerasModel:
             keep = {name: tf.constant(mask) for name, mask in chunk.keep.items()}
             return self._steps(tf.constant(chunk.order), keep).numpy()
 
+    def train_watched(self, chunk: Chunk) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """See :meth:`parity.backend.Model.train_watched`."""
+        with tf.device(self.device):
+            keep = {name: tf.constant(mask[0]) for name, mask in chunk.keep.items()}
+            loss, fed = self._one_step(tf.constant(chunk.order[0]), keep)
+            return loss.numpy()[None], {name: value.numpy() for name, value in fed.items()}
+
     def _run_steps(self, order: Any, keep: dict[str, Any]) -> Any:
         steps = tf.shape(order)[0]
         losses = tf.TensorArray(self.dtype, size=steps)
         for step in tf.range(steps):
-            picked = order[step]
-            lengths = None if self.lengths is None else tf.gather(self.lengths, picked)
-            masks = {name: mask[step] for name, mask in keep.items()}
-            with tf.GradientTape() as tape:
-                x, y = tf.gather(self.x, picked), tf.gather(self.y, picked)
-                loss = self._loss(x, y, lengths, masks)
-            trained = self.model.trainable_variables
-            gradients = self._stilled(_gradients(tape, loss, trained))
-            self.optimizer.apply_gradients(zip(gradients, trained, strict=True))
+            loss, _ = self._step(order[step], {name: mask[step] for name, mask in keep.items()})
             losses = losses.write(step, loss)
         return losses.stack()
+
+    def _step(self, picked: Any, keep: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """One optimizer step: its loss, and what it was fed."""
+        fed = {"input": tf.gather(self.x, picked), "labels": tf.gather(self.y, picked)}
+        if self.lengths is not None:
+            fed["lengths"] = tf.gather(self.lengths, picked)
+        with tf.GradientTape() as tape:
+            loss = self._loss(fed["input"], fed["labels"], fed.get("lengths"), keep)
+        trained = self.model.trainable_variables
+        gradients = self._stilled(_gradients(tape, loss, trained))
+        self.optimizer.apply_gradients(zip(gradients, trained, strict=True))
+        return loss, fed | {f"{name}/mask": mask for name, mask in keep.items()}
 
     def slots(self) -> dict[str, np.ndarray]:
         """See :meth:`parity.backend.Model.slots`."""
@@ -203,10 +281,18 @@ class KerasModel:
         return self.model(x, lengths=lengths, training=False)
 
 
-def _gradients(tape: Any, loss: Any, trained: list[Any]) -> list[Any]:
-    """Gradient per variable; zeros for one that the loss does not depend on.
+def _entries(layer: Any) -> int:
+    """Trainable entries of a layer, or of a model."""
+    return sum(int(np.prod(variable.shape)) for variable in layer.trainable_variables)
+
+
+def _gradients(tape: Any, loss: Any, sources: list[Any], outer: Any = None) -> list[Any]:
+    """Gradient per variable or tensor; zeros for one that the loss does not depend on.
 
     A tape watches the ``tf.Variable`` behind a Keras 3 variable; Keras 2's are such themselves.
     """
-    raw = [v if isinstance(v, tf.Variable) else v.value for v in trained]
-    return tape.gradient(loss, raw, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    # each repeated row of an embedding has a gradient of its own until they are made dense
+    raw = [v if isinstance(v, (tf.Variable, tf.Tensor)) else v.value for v in sources]
+    zero = tf.UnconnectedGradients.ZERO
+    found = tape.gradient(loss, raw, output_gradients=outer, unconnected_gradients=zero)
+    return [tf.convert_to_tensor(gradient) for gradient in found]

@@ -8,6 +8,7 @@ from keras_impl.framework import keras
 
 _DENSE = ("kernel", "bias")
 _NORM = ("gamma", "beta", "moving_mean", "moving_variance")
+_LAYER_NORM = ("gamma", "beta")
 _CELL = ("kernel", "recurrent_kernel", "bias")
 
 
@@ -30,6 +31,10 @@ def _of_layer(layer: Any) -> dict[str, Any]:
         return {f"{layer.name}/{name}": getattr(layer.cell, name) for name in _CELL}
     if isinstance(layer, keras.layers.BatchNormalization):
         return {f"{layer.name}/{name}": getattr(layer, name) for name in _NORM}
+    if isinstance(layer, keras.layers.LayerNormalization):
+        return {f"{layer.name}/{name}": getattr(layer, name) for name in _LAYER_NORM}
+    if isinstance(layer, keras.layers.Embedding):
+        return {f"{layer.name}/embeddings": layer.embeddings}
     if hasattr(layer, "kernel"):
         return {f"{layer.name}/{name}": getattr(layer, name) for name in _DENSE}
     return {}

@@ -48,16 +48,52 @@ class Model(Protocol):
         """Names that the framework itself trains."""
 
     def counts(self) -> dict[str, int]:
-        """The framework's own count of parameters: ``total`` (with buffers) and ``trainable``."""
+        """The framework's own count of parameters: ``total`` (with buffers) and ``trainable``.
+
+        And of those that train in each layer, by its canonical name.
+        """
+
+    def layers(self) -> dict[str, str]:
+        """Canonical layer name to what the framework calls that layer, with its class."""
 
     def trace(self, batch: Batch, training: bool) -> dict[str, np.ndarray]:
-        """Output of every named layer; what stands at padded steps has no meaning. Buffers stay."""
+        """``input``, every layer's output by its name, and each ``dropout_1/mask``. Buffers stay.
+
+        What stands at padded steps has no meaning.
+        """
 
     def loss(self, batch: Batch) -> float:
         """Loss of the batch in training mode. Buffers stay."""
 
-    def gradients(self, batch: Batch) -> dict[str, np.ndarray]:
-        """Gradient of the loss for every trainable parameter, in training mode. Buffers stay."""
+    def gradients(self, batch: Batch, outputs: bool = False) -> dict[str, np.ndarray]:
+        """Gradient of the loss for every trainable parameter, in training mode. Buffers stay.
+
+        With ``outputs`` also with respect to every layer's output (``conv_1/output``).
+        """
+
+    def replay(
+        self, batch: Batch, training: bool, given: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """Every layer's output where each is fed what another model's layer was. Buffers stay.
+
+        Args:
+            batch: the rest of what layers take: lengths and masks.
+            training: the mode.
+            given: the other model's :meth:`trace`; a layer's input is the output before it.
+        """
+
+    def replay_gradients(
+        self, batch: Batch, given: Mapping[str, np.ndarray], outer: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """As :meth:`gradients` with ``outputs``, but each layer goes back by itself.
+
+        That is from the other model's input of it and gradient with respect to its output.
+
+        Args:
+            batch: labels, lengths and masks.
+            given: the other model's :meth:`trace` in training mode.
+            outer: the other model's :meth:`gradients` with ``outputs``.
+        """
 
     def still(self, parameters: frozenset[str]) -> None:
         """From now on give the optimizer zeros for these parameters' gradients.
@@ -70,6 +106,12 @@ class Model(Protocol):
 
     def train(self, chunk: Chunk) -> np.ndarray:
         """Run the chunk's optimizer steps; the loss before each update, (steps,)."""
+
+    def train_watched(self, chunk: Chunk) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """:meth:`train` for a chunk of one step, and what that step was fed.
+
+        That is ``input``, ``labels``, ``lengths`` where there are any, and ``dropout_1/mask``.
+        """
 
     def slots(self) -> dict[str, np.ndarray]:
         """Optimizer slots by ``slot/parameter``."""
@@ -104,6 +146,9 @@ class Backend(Protocol):
 
     def thread_counts(self) -> tuple[int, ...]:
         """Other thread counts that this process can change to while it runs, for the ensemble."""
+
+    def threads_elsewhere(self) -> int:
+        """A thread count that only another process can have, for the ensemble; 0: none needed."""
 
     def use_threads(self, count: int) -> None:
         """Compute with this many threads from now on: one of :meth:`thread_counts`, or its own."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from parity import rungs
 from parity.optimizers import SLOTS
-from parity.record import Record
+from parity.record import Header, Record
 from parity.specs.run import Spec
 
 Form = tuple[tuple[int | None, ...], str]
@@ -22,17 +22,18 @@ PREDICTIONS = ("outputs", "labels", "accuracy", "loss")
 
 @dataclass(frozen=True)
 class Check:
-    """One comparison: what was observed, what was allowed, and where it is worst.
+    """One comparison: what was observed, what was allowed and why, and where it is worst.
 
-    ``observed`` is also the least tolerance that would have passed. Both are relative to the
-    tensor's largest entry: the largest difference in float64, the RMS difference in float32. For
-    labels and parameter counts they are counts (int). A tensor that cannot be compared is
-    infinitely far.
+    Both are relative to the tensor's largest entry: the largest difference in float64, the RMS
+    difference in float32. For labels and parameter counts they are counts (int). A tensor that
+    cannot be compared is infinitely far.
 
     Attributes:
         values: the reference's and the judged side's entry at ``index``.
         reference_dtype: dtype that the reference's entry is taken from.
         side: whose tensor is judged; the reference's own float32 is held against its float64.
+        reason: why so much is allowed.
+        step: of several steps in one tensor, the first, from 1, that is beyond what is allowed.
     """
 
     dtype: str
@@ -45,6 +46,13 @@ class Check:
     reference_dtype: str = ""
     note: str = ""
     side: str = ""
+    reason: str = ""
+    step: int | None = None
+
+    @property
+    def least(self) -> float:
+        """The least tolerance that would have passed: what was observed."""
+        return self.observed
 
     @property
     def ok(self) -> bool:
@@ -60,19 +68,65 @@ class Check:
         return math.inf if math.isnan(ratio) else ratio
 
 
-def expected(spec: Spec, steps: int, dtype: str) -> dict[str, Form]:
-    """Every tensor that a ladder record must hold in one dtype: name to form."""
+def expected(header: Header, dtype: str) -> dict[str, Form]:
+    """Every tensor that a ladder or replay record must hold in one dtype: name to form."""
+    forms = _of_layers(header.spec, dtype)
+    if header.kind != "replay":
+        forms |= _of_training(header.spec, header.steps, dtype)
+    if header.seeds > 1 and dtype == "float32":
+        forms |= {
+            "predictions/over_seeds/labels": ((header.seeds, None), "I64"),
+            "predictions/over_seeds/accuracy": ((header.seeds,), "F64"),
+            "predictions/over_seeds/loss": ((header.seeds,), "F64"),
+        }
+    if header.kind == "replay":  # only what comes out of a layer
+        inner = ("mask", "input")
+        forms = {name: form for name, form in forms.items() if name.split("/")[-1] not in inner}
+    return {rungs.join(dtype, name): form for name, form in forms.items()}
+
+
+def _of_layers(spec: Spec, dtype: str) -> dict[str, Form]:
+    """Forward passes and gradients."""
+    model, real = spec.model, STORED[dtype]
+    forms: dict[str, Form] = {}
+    for rung in rungs.FORWARD:
+        forms[f"{rung}/input"] = ((None, *model.input_shape), real)
+        forms |= _masks(spec, f"{rung}/")
+        forms |= {f"{rung}/{layer.name}": ((None, *layer.shape), real) for layer in model.layers()}
+    forms |= {
+        f"gradients/{row.name}": (row.shape, real) for row in model.parameters() if row.trainable
+    }
+    if dtype == "float64":
+        forms |= {
+            f"gradients/{layer.name}/output": ((None, *layer.shape), real)
+            for layer in model.layers()
+        }
+    return forms
+
+
+def _of_training(spec: Spec, steps: int, dtype: str) -> dict[str, Form]:
+    """Parameters, loss, optimizer steps and predictions."""
     model, real = spec.model, STORED[dtype]
     table = model.parameters()
-    trained = [row for row in table if row.trainable]
     forms: dict[str, Form] = {}
-    for rung in ("forward_eval", "forward_train"):
-        forms |= {f"{rung}/{layer.name}": ((None, *layer.shape), real) for layer in model.layers()}
-    for place in ("parameters", "step/weights", "steps/weights"):
+    between = [f"steps/{step}" for step in rungs.snapshots(steps)]
+    weights = (f"{place}/weights" for place in ("step", *between, "steps"))
+    for place in ("parameters", *weights):
         forms |= {f"{place}/{row.name}": (row.shape, real) for row in table}
-    for place in ("gradients", *(f"step/slots/{slot}" for slot in SLOTS[spec.optimizer.name])):
-        forms |= {f"{place}/{row.name}": (row.shape, real) for row in trained}
-    forms |= {
+    trained = [row for row in table if row.trainable]
+    for slot in SLOTS[spec.optimizer.name]:
+        forms |= {f"step/slots/{slot}/{row.name}": (row.shape, real) for row in trained}
+    if dtype == "float64":
+        last = [f"steps/{steps}"] if steps > 1 else []
+        for place in ("step", *between, *last):
+            forms |= {
+                f"{place}/input": ((None, *model.input_shape), real),
+                f"{place}/labels": ((None,), "I64"),
+                **_masks(spec, f"{place}/"),
+            }
+            if getattr(model, "variable_length", False):
+                forms[f"{place}/lengths"] = ((None,), "I64")
+    return forms | {
         "loss/loss": ((), "F64"),
         "steps/losses": ((steps,), real),
         "predictions/outputs": ((None, model.outputs), real),
@@ -80,7 +134,11 @@ def expected(spec: Spec, steps: int, dtype: str) -> dict[str, Form]:
         "predictions/accuracy": ((), "F64"),
         "predictions/loss": ((), "F64"),
     }
-    return {rungs.join(dtype, name): form for name, form in forms.items()}
+
+
+def _masks(spec: Spec, prefix: str) -> dict[str, Form]:
+    dropouts = spec.model.dropouts().items()
+    return {f"{prefix}{name}/mask": ((None, *shape), "BOOL") for name, (_, shape) in dropouts}
 
 
 def form_of(record: Record, name: str) -> tuple[tuple[int, ...], str] | None:
@@ -93,7 +151,7 @@ def forms(reference: Record, other: Record) -> Iterator[Check]:
     header = reference.header
     wanted: dict[str, Form] = {}
     for dtype in header.dtypes:
-        wanted |= expected(header.spec, header.steps, dtype)
+        wanted |= expected(header, dtype)
     for name in sorted({*wanted, *reference.names, *other.names}):
         found = [form_of(record, name) for record in (reference, other)]
         if found[0] == found[1] and _fits(found[0], wanted.get(name)):
@@ -106,6 +164,16 @@ def forms(reference: Record, other: Record) -> Iterator[Check]:
         form = wanted.get(name)
         parts.append(f"the spec calls for {_text(form)}" if form else "the spec has none such")
         yield Check(*rungs.split(name), math.inf, 0.0, note=", ".join(parts))
+
+
+def forms_of_replay(replay: Record) -> Iterator[Check]:
+    """A failed check for each tensor of a replay that is not as the spec calls for."""
+    wanted = expected(replay.header, "float64")
+    for name in sorted({*wanted, *replay.names}):
+        found = form_of(replay, name)
+        if not _fits(found, wanted.get(name)):
+            note = f"the replay has {_text(found) if found else 'nothing'} of it"
+            yield Check(*rungs.split(name), math.inf, 0.0, note=note)
 
 
 def _fits(found: Form | None, wanted: Form | None) -> bool:
@@ -144,14 +212,30 @@ def trained(record: Record, side: str) -> Iterator[Check]:
         does = "trains" if name in header.trainable else "does not train"
         note = f"{side} {does} it, against the spec's table"
         yield Check(header.dtypes[0], "parameters", name, math.inf, 0.0, note=note)
-    ought = {
-        "total": ("parameters", sum(row.size for row in table.values())),
-        "trainable": ("trainable parameters", sum(table[name].size for name in should)),
-    }
-    for kind, (what, ought_to) in ought.items():
-        found = header.counts.get(kind, 0)
-        note = "" if found == ought_to else f"{found:,} against the spec's {ought_to:,}"
-        tensor = f"number of {what} ({side})"
-        yield Check(
-            header.dtypes[0], "parameters", tensor, abs(found - ought_to), 0, note=note, side=side
-        )
+    for layer in header.spec.model.layers():
+        ought_to = sum(table[name].size for name in should if name.split("/")[0] == layer.name)
+        name = f"{layer.name}/trainable parameters"
+        yield _count(name, header.counts.get(layer.name, 0), ought_to, header, side)
+    total = sum(row.size for row in table.values())
+    trainable = sum(table[name].size for name in should)
+    yield _count("parameters in all", header.counts.get("total", 0), total, header, side)
+    yield _count(
+        "trainable parameters in all", header.counts.get("trainable", 0), trainable, header, side
+    )
+
+
+def _count(what: str, found: int, ought_to: int, header: Header, side: str) -> Check:
+    """A framework's own count against the spec's."""
+    note = "" if found == ought_to else f"{found:,} against the spec's {ought_to:,}"
+    tensor = f"{what} ({side})"
+    reason = "a count"
+    return Check(
+        header.dtypes[0],
+        "parameters",
+        tensor,
+        abs(found - ought_to),
+        0,
+        note=note,
+        side=side,
+        reason=reason,
+    )

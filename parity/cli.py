@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from parity import __version__, commands
+from parity import __version__, commands, rungs, tolerance
 from parity.constants import DTYPES, FLAVOURS
 from parity.optimizers import DEFAULT_RATES, OptimizerSpec
 from parity.options import Accepts
@@ -26,6 +26,7 @@ MOST_STEPS = 10_000
 """Steps that a ladder may climb: the batches and masks of all are held in memory, for every rung
 and ensemble member to see the same."""
 MOST_THREADS = 1024
+MOST_SEEDS = 100
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -80,6 +81,15 @@ def backend_parser(backend: str) -> OneLineParser:
         required=True,
         help="new folder; with several models, one below it each",
     )
+    record.add_argument(  # for a member of another process's ensemble
+        "--no-ensemble", dest="ensemble", action="store_false", default=None, help=argparse.SUPPRESS
+    )
+
+    replay = add("replay", help="run each layer by itself, fed what another record's layer was")
+    replay.add_argument("teacher", metavar="RECORD", help="folder written by the other's record")
+    replay.add_argument("--out", metavar="DIR", required=True, help="new folder")
+    _add_data_flags(replay)
+    _add_process_flags(replay)
     return parser
 
 
@@ -95,11 +105,19 @@ def parity_parser() -> OneLineParser:
     run = add("run", help="record with every backend at the same time, then compare")
     add_record_flags(run)
     run.add_argument("--out", metavar="DIR", help="new folder (default: a fresh one under runs/)")
+    _add_allow_flag(run)
     _add_json_flag(run)
 
     compare = add("compare", help="compare two records; needs no framework")
     compare.add_argument("a", metavar="RECORD", help="folder written by record")
     compare.add_argument("b", metavar="RECORD", help="folder written by record")
+    compare.add_argument(
+        "--replay",
+        metavar="RECORD",
+        help="folder written by replay: adds each layer by itself to where the two part",
+    )
+    compare.add_argument("--checks", action="store_true", help="print every check")
+    _add_allow_flag(compare)
     _add_json_flag(compare)
     return parser
 
@@ -107,6 +125,43 @@ def parity_parser() -> OneLineParser:
 def _commands(parser: OneLineParser) -> Any:
     parser.add_argument("--version", action="version", version=f"keras-torch-parity {__version__}")
     return parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+
+def _add_allow_flag(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--allow",
+        nargs=3,
+        action=_Allow,
+        default={},
+        metavar=("RUNG", "LIMIT", "REASON"),
+        help="let float64 stand LIMIT apart, as a share of the largest entry, at a rung "
+        f"({', '.join(rungs.RUNGS)}); the report prints the reason",
+    )
+
+
+class _Allow(argparse.Action):
+    """Collects a rung's limit and reason; each rung once."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        rung, limit, reason = values
+        given = dict(getattr(namespace, self.dest))
+        known = [name for name in rungs.RUNGS if name != "parameters" and name not in given]
+        if rung not in known:
+            parser.error(f"--allow: rung: received {rung!r}, accepted: one of {', '.join(known)}")
+        try:
+            number = _reader(Accepts(float, above=0, below=1))(limit)
+        except argparse.ArgumentTypeError as error:
+            parser.error(f"--allow: limit: {error}")
+        if not reason.strip():
+            parser.error(f"--allow: reason: received {reason!r}, accepted: a few words")
+        given[rung] = tolerance.Allowed(number, reason.strip())
+        setattr(namespace, self.dest, given)
 
 
 def _add_json_flag(parser: argparse.ArgumentParser) -> None:
@@ -128,6 +183,14 @@ def add_record_flags(parser: argparse.ArgumentParser) -> None:
         metavar="K",
         help=f"optimizer steps, {MOST_STEPS} at most: the masks of all are held in memory "
         "(default: 10)",
+    )
+    parser.add_argument(
+        "--seeds",
+        type=_reader(Accepts(int, minimum=1, below=MOST_SEEDS + 1)),
+        default=1,
+        metavar="N",
+        help="train float32 from so many seeds, to compare loss, accuracy and predictions where "
+        "rounding alone decides the weights (default: 1)",
     )
 
 

@@ -34,6 +34,31 @@ def dataset_for(args: argparse.Namespace, family: str) -> Dataset:
     )
 
 
+def dataset_of(args: argparse.Namespace, spec: Spec, where: str) -> Dataset:
+    """The very data that a spec names, by the checksum in it; ``where`` is the record it is in.
+
+    Raises:
+        ParityError: they are not found, are others, or the flags ask for the full set where the
+            embedded one was taken.
+    """
+    if spec.data.size == "embedded" and (
+        flags := data.full_set_flags(args.data_dir, args.download)
+    ):
+        raise ParityError(
+            f"{flags}: does not apply to {where}, made from the embedded {spec.data.name}; "
+            "accepted: neither --data-dir nor --download"
+        )
+    dataset = data.load(
+        spec.data.name, size=spec.data.size, data_dir=args.data_dir, download=bool(args.download)
+    )
+    if dataset.sha256 != spec.data.sha256:
+        raise ParityError(
+            f"{dataset.source}: sha256 {dataset.sha256[:12]}… is not the one of {where}, "
+            f"{spec.data.sha256[:12]}…"
+        )
+    return dataset
+
+
 def spec_for(args: argparse.Namespace, family: str, dataset: Dataset) -> Spec:
     """The spec that the flags describe.
 
@@ -68,7 +93,9 @@ def spec_for(args: argparse.Namespace, family: str, dataset: Dataset) -> Spec:
     spec = Spec(
         family=family,
         model=cls(
-            input_shape=cls.shape_for(dataset.input_shape, dataset.name), classes=classes, **fields
+            input_shape=cls.shape_for(dataset.input_shape, dataset.name, fields),
+            classes=classes,
+            **fields,
         ),
         optimizer=OptimizerSpec(**optimizer),
         training=TrainingSpec(**training),

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 from parity import checks, rungs
+from parity.blame import Blame, blame
 from parity.checks import Check
 from parity.constants import DTYPES
+from parity.equivalence import MARGINS, Equivalence, SeedResults, over_seeds
 from parity.errors import ParityError
 from parity.pair import Pair
 from parity.record import Record
 from parity.specs.run import differences
+from parity.tolerance import Allowed
 
 BLIND = 0.1
 """A float32 limit from here on, relative to the tensor's largest entry, judges hardly anything."""
@@ -35,6 +39,10 @@ class Comparison:
         checks: every check, in the order of the ladder; gradients from the loss back.
         null_gradients: parameters whose gradients are left out of the verdict.
         notes: sentences for the report.
+        own: checks of a replay: each layer by itself, fed the reference's own input.
+        saturated: dtype to the step past which rounding alone decides the weights.
+        equivalences: what takes the place of weights there, over seeds.
+        overrides: rows of the float64 table that the user replaced, by rung.
     """
 
     reference: Record
@@ -42,6 +50,10 @@ class Comparison:
     checks: tuple[Check, ...]
     null_gradients: tuple[NullGradient, ...]
     notes: tuple[str, ...]
+    own: tuple[Check, ...] = ()
+    saturated: Mapping[str, int] = field(default_factory=dict)
+    equivalences: tuple[Equivalence, ...] = ()
+    overrides: Mapping[str, Allowed] = field(default_factory=dict)
 
     @property
     def sides(self) -> tuple[str, str]:
@@ -69,6 +81,21 @@ class Comparison:
         return min(self.failed, key=lambda check: DTYPES.index(check.dtype), default=None)
 
     @property
+    def blame(self) -> Blame | None:
+        """What the first divergence hangs on."""
+        layers = [layer.name for layer in self.reference.header.spec.model.layers()]
+        pair = (self.reference, self.other)
+        return blame(self.first, pair, self.own, layers) if self.first else None
+
+    @property
+    def in_a_layer(self) -> bool:
+        """Whether the first divergence is one that a replay of the layers tells more about."""
+        found = self.first
+        return bool(
+            found and found.dtype == "float64" and found.rung in (*rungs.FORWARD, "gradients")
+        )
+
+    @property
     def blind(self) -> tuple[Check, ...]:
         """Checks of float32 whose limit is so wide that they say next to nothing."""
         return tuple(
@@ -81,18 +108,29 @@ class Comparison:
         return max(found, key=lambda check: (not check.ok, check.severity), default=None)
 
 
-def compare(a: Record, b: Record) -> Comparison:
+def compare(
+    a: Record,
+    b: Record,
+    replay: Record | None = None,
+    overrides: Mapping[str, Allowed] | None = None,
+) -> Comparison:
     """Hold two ladder records against each other.
 
     Keras is the reference wherever it takes part, whatever the order of the arguments.
 
+    Args:
+        a: a record.
+        b: the other.
+        replay: the other's layers by themselves, fed what the reference's were.
+        overrides: rows of the float64 table to replace, by rung, each with its reason.
+
     Raises:
-        ParityError: one is no ladder, or they are not of the same run, so that comparing them
-            says nothing.
+        ParityError: one is no ladder, they are not of the same run, or the replay is not of them,
+            so that comparing says nothing.
     """
     reference, other = (b, a) if b.header.backend == "keras" != a.header.backend else (a, b)
     _refuse_unequal_runs(reference, other)
-    pair = Pair(reference, other)
+    pair = Pair(reference, other, overrides)
     found = [*checks.forms(reference, other)]
     for record, side in zip((reference, other), pair.sides, strict=True):
         found += checks.trained(record, side)
@@ -108,11 +146,79 @@ def compare(a: Record, b: Record) -> Comparison:
             found += pair.judged(name)
         if not any(name.startswith("float64") for name in judged):
             null_gradients.append(NullGradient(parameter, entries))
+    tests = _over_seeds(reference, other) if pair.saturated.get("float32") else ()
+    found += [_check_of(test, pair) for test in tests if not _undecided(test, reference)]
     found.sort(key=pair.place)
     notes = [*reference.header.notes, *other.header.notes, *pair.notes()]
     return Comparison(
-        reference, other, tuple(found), tuple(null_gradients), tuple(dict.fromkeys(notes))
+        reference,
+        other,
+        tuple(found),
+        tuple(null_gradients),
+        tuple(dict.fromkeys(notes)),
+        own=_own(reference, other, replay, pair.null) if replay else (),
+        saturated={dtype: step for dtype, step in pair.saturated.items() if step},
+        equivalences=tests,
+        overrides=overrides or {},
     )
+
+
+def _over_seeds(reference: Record, other: Record) -> tuple[Equivalence, ...]:
+    """The equivalence tests, where both sides trained from several seeds."""
+    if reference.header.seeds < 2:
+        return ()
+    results = []
+    for record in (reference, other):
+        names = [f"float32/predictions/over_seeds/{name}" for name in rungs.OVER_SEEDS]
+        if not set(names) <= set(record.names):
+            return ()  # which is a failed check of its own
+        labels, accuracies, losses = (record.tensor(name) for name in names)
+        results.append(SeedResults(tuple(losses), tuple(accuracies), labels))
+    return over_seeds(*results)
+
+
+def _undecided(test: Equivalence, reference: Record) -> bool:
+    """Whether more seeds are needed, and float64 stands for the verdict meanwhile."""
+    return not test.shown and not test.refuted and "float64" in reference.header.dtypes
+
+
+def _check_of(test: Equivalence, pair: Pair) -> Check:
+    """The bound of the confidence interval that lies further out, against the margin."""
+    low, high = test.interval
+    return Check(
+        "float32",
+        "predictions",
+        f"{test.name} over {test.seeds} seeds",
+        max(abs(low), abs(high)),
+        test.margin,
+        note=f"mean difference {test.mean:.2g}, 90 % interval {low:.2g} to {high:.2g} {test.note}",
+        side=pair.sides[1],
+        reason=MARGINS[test.name].reason,
+    )
+
+
+def _own(
+    reference: Record, other: Record, replay: Record, null: Collection[str]
+) -> tuple[Check, ...]:
+    """Checks of the layers by themselves."""
+    header = replay.header
+    if (header.kind, header.teacher, header.backend, header.spec) != (
+        "replay",
+        reference.sha256,
+        other.header.backend,
+        other.header.spec,
+    ):
+        raise ParityError(
+            f"{replay.path}: received a {header.kind} record of {header.backend}, accepted: "
+            f"what {other.header.backend} makes of {reference.path} by the command replay"
+        )
+    pair = Pair(reference, replay)
+    found = list(checks.forms_of_replay(replay))
+    for name in pair.comparable():
+        _, rung, rest = rungs.split(name)
+        if rung != "gradients" or rest not in null:
+            found += pair.judged(name)
+    return tuple(sorted(found, key=pair.place))
 
 
 def _refuse_unequal_runs(a: Record, b: Record) -> None:
@@ -128,7 +234,7 @@ def _refuse_unequal_runs(a: Record, b: Record) -> None:
             *differences(a.header.spec, b.header.spec),
             *(
                 (name, getattr(a.header, name), getattr(b.header, name))
-                for name in ("steps", "dtypes")
+                for name in ("steps", "dtypes", "seeds")
                 if getattr(a.header, name) != getattr(b.header, name)
             ),
         )

@@ -11,17 +11,28 @@ adam      m ← m + (g − m)(1 − β₁);  s ← s + (g² − s)(1 − β₂);
           w ← w − m · α·√(1 − β₂ᵗ)/(1 − β₁ᵗ) / (√s + ε)
 ========  =============================================================================
 
-PyTorch parts from them in two places: its momentum buffer is not scaled by the rate (so a change
-of rate acts at once on the whole buffer), and its Adam adds ε after correcting s.
+Before it, in this order, with c the largest norm and λ the weight decay:
+
+===============  ======================================================================
+clipnorm         g ← g·c / max(‖g‖, c), each tensor by itself
+global_clipnorm  g ← g·c·min(1/‖all g‖, 1/c)
+weight_decay     w ← w − w·λ·α, every trained tensor, biases as well
+===============  ======================================================================
+
+PyTorch parts from them in four places: its momentum buffer is not scaled by the rate (so a change
+of rate acts at once on the whole buffer), its Adam adds ε after correcting s, its weight decay is
+added to the gradient in all but AdamW, and ``clip_grad_norm_`` adds 1e-6 to the norm.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from parity.constants import as_float32
+from parity.errors import ParityError
 from parity.options import Checked, option
 
 if TYPE_CHECKING:
@@ -55,11 +66,31 @@ class OptimizerSpec(Checked):
         0.999, help="adam: share of the second moment kept", kind=float, minimum=0, below=1
     )
     epsilon: float = option(1e-7, help="adam: added to the root", kind=float, above=0)
+    weight_decay: float = option(
+        0.0, help="share of every weight taken off per step, times the rate", kind=float, minimum=0
+    )
+    clipnorm: float = option(
+        0.0, help="largest norm of each tensor's gradient; 0: any", kind=float, minimum=0
+    )
+    global_clipnorm: float = option(
+        0.0, help="largest norm of all gradients together; 0: any", kind=float, minimum=0
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.clipnorm and self.global_clipnorm:
+            raise ParityError(
+                f"global_clipnorm: received {self.global_clipnorm:g} with clipnorm "
+                f"{self.clipnorm:g}, accepted: one of the two"
+            )
 
     def constants(self) -> dict[str, float]:
         """Every value as both twins must use it: rounded to float32 once (see ``as_float32``)."""
-        names = ("learning_rate", "momentum", "beta_1", "beta_2", "epsilon")
-        return {name: as_float32(getattr(self, name)) for name in names}
+        return {
+            entry.name: as_float32(getattr(self, entry.name))
+            for entry in dataclasses.fields(self)
+            if entry.name != "name"
+        }
 
 
 def reference_step(
@@ -68,6 +99,7 @@ def reference_step(
     weight: np.ndarray,
     gradient: np.ndarray,
     slots: dict[str, np.ndarray],
+    norm: float | None = None,
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """One step of the formulas above in plain NumPy.
 
@@ -77,6 +109,7 @@ def reference_step(
         weight: float64, any shape.
         gradient: float64, the weight's shape.
         slots: the slots before the step, by the names in :data:`SLOTS`; zeros at the first step.
+        norm: of all gradients together, for ``global_clipnorm``; if None, this one is all there is.
 
     Returns:
         The weight and the slots after the step; the arguments are left alone.
@@ -85,6 +118,13 @@ def reference_step(
 
     values = spec.constants()
     rate = values["learning_rate"]
+    own = float(np.sqrt((gradient**2).sum()))
+    if values["clipnorm"]:
+        gradient = gradient * values["clipnorm"] / max(own, values["clipnorm"])
+    if values["global_clipnorm"]:
+        largest = values["global_clipnorm"]
+        gradient = gradient * (largest / max(own if norm is None else norm, largest))
+    weight = weight - weight * values["weight_decay"] * rate
     if spec.name == "sgd":
         return weight - rate * gradient, {}
     if spec.name in ("momentum", "nesterov"):

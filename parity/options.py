@@ -54,7 +54,7 @@ class Accepts:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return False
         try:
-            stored = as_float32(value)  # both twins compute with what float32 makes of it
+            stored = as_float32(float(value))  # both twins compute with what float32 makes of it
         except OverflowError:
             return False
         return math.isfinite(stored) and self._within(value) and self._within(stored)
@@ -90,13 +90,13 @@ class Checked:
             if accepts.many and isinstance(value, list):
                 value = tuple(value)
                 object.__setattr__(self, entry.name, value)
-            if accepts.kind is float and not accepts.many and type(value) is int:
-                value = float(value)
-                object.__setattr__(self, entry.name, value)
             if not accepts.admits(value):
                 raise ParityError(
                     f"{entry.name}: received {value!r}, accepted: {accepts.describe()}"
                 )
+            if accepts.kind is float:  # whole numbers are kept as floats, too
+                floats = tuple(map(float, value)) if accepts.many else float(value)
+                object.__setattr__(self, entry.name, floats)
 
 
 def to_json(spec: Any) -> dict[str, Any]:

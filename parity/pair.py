@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+
+import numpy as np
 
 from parity import checks, rungs, tolerance
 from parity.checks import Check
 from parity.constants import DTYPES
 from parity.distance import Distance, measure
 from parity.record import Record
+from parity.tolerance import Allowed
 
 SHARES = {"float64": tolerance.NULL_GRADIENT, "float32": tolerance.NULL_GRADIENT_FLOAT32}
 """Dtype to the share of the largest gradient that a null one may have."""
+
+KINDS = (
+    *("fed", "mask", "output gradient", "output", "other"),
+    *("parameter", "gradient", "slot", "weight"),
+)
+"""What a tensor can be, in the order in which a layer or a step makes it."""
 
 
 class Pair:
@@ -22,8 +32,13 @@ class Pair:
         null: parameters whose gradient both sides call rounding alone, with its largest entries.
     """
 
-    def __init__(self, reference: Record, other: Record) -> None:
+    def __init__(
+        self, reference: Record, other: Record, overrides: Mapping[str, Allowed] | None = None
+    ) -> None:
+        """``overrides`` replaces rows of the float64 table, by rung."""
         self.reference, self.other = reference, other
+        self.overrides = overrides or {}
+        self.records = (reference, other)
         self.sides = checks.sides_of(reference, other)
         self.both = {
             name
@@ -33,19 +48,29 @@ class Pair:
         layers = reference.header.spec.model.layers()
         self.order = {layer.name: number for number, layer in enumerate(layers)}
         self.null = self._null_candidates()
+        self.saturated = {dtype: self._saturated(dtype) for dtype in reference.header.dtypes}
 
-    def place(self, check: Check) -> tuple[int, int, int, str, int]:
-        """Sort key along the ladder: forwards through the layers, gradients from the loss back."""
-        owner = rungs.parameter_of(check.rung, check.tensor) or check.tensor
-        layer = self.order.get(owner.split("/")[0], len(self.order))
+    def place(self, check: Check) -> tuple[int | str, ...]:
+        """Sort key along the ladder: as computed, gradients from the loss back."""
+        meant = rungs.meaning(check.rung, check.tensor)
+        layer = self.order.get(meant.owner, len(self.order))
+        kinds = KINDS.index(meant.kind)
+        if check.rung == "gradients":  # into a layer from above, then its parameters
+            layer = -layer if meant.owner in self.order else layer
+        elif meant.kind == "fed":
+            layer = -1
+        elif meant.kind in ("slot", "weight") and self._trains(meant.parameter):
+            layer += len(self.order) + 1  # after all that the forward pass moves
+        step = check.step or meant.step or self.reference.header.steps
+        given = meant.kind in ("fed", "mask")
+        steps = (step, not given, check.tensor != "losses") if check.rung == "steps" else ()
         predicted = check.rung == "predictions" and check.tensor in checks.PREDICTIONS
-        return (
-            list(rungs.RUNGS).index(check.rung),
-            -layer if check.rung == "gradients" and owner.split("/")[0] in self.order else layer,
-            checks.PREDICTIONS.index(check.tensor) if predicted else 0,
-            check.tensor,
-            DTYPES.index(check.dtype),
-        )
+        number = checks.PREDICTIONS.index(check.tensor) if predicted else 0
+        order = (*steps, *((0,) * (3 - len(steps))), layer, kinds, number, check.tensor)
+        return (list(rungs.RUNGS).index(check.rung), *order, DTYPES.index(check.dtype))
+
+    def _trains(self, parameter: str | None) -> bool:
+        return parameter in self.reference.header.trainable
 
     def comparable(self) -> Iterator[str]:
         """Names of the tensors that both records have in the same form."""
@@ -57,10 +82,43 @@ class Pair:
 
     def judged(self, name: str) -> Iterator[Check]:
         """The check of a tensor, if its dtype judges it."""
-        if name.startswith("float64"):
+        dtype, rung, rest = rungs.split(name)
+        meant = rungs.meaning(rung, rest)
+        if self._past_saturation(dtype, meant) or rest.startswith("over_seeds/"):
+            found = self.distance(name)
+            if any(found.not_finite):  # which no rounding explains
+                yield self._direct(name, found, math.inf, tolerance.EXACT)
+        elif dtype == "float64" or meant.kind in ("fed", "mask"):
             yield self.check_float64(name, self.distance(name))
         elif check := self.check_float32(name):
             yield check
+
+    def _past_saturation(self, dtype: str, meant: rungs.Meaning) -> bool:
+        """Whether rounding alone decides what this tensor holds."""
+        since = self.saturated[dtype]
+        if since is None:
+            return False
+        steps = self.reference.header.steps
+        after_all = meant.kind == "other" and meant.owner in ("losses", *checks.PREDICTIONS)
+        return after_all or (meant.kind == "weight" and (meant.step or steps) >= since)
+
+    def _saturated(self, dtype: str) -> int | None:
+        """The first kept step after which an ensemble has spread over the weights' whole scale."""
+        found = []
+        for name in self.both:
+            if not name.startswith(f"{dtype}/step"):
+                continue
+            meant = rungs.meaning(*rungs.split(name)[1:])
+            if meant.kind == "weight" and self._trains(meant.parameter):
+                spreads = [record.header.rounding.get(name, 0.0) for record in self.records]
+                scales = self.distance(name).scales
+                # an ensemble that is not finite explains nothing, and nothing spreads over zeros
+                if any(
+                    scale > 0 and tolerance.SATURATED * scale <= spread < math.inf
+                    for spread, scale in zip(spreads, scales, strict=True)
+                ):
+                    found.append(meant.step or self.reference.header.steps)
+        return min(found, default=None)
 
     def _null_candidates(self) -> dict[str, tuple[float, float]]:
         """Parameters whose gradient is rounding alone on both sides, with its largest entries.
@@ -82,8 +140,12 @@ class Pair:
 
     def largest_gradient(self, dtype: str) -> float:
         """Largest entry of the model's gradients in a dtype, those that may be null left out."""
-        names = (name for name in self.both if rungs.split(name)[:2] == (dtype, "gradients"))
-        scales = (self.distance(x).scale for x in names if rungs.split(x)[2] not in self.null)
+        names = (rungs.join(dtype, "gradients", row) for row in self.reference.header.trainable)
+        scales = (
+            self.distance(name).scale
+            for name in names
+            if name in self.both and rungs.split(name)[2] not in self.null
+        )
         return max(scales, default=0.0)
 
     def not_null(self, parameter: str, largest: dict[str, float]) -> list[str]:
@@ -117,19 +179,50 @@ class Pair:
     def check_float64(self, name: str, found: Distance) -> Check:
         """The largest difference relative to the largest entry, against the table."""
         _, rung, rest = rungs.split(name)
-        observed, allowed = found.relative, 0.0
-        if rest == "labels":
-            observed = self._labels_apart(name)
-        else:
-            allowed = tolerance.allowed_float64(rung, self.reference.header.steps)
-        return self._direct(name, found, observed, allowed)
+        if rest == "losses":
+            return self._losses(name)
+        if rest == "labels" and rung == "predictions":
+            return self._direct(name, found, self._labels_apart(name), tolerance.EXACT)
+        return self._direct(name, found, found.relative, self._allowed(name, found.scale))
 
-    def _direct(self, name: str, found: Distance, observed: float, allowed: float) -> Check:
+    def _allowed(self, name: str, scale: float) -> Allowed:
+        dtype, rung, rest = rungs.split(name)
+        kind = rungs.meaning(rung, rest).kind
+        if dtype == "float64" and rung in self.overrides and kind not in ("fed", "mask"):
+            return self.overrides[rung]
+        moved = max(record.header.rounding.get(name, 0.0) for record in self.records)
+        steps = self.reference.header.steps
+        return tolerance.allowed_float64(kind, rung, steps, moved / scale if scale else 0.0)
+
+    def _losses(self, name: str) -> Check:
+        """The loss of every step; where some are amiss, it names the first."""
+        found = self.distance(name)
+        check = self._direct(name, found, found.relative, self._allowed(name, found.scale))
+        if check.ok:
+            return check
+        x, y = (record.tensor(name) for record in self.records)
+        with np.errstate(invalid="ignore"):
+            amiss = ~(np.abs(x - y) <= check.allowed * found.scale)
+        first = int(amiss.argmax())
+        return dataclasses.replace(
+            check, index=(first,), values=(float(x[first]), float(y[first])), step=first + 1
+        )
+
+    def _direct(self, name: str, found: Distance, observed: float, allowed: Allowed) -> Check:
         """One side's tensor against the other's of the same dtype."""
         dtype, rung, rest = rungs.split(name)
-        note, side = self._not_finite(found, dtype, dtype), self.sides[1]
         return Check(
-            dtype, rung, rest, observed, allowed, found.index, found.values, dtype, note, side
+            dtype,
+            rung,
+            rest,
+            observed,
+            allowed.limit,
+            found.index,
+            found.values,
+            dtype,
+            note=self._not_finite(found, dtype, dtype),
+            side=self.sides[1],
+            reason=allowed.reason,
         )
 
     def check_float32(self, name: str) -> Check | None:
@@ -142,7 +235,9 @@ class Pair:
         _, rung, rest = rungs.split(name)
         if rest in ("labels", "accuracy"):
             found = self.distance(name)
-            return self._direct(name, found, math.inf, 0.0) if any(found.not_finite) else None
+            if not any(found.not_finite):
+                return None
+            return self._direct(name, found, math.inf, tolerance.EXACT)
         exact = rungs.join("float64", rung, rest)
         if exact not in self.both or self.reference.shape(exact) != self.reference.shape(name):
             exact = name  # recorded in float32 alone, or amiss: the weaker comparison
@@ -169,7 +264,7 @@ class Pair:
         dtype, rung, rest = rungs.split(name)
         kept = rungs.split(exact)[0]
         notes = [self._not_finite(found, kept, dtype, side)]
-        observed, allowed = found.rms, 0.0
+        observed, allowed = found.rms, tolerance.EXACT
         if not all(0 <= spread < math.inf for spread in spreads):
             observed = math.inf
             notes.append("what rounding explains is not known: a run of an ensemble is not finite")
@@ -183,12 +278,13 @@ class Pair:
             rung,
             rest,
             observed / scale,
-            allowed / scale,
+            allowed.limit / scale,
             found.index,
             found.values,
             kept,
-            "; ".join(filter(None, notes)),
-            self.sides[side],
+            note="; ".join(filter(None, notes)),
+            side=self.sides[side],
+            reason=allowed.reason,
         )
 
     def _labels_apart(self, name: str) -> int:

@@ -50,18 +50,19 @@ def probe_weights(model: ModelSpec, seed: int) -> dict[str, np.ndarray]:
 
 
 def ulp_neighbour(
-    weights: Mapping[str, np.ndarray], seed: int, member: int
+    weights: Mapping[str, np.ndarray], seed: int, member: int, dtype: str = "float32"
 ) -> dict[str, np.ndarray]:
-    """Weights whose every entry is moved by one float32 ulp, up or down by chance.
+    """Weights whose every entry is moved by one ulp of ``dtype``, up or down by chance.
 
     Returns:
-        float64 arrays exactly representable in float32; ``member`` numbers the draws.
+        float64 arrays exactly representable in ``dtype``; ``member`` numbers the draws.
     """
     moved = {}
+    kind = np.dtype(dtype).type
     for name, value in weights.items():
         up = stream(seed, f"ulp/{member}/{name}").integers(0, 2, value.shape, dtype=np.uint8)
-        target = np.where(up, np.float32(np.inf), np.float32(-np.inf))
-        moved[name] = np.nextafter(value.astype(np.float32), target).astype(np.float64)
+        target = np.where(up, kind(np.inf), kind(-np.inf))
+        moved[name] = np.nextafter(value.astype(kind), target).astype(np.float64)
     return moved
 
 

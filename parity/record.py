@@ -26,8 +26,8 @@ from parity.errors import ParityError
 from parity.specs.run import Spec, spec_from_json
 
 FORMAT = "keras-torch-parity record"
-VERSION = 1
-KINDS = ("ladder", "training")
+VERSION = 2
+KINDS = ("ladder", "training", "replay")
 HEADER, TENSORS = "record.json", "tensors.safetensors"
 
 _FIGURES = ("timings", "results", "rounding", "null_gradients")  # may hold what is not finite
@@ -40,16 +40,21 @@ class Header:
     """What stands in ``record.json`` beside the tensors.
 
     Attributes:
-        kind: ``ladder`` (to be compared) or ``training`` (to be evaluated and predicted with).
+        kind: ``ladder`` (to be compared), ``training`` (to be evaluated and predicted with), or
+            ``replay`` (each layer by itself, fed what another record's layer was).
         backend: registered name of the implementation.
         spec: the run.
         steps: optimizer steps taken in all (``training``), or in the k-step rung (``ladder``).
+        seeds: how many seeds float32 was trained from (``ladder``).
+        teacher: sha256 of the tensors that a ``replay`` was fed, else empty.
         dtypes: dtypes recorded, a part of :data:`parity.constants.DTYPES`.
         versions, platform, threads, device: what it ran on.
         timings: seconds by name.
         peak_memory: bytes of resident memory at the highest.
         results: by dtype: test ``accuracy`` and ``loss``, and what else people may want to read.
-        rounding: float32 tensor name to the RMS that rounding moves it by (``ladder``).
+        rounding: tensor name to how far rounding moves it: the largest distance of an ensemble
+            member (``ladder``).
+        layers: canonical layer name to what the framework calls that layer.
         trainable: canonical names that the framework trains.
         counts: parameters, ``total`` and ``trainable``, as the framework itself counts them.
         null_gradients: parameters whose float64 gradient is rounding alone, with its largest entry.
@@ -60,6 +65,8 @@ class Header:
     backend: str
     spec: Spec
     steps: int
+    seeds: int
+    teacher: str
     dtypes: tuple[str, ...]
     versions: dict[str, str]
     platform: dict[str, Any]
@@ -69,6 +76,7 @@ class Header:
     peak_memory: int
     results: dict[str, Any]
     rounding: dict[str, float]
+    layers: dict[str, str]
     trainable: tuple[str, ...]
     counts: dict[str, int]
     null_gradients: dict[str, float]
@@ -113,10 +121,11 @@ def write(path: Path, header: Header, tensors: Mapping[str, np.ndarray]) -> None
 class Record:
     """A record opened for reading: its header, and its tensors one piece at a time."""
 
-    def __init__(self, path: Path, header: Header, tensors: Any) -> None:
+    def __init__(self, path: Path, header: Header, tensors: Any, sha256: str) -> None:
         """Use :func:`read`."""
         self.path = path
         self.header = header
+        self.sha256 = sha256
         self._tensors = tensors
         self.names: tuple[str, ...] = tuple(sorted(tensors.keys()))
 
@@ -168,7 +177,7 @@ def read(path: Path) -> Iterator[Record]:
         )
     try:
         with safe_open(file, framework="numpy") as tensors:
-            record = Record(path, header, tensors)
+            record = Record(path, header, tensors, found)
             _check_tensors(record)
             yield record
     except SafetensorError as error:
@@ -229,6 +238,8 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "kind": (KINDS.__contains__, " or ".join(KINDS)),
     "backend": (_text, "text"),
     "steps": (_count, "a whole number"),
+    "seeds": (_count, "a whole number"),
+    "teacher": (_text, "text"),
     "dtypes": (_part_of_dtypes, f"one or both of {', '.join(DTYPES)}"),
     "versions": (_object_of(_text), "an object of text"),
     "platform": (_object_of(_text), "an object of text"),
@@ -238,6 +249,7 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "peak_memory": (_count, "a whole number"),
     "results": (_object_of(_scores), "accuracy and loss, both numbers, by dtype"),
     "rounding": (_object_of(strict_json.is_number), "an object of numbers"),
+    "layers": (_object_of(_text), "an object of text"),
     "trainable": (_list_of(_text), "a list of text"),
     "counts": (_object_of(_count), "an object of whole numbers"),
     "null_gradients": (_object_of(strict_json.is_number), "an object of numbers"),
@@ -257,7 +269,8 @@ def _header(file: Path, content: Mapping[str, Any]) -> Header:
                 f"{file}: damaged record: {name}: received {_short(content[name])}, "
                 f"accepted: {accepted}"
             )
-    if lacking := set(content["dtypes"]) - content["results"].keys():
+    lacking = set(content["dtypes"]) - content["results"].keys()
+    if lacking and content["kind"] != "replay":
         raise ParityError(f"{file}: damaged record: results: no {', '.join(lacking)} in it")
     try:
         spec = spec_from_json(content["spec"], "spec")

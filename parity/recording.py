@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import platform
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,15 +17,10 @@ from parity import batches, losses, metrics, randomness, rungs, tolerance
 from parity.backend import Backend, Model
 from parity.batches import Batch, Chunk
 from parity.data import Split
+from parity.ensemble import spread
 from parity.memory import PeakMemory
-from parity.record import Header
+from parity.record import Header, Record
 from parity.specs.run import Spec
-
-ENSEMBLE = 6
-"""Members of the float32 ensemble from weights moved by one ulp; others come from thread counts."""
-
-NULL_BATCHES = 10
-"""Batches that a gradient must be negligible in to count as null."""
 
 TIMED_REPEATS = 3
 
@@ -35,7 +31,9 @@ class Ladder:
 
     Attributes:
         tensors: name (see :mod:`parity.rungs`) to canonical array.
-        rounding: float32 tensor name to the largest RMS distance of an ensemble member from it.
+        rounding: tensor name to the largest distance of an ensemble member from it
+            (see :func:`parity.ensemble.spread`).
+        layers: canonical layer name to what the framework calls it.
         trainable: canonical names that the framework trains.
         counts: parameters, ``total`` and ``trainable``, as the framework itself counts them.
         null_gradients: parameters whose float64 gradient is rounding alone, with its largest entry.
@@ -45,6 +43,7 @@ class Ladder:
 
     tensors: dict[str, np.ndarray] = field(default_factory=dict)
     rounding: dict[str, float] = field(default_factory=dict)
+    layers: dict[str, str] = field(default_factory=dict)
     trainable: tuple[str, ...] = ()
     counts: dict[str, int] = field(default_factory=dict)
     null_gradients: dict[str, float] = field(default_factory=dict)
@@ -52,10 +51,18 @@ class Ladder:
     timings: dict[str, float] = field(default_factory=dict)
 
 
-def climbs(backend: Backend, dtypes: tuple[str, ...]) -> int:
+def climbs(backend: Backend, dtypes: tuple[str, ...], steps: int, seeds: int = 1) -> int:
     """How many times :func:`climb` goes up the ladder, for progress bars."""
-    members = ENSEMBLE + len(backend.thread_counts())
-    return len(dtypes) + (members if "float32" in dtypes else 0)
+    members = {"float64": len(_members("float64", steps)), "float32": seeds - 1}
+    members["float32"] += len(_members("float32", steps)) + len(backend.thread_counts())
+    return sum(1 + members[dtype] for dtype in dtypes)
+
+
+def _members(dtype: str, steps: int) -> range:
+    """Numbers of the members that start one ulp away; float64 needs some on long ladders only."""
+    if dtype == "float64":
+        return range(tolerance.ENSEMBLE_FLOAT64 if steps > tolerance.STEPS else 0)
+    return range(tolerance.ENSEMBLE)
 
 
 def climb(
@@ -65,6 +72,9 @@ def climb(
     test: Split,
     dtypes: tuple[str, ...],
     steps: int,
+    *,
+    seeds: int = 1,
+    ensemble: bool = True,
     advance: Callable[[str], None] = lambda _: None,
 ) -> Ladder:
     """Every rung in every dtype, from the same probe weights, batches and masks.
@@ -74,43 +84,69 @@ def climb(
         spec: the run; its batch size and seed fix the batches.
         train: examples as the model takes them (:func:`parity.examples.fit`).
         test: likewise, for the predictions.
-        dtypes: what to compute in; float32 also runs the ensemble.
+        dtypes: what to compute in.
         steps: optimizer steps of the k-step rung.
+        seeds: float32 trains as many steps from so many seeds, the spec's and those after it.
+        ensemble: whether to run what shows the effect of rounding; without it float32 and long
+            ladders can hardly be judged.
         advance: called with a description after each climb.
     """
     ladder = Ladder()
     start = randomness.probe_weights(spec.model, spec.training.seed)
     plan = list(batches.chunks(spec, len(train.x), steps, steps))
-    for dtype in dtypes:
+    for dtype in ("float64", *(dtype for dtype in dtypes if dtype != "float64")):
         began = time.perf_counter()
         model = backend.create(spec, dtype)
         model.feed(train)
         model.set_weights(start)
-        if dtype == "float64":
+        if dtype == "float64":  # whatever is recorded, for float32 cannot tell
             ladder.null_gradients = _null_gradients(model, plan, train)
+            if dtype not in dtypes:
+                continue
         model.still(frozenset(ladder.null_gradients))
-        found = _rungs(model, spec, start, plan, train, test)
+
+        def again(weights: Mapping[str, np.ndarray], model: Model = model) -> dict[str, np.ndarray]:
+            return _rungs(model, spec, weights, plan, train, test)
+
+        found = _rungs(model, spec, start, plan, train, test, detailed=dtype == "float64")
+        ladder.layers, ladder.counts = model.layers(), model.counts()
         ladder.trainable = tuple(sorted(model.trainable()))
-        ladder.counts = model.counts()
-        ladder.tensors.update({rungs.join(dtype, name): value for name, value in found.items()})
         ladder.results[dtype] = {
             name: float(found[f"predictions/{name}"]) for name in ("accuracy", "loss")
         }
         advance(dtype)
         if dtype == "float32":
             ladder.timings["step"] = _time_per_step(model, plan)
-            for member in range(ENSEMBLE):
-                moved = randomness.ulp_neighbour(start, spec.training.seed, member)
-                _spread(ladder.rounding, found, _rungs(model, spec, moved, plan, train, test))
+        if ensemble:
+            for member in _members(dtype, steps):
+                moved = randomness.ulp_neighbour(start, spec.training.seed, member, dtype)
+                spread(ladder.rounding, dtype, found, again(moved))
                 advance(f"{dtype}, from weights one ulp away")
+        if ensemble and dtype == "float32":
             own = backend.threads()["intra_op"]
             for count in backend.thread_counts():
                 backend.use_threads(count)
-                _spread(ladder.rounding, found, _rungs(model, spec, start, plan, train, test))
+                spread(ladder.rounding, dtype, found, again(start))
                 backend.use_threads(own)
                 advance(f"{dtype}, with {count} threads")
+        if seeds > 1 and dtype == "float32":
+            found.update(_over_seeds(model, spec, seeds, found, steps, train, test, advance))
+        ladder.tensors.update({rungs.join(dtype, name): value for name, value in found.items()})
         ladder.timings[dtype] = time.perf_counter() - began
     return ladder
+
+
+def widen(ladder: Ladder, member: Record) -> None:
+    """Take a float32 climb of another process, from the same start, into the ensemble."""
+    start = rungs.join("float32", "")
+    base, other = (
+        {name.removeprefix(start): get(name) for name in names if name.startswith(start)}
+        for names, get in (
+            (ladder.tensors, ladder.tensors.__getitem__),
+            (member.names, member.tensor),
+        )
+    )
+    spread(ladder.rounding, "float32", base, other)
 
 
 def _rungs(
@@ -120,38 +156,139 @@ def _rungs(
     plan: list[Chunk],
     train: Split,
     test: Split,
+    detailed: bool = False,
 ) -> dict[str, np.ndarray]:
-    """One climb: tensor name without the dtype to array."""
+    """One climb: tensor name without the dtype to array.
+
+    ``detailed`` adds what only helps to find the place where two runs part.
+    """
     model.set_weights(start)
     model.reset_optimizer()
     batch = plan[0].first_batch(train)
     found: dict[str, np.ndarray] = {}
     found.update(_named("parameters", model.weights()))
-    for rung, training in (("forward_eval", False), ("forward_train", True)):
-        traced = model.trace(batch, training)
-        found.update(_named(rung, {name: _unpadded(x, batch) for name, x in traced.items()}))
+    for rung, training in rungs.FORWARD.items():
+        found.update(_named(rung, _unpadded(model.trace(batch, training), batch)))
     found["loss/loss"] = np.asarray(model.loss(batch))
-    found.update(_named("gradients", model.gradients(batch)))
+    found.update(_named("gradients", _unpadded(model.gradients(batch, detailed), batch)))
+    found.update(_steps(model, plan, detailed))
+    found.update(_named("predictions", _predictions(model, spec, test)))
+    return found
 
-    step_losses = [model.train(plan[0].part(0, 1))]
-    found.update(_named("step/weights", model.weights()))
-    found.update(_named("step/slots", model.slots()))
 
-    for chunk in (plan[0].part(1), *plan[1:]):
-        if chunk.steps:
-            step_losses.append(model.train(chunk))
-    found["steps/losses"] = np.concatenate(step_losses)
+def _steps(model: Model, plan: list[Chunk], detailed: bool) -> dict[str, np.ndarray]:
+    """The steps of the plan, one after the other; weights after some of them."""
+    found: dict[str, np.ndarray] = {}
+    losses = []
+    last = sum(chunk.steps for chunk in plan)
+    kept = {1, *rungs.snapshots(last), last}
+    done = 0
+    for piece in _pieces(plan, kept):
+        place = "step" if done == 0 else f"steps/{done + 1}"
+        if detailed and done + 1 in kept:
+            step_losses, fed = model.train_watched(piece)
+            found.update(_named(place, fed))
+        else:
+            step_losses = model.train(piece)
+        losses.append(step_losses)
+        done += piece.steps
+        if done == 1:
+            found.update(_named("step/slots", model.slots()))
+        if done == 1 or (done in kept and done < last):
+            found.update(_named(f"{place}/weights", model.weights()))
+    found["steps/losses"] = np.concatenate(losses)
     found.update(_named("steps/weights", model.weights()))
+    return found
 
+
+def _pieces(plan: list[Chunk], kept: Collection[int]) -> Iterator[Chunk]:
+    """The plan in parts, each of the steps in ``kept`` (numbered from 1) a part of its own."""
+    first = 1
+    for chunk in plan:
+        inside = [step - first for step in kept if first <= step < first + chunk.steps]
+        cuts = sorted({0, chunk.steps, *inside, *(place + 1 for place in inside)})
+        for start, stop in itertools.pairwise(cuts):
+            yield chunk.part(start, stop)
+        first += chunk.steps
+
+
+def _predictions(model: Model, spec: Spec, test: Split) -> dict[str, np.ndarray]:
     outputs = model.outputs(test)
     predicted = metrics.labels(spec.model, outputs)
-    found["predictions/outputs"] = outputs
-    found["predictions/labels"] = predicted
-    found["predictions/accuracy"] = np.asarray(metrics.accuracy(predicted, test.y))
-    found["predictions/loss"] = np.asarray(
-        losses.reference_loss(spec.model, test.y, outputs.astype(np.float64))
+    loss = losses.reference_loss(spec.model, test.y, outputs.astype(np.float64))
+    return {
+        "outputs": outputs,
+        "labels": predicted,
+        "accuracy": np.asarray(metrics.accuracy(predicted, test.y)),
+        "loss": np.asarray(loss),
+    }
+
+
+def _over_seeds(
+    model: Model,
+    spec: Spec,
+    seeds: int,
+    first: Mapping[str, np.ndarray],
+    steps: int,
+    train: Split,
+    test: Split,
+    advance: Callable[[str], None],
+) -> dict[str, np.ndarray]:
+    """Loss, accuracy and labels of each seed, the first one's known already."""
+
+    def kept(losses: np.ndarray, predictions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        late = losses[len(losses) // 2 :].mean(dtype=np.float64)
+        return {**predictions, "loss": np.asarray(late)}
+
+    known = {name: first[f"predictions/{name}"] for name in rungs.OVER_SEEDS}
+    found = [kept(first["steps/losses"], known)]
+    for number in range(1, seeds):
+        training = dataclasses.replace(spec.training, seed=spec.training.seed + number)
+        another = dataclasses.replace(spec, training=training)
+        model.set_weights(randomness.probe_weights(spec.model, training.seed))
+        model.reset_optimizer()
+        chunks = batches.chunks(another, len(train.x), steps, steps)
+        step_losses = np.concatenate([model.train(chunk) for chunk in chunks])
+        found.append(kept(step_losses, _predictions(model, spec, test)))
+        advance(f"float32, from seed {training.seed}")
+    return {
+        f"predictions/over_seeds/{name}": np.stack([one[name] for one in found])
+        for name in rungs.OVER_SEEDS
+    }
+
+
+def replay(backend: Backend, teacher: Record, train: Split) -> Ladder:
+    """Every layer by itself, fed what the teacher's layer was: tensors named as the ladder's.
+
+    Forward from the teacher's inputs, and back from its gradients of the layers' outputs, at the
+    first batch and from the probe weights.
+
+    Args:
+        backend: whose layers run.
+        teacher: a ladder record that holds float64.
+        train: the teacher's training examples, as the model takes them.
+    """
+    spec = teacher.header.spec
+    model = backend.create(spec, "float64")
+    model.set_weights(randomness.probe_weights(spec.model, spec.training.seed))
+    plan = next(batches.chunks(spec, len(train.x), 1, 1))
+    batch = plan.first_batch(train)
+    given: dict[str, dict[str, np.ndarray]] = {}
+    for rung in (*rungs.FORWARD, "gradients"):
+        start = rungs.join("float64", rung, "")
+        names = [name for name in teacher.names if name.startswith(start)]
+        given[rung] = {name.removeprefix(start): teacher.tensor(name) for name in names}
+    found: dict[str, np.ndarray] = {}
+    for rung, training in rungs.FORWARD.items():
+        found.update(_named(rung, _unpadded(model.replay(batch, training, given[rung]), batch)))
+    back = model.replay_gradients(batch, given["forward_train"], given["gradients"])
+    found.update(_named("gradients", _unpadded(back, batch)))
+    return Ladder(
+        tensors={rungs.join("float64", name): value for name, value in found.items()},
+        layers=model.layers(),
+        trainable=tuple(sorted(model.trainable())),
+        counts=model.counts(),
     )
-    return found
 
 
 def _null_gradients(model: Model, plan: list[Chunk], train: Split) -> dict[str, float]:
@@ -165,7 +302,7 @@ def _null_gradients(model: Model, plan: list[Chunk], train: Split) -> dict[str, 
     batches_ahead = (
         chunk.part(step).first_batch(train) for chunk in plan for step in range(chunk.steps)
     )
-    for batch in itertools.islice(batches_ahead, NULL_BATCHES):
+    for batch in itertools.islice(batches_ahead, tolerance.NULL_BATCHES):
         found = {name: float(abs(g).max()) for name, g in model.gradients(batch).items()}
         negligible = tolerance.negligible_gradients(found)
         candidates = negligible if candidates is None else candidates & negligible
@@ -180,25 +317,18 @@ def _named(prefix: str, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
     return {f"{prefix}/{name}": value for name, value in values.items()}
 
 
-def _unpadded(output: np.ndarray, batch: Batch) -> np.ndarray:
+def _unpadded(values: Mapping[str, np.ndarray], batch: Batch) -> dict[str, np.ndarray]:
     """Put zeros beyond each sequence's length: Keras repeats itself there, and none reads it."""
-    if batch.lengths is None or output.ndim != 3:
-        return output
-    valid = np.arange(output.shape[1]) < batch.lengths[:, None]
-    return np.where(valid[:, :, None], output, output.dtype.type(0))
-
-
-def _spread(
-    rounding: dict[str, float], base: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]
-) -> None:
-    """Widen ``rounding`` to the RMS distance between a member's tensors and the base run's."""
-    for name, value in base.items():
-        if value.dtype.kind != "f":
-            continue
-        away = other[name].astype(np.float64) - value.astype(np.float64)
-        key = rungs.join("float32", name)
-        rms = float(np.sqrt(np.mean(away**2)))
-        rounding[key] = float(np.maximum(rounding.get(key, 0.0), rms))  # which keeps a NaN
+    if batch.lengths is None:
+        return dict(values)
+    longest = batch.x.shape[1]
+    valid = (np.arange(longest) < batch.lengths[:, None])[:, :, None]
+    return {
+        name: np.where(valid, value, value.dtype.type(0))
+        if value.ndim == 3 and value.shape[:2] == valid.shape[:2]
+        else value
+        for name, value in values.items()
+    }
 
 
 def _time_per_step(model: Model, plan: list[Chunk]) -> float:
@@ -230,6 +360,8 @@ def header(
     device: str,
     ladder: Ladder,
     peak: PeakMemory,
+    seeds: int = 1,
+    teacher: str = "",
 ) -> Header:
     """The header of a record made in this process."""
     import safetensors
@@ -247,6 +379,8 @@ def header(
         backend=backend.name,
         spec=spec,
         steps=steps,
+        seeds=seeds,
+        teacher=teacher,
         dtypes=dtypes,
         versions=versions,
         platform=machine(),
@@ -256,6 +390,7 @@ def header(
         peak_memory=peak.bytes(),
         results=ladder.results,
         rounding=ladder.rounding,
+        layers=ladder.layers,
         trainable=ladder.trainable,
         counts=ladder.counts,
         null_gradients=ladder.null_gradients,

@@ -1,10 +1,29 @@
 """The ladder's rungs, and how the tensors of a record are named after them.
 
-A tensor's name is ``dtype/rung/…``, for example ``float64/gradients/conv_1/kernel`` or
-``float32/step/slots/m/logits/bias``.
+A tensor's name is ``dtype/rung/…``:
+
+=========================  ====================================================================
+``parameters``             ``conv_1/kernel``
+``forward_eval``           ``input``, then a layer's name for its output: ``conv_1``
+``forward_train``          likewise, and the mask that a dropout layer was given: ``dropout_1/mask``
+``loss``                   ``loss``
+``gradients``              ``conv_1/kernel``; with respect to a layer's output: ``conv_1/output``
+``step``                   what training was fed: ``input``, ``labels``, ``lengths``,
+                           ``dropout_1/mask``; then ``slots/m/conv_1/kernel`` and
+                           ``weights/conv_1/kernel``
+``steps``                  ``losses`` of all steps, ``weights/conv_1/kernel`` after the last; in
+                           between the same as for ``step`` but the slots: ``3/labels``,
+                           ``3/weights/conv_1/kernel``
+``predictions``            ``outputs``, ``labels``, ``accuracy``, ``loss``; of float32 trained
+                           from several seeds ``over_seeds/labels``, ``…/accuracy``, ``…/loss``
+=========================  ====================================================================
+
+Layers' gradients and what training was fed are recorded in float64 only, which decides.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 RUNGS: dict[str, str] = {
     "parameters": "parameters",
@@ -17,6 +36,25 @@ RUNGS: dict[str, str] = {
     "predictions": "predictions",
 }
 """Rung to what a person reads, in the order of the ladder. A step is one of the optimizer."""
+
+FORWARD = {"forward_eval": False, "forward_train": True}
+"""The forward rungs, and whether they run in training mode."""
+
+FED = ("input", "lengths", "labels")
+"""What a model is fed, by name; masks stand with their layer."""
+
+OVER_SEEDS = ("labels", "accuracy", "loss")
+"""What is kept of each seed, by name: predictions on the test set and their accuracy; the loss is
+the mean over the second half of the training steps."""
+
+SNAPSHOTS = (*range(2, 11), *(digit * 10**power for power in (1, 2, 3) for digit in (2, 5, 10)))
+"""Steps after which weights are kept, besides the first and the last: each of the first ten, so
+that the step where two runs part is named; then three in each power of ten."""
+
+
+def snapshots(steps: int) -> list[int]:
+    """The steps between the first and the last after which a ladder keeps weights."""
+    return [step for step in SNAPSHOTS if step < steps]
 
 
 def title(rung: str, steps: int) -> str:
@@ -35,13 +73,52 @@ def split(name: str) -> tuple[str, str, str]:
     return dtype, rung, rest
 
 
-def parameter_of(rung: str, rest: str) -> str | None:
-    """Canonical name of the parameter that a tensor belongs to, or None (a loss, an activation)."""
-    if rung in ("parameters", "gradients"):
-        return rest
+@dataclass(frozen=True)
+class Meaning:
+    """What the rest of a tensor's name says.
+
+    Attributes:
+        kind: ``fed``, ``mask``, ``output`` (of a layer), ``parameter``, ``gradient`` (of a
+            parameter), ``output gradient``, ``slot``, ``weight`` (after a step), or ``other``.
+        owner: the layer; for ``fed`` and ``other`` the name itself.
+        parameter: canonical name of the parameter that it belongs to, or None.
+        step: number of the step, from 1; None where it is the last, or there is none.
+    """
+
+    kind: str
+    owner: str
+    parameter: str | None = None
+    step: int | None = None
+
+
+def meaning(rung: str, rest: str) -> Meaning:
+    """Read the rest of a tensor's name, as :func:`split` gives it."""
+    number, _, inner = rest.partition("/")
+    if rung == "steps" and number.isdigit():
+        return _of_step(inner, int(number))
+    if rung in ("step", "steps"):
+        return _of_step(rest, 1 if rung == "step" else None)
+    layer, _, entry = rest.rpartition("/")
+    if rung == "parameters":
+        return Meaning("parameter", rest.split("/")[0], rest)
+    if rung == "gradients":
+        if entry == "output":
+            return Meaning("output gradient", layer)
+        return Meaning("gradient", rest.split("/")[0], rest)
+    if rung in FORWARD:
+        if rest in FED:
+            return Meaning("fed", rest)
+        return Meaning("mask", layer) if entry == "mask" else Meaning("output", rest)
+    return Meaning("other", rest)
+
+
+def _of_step(rest: str, step: int | None) -> Meaning:
     kind, _, name = rest.partition("/")
     if kind == "weights":
-        return name
+        return Meaning("weight", name.split("/")[0], name, step)
     if kind == "slots":
-        return name.partition("/")[2]
-    return None
+        parameter = name.partition("/")[2]
+        return Meaning("slot", parameter.split("/")[0], parameter, step)
+    if name == "mask":
+        return Meaning("mask", kind, None, step)
+    return Meaning("fed" if rest in FED else "other", rest, None, step)

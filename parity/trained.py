@@ -82,22 +82,7 @@ def _classes(spec: Spec, weights: str) -> tuple[str, ...]:
 
 def _test_examples(args: argparse.Namespace, spec: Spec) -> Split:
     """The test set of the very data that the weights were trained on."""
-    if spec.data.size == "embedded" and (
-        flags := data.full_set_flags(args.data_dir, args.download)
-    ):
-        raise ParityError(
-            f"{flags}: does not apply to {args.weights}, trained on the embedded {spec.data.name}; "
-            "accepted: nothing, or --input FILE"
-        )
-    dataset = data.load(
-        spec.data.name, size=spec.data.size, data_dir=args.data_dir, download=bool(args.download)
-    )
-    if dataset.sha256 != spec.data.sha256:
-        raise ParityError(
-            f"{dataset.source}: sha256 {dataset.sha256[:12]}… is not the one trained on, "
-            f"{spec.data.sha256[:12]}…"
-        )
-    return examples.fit(spec, dataset.test)
+    return examples.fit(spec, from_flags.dataset_of(args, spec, args.weights).test)
 
 
 def _weights(trained: Record) -> dict[str, np.ndarray]:

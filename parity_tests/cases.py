@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +20,21 @@ from parity.specs.run import DataSpec, Spec, TrainingSpec
 
 OPTIMIZERS = tuple(SLOTS)
 VARIANTS = [(family, name) for family, cls in MODELS.items() for name in cls.variants()]
+
+RECIPES: dict[str, dict[str, Mapping[str, Any]]] = {
+    "class_weights": {"training": {"class_weights": (0.5, 1, 2, 0.25, 1, 3, 1, 0.7, 1, 1.3)}},
+    "weight_decay": {"optimizer_fields": {"weight_decay": 0.1}},
+    "clipnorm": {"optimizer_fields": {"clipnorm": 0.1, "weight_decay": 0.1}},
+    "global_clipnorm": {"optimizer_fields": {"global_clipnorm": 0.1}},
+}
+"""Ways to train, each by the fields that :func:`spec_of` takes; the norms clip from the start."""
+
+TRAINED_SO = [
+    ("softmax", "hidden_32_16-logits", "sgd"),
+    ("cnn", "bn-c1-k3-s1-n8", "nesterov"),
+    ("rnn", "gru_after-1-uni-fixed", "adam"),  # whose bias is two tensors in PyTorch
+]
+"""Variants, each with its optimizer, that hold in every recipe as well."""
 
 TRAIN, TEST = 150, 364
 
@@ -35,9 +52,15 @@ def every_optimizer() -> list[tuple[str, str, str]]:
 
 
 def spec_of(
-    family: str, variant: str, optimizer: str = "adam", flavour: str = "tf_keras", seed: int = 0
+    family: str,
+    variant: str,
+    optimizer: str = "adam",
+    flavour: str = "tf_keras",
+    seed: int = 0,
+    training: Mapping[str, Any] | None = None,
+    optimizer_fields: Mapping[str, Any] | None = None,
 ) -> Spec:
-    """A variant as a whole spec."""
+    """A variant as a whole spec; the mappings set further fields of its training and optimizer."""
     fields = dict(MODELS[family].variants()[variant])
     name = "japanese_vowels" if fields.get("variable_length") else "digits"
     loaded = _load(name)
@@ -45,8 +68,10 @@ def spec_of(
     return Spec(
         family=family,
         model=MODELS[family](flavour=flavour, **fields),
-        optimizer=OptimizerSpec(name=optimizer, learning_rate=DEFAULT_RATES[optimizer]),
-        training=TrainingSpec(batch_size=32, seed=seed),
+        optimizer=OptimizerSpec(
+            name=optimizer, learning_rate=DEFAULT_RATES[optimizer], **(optimizer_fields or {})
+        ),
+        training=TrainingSpec(batch_size=32, seed=seed, **(training or {})),
         data=DataSpec(name=name, size=loaded.size, sha256=loaded.sha256),
     )
 

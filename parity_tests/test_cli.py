@@ -11,13 +11,13 @@ import sys
 import pytest
 
 from parity import cli, data, from_flags
-from parity.commands.run import record_flags
 from parity.optimizers import OptimizerSpec
 from parity.options import Accepts
+from parity.processes import record_flags
 from parity.specs.registry import MODELS
 from parity.specs.run import DataSpec, TrainingSpec
 
-COMMANDS = ("train", "evaluate", "predict", "record")
+COMMANDS = ("train", "evaluate", "predict", "record", "replay")
 
 IMPORTED = """
 import runpy, sys
@@ -137,7 +137,7 @@ def test_size_that_is_loaded(
         "--flavour keras3 --device cuda:1 --threads 3",
         "--optimizer momentum --learning-rate 0.1 --momentum 0.3333333333333333",
         "--head sigmoid --positive-class 3 --output probabilities --seed 7 --batch-size 1",
-        "--dtype float32 --steps 17 --no-bidirectional --cell lstm",
+        "--dtype float32 --steps 17 --seeds 3 --no-bidirectional --cell lstm",
     ],
 )
 def test_run_hands_its_flags_on(argv: str) -> None:
@@ -145,8 +145,9 @@ def test_run_hands_its_flags_on(argv: str) -> None:
     models = ["--model", "cnn", "rnn"]
     asked = cli.parity_parser().parse_args(["run", *models, *argv.split(), "--json", "x"])
     record = cli.backend_parser("torch").parse_args(["record", *record_flags(asked), "--out=y"])
-    left_out = ("command", "out", "json")
+    left_out = ("command", "out", "json", "allow")
     told = {name: value for name, value in vars(record).items() if name not in left_out}
+    assert told.pop("ensemble") is None  # of which users know nothing
     assert told == {name: value for name, value in vars(asked).items() if name not in left_out}
 
 

@@ -65,13 +65,13 @@ def test_two_records_of_one_backend_are_told_apart(pair: Pair) -> None:
 
 def test_first_divergence_follows_the_layers(pair: Pair) -> None:
     """Forward, the layer nearest the input is named first, whatever its name."""
-    for layer in ("logits", "dense_relu_1", "flatten", "dense_1"):
+    for layer in ("logits", "dense_activation_1", "flatten", "dense_1"):
         pair.torch[f"float64/forward_eval/{layer}"][0, 0] += 1
     with pair.compared() as comparison:
         assert [check.tensor for check in comparison.failed] == [
             "flatten",
             "dense_1",
-            "dense_relu_1",
+            "dense_activation_1",
             "logits",
         ]
         assert comparison.first == comparison.failed[0]

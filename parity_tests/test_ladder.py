@@ -66,6 +66,25 @@ def test_float32_drift_is_rounding(
         assert checked == {(dtype, rung) for dtype in dtypes for rung in RUNGS}
 
 
+@pytest.mark.parametrize("row", cases.TRAINED_SO, ids="-".join)
+@pytest.mark.parametrize("recipe", cases.RECIPES)
+def test_every_recipe_is_the_same(
+    recipe: str,
+    row: tuple[str, str, str],
+    flavour: str,
+    keras_backend: Backend,
+    torch_backend: Backend,
+    tmp_path: Path,
+) -> None:
+    """Class weights, weight decay and clipping: the same on every rung in float64."""
+    spec = cases.spec_of(*row, flavour=flavour, **cases.RECIPES[recipe])
+    k = cases.record_of(keras_backend, spec, tmp_path / "k")
+    t = cases.record_of(torch_backend, spec, tmp_path / "t")
+    with record.read(k) as a, record.read(t) as b:
+        comparison = ladder.compare(a, b)
+        assert comparison.same, explain(comparison)
+
+
 @pytest.mark.parametrize("seed", [2, 4])
 def test_a_null_gradient_of_exactly_zero_is_no_difference(
     seed: int, flavour: str, keras_backend: Backend, torch_backend: Backend, tmp_path: Path

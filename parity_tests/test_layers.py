@@ -11,7 +11,11 @@ import torch
 from parity import tolerance
 from parity.backend import Backend
 from parity.specs.cnn import CnnSpec, same_padding
-from torch_impl.layers import BatchNorm2d, SameConv2d, SharedDropout
+from parity.specs.feed_forward import ACTIVATIONS
+from parity.specs.rnn import RnnSpec
+from parity.specs.softmax import SoftmaxSpec
+from torch_impl import layers
+from torch_impl.layers import BatchNorm2d, Flatten, SameConv2d, SharedDropout
 
 EXACT = tolerance.FLOAT64["forward_eval"].limit
 FLOOR = tolerance.FLOAT32_FLOOR
@@ -153,3 +157,119 @@ def test_keras_float64_path_would_part(flavour: str, keras_backend: Backend) -> 
     x = images()
     norm(tf.constant(x), training=True)
     assert away(x.reshape(-1, 3).var(0), norm.moving_variance.numpy()) <= EXACT
+
+
+def both_ways(layer: torch.nn.Module, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A torch layer's output and its gradient with respect to x, both channels last as x is."""
+    turned = (0, 3, 1, 2) if x.ndim == 4 else tuple(range(x.ndim))
+    leaf = torch.from_numpy(x).permute(turned).clone().requires_grad_()
+    y = layer.to(leaf.dtype)(leaf)
+    (y**3).sum().backward()
+    back = (0, 2, 3, 1) if x.ndim == 4 else tuple(range(x.ndim))
+    return y.detach().permute(back).numpy(), leaf.grad.permute(back).numpy()
+
+
+def keras_both_ways(layer: object, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same of a Keras layer."""
+    from keras_impl.framework import tf
+
+    with tf.GradientTape() as tape:
+        leaf = tf.constant(x)
+        tape.watch(leaf)
+        y = layer(leaf)
+        total = tf.reduce_sum(y**3)
+    return y.numpy(), tape.gradient(total, leaf).numpy()
+
+
+@pytest.mark.flavour
+@pytest.mark.parametrize("size", [(7, 8), (8, 7), (1, 1), (1, 2), (5, 5)], ids=str)
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("pool", ["max", "average"])
+def test_pools_are_those_of_tensorflow(
+    pool: str, padding: str, size: tuple[int, int], keras_backend: Backend
+) -> None:
+    """Odd and even sizes; negative inputs, which padding by zeros would beat, and ties."""
+    from keras_impl.framework import set_dtype
+    from keras_impl.layers import pool as keras_pool
+
+    if padding == "valid" and min(size) < 2:
+        pytest.skip("nothing is left")
+    set_dtype("float64")
+    spec = CnnSpec(input_shape=(8, 8, 2), classes=2, pool=pool, pool_padding=padding)
+    x = np.random.default_rng(0).integers(-5, -1, (3, *size, 2)).astype(np.float64)
+    expected = keras_both_ways(keras_pool(spec, 1), x)
+    found = both_ways(layers.pool(spec), x)
+    for theirs, ours in zip(expected, found, strict=True):
+        assert theirs.shape == ours.shape
+        assert away(theirs, ours) <= EXACT
+
+
+@pytest.mark.flavour
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations_have_the_constants_of_keras(name: str, keras_backend: Backend) -> None:
+    """From deep in the negative tail to the other, zero included, gradient as well."""
+    from keras_impl.framework import set_dtype
+    from keras_impl.layers import activation
+
+    set_dtype("float64")
+    spec = SoftmaxSpec(input_shape=(8,), classes=2, activation=name, negative_slope=0.3)
+    x = np.linspace(-12, 12, 97).reshape(1, 97)
+    expected = keras_both_ways(activation(spec, "activation"), x)
+    found = both_ways(layers.activation(spec), x)
+    for theirs, ours in zip(expected, found, strict=True):
+        assert away(theirs, ours) <= EXACT
+
+
+def test_constants_in_full_would_part() -> None:
+    """PyTorch's own GELU and an unrounded slope leave more than rounding: the reason for ours."""
+    x = np.linspace(-3, 3, 97).reshape(1, 97)
+    for name, own in (("gelu", torch.nn.GELU()), ("leaky_relu", torch.nn.LeakyReLU(0.3))):
+        spec = SoftmaxSpec(input_shape=(8,), classes=2, activation=name, negative_slope=0.3)
+        ours, theirs = both_ways(layers.activation(spec), x)[0], both_ways(own, x)[0]
+        assert EXACT < away(theirs, ours) < 1e-6
+
+
+@pytest.mark.flavour
+def test_layer_norm_is_that_of_keras(keras_backend: Backend) -> None:
+    """Over the last axis, at a variance next to which ε counts."""
+    from keras_impl.framework import set_dtype
+    from keras_impl.layers import layer_norm
+
+    set_dtype("float64")
+    spec = SoftmaxSpec(input_shape=(8,), classes=2, layer_norm=True, layer_norm_epsilon=0.1)
+    x = np.random.default_rng(0).standard_normal((6, 9)) * np.logspace(-2, 1, 6)[:, None] + 1
+    expected = keras_both_ways(layer_norm(spec, 1), x)
+    found = both_ways(layers.layer_norm(spec, 9), x)
+    for theirs, ours in zip(expected, found, strict=True):
+        assert away(theirs, ours) <= EXACT
+
+
+def test_flatten_keeps_the_channels_together() -> None:
+    """In the order H, W, C, as NumPy flattens an image whose channels are last."""
+    x = images()
+    found = Flatten()(torch.from_numpy(x).permute(0, 3, 1, 2)).numpy()
+    assert np.array_equal(found, x.reshape(len(x), -1))
+
+
+@pytest.mark.flavour
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("tokens", [2, 17, 256])
+def test_tokens_are_the_same_numbers(tokens: int, dtype: str, keras_backend: Backend) -> None:
+    """Levels of the data, halves between two tokens, and values out of range, in either dtype."""
+    from keras_impl.framework import set_dtype, tf
+    from keras_impl.layers import TokenEmbedding
+
+    set_dtype(dtype)
+    spec = RnnSpec(input_shape=(9, 1), classes=2, tokens=tokens, embedding=3)
+    grid = [np.arange(k + 1) / k for k in (16, 255, 2 * (tokens - 1))]
+    x = np.concatenate([*grid, [-0.5, 1.5]]).astype(np.float32)
+    table = np.arange(3 * tokens, dtype=dtype).reshape(tokens, 3)
+    theirs, ours = TokenEmbedding(spec, name="embedding"), layers.TokenEmbedding(spec)
+    fed = x.astype(dtype).reshape(1, -1, 1)
+    theirs(tf.constant(fed))
+    theirs.embeddings.assign(table)
+    ours.weight.data = torch.from_numpy(table)
+    expected = table[np.rint(x * np.float32(tokens - 1)).clip(0, tokens - 1).astype(int)]
+    assert np.array_equal(theirs(tf.constant(fed)).numpy()[0], expected)
+    assert np.array_equal(ours(torch.from_numpy(fed)).detach().numpy()[0], expected)
+    assert set(expected[:, 0]) == set(table[:, 0]) or tokens > 17

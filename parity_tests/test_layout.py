@@ -87,7 +87,15 @@ def test_model_files_read_like_their_twin(family: str) -> None:
 
 SHARED_NAMES = {
     "framework": {"configure", "threads", "versions"},
-    "layers": {"SharedDropout", "batch_norm", "output_activation"},
+    "layers": {
+        "SharedDropout",
+        "batch_norm",
+        "layer_norm",
+        "activation",
+        "pool",
+        "TokenEmbedding",
+        "output_activation",
+    },
     "losses": {"HeadLoss"},
     "optimizers": {"optimizer_for", "slots"},
     "trace": {"traced"},

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from parity import losses, tolerance
+from parity import batches, losses, randomness, tolerance
 from parity.backend import Backend
 from parity.specs.softmax import SoftmaxSpec
+from parity_tests import cases
 
 pytestmark = pytest.mark.flavour
 
@@ -31,20 +34,24 @@ def outputs_of(spec: SoftmaxSpec, scale: float) -> tuple[np.ndarray, np.ndarray]
     return rng.integers(0, spec.classes, 64), values
 
 
-def in_keras(spec: SoftmaxSpec, y: np.ndarray, outputs: np.ndarray) -> float:
+def in_keras(
+    spec: SoftmaxSpec, y: np.ndarray, outputs: np.ndarray, weights: tuple[float, ...] = ()
+) -> float:
     from keras_impl.framework import set_dtype, tf
     from keras_impl.losses import HeadLoss
 
     set_dtype("float64")
-    return float(HeadLoss(spec)(tf.constant(y), tf.constant(outputs)))
+    return float(HeadLoss(spec, weights)(tf.constant(y), tf.constant(outputs)))
 
 
-def in_torch(spec: SoftmaxSpec, y: np.ndarray, outputs: np.ndarray) -> float:
+def in_torch(
+    spec: SoftmaxSpec, y: np.ndarray, outputs: np.ndarray, weights: tuple[float, ...] = ()
+) -> float:
     import torch
 
     from torch_impl.losses import HeadLoss
 
-    return float(HeadLoss(spec)(torch.from_numpy(y), torch.from_numpy(outputs)))
+    return float(HeadLoss(spec, weights)(torch.from_numpy(y), torch.from_numpy(outputs)))
 
 
 @pytest.mark.parametrize("scale", [1.0, 10.0, 100.0])
@@ -67,6 +74,48 @@ def test_loss_follows_the_formula(
     assert np.isfinite(expected)
     away = abs(framework(spec, y, outputs) - expected) / expected
     assert away <= tolerance.FLOAT64["loss"].limit
+
+
+@pytest.mark.parametrize("output", ["logits", "probabilities"])
+@pytest.mark.parametrize(("head", "classes"), HEADS)
+@pytest.mark.parametrize("framework", [in_keras, in_torch], ids=["keras", "torch"])
+def test_class_weights_are_divided_by_the_batch(
+    framework, head: str, classes: int, output: str, flavour: str, keras_backend: Backend
+) -> None:
+    """Σ w_y·ℓ / N, which is neither the plain mean nor Σ w_y·ℓ / Σ w_y."""
+    spec = spec_of(head, classes, output, flavour)
+    weights = tuple(0.1 * (1 + number) for number in range(classes))
+    y, outputs = outputs_of(spec, 1.0)
+    expected = losses.reference_loss(spec, y, outputs, weights)
+    share = sum(float(np.float32(weights[label])) for label in y) / len(y)
+    for other in (losses.reference_loss(spec, y, outputs), expected / share):
+        assert abs(other - expected) > 1e-3 * expected
+    away = abs(framework(spec, y, outputs, weights) - expected) / expected
+    assert away <= tolerance.FLOAT64["loss"].limit
+
+
+@pytest.mark.parametrize(
+    ("family", "variant"), [("softmax", "square"), ("cnn", "oblong"), ("rnn", "lstm-2-bi-fixed")]
+)
+@pytest.mark.parametrize("which", ["keras_backend", "torch_backend"])
+def test_l2_penalises_kernels_alone(
+    which: str, family: str, variant: str, flavour: str, request: pytest.FixtureRequest
+) -> None:
+    """The training loss rises by λ·Σw², λ rounded to float32, of every kernel and nothing else."""
+    backend: Backend = request.getfixturevalue(which)
+    spec = cases.spec_of(family, variant, flavour=flavour)
+    train, _ = cases.splits_of(spec)
+    batch = next(batches.chunks(spec, len(train.x), 1, 1)).first_batch(train)
+    weights = randomness.probe_weights(spec.model, 0)
+    found = []
+    for l2 in (0.0, 0.3):
+        penalised = dataclasses.replace(spec, model=dataclasses.replace(spec.model, l2=l2))
+        model = backend.create(penalised, "float64")
+        model.set_weights(weights)
+        found.append(model.loss(batch))
+    expected = found[0] + losses.reference_penalty(penalised.model, weights)
+    assert abs(found[1] - expected) <= tolerance.FLOAT64["loss"].limit * expected
+    assert expected > 1.1 * found[0]
 
 
 @pytest.mark.parametrize(("head", "classes"), HEADS)

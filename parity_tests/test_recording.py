@@ -14,6 +14,7 @@ import pytest
 
 from parity import recording
 from parity.backend import Backend
+from parity.ensemble import spread
 from parity_tests import cases
 
 
@@ -22,7 +23,7 @@ def test_spread_is_the_largest_rms_of_the_members() -> None:
     base = {"loss/loss": np.array([1.0, 2.0]), "predictions/labels": np.array([1, 2])}
     rounding: dict[str, float] = {}
     for away in (3.0, 1.0):
-        recording._spread(rounding, base, {**base, "loss/loss": base["loss/loss"] + away})
+        spread(rounding, "float32", base, {**base, "loss/loss": base["loss/loss"] + away})
     assert rounding == {"float32/loss/loss": 3.0}
 
 
@@ -34,7 +35,7 @@ def test_spread_keeps_a_member_that_is_not_finite(place: int) -> None:
     members[place] = {"loss/loss": np.array([np.nan])}
     rounding: dict[str, float] = {}
     for member in members:
-        recording._spread(rounding, base, member)
+        spread(rounding, "float32", base, member)
     assert math.isnan(rounding["float32/loss/loss"])
 
 

@@ -34,7 +34,7 @@ def spoil(pair: Pair) -> None:
 
 def printed(pair: Pair, capsys: pytest.CaptureFixture[str], at_once: bool = False) -> str:
     with pair.compared() as comparison:
-        terminal.show([comparison], at_once)
+        terminal.show([comparison], at_once=at_once)
     return capsys.readouterr().out
 
 
@@ -272,4 +272,4 @@ def test_numbers_are_short(value: float, text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(compare.judge(Path(sys.argv[1]), Path(sys.argv[2]), None))
+    sys.exit(compare.judge(Path(sys.argv[1]), Path(sys.argv[2]), None, overrides={}))

@@ -37,7 +37,7 @@ def test_normal_runs_see_the_same_batches_and_masks(
     t = losses_of(torch_backend, spec, "float64", 100)
     assert k.shape == t.shape
     assert k[-1] < k[0], "nothing was learnt"
-    assert abs(k - t).max() <= tolerance.allowed_float64("steps", len(k)) * abs(k).max()
+    assert abs(k - t).max() <= tolerance.FLOAT64["steps"].limit * abs(k).max()
 
 
 @pytest.mark.parametrize("which", ["keras_backend", "torch_backend"])

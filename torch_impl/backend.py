@@ -47,6 +47,10 @@ class TorchBackend:
         """Enough to split sums differently, whatever the machine's cores."""
         return tuple(count for count in (1, 2, 3, 4) if count != self.threads()["intra_op"])
 
+    def threads_elsewhere(self) -> int:
+        """None needed: this process can change its threads."""
+        return 0
+
     def use_threads(self, count: int) -> None:
         """See :meth:`parity.backend.Backend.use_threads`."""
         self.framework.torch.set_num_threads(count)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -9,7 +11,9 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from parity.constants import as_float32
 from parity.specs.cnn import CnnSpec, same_padding
+from parity.specs.feed_forward import FeedForwardSpec
 from parity.specs.rnn import RnnSpec
+from parity.specs.softmax import SoftmaxSpec
 
 Masks = dict[str, Tensor] | None
 """Keep masks by the name of the dropout layer."""
@@ -101,6 +105,76 @@ def batch_norm(spec: CnnSpec, channels: int) -> BatchNorm2d:
     )
 
 
+def layer_norm(spec: SoftmaxSpec, units: int) -> nn.LayerNorm:
+    """Layer normalisation over the last axis, of ``units`` entries, with the spec's ε.
+
+    Source: Ba et al., "Layer normalization", 2016, equations 3 and 4 with ε under the root.
+    """
+    epsilon = as_float32(spec.layer_norm_epsilon)
+    return nn.LayerNorm(units, eps=epsilon, elementwise_affine=True, bias=True)
+
+
+class GELU(nn.Module):
+    """Exact GELU with Keras's constant: ½·x·erfc(−x·√½), the root rounded to float32.
+
+    ``nn.GELU`` has the root in full, which in float64 leaves 5e-9.
+    Source: Hendrycks and Gimpel, 2016; ``tf.nn.gelu``, which casts the root through float32.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x, of any shape, elementwise."""
+        return 0.5 * x * torch.erfc(-x * as_float32(math.sqrt(0.5)))
+
+
+def activation(spec: FeedForwardSpec) -> nn.Module:
+    """The spec's activation, elementwise.
+
+    In float64 too, Keras takes the constants of leaky relu and gelu through float32; so these do.
+    """
+    if spec.activation == "relu":
+        return nn.ReLU()
+    if spec.activation == "leaky_relu":
+        return nn.LeakyReLU(as_float32(spec.negative_slope))
+    return GELU() if spec.activation == "gelu" else nn.Tanh()
+
+
+def pool(spec: CnnSpec) -> nn.Module:
+    """A 2×2 pool: (N, C, H, W) to (N, C, H/2, W/2), rounded down, or up for 'same'.
+
+    An odd last row or column is a window of its own in 'same', and nothing beside it is counted;
+    PyTorch calls that ``ceil_mode``.
+    """
+    same = spec.pool_padding == "same"
+    if spec.pool == "max":
+        return nn.MaxPool2d(2, stride=2, padding=0, ceil_mode=same)
+    return nn.AvgPool2d(2, stride=2, padding=0, ceil_mode=same, count_include_pad=False)
+
+
+class Flatten(nn.Module):
+    """Images to vectors in the order H, W, C, which is Keras's: its dense kernels fit."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x (N, C, H, W) to (N, H·W·C)."""
+        return x.permute(0, 2, 3, 1).flatten(1)
+
+
+class TokenEmbedding(nn.Embedding):
+    """Values from 0 to 1 as whole numbers, and a trained vector for each of these.
+
+    The number is rint(x·(tokens − 1)) within 0 … tokens − 1, in float32 whatever the dtype: that is
+    what the data are in, and no token may hang on it. Row 0 is a row like the others.
+    """
+
+    def __init__(self, spec: RnnSpec) -> None:
+        super().__init__(spec.tokens, spec.embedding, padding_idx=None)
+        self.highest = float(spec.tokens - 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x (N, T, 1) to (N, T, embedding)."""
+        levels = torch.round(x[..., 0].float() * self.highest)  # half to even, (N, T)
+        return super().forward(levels.clamp(0.0, self.highest).long())
+
+
 class ResetBeforeGRU(nn.Module):
     """GRU whose reset gate acts before the recurrent product, which ``nn.GRU`` cannot do.
 
@@ -157,7 +231,7 @@ class Recurrent(nn.Module):
 
     def __init__(self, spec: RnnSpec, number: int) -> None:
         super().__init__()
-        into = spec.input_shape[-1] if number == 1 else spec.width
+        into = spec.features if number == 1 else spec.width
         self.every_step = number < spec.recurrent_layers
         self.own = spec.cell == "gru" and not spec.reset_after
         if self.own:

@@ -1,12 +1,13 @@
 """Optimizers by name with Keras's formulas, and their slots by canonical name.
 
-The formulas stand in ``parity/optimizers.py``; ``torch.optim.SGD`` follows Keras as it is.
+The formulas stand in ``parity/optimizers.py``; ``torch.optim.SGD`` follows Keras as it is. Clipping
+and weight decay come before any optimizer's step, so they are hooks in front of it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -82,6 +83,44 @@ class KerasAdam(Optimizer):
         return loss
 
 
+class BeforeStep:
+    """What Keras does before every optimizer's step: clip the gradients, then decay the weights.
+
+    The formulas, with their constants, are those in ``parity/optimizers.py``. Where ``tensors``
+    says that several of PyTorch's make one of Keras's (a GRU's two biases), they are clipped as
+    one.
+    Source: ``keras/src/optimizers/base_optimizer.py``.
+    """
+
+    def __init__(self, spec: OptimizerSpec, tensors: Sequence[tuple[Tensor, ...]]) -> None:
+        values = spec.constants()
+        self.decay, self.largest = values["weight_decay"], values["clipnorm"]
+        self.largest_of_all = values["global_clipnorm"]
+        self.tensors = tensors
+
+    @torch.no_grad()
+    def __call__(self, optimizer: Optimizer, args: object, kwargs: object) -> None:
+        """Change gradients and weights in place."""
+        for parts in self.tensors if self.largest else ():
+            _, gradients = _with_gradients(list(parts))
+            norm = _norm(gradients).clamp_min(self.largest) if gradients else None
+            for gradient in gradients:
+                gradient.mul_(self.largest).div_(norm)
+        for group in optimizer.param_groups:
+            params, gradients = _with_gradients(group["params"])
+            if self.largest_of_all and gradients:
+                norm = _norm(gradients).clamp_min(self.largest_of_all)
+                torch._foreach_mul_(gradients, self.largest_of_all / norm)
+            if self.decay and params:
+                lost = torch._foreach_mul(params, self.decay)
+                torch._foreach_add_(params, lost, alpha=-group["lr"])
+
+
+def _norm(gradients: list[Tensor]) -> Tensor:
+    """√Σg² over all entries of all of them."""
+    return torch.stack([gradient.square().sum() for gradient in gradients]).sum().sqrt()
+
+
 def _reevaluated(closure: Callable[[], Tensor] | None) -> Tensor | None:
     if closure is None:
         return None
@@ -101,8 +140,27 @@ def _state(optimizer: Optimizer, params: list[Tensor], slot: str) -> list[Tensor
     return [optimizer.state[param][slot] for param in params]
 
 
-def optimizer_for(spec: OptimizerSpec, params: Iterable[Tensor]) -> Optimizer:
-    """The optimizer with the spec's values."""
+def optimizer_for(
+    spec: OptimizerSpec,
+    params: Iterable[Tensor],
+    tensors: Sequence[tuple[Tensor, ...]] | None = None,
+) -> Optimizer:
+    """The optimizer with the spec's values.
+
+    Args:
+        spec: the optimizer.
+        params: what it trains.
+        tensors: the same by canonical tensor, for ``clipnorm``; if None, each is one.
+    """
+    params = list(params)
+    optimizer = _step_of(spec, params)
+    if spec.weight_decay or spec.clipnorm or spec.global_clipnorm:
+        parts = [(param,) for param in params] if tensors is None else tensors
+        optimizer.register_step_pre_hook(BeforeStep(spec, parts))
+    return optimizer
+
+
+def _step_of(spec: OptimizerSpec, params: list[Tensor]) -> Optimizer:
     values = spec.constants()
     if spec.name == "adam":
         betas = (values["beta_1"], values["beta_2"])

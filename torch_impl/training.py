@@ -6,21 +6,23 @@ Python, there it is a graph.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from parity.batches import OUTPUT_BATCH, Batch, Chunk
+from parity.constants import as_float32
 from parity.data import Split
 from parity.specs.run import Spec
 from torch_impl.framework import dtype_of, torch_device
 from torch_impl.losses import HeadLoss
 from torch_impl.optimizers import optimizer_for, slots
-from torch_impl.trace import traced
-from torch_impl.weights import by_canonical_name
+from torch_impl.trace import from_canonical, to_canonical, traced
+from torch_impl.weights import by_canonical_name, canonical_name
 
 
 class TorchModel:
@@ -33,11 +35,17 @@ class TorchModel:
             device=self.device, dtype=self.dtype, memory_format=torch.channels_last
         )
         self.spec = spec
-        self.loss_fn = HeadLoss(spec.model)
+        self.loss_fn = HeadLoss(spec.model, spec.training.class_weights).to(self.device)
         self.layer_names = tuple(layer.name for layer in spec.model.layers())
         self.places = by_canonical_name(model)
         self.trained = [p for p in model.parameters() if p.requires_grad]
-        self.optimizer = optimizer_for(spec.optimizer, self.trained)
+        trainable = self.trainable()
+        self.optimizer = optimizer_for(
+            spec.optimizer,
+            self.trained,
+            [place.tensors for name, place in self.places.items() if name in trainable],
+        )
+        self.penalty = as_float32(spec.model.l2)
         self.null: list[Tensor] = []
 
     def _tensor(self, x: np.ndarray) -> Tensor:
@@ -72,7 +80,19 @@ class TorchModel:
         """
         trained = sum(parameter.numel() for parameter in self.trained)
         buffers = sum(b.numel() for b in self.model.buffers() if b.is_floating_point())
-        return {"total": trained + buffers, "trainable": trained}
+        return {
+            "total": trained + buffers,
+            "trainable": trained,
+            **{
+                name: sum(p.numel() for p in module.parameters() if p.requires_grad)
+                for name, (_, module) in self._modules().items()
+            },
+        }
+
+    def _modules(self) -> dict[str, tuple[str, nn.Module]]:
+        """The layers by canonical name, each with its path."""
+        found = {canonical_name(path): (path, m) for path, m in self.model.named_modules()}
+        return {name: found[name] for name in self.layer_names if name in found}
 
     @contextmanager
     def _probing(self) -> Iterator[None]:
@@ -87,8 +107,14 @@ class TorchModel:
     def _loss(
         self, x: Tensor, y: Tensor, lengths: Tensor | None, keep: dict[str, Tensor]
     ) -> Tensor:
-        outputs = self.model.train()(x, lengths=lengths, keep=keep)
-        return self.loss_fn(y, outputs)
+        return self._objective(y, self.model.train()(x, lengths=lengths, keep=keep))
+
+    def _objective(self, y: Tensor, outputs: Tensor) -> Tensor:
+        loss = self.loss_fn(y, outputs)
+        if not self.penalty:
+            return loss
+        kernels = [self.places[name].tensors for name in self.places if name.endswith("/kernel")]
+        return loss + self.penalty * sum(kernel.square().sum() for (kernel,) in kernels)
 
     def _batch(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None, dict[str, Tensor]]:
         keep = {
@@ -98,13 +124,24 @@ class TorchModel:
         y = torch.as_tensor(batch.y, device=self.device)
         return self._tensor(batch.x), y, lengths, keep
 
+    def layers(self) -> dict[str, str]:
+        """See :meth:`parity.backend.Model.layers`."""
+        return {
+            name: f"{path} ({type(module).__name__})"
+            for name, (path, module) in self._modules().items()
+        }
+
     @torch.no_grad()
     def trace(self, batch: Batch, training: bool) -> dict[str, np.ndarray]:
         """See :meth:`parity.backend.Model.trace`."""
         x, _, lengths, keep = self._batch(batch)
         with self._probing(), traced(self.model, self.layer_names) as found:
             self.model.train(training)(x, lengths=lengths, keep=keep)
-        return found
+        return {
+            "input": _numpy(x),
+            **{name: to_canonical(output) for name, output in found.outputs.items()},
+            **{f"{name}/mask": to_canonical(mask) for name, mask in found.masks.items()},
+        }
 
     @torch.no_grad()
     def loss(self, batch: Batch) -> float:
@@ -112,12 +149,64 @@ class TorchModel:
         with self._probing():
             return float(self._loss(*self._batch(batch)))
 
-    def gradients(self, batch: Batch) -> dict[str, np.ndarray]:
+    def gradients(self, batch: Batch, outputs: bool = False) -> dict[str, np.ndarray]:
         """See :meth:`parity.backend.Model.gradients`."""
-        with self._probing():
-            loss = self._loss(*self._batch(batch))
-            gradients = torch.autograd.grad(loss, self.trained, materialize_grads=True)
-        return self._canonical(dict(zip(self.trained, gradients, strict=True)))
+        with self._probing(), traced(self.model, self.layer_names if outputs else ()) as found:
+            x, *others = self._batch(batch)
+            loss = self._loss(x.requires_grad_(outputs), *others)
+            gradients = torch.autograd.grad(
+                loss, [*self.trained, *found.outputs.values()], materialize_grads=True
+            )
+        return self._named_gradients(gradients, found.outputs)
+
+    def _named_gradients(
+        self, gradients: Sequence[Tensor], layers: Iterable[str]
+    ) -> dict[str, np.ndarray]:
+        """Gradients for :attr:`trained`, then for the outputs of ``layers``, by name."""
+        count = len(self.trained)
+        of_outputs = zip(layers, gradients[count:], strict=True)
+        return {
+            **self._canonical(dict(zip(self.trained, gradients[:count], strict=True))),
+            **{f"{name}/output": to_canonical(gradient) for name, gradient in of_outputs},
+        }
+
+    def _given(self, given: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+        """What each layer gave, as leaves that can have a gradient."""
+        leaves = {name: from_canonical(self._tensor(given[name])) for name in self.layer_names}
+        return {name: leaf.requires_grad_() for name, leaf in leaves.items()}
+
+    def _inputs(self, leaves: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The input of every layer but the first: what the one before it gave."""
+        return {name: leaves[before] for before, name in pairwise(self.layer_names)}
+
+    @torch.no_grad()
+    def replay(
+        self, batch: Batch, training: bool, given: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """See :meth:`parity.backend.Model.replay`."""
+        _, _, lengths, keep = self._batch(batch)
+        x, fed = self._tensor(given["input"]), self._inputs(self._given(given))
+        with self._probing(), traced(self.model, self.layer_names, fed) as found:
+            self.model.train(training)(x, lengths=lengths, keep=keep)
+        return {name: to_canonical(output) for name, output in found.outputs.items()}
+
+    def replay_gradients(
+        self, batch: Batch, given: Mapping[str, np.ndarray], outer: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """See :meth:`parity.backend.Model.replay_gradients`."""
+        _, y, lengths, keep = self._batch(batch)
+        x, leaves = self._tensor(given["input"]).requires_grad_(), self._given(given)
+        with self._probing(), traced(self.model, self.layer_names, self._inputs(leaves)) as found:
+            self.model.train()(x, lengths=lengths, keep=keep)
+            loss = self._objective(y, leaves[self.layer_names[-1]])
+            above = (self._tensor(outer[f"{name}/output"]) for name in found.outputs)
+            gradients = torch.autograd.grad(
+                [*found.outputs.values(), loss],
+                [*self.trained, *(leaves[name] for name in self.layer_names)],
+                [*map(from_canonical, above), torch.ones_like(loss)],
+                materialize_grads=True,
+            )
+        return self._named_gradients(gradients, self.layer_names)
 
     def _canonical(self, values: Mapping[Tensor, Tensor]) -> dict[str, np.ndarray]:
         """Per-parameter tensors (gradients, a slot) by canonical name and layout."""
@@ -140,23 +229,36 @@ class TorchModel:
 
     def train(self, chunk: Chunk) -> np.ndarray:
         """See :meth:`parity.backend.Model.train`."""
-        order = torch.as_tensor(chunk.order)
+        losses = torch.empty(chunk.steps, dtype=self.dtype, device=self.device)
+        order, keep = self._steps(chunk)
+        for step in range(chunk.steps):
+            losses[step], _ = self._step(order[step], {name: m[step] for name, m in keep.items()})
+        return _numpy(losses)
+
+    def train_watched(self, chunk: Chunk) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """See :meth:`parity.backend.Model.train_watched`."""
+        order, keep = self._steps(chunk)
+        loss, fed = self._step(order[0], {name: mask[0] for name, mask in keep.items()})
+        return _numpy(loss)[None], {name: _numpy(value) for name, value in fed.items()}
+
+    def _steps(self, chunk: Chunk) -> tuple[Tensor, dict[str, Tensor]]:
         keep = {
             name: torch.as_tensor(mask, device=self.device) for name, mask in chunk.keep.items()
         }
-        losses = torch.empty(chunk.steps, dtype=self.dtype, device=self.device)
-        for step in range(chunk.steps):
-            picked = order[step]
-            lengths = None if self.lengths is None else self.lengths[picked]
-            masks = {name: mask[step] for name, mask in keep.items()}
-            loss = self._loss(self.x[picked], self.y[picked], lengths, masks)
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            for tensor in self.null:
-                tensor.grad.zero_()
-            self.optimizer.step()
-            losses[step] = loss.detach()
-        return _numpy(losses)
+        return torch.as_tensor(chunk.order), keep
+
+    def _step(self, picked: Tensor, keep: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """One optimizer step: its loss, and what it was fed."""
+        fed = {"input": self.x[picked], "labels": self.y[picked]}
+        if self.lengths is not None:
+            fed["lengths"] = self.lengths[picked]
+        loss = self._loss(fed["input"], fed["labels"], fed.get("lengths"), keep)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        for tensor in self.null:
+            tensor.grad.zero_()
+        self.optimizer.step()
+        return loss.detach(), fed | {f"{name}/mask": mask for name, mask in keep.items()}
 
     def slots(self) -> dict[str, np.ndarray]:
         """See :meth:`parity.backend.Model.slots`."""

@@ -7,6 +7,8 @@ dense           kernel (in, out)                      weight (out, in)
 convolution     kernel (h, w, in, out)                weight (out, in, h, w)
 batch norm      gamma, beta, moving_mean,             weight, bias, running_mean,
                 moving_variance                       running_var
+layer norm      gamma, beta                           weight, bias
+embedding       embeddings (tokens, width)            weight (tokens, width)
 simple, lstm    kernel, recurrent_kernel              weight_ih, weight_hh: transposed, same gates
                 bias (gates·units,)                   bias_ih; bias_hh is zero and frozen
 gru             gates z, r, h                         gates r, z, n
@@ -71,6 +73,10 @@ def _of_module(module: nn.Module) -> dict[str, Place]:
             "moving_mean": _same(module.running_mean),
             "moving_variance": _same(module.running_var),
         }
+    if isinstance(module, nn.LayerNorm):
+        return {"gamma": _same(module.weight), "beta": _same(module.bias)}
+    if isinstance(module, nn.Embedding):
+        return {"embeddings": _same(module.weight)}
     if isinstance(module, Recurrent):
         return _of_recurrent(module.rnn)
     return {}

@@ -1,7 +1,7 @@
 """Convolutional classifier. Twin: ``torch_impl/models/cnn.py``.
 
 Deliberate differences: the twin computes channels-first, so it permutes images on the way in and
-back before flatten; it pads 'same' by hand, as PyTorch cannot at a stride.
+back in its flatten; it pads convolutions by hand, as PyTorch cannot at a stride.
 """
 
 from __future__ import annotations
@@ -9,38 +9,51 @@ from __future__ import annotations
 from typing import Any
 
 from keras_impl.framework import keras
-from keras_impl.layers import SharedDropout, batch_norm, output_activation
+from keras_impl.layers import (
+    SharedDropout,
+    activation,
+    batch_norm,
+    kernel_regularizer,
+    output_activation,
+    pool,
+)
 from parity.specs.cnn import CnnSpec
 
 
 class CnnClassifier(keras.Model):
-    """[conv → batch norm → relu → max-pool → spatial dropout] … → dense … → dense(classes)."""
+    """[conv → batch norm → activation → pool → dropout] … → dense … → dense(classes)."""
 
     def __init__(self, spec: CnnSpec) -> None:
         super().__init__(name=spec.family)
         blocks, numbers = range(1, len(spec.channels) + 1), range(1, len(spec.hidden) + 1)
         self.conv = [
             keras.layers.Conv2D(
-                out, spec.kernel_size, strides=spec.stride, padding="same", name=f"conv_{n}"
+                out,
+                spec.kernel_size,
+                strides=spec.stride,
+                padding="same",
+                kernel_regularizer=kernel_regularizer(spec),
+                name=f"conv_{n}",
             )
             for n, out in zip(blocks, spec.channels, strict=True)
         ]
         self.batch_norm = [batch_norm(spec, n) for n in blocks if spec.batch_norm]
-        self.relu = [keras.layers.ReLU(name=f"relu_{n}") for n in blocks]
-        self.max_pool = [
-            keras.layers.MaxPooling2D(2, strides=2, padding="valid", name=f"max_pool_{n}")
-            for n in blocks
-        ]
+        self.activation = [activation(spec, f"activation_{n}") for n in blocks]
+        self.pool = [pool(spec, n) for n in blocks]
         self.spatial_dropout = [
             SharedDropout(spec.spatial_rate, name=f"spatial_dropout_{n}") for n in blocks
         ]
         self.flatten = keras.layers.Flatten(name="flatten")
         self.dense = [
-            keras.layers.Dense(units, name=f"dense_{n}")
+            keras.layers.Dense(
+                units, kernel_regularizer=kernel_regularizer(spec), name=f"dense_{n}"
+            )
             for n, units in zip(numbers, spec.hidden, strict=True)
         ]
-        self.dense_relu = [keras.layers.ReLU(name=f"dense_relu_{n}") for n in numbers]
-        self.logits = keras.layers.Dense(spec.outputs, name="logits")
+        self.dense_activation = [activation(spec, f"dense_activation_{n}") for n in numbers]
+        self.logits = keras.layers.Dense(
+            spec.outputs, kernel_regularizer=kernel_regularizer(spec), name="logits"
+        )
         self.probabilities = output_activation(spec.head, spec.output)
 
     def call(self, x: Any, lengths: Any = None, keep: Any = None, training: bool = False) -> Any:
@@ -50,10 +63,10 @@ class CnnClassifier(keras.Model):
             x = self.conv[n](x)  # (N, ⌈H/stride⌉, ⌈W/stride⌉, channels)
             if self.batch_norm:
                 x = self.batch_norm[n](x, training=training)
-            x = self.max_pool[n](self.relu[n](x))  # (N, ⌊H/2⌋, ⌊W/2⌋, channels)
+            x = self.pool[n](self.activation[n](x))  # (N, H/2, W/2, channels), rounded as padded
             x = self.spatial_dropout[n](x, keep.get(f"spatial_dropout_{n + 1}"), training=training)
         x = self.flatten(x)  # (N, H·W·channels), in that order
         for n in range(len(self.dense)):
-            x = self.dense_relu[n](self.dense[n](x))  # (N, units)
+            x = self.dense_activation[n](self.dense[n](x))  # (N, units)
         x = self.logits(x)  # (N, outputs)
         return self.probabilities(x)  # (N, outputs)

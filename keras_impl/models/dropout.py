@@ -8,24 +8,28 @@ from __future__ import annotations
 from typing import Any
 
 from keras_impl.framework import keras
-from keras_impl.layers import SharedDropout, output_activation
+from keras_impl.layers import SharedDropout, activation, kernel_regularizer, output_activation
 from parity.specs.dropout import DropoutSpec
 
 
 class DropoutClassifier(keras.Model):
-    """Flatten → [dense(hidden, relu) → dropout(rate)] … → dense(classes)."""
+    """Flatten → [dense(hidden) → activation → dropout(rate)] … → dense(classes)."""
 
     def __init__(self, spec: DropoutSpec) -> None:
         super().__init__(name=spec.family)
         numbers = range(1, len(spec.hidden) + 1)
         self.flatten = keras.layers.Flatten(name="flatten")
         self.dense = [
-            keras.layers.Dense(units, name=f"dense_{n}")
+            keras.layers.Dense(
+                units, kernel_regularizer=kernel_regularizer(spec), name=f"dense_{n}"
+            )
             for n, units in zip(numbers, spec.hidden, strict=True)
         ]
-        self.dense_relu = [keras.layers.ReLU(name=f"dense_relu_{n}") for n in numbers]
+        self.dense_activation = [activation(spec, f"dense_activation_{n}") for n in numbers]
         self.dropout = [SharedDropout(spec.rate, name=f"dropout_{n}") for n in numbers]
-        self.logits = keras.layers.Dense(spec.outputs, name="logits")
+        self.logits = keras.layers.Dense(
+            spec.outputs, kernel_regularizer=kernel_regularizer(spec), name="logits"
+        )
         self.probabilities = output_activation(spec.head, spec.output)
 
     def call(self, x: Any, lengths: Any = None, keep: Any = None, training: bool = False) -> Any:
@@ -33,7 +37,7 @@ class DropoutClassifier(keras.Model):
         keep = keep or {}
         x = self.flatten(x)  # (N, features)
         for n in range(len(self.dense)):
-            x = self.dense_relu[n](self.dense[n](x))  # (N, units)
+            x = self.dense_activation[n](self.dense[n](x))  # (N, units)
             x = self.dropout[n](x, keep.get(f"dropout_{n + 1}"), training=training)
         x = self.logits(x)  # (N, outputs)
         return self.probabilities(x)  # (N, outputs)

@@ -8,23 +8,28 @@ from __future__ import annotations
 from typing import Any
 
 from keras_impl.framework import keras, tf
-from keras_impl.layers import output_activation, recurrent
+from keras_impl.layers import TokenEmbedding, kernel_regularizer, output_activation, recurrent
 from parity.specs.rnn import RnnSpec
 
 
 class RnnClassifier(keras.Model):
-    """(Masked) sequence → recurrent(units) … → dense(classes)."""
+    """(Masked) sequence (→ embedding) → recurrent(units) … → dense(classes)."""
 
     def __init__(self, spec: RnnSpec) -> None:
         super().__init__(name=spec.family)
         self.variable_length = spec.variable_length
+        self.embedding = TokenEmbedding(spec, name="embedding") if spec.tokens else None
         self.rnn = [recurrent(spec, number) for number in range(1, spec.recurrent_layers + 1)]
-        self.logits = keras.layers.Dense(spec.outputs, name="logits")
+        self.logits = keras.layers.Dense(
+            spec.outputs, kernel_regularizer=kernel_regularizer(spec), name="logits"
+        )
         self.probabilities = output_activation(spec.head, spec.output)
 
     def call(self, x: Any, lengths: Any = None, keep: Any = None, training: bool = False) -> Any:
         """Map x (N, T, D) with lengths (N,) to logits or probabilities (N, outputs)."""
         mask = tf.sequence_mask(lengths, x.shape[1]) if self.variable_length else None  # (N, T)
+        if self.embedding is not None:
+            x = self.embedding(x)  # (N, T, embedding)
         for rnn in self.rnn:
             x = rnn(x, mask=mask, training=training)  # (N, T, width), the last (N, width)
         x = self.logits(x)  # (N, outputs)

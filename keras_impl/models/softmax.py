@@ -8,29 +8,37 @@ from __future__ import annotations
 from typing import Any
 
 from keras_impl.framework import keras
-from keras_impl.layers import output_activation
+from keras_impl.layers import activation, kernel_regularizer, layer_norm, output_activation
 from parity.specs.softmax import SoftmaxSpec
 
 
 class SoftmaxClassifier(keras.Model):
-    """Flatten → dense(hidden, relu) … → dense(classes)."""
+    """Flatten → [dense(hidden) → layer norm → activation] … → dense(classes)."""
 
     def __init__(self, spec: SoftmaxSpec) -> None:
         super().__init__(name=spec.family)
         numbers = range(1, len(spec.hidden) + 1)
         self.flatten = keras.layers.Flatten(name="flatten")
         self.dense = [
-            keras.layers.Dense(units, name=f"dense_{n}")
+            keras.layers.Dense(
+                units, kernel_regularizer=kernel_regularizer(spec), name=f"dense_{n}"
+            )
             for n, units in zip(numbers, spec.hidden, strict=True)
         ]
-        self.dense_relu = [keras.layers.ReLU(name=f"dense_relu_{n}") for n in numbers]
-        self.logits = keras.layers.Dense(spec.outputs, name="logits")
+        self.layer_norm = [layer_norm(spec, n) for n in numbers if spec.layer_norm]
+        self.dense_activation = [activation(spec, f"dense_activation_{n}") for n in numbers]
+        self.logits = keras.layers.Dense(
+            spec.outputs, kernel_regularizer=kernel_regularizer(spec), name="logits"
+        )
         self.probabilities = output_activation(spec.head, spec.output)
 
     def call(self, x: Any, lengths: Any = None, keep: Any = None, training: bool = False) -> Any:
         """Map x (N, …) to logits or probabilities (N, outputs); nothing here needs the rest."""
         x = self.flatten(x)  # (N, features)
         for n in range(len(self.dense)):
-            x = self.dense_relu[n](self.dense[n](x))  # (N, units)
+            x = self.dense[n](x)  # (N, units)
+            if self.layer_norm:
+                x = self.layer_norm[n](x)
+            x = self.dense_activation[n](x)
         x = self.logits(x)  # (N, outputs)
         return self.probabilities(x)  # (N, outputs)

@@ -3,23 +3,56 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
 from parity import ladder, outputs, record
 from parity.errors import ParityError
+from parity.ladder import Comparison
 from parity.report import data, terminal
+from parity.tolerance import Allowed
 
 
 def run(args: argparse.Namespace) -> int:
     """Print tables and verdict; exit code 0 for SAME, 1 for DIFFERENT."""
-    return judge(Path(args.a), Path(args.b), outputs.json_path(args.json))
+    given = Path(args.replay) if args.replay else None
+
+    def replay(comparison: Comparison) -> Path | None:
+        """The replay that the user made, by its model's name if there are several."""
+        below = given / comparison.reference.path.name if given else None
+        return below if below and below.is_dir() else given
+
+    return judge(
+        Path(args.a),
+        Path(args.b),
+        outputs.json_path(args.json),
+        overrides=args.allow,
+        replay=replay if given else None,
+        every_check=args.checks,
+    )
 
 
-def judge(a: Path, b: Path, json_file: Path | None, at_once: bool = False) -> int:
+def judge(
+    a: Path,
+    b: Path,
+    json_file: Path | None,
+    *,
+    overrides: Mapping[str, Allowed],
+    replay: Callable[[Comparison], Path | None] | None = None,
+    every_check: bool = False,
+    at_once: bool = False,
+) -> int:
     """Compare two records, or two folders of them, report, and give the exit code.
 
-    ``at_once`` says that both were made at the same time, which their timings show.
+    Args:
+        a: a record.
+        b: the other.
+        json_file: where to write the same as data, or None.
+        overrides: rows of the float64 table to replace, by rung.
+        replay: where the replay of a pair lies whose first divergence is a layer's, or None.
+        every_check: whether to print each check.
+        at_once: whether both were made at the same time, which their timings show.
 
     Raises:
         ParityError: a record cannot be read, the two are not of the same runs, or ``json_file``
@@ -29,15 +62,17 @@ def judge(a: Path, b: Path, json_file: Path | None, at_once: bool = False) -> in
     if json_file:
         outputs.refuse_inside(json_file, (path for pair in pairs for path in pair))
     with ExitStack() as opened:
-        comparisons = [
-            ladder.compare(
-                opened.enter_context(record.read(x)), opened.enter_context(record.read(y))
-            )
-            for x, y in pairs
-        ]
+        comparisons = []
+        for x, y in pairs:
+            one, two = (opened.enter_context(record.read(path)) for path in (x, y))
+            comparison = ladder.compare(one, two, overrides=overrides)
+            if replay and comparison.in_a_layer and (made := replay(comparison)):
+                own = opened.enter_context(record.read(made))
+                comparison = ladder.compare(one, two, replay=own, overrides=overrides)
+            comparisons.append(comparison)
         if json_file:
             data.write(json_file, comparisons)
-        terminal.show(comparisons, at_once)
+        terminal.show(comparisons, every_check=every_check, at_once=at_once)
     return 0 if all(comparison.same for comparison in comparisons) else 1
 
 

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-from parity import from_flags, outputs, record, recording
+from parity import backend, from_flags, outputs, processes, record, recording
+from parity.backend import Backend
+from parity.errors import ParityError
 from parity.memory import PeakMemory
 from parity.progress import Progress
 
@@ -14,33 +20,85 @@ def run(args: argparse.Namespace) -> int:
     out = outputs.new_path(args.out)
     families = list(dict.fromkeys(args.model))
     dtypes = tuple(sorted(set(args.dtype), reverse=True))  # float64 first
+    if args.seeds > 1 and "float32" not in dtypes:
+        raise ParityError(f"--seeds: received {args.seeds} without float32, accepted: 1, or both")
+    ensemble = args.ensemble is not False
     from_flags.refuse_foreign_options(args, families)
     planned = []
     for family in families:  # everything that can be refused is refused before the first climb
         dataset = from_flags.dataset_for(args, family)
         spec = from_flags.spec_for(args, family, dataset)
-        planned.append((out / family if len(families) > 1 else out, spec, dataset))
+        planned.append((spec, dataset))
     backend = from_flags.backend_for(args, spec)
-    climbs = recording.climbs(backend, dtypes)
-    with Progress(backend.name, climbs * len(planned)) as progress:
-        for path, spec, dataset in planned:
+    climbs = recording.climbs(backend, dtypes, args.steps, args.seeds)
+    with (
+        _elsewhere(args, backend, ensemble and "float32" in dtypes) as elsewhere,
+        Progress(backend.name, climbs * len(planned)) as progress,
+    ):
+        for spec, dataset in planned:
             train, test = from_flags.splits(spec, dataset)
             peak = PeakMemory()
 
             def advance(what: str, family: str = spec.family) -> None:
                 progress.advance(f"{family} {what}")
 
-            ladder = recording.climb(backend, spec, train, test, dtypes, args.steps, advance)
+            ladder = recording.climb(
+                backend,
+                spec,
+                train,
+                test,
+                dtypes,
+                args.steps,
+                seeds=args.seeds,
+                ensemble=ensemble,
+                advance=advance,
+            )
+            place = Path(spec.family) if len(families) > 1 else Path()
+            if elsewhere:
+                elsewhere.widen(ladder, place)
             header = recording.header(
                 "ladder",
                 backend,
                 spec,
                 steps=args.steps,
+                seeds=args.seeds,
                 dtypes=dtypes,
                 device=args.device,
                 ladder=ladder,
                 peak=peak,
             )
-            record.write(path, header, ladder.tensors)
-            print(f"{backend.name} {spec.family}: {path}", flush=True)
+            record.write(out / place, header, ladder.tensors)
+            print(f"{backend.name} {spec.family}: {out / place}", flush=True)
     return 0
+
+
+class _Elsewhere:
+    """A process that climbs in float32 with another number of threads."""
+
+    def __init__(self, child: processes.Child, out: Path) -> None:
+        self.child, self.out = child, out
+
+    def widen(self, ladder: recording.Ladder, place: Path) -> None:
+        """Take its record into the ensemble, as soon as it is there."""
+        self.child.wait(self.out / place / record.HEADER)
+        with record.read(self.out / place) as other:
+            recording.widen(ladder, other)
+
+
+@contextmanager
+def _elsewhere(args: argparse.Namespace, own: Backend, wanted: bool) -> Iterator[_Elsewhere | None]:
+    """Start the ensemble's member that this process cannot be, where the backend needs one."""
+    count = own.threads_elsewhere() if wanted else 0
+    if not count:
+        yield None
+        return
+    flags = {**vars(args), "dtype": ["float32"], "threads": count, "seeds": 1, "ensemble": False}
+    with tempfile.TemporaryDirectory(prefix="parity-") as folder:
+        out = Path(folder) / "record"
+        command = [backend.registered()[own.name], "record"]
+        command += processes.record_flags(argparse.Namespace(**flags))
+        child = processes.Child([*command, f"--out={out}"])
+        try:
+            yield _Elsewhere(child, out)
+        finally:
+            processes.end([child])

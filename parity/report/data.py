@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from parity.blame import Blame
 from parity.checks import Check
 from parity.data_files import write_whole
 from parity.errors import ParityError
@@ -48,19 +49,26 @@ def _verdict(same: bool) -> str:
 
 
 def _model(comparison: Comparison) -> dict[str, Any]:
-    first = comparison.first
+    found = comparison.blame
     return {
         "model": comparison.reference.header.spec.family,
         "verdict": _verdict(comparison.same),
         "decided_in": "float64" if comparison.decisive else "float32",
         "weaker": not comparison.decisive,
         "sides": comparison.sides,
-        "first_divergence": _check(first) if first else None,
+        "first_divergence": _divergence(found, comparison) if found else None,
         "checks": [_check(check) for check in comparison.checks],
         "null_gradients": [vars(entry) for entry in comparison.null_gradients],
         "float32_says_next_to_nothing": [
             f"{check.rung}/{check.tensor}" for check in comparison.blind
         ],
+        "layers_by_themselves": [_check(check) for check in comparison.own],
+        "saturated": dict(comparison.saturated),
+        "equivalences": [
+            {**vars(test), "shown": test.shown, "refuted": test.refuted}
+            for test in comparison.equivalences
+        ],
+        "allowed": {rung: vars(row) for rung, row in comparison.overrides.items()},
         "notes": comparison.notes,
         "spec": comparison.reference.header.spec.to_json(),
         "records": [_record(comparison.reference), _record(comparison.other)],
@@ -68,7 +76,21 @@ def _model(comparison: Comparison) -> dict[str, Any]:
 
 
 def _check(check: Check) -> dict[str, Any]:
-    return {**vars(check), "ok": check.ok}
+    return {**vars(check), "least": check.least, "ok": check.ok}
+
+
+def _divergence(found: Blame, comparison: Comparison) -> dict[str, Any]:
+    """The first failed check, and what it hangs on."""
+    names = dict(zip(comparison.sides, found.names, strict=True))
+    by_itself = _check(found.own) if found.own else None
+    return {
+        **_check(found.check),
+        "to_blame": found.part,
+        "step": found.step,
+        "layer": names if any(found.names) else None,
+        "by_itself": by_itself,
+        "off_by_themselves": [*found.others],
+    }
 
 
 def _record(record: Record) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from parity import blame
+from parity.blame import Blame
 from parity.checks import Check
 from parity.ladder import Comparison
 from parity.rungs import title
@@ -26,12 +28,13 @@ def names_of(comparisons: list[Comparison]) -> str:
 
 
 def divergence(comparison: Comparison) -> Iterator[str]:
-    """Where two records part first: rung, tensor, both values, observed and allowed."""
-    first = comparison.first
-    if first is None:
+    """Where two records part first: rung, tensor, who is to blame, both values, what is allowed."""
+    found = comparison.blame
+    if found is None:
         return
-    steps = comparison.reference.header.steps
+    first, steps = found.check, comparison.reference.header.steps
     yield f"first divergence: {title(first.rung, steps)}, {first.dtype}: {first.tensor}"
+    yield from _culprit(found, comparison)
     if first.values:
         index = ", ".join(map(str, first.index))
         x, y = first.values
@@ -39,9 +42,14 @@ def divergence(comparison: Comparison) -> Iterator[str]:
             f"at [{index}]: {_value(comparison.sides[0], first.reference_dtype, first, x)}, "
             f"{_value(first.side, first.dtype, first, y)}"
         )
-    yield f"observed {number(first.observed)}, allowed {number(first.allowed)}"
+    why = f" ({first.reason})" if first.reason else ""
+    yield (
+        f"observed {number(first.observed)}, allowed {number(first.allowed)}{why}; "
+        f"least tolerance that would pass: {number(first.least)}"
+    )
     if first.note:
         yield first.note
+    yield from _by_itself(found, comparison)
     failed = comparison.failed
     if all(check.dtype == "float32" for check in failed) and comparison.decisive:
         yield "float64 agrees throughout: look for what is done in float32 only"
@@ -50,6 +58,40 @@ def divergence(comparison: Comparison) -> Iterator[str]:
             f"further checks that fail: {len(failed) - 1} of {len(comparison.checks) - 1}; "
             "--json FILE lists them"
         )
+
+
+def _culprit(found: Blame, comparison: Comparison) -> Iterator[str]:
+    """Layer, data, loss or optimizer, and the step."""
+    at = f" at step {found.step}" if found.step else ""
+    if found.part == blame.DATA:
+        yield f"to blame: the data{at}, before any layer"
+    elif found.part == blame.LOSS:
+        yield f"to blame: the loss{at}; all that goes into it agrees"
+    elif found.part == blame.OPTIMIZER:
+        yield f"to blame: the optimizer{at}; forward pass, loss and gradients agree"
+    elif found.part:
+        names = (
+            f"in {side} {name}"
+            for side, name in zip(comparison.sides, found.names, strict=True)
+            if name
+        )
+        yield f"to blame: layer {found.part}{at}: {', '.join(names)}"
+
+
+def _by_itself(found: Blame, comparison: Comparison) -> Iterator[str]:
+    """What a replay says of the layer."""
+    if not comparison.own:
+        return
+    fed = f"fed {comparison.sides[0]}'s own input"
+    if found.own and not found.own.ok:
+        yield f"{fed}, {found.part} is {number(found.own.observed)} off: the difference is its own"
+    elif found.own:
+        yield (
+            f"{fed}, {found.part} agrees ({number(found.own.observed)}): the difference comes "
+            "from what stands before it, or rounding adds up"
+        )
+    if found.others:
+        yield f"{fed}, these are off as well: {_some(list(found.others))}"
 
 
 def _value(side: str, dtype: str, check: Check, value: float) -> str:
@@ -69,6 +111,12 @@ def remarks(comparisons: list[Comparison]) -> Iterator[str]:
                 f"{family}: null gradients, not judged: {names}. Both sides find at most "
                 f"{number(largest)}, rounding alone, and give the optimizer zero."
             )
+        for rung, allowed in comparison.overrides.items():
+            yield (
+                f"{family}: {title(rung, comparison.reference.header.steps)}: "
+                f"{number(allowed.limit)} allowed in float64, as asked for: {allowed.reason}"
+            )
+        yield from _past_saturation(comparison)
         if comparison.blind:
             names = _some([f"{check.rung}/{check.tensor}" for check in comparison.blind])
             yield (
@@ -78,6 +126,27 @@ def remarks(comparisons: list[Comparison]) -> Iterator[str]:
     for note in dict.fromkeys(note for comparison in comparisons for note in comparison.notes):
         having = [comparison for comparison in comparisons if note in comparison.notes]
         yield f"{names_of(having)}: {note}"
+
+
+def _past_saturation(comparison: Comparison) -> Iterator[str]:
+    """Where weights are no longer compared, and what is instead."""
+    family = comparison.reference.header.spec.family
+    for dtype, step in comparison.saturated.items():
+        yield (
+            f"{family}: {dtype}: after step {step} rounding alone has spread the weights over "
+            "their whole scale; from there on neither they nor what follows from them is compared"
+        )
+    if "float32" in comparison.saturated and not comparison.equivalences:
+        yield f"{family}: --seeds 5 would compare loss, accuracy and predictions over seeds instead"
+    for test in comparison.equivalences:
+        outcome = "equivalent" if test.shown else "different" if test.refuted else "undecided"
+        low, high = test.interval
+        more = "" if test.shown or test.refuted else "; more seeds would decide"
+        yield (
+            f"{family}: {test.name} over {test.seeds} seeds: {outcome}: mean difference "
+            f"{test.mean:.2g}, 90 % interval {low:.2g} to {high:.2g}, margin ±{test.margin:.2g}"
+            f"{more}"
+        )
 
 
 def _some(names: list[str]) -> str:

@@ -7,6 +7,7 @@ import textwrap
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from parity.checks import Check
@@ -21,14 +22,19 @@ NARROW = 70
 """Below so many columns the tables leave out what stands elsewhere too."""
 
 
-def show(comparisons: list[Comparison], at_once: bool = False) -> None:
+def show(comparisons: list[Comparison], every_check: bool = False, at_once: bool = False) -> None:
     """Print a row per rung, the figures, what is to be known, the verdicts, where the records are.
 
     Args:
         comparisons: one per model.
+        every_check: whether to print each check as well.
         at_once: whether both sides are known to have been recorded at the same time.
     """
     out = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
+    if every_check:
+        for comparison in comparisons:
+            out.print(_checks(comparison))
+            out.print()
     out.print(_rungs(comparisons, out.width < NARROW))
     _say(
         out,
@@ -107,6 +113,29 @@ def _rungs(comparisons: list[Comparison], narrow: bool) -> Table:
                 *(cell for check in worst for cell in _cells(check)),
                 "[green]OK[/]" if passed else "[bold red]DIFF[/]",
             )
+    return table
+
+
+def _checks(comparison: Comparison) -> Table:
+    """A row per check, and why so much is allowed."""
+    header = comparison.reference.header
+    table = Table(
+        box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0), title_justify="left"
+    )
+    table.add_column(f"{header.spec.family}: check", overflow="fold")
+    for heading in ("observed", "allowed", "least"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("because", overflow="fold")
+    table.add_column("", no_wrap=True)
+    for check in comparison.checks:
+        table.add_row(
+            escape(f"{check.dtype}/{check.rung}/{check.tensor}"),
+            number(check.observed),
+            number(check.allowed),
+            number(check.least),
+            check.reason,
+            "[green]OK[/]" if check.ok else "[bold red]DIFF[/]",
+        )
     return table
 
 

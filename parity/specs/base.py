@@ -79,6 +79,9 @@ class ModelSpec(Checked, ABC):
         "glorot_uniform", help="initial kernels", kind=str, choices=INITIALIZERS
     )
     bias_initializer: str = option("zeros", help="initial biases", kind=str, choices=INITIALIZERS)
+    l2: float = option(
+        0.0, help="penalty on the sum of every kernel's squares", kind=float, minimum=0
+    )
     flavour: str = option(
         "tf_keras",
         help="the Keras whose formulas hold where Keras 2 and Keras 3 part",
@@ -98,8 +101,15 @@ class ModelSpec(Checked, ABC):
         return 1 if self.head == "sigmoid" else self.classes
 
     @classmethod
-    def shape_for(cls, shape: tuple[int, ...], name: str) -> tuple[int, ...]:
+    def shape_for(
+        cls, shape: tuple[int, ...], name: str, fields: Mapping[str, Any]
+    ) -> tuple[int, ...]:
         """Input shape of this model for examples of ``shape`` from data set ``name``.
+
+        Args:
+            shape: of one example, channels last.
+            name: the data set's, for the error line.
+            fields: the model's own fields, as far as they are given.
 
         Raises:
             ParityError: this family cannot take such examples.
@@ -129,22 +139,12 @@ class ModelSpec(Checked, ABC):
         yield Parameter(f"{name}/kernel", fans, self.kernel_initializer, fans)
         yield Parameter(f"{name}/bias", (units,), self.bias_initializer, fans)
 
+    def head_parameters(self, fan_in: int) -> Iterator[Parameter]:
+        """Table rows of the dense layer that every classifier ends with."""
+        yield from self.dense("logits", fan_in, self.outputs)
+
     def head_layers(self) -> Iterator[Layer]:
         """Layers that every classifier ends with."""
         yield Layer("logits", (self.outputs,))
         if self.output == "probabilities":
             yield Layer("probabilities", (self.outputs,))
-
-    def hidden_parameters(self, fan_in: int, hidden: tuple[int, ...]) -> Iterator[Parameter]:
-        """Table rows of flatten → dense(hidden) … → dense(classes)."""
-        for number, units in enumerate(hidden, 1):
-            yield from self.dense(f"dense_{number}", fan_in, units)
-            fan_in = units
-        yield from self.dense("logits", fan_in, self.outputs)
-
-    @staticmethod
-    def hidden_layers(hidden: tuple[int, ...]) -> Iterator[Layer]:
-        """Layers of the hidden part: each dense layer and its relu."""
-        for number, units in enumerate(hidden, 1):
-            yield Layer(f"dense_{number}", (units,))
-            yield Layer(f"dense_relu_{number}", (units,))

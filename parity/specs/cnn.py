@@ -1,4 +1,4 @@
-"""Convolutional classifier: [conv → batch norm → relu → max-pool → spatial dropout] … → dense."""
+"""Convolutional classifier: [conv → batch norm → activation → pool → dropout] … → dense."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from typing import Any, ClassVar
 from parity.constants import as_float32
 from parity.errors import ParityError
 from parity.options import option
-from parity.specs.base import Layer, ModelSpec, Parameter
+from parity.specs.base import Layer, Parameter
+from parity.specs.feed_forward import FeedForwardSpec
 
 
 @dataclass(frozen=True, kw_only=True)
-class CnnSpec(ModelSpec):
-    """Blocks of k×k 'same' convolutions, each halved by a 2×2 max-pool, then dense layers."""
+class CnnSpec(FeedForwardSpec):
+    """Blocks of k×k 'same' convolutions, each halved by a 2×2 pool, then dense layers."""
 
     family: ClassVar[str] = "cnn"
     default_dataset: ClassVar[str] = "fashion_mnist"
@@ -26,12 +27,24 @@ class CnnSpec(ModelSpec):
     )
     kernel_size: int = option(3, help="height and width of the kernels", kind=int, minimum=1)
     stride: int = option(1, help="stride of the convolutions", kind=int, minimum=1)
-    batch_norm: bool = option(True, help="normalise before each relu", kind=bool)
+    batch_norm: bool = option(True, help="normalise before each activation", kind=bool)
     batch_norm_epsilon: float = option(
         1e-3, help="added to the variance before the root", kind=float, above=0
     )
     batch_norm_momentum: float = option(
         0.99, help="share of the running statistics kept per step", kind=float, minimum=0, below=1
+    )
+    pool: str = option(
+        "max",
+        help="what the pools take of each 2x2 window",
+        kind=str,
+        choices=("max", "average"),
+    )
+    pool_padding: str = option(
+        "valid",
+        help="valid: an odd last row and column are dropped; same: they are windows of their own",
+        kind=str,
+        choices=("valid", "same"),
     )
     spatial_rate: float = option(
         0.1, help="share of channels dropped while training", kind=float, minimum=0, below=1
@@ -41,7 +54,9 @@ class CnnSpec(ModelSpec):
     )
 
     @classmethod
-    def shape_for(cls, shape: tuple[int, ...], name: str) -> tuple[int, ...]:
+    def shape_for(
+        cls, shape: tuple[int, ...], name: str, fields: Mapping[str, Any]
+    ) -> tuple[int, ...]:
         """Images as they are; sequences are refused."""
         if len(shape) != 3:
             raise ParityError(
@@ -68,7 +83,8 @@ class CnnSpec(ModelSpec):
             )
         for number, channels in enumerate(self.channels, 1):
             convolved = (-(-height // self.stride), -(-width // self.stride))
-            height, width = convolved[0] // 2, convolved[1] // 2
+            beyond = 1 if self.pool_padding == "same" else 0
+            height, width = (convolved[0] + beyond) // 2, (convolved[1] + beyond) // 2
             if not (height and width):
                 raise ParityError(
                     f"channels: received {len(self.channels)} blocks, but block {number} pools "
@@ -110,7 +126,7 @@ class CnnSpec(ModelSpec):
                     Parameter(f"batch_norm_{number}/moving_variance", (out,), "ones", fans, False),
                 )
             into = out
-        return (*rows, *self.hidden_parameters(self.flat, self.hidden))
+        return (*rows, *self.hidden_parameters(self.flat))
 
     def layers(self) -> tuple[Layer, ...]:
         """Each block's layers, flatten (in H, W, C order), hidden layers, the head."""
@@ -120,12 +136,12 @@ class CnnSpec(ModelSpec):
             if self.batch_norm:
                 rows.append(Layer(f"batch_norm_{number}", (*convolved, channels)))
             rows += (
-                Layer(f"relu_{number}", (*convolved, channels)),
-                Layer(f"max_pool_{number}", (*pooled, channels)),
+                Layer(f"activation_{number}", (*convolved, channels)),
+                Layer(f"pool_{number}", (*pooled, channels)),
                 Layer(f"spatial_dropout_{number}", (*pooled, channels)),
             )
         flat = Layer("flatten", (self.flat,))
-        return (*rows, flat, *self.hidden_layers(self.hidden), *self.head_layers())
+        return (*rows, flat, *self.hidden_layers(), *self.head_layers())
 
     def dropouts(self) -> dict[str, tuple[float, tuple[int, ...]]]:
         """A mask entry per channel of each block."""
@@ -136,7 +152,7 @@ class CnnSpec(ModelSpec):
 
     @classmethod
     def variants(cls) -> Mapping[str, Mapping[str, Any]]:
-        """Batch norm × input channels × kernel × stride × size, all of them, then each head."""
+        """Batch norm × input channels × kernel × stride × size, all of them; then the rest."""
         variants: dict[str, Mapping[str, Any]] = {}
         for batch_norm, into, kernel, stride, size in itertools.product(
             (True, False), (1, 3), (3, 5), (1, 2), (7, 8)
@@ -151,11 +167,18 @@ class CnnSpec(ModelSpec):
                 "hidden": (16,),
             }
         small = {"input_shape": (8, 8, 1), "channels": (6, 4), "hidden": ()}
+        odd = {**small, "input_shape": (7, 7, 1), "pool_padding": "same"}
         return {
             **variants,
             "oblong": {**small, "input_shape": (6, 9, 3)},
             "one_channel": {**small, "channels": (1,)},
             "low_momentum": {**small, "batch_norm_momentum": 0.2, "batch_norm_epsilon": 1e-5},
+            "max_same": {**odd, "activation": "leaky_relu"},
+            "average": {**small, "pool": "average"},
+            "average_same": {**odd, "pool": "average"},
+            "gelu": {**small, "activation": "gelu", "hidden": (16,)},
+            "equal_channels": {**odd, "channels": (4, 4, 4)},
+            "l2": {**small, "l2": 0.01},
             "probabilities": {**small, "output": "probabilities"},
             "binary": {**small, "head": "sigmoid", "classes": 2},
             "binary_probabilities": {

@@ -1,4 +1,4 @@
-"""Dense classifier with dropout: flatten → dense(128, relu) → dropout → dense(classes)."""
+"""Dense classifier with dropout: flatten → dense(128) → activation → dropout → dense(classes)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from parity.options import option
-from parity.specs.base import Layer, ModelSpec, Parameter
+from parity.specs.base import Layer, Parameter
+from parity.specs.feed_forward import FeedForwardSpec
 
 
 @dataclass(frozen=True, kw_only=True)
-class DropoutSpec(ModelSpec):
+class DropoutSpec(FeedForwardSpec):
     """One hidden layer whose units are dropped while training."""
 
     family: ClassVar[str] = "dropout"
@@ -27,15 +28,15 @@ class DropoutSpec(ModelSpec):
 
     def parameters(self) -> tuple[Parameter, ...]:
         """Kernels (in, out) and biases (out,) of every dense layer."""
-        return tuple(self.hidden_parameters(math.prod(self.input_shape), self.hidden))
+        return tuple(self.hidden_parameters(math.prod(self.input_shape)))
 
     def layers(self) -> tuple[Layer, ...]:
-        """Flatten, each hidden layer with its relu and its dropout, the head."""
+        """Flatten, each hidden layer with its activation and its dropout, the head."""
         rows = [Layer("flatten", (math.prod(self.input_shape),))]
         for number, units in enumerate(self.hidden, 1):
             rows += (
                 Layer(f"dense_{number}", (units,)),
-                Layer(f"dense_relu_{number}", (units,)),
+                Layer(f"dense_activation_{number}", (units,)),
                 Layer(f"dropout_{number}", (units,)),
             )
         return (*rows, *self.head_layers())
@@ -49,11 +50,12 @@ class DropoutSpec(ModelSpec):
 
     @classmethod
     def variants(cls) -> Mapping[str, Mapping[str, Any]]:
-        """Rates over [0, 1), two hidden layers, each head."""
+        """Rates over [0, 1), two hidden layers, another activation, each head."""
         digits = {"input_shape": (8, 8, 1)}
         return {
             **{f"rate_{rate:g}": {**digits, "rate": rate} for rate in (0.0, 0.2, 0.5, 0.9, 0.999)},
             "two_hidden": {**digits, "hidden": (64, 32), "rate": 0.3},
+            "gelu": {**digits, "hidden": (16, 16), "activation": "gelu"},
             "probabilities": {**digits, "output": "probabilities"},
             "binary": {**digits, "head": "sigmoid", "classes": 2},
             "binary_probabilities": {

@@ -1,4 +1,4 @@
-"""Recurrent classifier: (masked) sequence → recurrent(units) × layers → dense(classes)."""
+"""Recurrent classifier: (masked) sequence (→ embedding) → recurrent × layers → dense(classes)."""
 
 from __future__ import annotations
 
@@ -39,14 +39,36 @@ class RnnSpec(ModelSpec):
     recurrent_initializer: str = option(
         "orthogonal", help="initial recurrent kernels", kind=str, choices=INITIALIZERS
     )
+    tokens: int = option(
+        0,
+        help="levels that inputs from 0 to 1 become whole numbers of, to be embedded; 0: none",
+        kind=int,
+        minimum=0,
+        below=2**24,  # whole numbers beyond float32 could not tell apart
+    )
+    embedding: int = option(8, help="with tokens: width of the embedding", kind=int, minimum=1)
     variable_length: bool = option(
         True, help="mask the steps beyond each sequence's length", kind=bool
     )
 
     @classmethod
-    def shape_for(cls, shape: tuple[int, ...], name: str) -> tuple[int, ...]:
-        """Sequences as they are; an image's rows become the steps of one."""
-        return (shape[0], math.prod(shape[1:]))
+    def shape_for(
+        cls, shape: tuple[int, ...], name: str, fields: Mapping[str, Any]
+    ) -> tuple[int, ...]:
+        """Sequences as they are; an image's rows become the steps, with tokens its every value."""
+        if not fields.get("tokens"):
+            return (shape[0], math.prod(shape[1:]))
+        if len(shape) == 2 and shape[1] != 1:
+            raise ParityError(
+                f"tokens: received {fields['tokens']} with dataset {name}, whose sequences have "
+                f"{shape[1]} features a step; accepted: with images, or with one feature a step"
+            )
+        return (math.prod(shape), 1)
+
+    @property
+    def features(self) -> int:
+        """Features a step that the first recurrent layer takes."""
+        return self.embedding if self.tokens else self.input_shape[-1]
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -61,11 +83,15 @@ class RnnSpec(ModelSpec):
     def parameters(self) -> tuple[Parameter, ...]:
         """Kernel (in, gates·units), recurrent kernel (units, gates·units) and bias of each run.
 
+        With tokens, before them, the embedding: a row for each, as wide as it is.
         The bias is (gates·units,), but (2, gates·units) for a gru with ``reset_after``: its input
         and its recurrent bias, which both train.
         """
         rows: list[Parameter] = []
-        gated, into = GATES[self.cell] * self.units, self.input_shape[-1]
+        if self.tokens:
+            table = (self.tokens, self.embedding)
+            rows.append(Parameter("embedding/embeddings", table, "random_uniform", table))
+        gated, into = GATES[self.cell] * self.units, self.features
         two_biases = self.cell == "gru" and self.reset_after
         forget = self.cell == "lstm" and self.unit_forget_bias
         for number in range(1, self.recurrent_layers + 1):
@@ -91,27 +117,37 @@ class RnnSpec(ModelSpec):
                     ),
                 )
             into = self.width
-        return (*rows, *self.hidden_parameters(into, ()))
+        return (*rows, *self.head_parameters(into))
 
     def layers(self) -> tuple[Layer, ...]:
-        """Every recurrent layer (all but the last give each step), then the head.
+        """The embedding, every recurrent layer (all but the last give each step), the head.
 
         Raises:
-            ParityError: the input is no sequence.
+            ParityError: the input is no sequence, or none that tokens can be made of.
         """
         if len(self.input_shape) != 2:
             raise ParityError(
                 f"input_shape: received {self.input_shape}, accepted: (steps, features)"
             )
+        if self.tokens == 1:
+            raise ParityError("tokens: received 1, accepted: 0 (none), or 2 and more")
+        if self.tokens and self.input_shape[1] != 1:
+            raise ParityError(
+                f"tokens: received {self.tokens} with {self.input_shape[1]} features a step, "
+                "accepted: with one feature a step"
+            )
+        steps = self.input_shape[0]
+        first = [Layer("embedding", (steps, self.embedding))] if self.tokens else []
         rows = [
-            Layer(f"rnn_{number}", (self.input_shape[0], self.width))
+            Layer(f"rnn_{number}", (steps, self.width))
             for number in range(1, self.recurrent_layers)
         ]
-        return (*rows, Layer(f"rnn_{self.recurrent_layers}", (self.width,)), *self.head_layers())
+        last = Layer(f"rnn_{self.recurrent_layers}", (self.width,))
+        return (*first, *rows, last, *self.head_layers())
 
     @classmethod
     def variants(cls) -> Mapping[str, Mapping[str, Any]]:
-        """Cell × layers × directions × length, all of them, then each head."""
+        """Cell × layers × directions × length, all of them; then tokens and each head."""
         cells: dict[str, dict[str, Any]] = {
             "simple": {"cell": "simple"},
             "lstm": {"cell": "lstm"},
@@ -134,8 +170,11 @@ class RnnSpec(ModelSpec):
                 "variable_length": variable,
             }
         small = {"input_shape": (8, 8), "units": 7, "variable_length": False}
+        tokens = {**small, "input_shape": (64, 1), "tokens": 17, "embedding": 4, "units": 5}
         return {
             **variants,
+            "tokens-lstm": {**tokens, "cell": "lstm"},
+            "tokens-gru": {**tokens, "cell": "gru"},
             "no_forget_bias": {**small, "cell": "lstm", "unit_forget_bias": False},
             "probabilities": {**small, "output": "probabilities"},
             "binary": {**small, "head": "sigmoid", "classes": 2},

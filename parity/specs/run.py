@@ -31,6 +31,13 @@ class TrainingSpec(Checked):
 
     batch_size: int = option(64, help="examples per step", kind=int, minimum=1)
     epochs: int = option(3, help="passes over the training data", kind=int, minimum=1)
+    class_weights: tuple[float, ...] = option(
+        (),
+        help="weight of each class in the training loss, in the order of the classes",
+        kind=float,
+        many=True,
+        minimum=0,
+    )
     seed: int = option(
         0, help="seed of weights, batch order and masks", kind=int, minimum=0, below=2**63
     )
@@ -45,6 +52,14 @@ class Spec:
     optimizer: OptimizerSpec
     training: TrainingSpec
     data: DataSpec
+
+    def __post_init__(self) -> None:
+        weights, classes = self.training.class_weights, self.model.classes
+        if weights and len(weights) != classes:
+            raise ParityError(
+                f"class_weights: received {len(weights)} values, "
+                f"accepted: none, or one for each of the {classes} classes"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """The spec as plain JSON data."""

@@ -8,32 +8,51 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from parity.options import option
-from parity.specs.base import Layer, ModelSpec, Parameter
+from parity.specs.base import Layer, Parameter
+from parity.specs.feed_forward import FeedForwardSpec
 
 
 @dataclass(frozen=True, kw_only=True)
-class SoftmaxSpec(ModelSpec):
+class SoftmaxSpec(FeedForwardSpec):
     """Dense classifier; without hidden layers it is plain softmax (or logistic) regression."""
 
     family: ClassVar[str] = "softmax"
     default_dataset: ClassVar[str] = "fashion_mnist"
 
-    hidden: tuple[int, ...] = option(
-        (128,), help="widths of the hidden layers", kind=int, many=True, minimum=1
+    layer_norm: bool = option(
+        False, help="normalise each example before each activation", kind=bool
+    )
+    layer_norm_epsilon: float = option(
+        1e-3, help="layer norm: added to the variance before the root", kind=float, above=0
     )
 
     def parameters(self) -> tuple[Parameter, ...]:
-        """Kernels (in, out) and biases (out,) of every dense layer."""
-        return tuple(self.hidden_parameters(math.prod(self.input_shape), self.hidden))
+        """Kernels (in, out) and biases (out,) of every dense layer, layer norm's two vectors."""
+        rows: list[Parameter] = []
+        into = math.prod(self.input_shape)
+        for number, units in enumerate(self.hidden, 1):
+            rows += self.dense(f"dense_{number}", into, units)
+            if self.layer_norm:
+                rows += (
+                    Parameter(f"layer_norm_{number}/gamma", (units,), "ones", (into, units)),
+                    Parameter(f"layer_norm_{number}/beta", (units,), "zeros", (into, units)),
+                )
+            into = units
+        return (*rows, *self.head_parameters(into))
 
     def layers(self) -> tuple[Layer, ...]:
-        """Flatten, each hidden layer and its relu, the head."""
-        flat = Layer("flatten", (math.prod(self.input_shape),))
-        return (flat, *self.hidden_layers(self.hidden), *self.head_layers())
+        """Flatten, each hidden layer with its norm and its activation, the head."""
+        rows = [Layer("flatten", (math.prod(self.input_shape),))]
+        for number, units in enumerate(self.hidden, 1):
+            rows.append(Layer(f"dense_{number}", (units,)))
+            if self.layer_norm:
+                rows.append(Layer(f"layer_norm_{number}", (units,)))
+            rows.append(Layer(f"dense_activation_{number}", (units,)))
+        return (*rows, *self.head_layers())
 
     @classmethod
     def variants(cls) -> Mapping[str, Mapping[str, Any]]:
-        """No, one and two hidden layers, each head, each kind of output."""
+        """No, one and two hidden layers, each head and kind of output; then each other option."""
         digits = {"input_shape": (8, 8, 1)}
         depths = {
             "regression": (),
@@ -47,8 +66,17 @@ class SoftmaxSpec(ModelSpec):
             "binary": {"head": "sigmoid", "classes": 2},
             "binary_probabilities": {"head": "sigmoid", "classes": 2, "output": "probabilities"},
         }
+        square = {**digits, "hidden": (16, 16, 16)}
         return {
-            f"{depth}-{head}": {**digits, "hidden": hidden, **fields}
-            for depth, hidden in depths.items()
-            for head, fields in heads.items()
+            **{
+                f"{depth}-{head}": {**digits, "hidden": hidden, **fields}
+                for depth, hidden in depths.items()
+                for head, fields in heads.items()
+            },
+            "square": square,
+            "leaky_relu": {**square, "activation": "leaky_relu"},
+            "gelu": {**square, "activation": "gelu"},
+            "tanh": {**square, "activation": "tanh"},
+            "layer_norm": {**square, "layer_norm": True},
+            "l2": {**square, "l2": 0.01},
         }

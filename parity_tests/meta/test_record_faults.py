@@ -178,8 +178,8 @@ FAULTS: dict[str, tuple[str, Plant, tuple[str, str, str]]] = {
     ),
     "missing_in_float32": (
         "cnn",
-        lambda planted: planted.tensors.pop("float32/forward_train/relu_1"),
-        ("float32", "forward_train", "relu_1"),
+        lambda planted: planted.tensors.pop("float32/forward_train/activation_1"),
+        ("float32", "forward_train", "activation_1"),
     ),
     "extra_tensor": ("softmax", added, ("float64", "parameters", "extra/kernel")),
     "transposed_square_kernel": (
@@ -239,8 +239,8 @@ FAULTS: dict[str, tuple[str, Plant, tuple[str, str, str]]] = {
     ),
     "rounded_to_float16": (
         "cnn",
-        changed("float64/forward_train/relu_1", lambda x: x.astype("f2").astype("f8")),
-        ("float64", "forward_train", "relu_1"),
+        changed("float64/forward_train/activation_1", lambda x: x.astype("f2").astype("f8")),
+        ("float64", "forward_train", "activation_1"),
     ),
     "rounded_to_float32": (
         "softmax",
@@ -264,8 +264,8 @@ FAULTS: dict[str, tuple[str, Plant, tuple[str, str, str]]] = {
     ),
     "infinity": (
         "cnn",
-        changed("float64/forward_eval/max_pool_1", first_entry(np.inf)),
-        ("float64", "forward_eval", "max_pool_1"),
+        changed("float64/forward_eval/pool_1", first_entry(np.inf)),
+        ("float64", "forward_eval", "pool_1"),
     ),
     "sign": (
         "rnn",

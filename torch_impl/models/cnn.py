@@ -1,7 +1,7 @@
 """Convolutional classifier. Twin: ``keras_impl/models/cnn.py``.
 
-Deliberate differences: computes channels-first, so it permutes images on the way in and back before
-flatten; it pads 'same' by hand, as PyTorch cannot at a stride.
+Deliberate differences: computes channels-first, so it permutes images on the way in and back in its
+flatten; it pads convolutions by hand, as PyTorch cannot at a stride.
 """
 
 from __future__ import annotations
@@ -11,11 +11,20 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from parity.specs.cnn import CnnSpec
-from torch_impl.layers import Masks, SameConv2d, SharedDropout, batch_norm, output_activation
+from torch_impl.layers import (
+    Flatten,
+    Masks,
+    SameConv2d,
+    SharedDropout,
+    activation,
+    batch_norm,
+    output_activation,
+    pool,
+)
 
 
 class CnnClassifier(nn.Module):
-    """[conv → batch norm → relu → max-pool → spatial dropout] … → dense … → dense(classes)."""
+    """[conv → batch norm → activation → pool → dropout] … → dense … → dense(classes)."""
 
     def __init__(self, spec: CnnSpec) -> None:
         super().__init__()
@@ -27,14 +36,14 @@ class CnnClassifier(nn.Module):
         self.batch_norm = nn.ModuleList(
             batch_norm(spec, out) for out in spec.channels if spec.batch_norm
         )
-        self.relu = nn.ModuleList(nn.ReLU() for _ in spec.channels)
-        self.max_pool = nn.ModuleList(nn.MaxPool2d(2, stride=2, padding=0) for _ in spec.channels)
+        self.activation = nn.ModuleList(activation(spec) for _ in spec.channels)
+        self.pool = nn.ModuleList(pool(spec) for _ in spec.channels)
         self.spatial_dropout = nn.ModuleList(
             SharedDropout(spec.spatial_rate) for _ in spec.channels
         )
-        self.flatten = nn.Flatten()
+        self.flatten = Flatten()
         self.dense = nn.ModuleList(nn.Linear(into, units) for into, units in pairwise(widths))
-        self.dense_relu = nn.ModuleList(nn.ReLU() for _ in spec.hidden)
+        self.dense_activation = nn.ModuleList(activation(spec) for _ in spec.hidden)
         self.logits = nn.Linear(widths[-1], spec.outputs)
         self.probabilities = output_activation(spec.head, spec.output)
 
@@ -46,10 +55,10 @@ class CnnClassifier(nn.Module):
             x = self.conv[n](x)  # (N, channels, ⌈H/stride⌉, ⌈W/stride⌉)
             if self.batch_norm:
                 x = self.batch_norm[n](x)
-            x = self.max_pool[n](self.relu[n](x))  # (N, channels, ⌊H/2⌋, ⌊W/2⌋)
+            x = self.pool[n](self.activation[n](x))  # (N, channels, H/2, W/2), rounded as padded
             x = self.spatial_dropout[n](x, keep.get(f"spatial_dropout_{n + 1}"))
-        x = self.flatten(x.permute(0, 2, 3, 1))  # (N, H·W·channels), in that order
+        x = self.flatten(x)  # (N, H·W·channels), in that order
         for n in range(len(self.dense)):
-            x = self.dense_relu[n](self.dense[n](x))  # (N, units)
+            x = self.dense_activation[n](self.dense[n](x))  # (N, units)
         x = self.logits(x)  # (N, outputs)
         return self.probabilities(x)  # (N, outputs)

@@ -8,15 +8,16 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from parity.specs.rnn import RnnSpec
-from torch_impl.layers import Masks, Recurrent, output_activation
+from torch_impl.layers import Masks, Recurrent, TokenEmbedding, output_activation
 
 
 class RnnClassifier(nn.Module):
-    """(Masked) sequence → recurrent(units) … → dense(classes)."""
+    """(Masked) sequence (→ embedding) → recurrent(units) … → dense(classes)."""
 
     def __init__(self, spec: RnnSpec) -> None:
         super().__init__()
         self.variable_length = spec.variable_length
+        self.embedding = TokenEmbedding(spec) if spec.tokens else None
         self.rnn = nn.ModuleList(
             Recurrent(spec, number) for number in range(1, spec.recurrent_layers + 1)
         )
@@ -26,6 +27,8 @@ class RnnClassifier(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor | None = None, keep: Masks = None) -> Tensor:
         """Map x (N, T, D) with lengths (N,) to logits or probabilities (N, outputs)."""
         lengths = lengths if self.variable_length else None
+        if self.embedding is not None:
+            x = self.embedding(x)  # (N, T, embedding)
         for rnn in self.rnn:
             x = rnn(x, lengths)  # (N, T, width), the last (N, width)
         x = self.logits(x)  # (N, outputs)

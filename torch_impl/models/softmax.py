@@ -11,18 +11,21 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from parity.specs.softmax import SoftmaxSpec
-from torch_impl.layers import Masks, output_activation
+from torch_impl.layers import Masks, activation, layer_norm, output_activation
 
 
 class SoftmaxClassifier(nn.Module):
-    """Flatten → dense(hidden, relu) … → dense(classes)."""
+    """Flatten → [dense(hidden) → layer norm → activation] … → dense(classes)."""
 
     def __init__(self, spec: SoftmaxSpec) -> None:
         super().__init__()
         widths = (math.prod(spec.input_shape), *spec.hidden)
         self.flatten = nn.Flatten()
         self.dense = nn.ModuleList(nn.Linear(into, units) for into, units in pairwise(widths))
-        self.dense_relu = nn.ModuleList(nn.ReLU() for _ in spec.hidden)
+        self.layer_norm = nn.ModuleList(
+            layer_norm(spec, units) for units in spec.hidden if spec.layer_norm
+        )
+        self.dense_activation = nn.ModuleList(activation(spec) for _ in spec.hidden)
         self.logits = nn.Linear(widths[-1], spec.outputs)
         self.probabilities = output_activation(spec.head, spec.output)
 
@@ -30,6 +33,9 @@ class SoftmaxClassifier(nn.Module):
         """Map x (N, …) to logits or probabilities (N, outputs); nothing here needs the rest."""
         x = self.flatten(x)  # (N, features)
         for n in range(len(self.dense)):
-            x = self.dense_relu[n](self.dense[n](x))  # (N, units)
+            x = self.dense[n](x)  # (N, units)
+            if self.layer_norm:
+                x = self.layer_norm[n](x)
+            x = self.dense_activation[n](x)
         x = self.logits(x)  # (N, outputs)
         return self.probabilities(x)  # (N, outputs)

@@ -1,0 +1,121 @@
+"""The matrix of clean pairs that ``benchmarks.soak`` runs.
+
+A covering design. Every variant meets every optimizer with either Keras, each time in both dtypes;
+so does every variant of ``cases.TRAINED_SO`` in every recipe. Seeds and thread counts rotate along:
+the seeds by one from row to row and from variant to variant, the threads from optimizer to
+optimizer, from Keras to Keras and from variant to variant. So
+
+- a variant meets all seven seeds, and both thread counts with either Keras;
+- a variant with one optimizer meets both thread counts, one with each Keras;
+- an optimizer with one Keras meets every seed on every thread count.
+
+:func:`product` is everything with everything.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from parity.constants import FLAVOURS
+from parity.specs.run import Spec
+from parity_tests import cases
+
+SEEDS = tuple(range(7))
+"""Seven: prime to the number of optimizers, Kerases and thread counts, so that rotation meets all.
+"""
+
+THREADS = (1, 2)
+
+SLICE = 60
+"""Pairs at most that one process runs: each leaves some 15 MB behind."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One clean pair."""
+
+    family: str
+    variant: str
+    recipe: str
+    optimizer: str
+    flavour: str
+    seed: int
+    threads: int
+
+    @property
+    def name(self) -> str:
+        """Unlike any other row's."""
+        parts = (self.family, self.variant, self.recipe, self.optimizer, self.flavour)
+        return "-".join([*filter(None, parts), f"seed{self.seed}", f"threads{self.threads}"])
+
+    def spec(self) -> Spec:
+        """The whole spec; the threads are no part of it."""
+        fields = cases.RECIPES[self.recipe] if self.recipe else {}
+        return cases.spec_of(
+            self.family,
+            self.variant,
+            self.optimizer,
+            flavour=self.flavour,
+            seed=self.seed,
+            **fields,
+        )
+
+
+def rows() -> list[Row]:
+    """The covering design, in a fixed order."""
+    found = []
+    for number, case in enumerate(_cases()):
+        for f, flavour in enumerate(FLAVOURS):
+            for o, optimizer in enumerate(cases.OPTIMIZERS):
+                seed = SEEDS[(number + f * len(cases.OPTIMIZERS) + o) % len(SEEDS)]
+                threads = THREADS[(number + f + o) % len(THREADS)]
+                found.append(Row(*case, optimizer, flavour, seed, threads))
+    return found
+
+
+def product() -> list[Row]:
+    """Every case with every optimizer, Keras, seed and thread count, in a fixed order."""
+    settings = list(itertools.product(cases.OPTIMIZERS, FLAVOURS, SEEDS, THREADS))
+    return [Row(*case, *setting) for case in _cases() for setting in settings]
+
+
+def _cases() -> list[tuple[str, str, str]]:
+    """Family, variant and recipe; most have none."""
+    return [
+        *((family, variant, "") for family, variant in cases.VARIANTS),
+        *(
+            (family, variant, recipe)
+            for family, variant, _ in cases.TRAINED_SO
+            for recipe in cases.RECIPES
+        ),
+    ]
+
+
+def tenth() -> list[Row]:
+    """A fixed tenth of :func:`rows`: of each ten one, and not always the same place.
+
+    Always the same would be in step with the rotation: every tenth row has the first Keras.
+    """
+    whole = rows()
+    return [
+        whole[start + start // 10 % 10]
+        for start in range(0, len(whole), 10)
+        if start + start // 10 % 10 < len(whole)
+    ]
+
+
+def slices(found: Iterable[Row], size: int = SLICE) -> list[list[Row]]:
+    """Split into work for processes, each of one Keras and one thread count.
+
+    Dealt like cards, so that every slice of a group has its share of slow models.
+    """
+    groups: dict[tuple[str, int], list[Row]] = {}
+    for row in found:
+        groups.setdefault((row.flavour, row.threads), []).append(row)
+    dealt = []
+    for group in groups.values():
+        parts = -(-len(group) // size)
+        dealt += [(part, group[part::parts]) for part in range(parts)]
+    return [piece for _, piece in sorted(dealt, key=lambda entry: entry[0])]

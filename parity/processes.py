@@ -1,0 +1,116 @@
+"""Other processes that climb: their flags, what they say on stderr, and their end."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from parity import cli, progress
+from parity.errors import ParityError
+
+GRACE = 10.0
+"""Seconds that a recording process gets to end when told to, before it is killed."""
+
+
+_NOT_PASSED_ON = ("command", "out", "json", "allow", "backend")
+
+
+def record_flags(args: argparse.Namespace) -> list[str]:
+    """The flags that make another process's ``record`` do what was asked for, without ``--out``.
+
+    Every flag's name follows from its place in the namespace (see :func:`parity.cli.flag_of`); one
+    that was not given is absent there, or None.
+    """
+    flags: list[str] = []
+    for name, value in vars(args).items():
+        if name in _NOT_PASSED_ON or value is None:
+            continue
+        flag = cli.flag_of(name)
+        if isinstance(value, bool):
+            flags.append(flag if value else flag.replace("--", "--no-", 1))
+        elif isinstance(value, list):
+            flags += [flag, *map(str, value)]
+        else:
+            flags.append(f"{flag}={value}")
+    return flags
+
+
+class Child:
+    """A recording process and what it says on stderr."""
+
+    def __init__(self, command: list[str]) -> None:
+        """Start ``python -m`` with the command."""
+        self.state: dict[str, Any] = {"done": 0, "total": None, "what": "starting"}
+        self.said: list[str] = []
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", *command],
+            env={**os.environ, progress.LINES: "lines"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        with self.process.stderr as lines:
+            for line in lines:
+                if line.startswith(progress.MARK):
+                    with contextlib.suppress(ValueError):  # a line that another one broke into
+                        self.state = json.loads(line.removeprefix(progress.MARK))
+                elif line.strip():
+                    self.said.append(line.strip())
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended, and not well."""
+        return self.process.poll() not in (None, 0)
+
+    def wait(self, path: Path | None = None) -> None:
+        """Wait until it has ended, or has made ``path``.
+
+        Raises:
+            ParityError: it failed; with what it said.
+        """
+        while self.process.poll() is None and not (path and path.exists()):
+            time.sleep(0.05)
+        if self.failed or (path and not path.exists()):
+            raise ParityError(self.reason())
+
+    def reason(self) -> str:
+        """Why it failed: its error line, else the signal that ended it, else its last words."""
+        self.reader.join()
+        for line in reversed(self.said):
+            if (mark := ": error: ") in line:
+                return line.split(mark, 1)[1]
+        code = self.process.returncode
+        if code < 0:
+            return f"ended by {signal.Signals(-code).name}"
+        return self.said[-1] if self.said else f"exit code {code}"
+
+
+def end(children: Collection[Child]) -> None:
+    """Leave no process behind: tell them all to end, then kill what has not."""
+    for child in children:
+        child.process.terminate()
+    until = time.monotonic() + GRACE
+    for child in children:
+        try:
+            child.process.wait(max(0.0, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            child.process.kill()
+            child.process.wait()
+        child.reader.join()

@@ -1,0 +1,24 @@
+"""The faults that the comparison must find, by subject."""
+
+from __future__ import annotations
+
+from parity_tests.meta.faults import (
+    convolution,
+    data,
+    dense,
+    loss,
+    normalisation,
+    optimizer,
+    recurrent,
+)
+from parity_tests.meta.planting import Fault
+
+FAULTS: list[Fault] = [
+    *dense.FAULTS,
+    *convolution.FAULTS,
+    *normalisation.FAULTS,
+    *recurrent.FAULTS,
+    *loss.FAULTS,
+    *optimizer.FAULTS,
+    *data.FAULTS,
+]

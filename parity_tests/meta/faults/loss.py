@@ -1,0 +1,129 @@
+"""Faults of the loss: what it sums, how it weights, what it takes its input for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from parity_tests.meta.faults.dense import saturated_logits
+from parity_tests.meta.planting import Case, Fault, wrapped
+from torch_impl.losses import HeadLoss
+from torch_impl.training import TorchModel
+
+Loss = Callable[[HeadLoss, Tensor, Tensor], Tensor]
+
+
+def summed(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tensor:
+    return original(self, y, outputs) * len(y)
+
+
+def smoothed(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tensor:
+    return F.cross_entropy(outputs, y, label_smoothing=1e-4)
+
+
+def normalised(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tensor:
+    """PyTorch's own class weights: divided by their sum over the batch."""
+    weights = self.class_weights.to(outputs)
+    return F.cross_entropy(outputs, y, weight=weights)
+
+
+def not_clipped(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tensor:
+    """PyTorch's own: no clipping but that of a logarithm."""
+    if self.sigmoid:
+        return F.binary_cross_entropy(outputs[:, 0], y.to(outputs.dtype))
+    return F.nll_loss(outputs.log().clamp_min(-100), y)
+
+
+def taken_for_logits(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tensor:
+    """A softmax's output into a loss that takes logits."""
+    return F.cross_entropy(outputs, y)
+
+
+def taken_for_probabilities(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tensor:
+    """Logits into a loss that takes probabilities."""
+    return F.nll_loss(outputs.clamp(1e-7, 1 - 1e-7).log(), y)
+
+
+def short_batch_as_a_full_one(
+    original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor
+) -> Tensor:
+    """Divide by the batch size of the spec, whatever the batch."""
+    return original(self, y, outputs) * (len(y) / 32)
+
+
+def l2_halved(
+    original: Callable[..., Tensor], self: TorchModel, y: Tensor, outputs: Tensor
+) -> Tensor:
+    """PyTorch's convention, in which the gradient is λ·w."""
+    data = self.loss_fn(y, outputs)
+    return data + (original(self, y, outputs) - data) / 2
+
+
+def l2_of_biases_too(
+    original: Callable[..., Tensor], self: TorchModel, y: Tensor, outputs: Tensor
+) -> Tensor:
+    biases = (p.square().sum() for name, p in self.model.named_parameters() if "bias" in name)
+    return original(self, y, outputs) + self.penalty * torch.stack(list(biases)).sum()
+
+
+def of_loss(change: Callable[..., Tensor]) -> Callable[[pytest.MonkeyPatch], None]:
+    return wrapped(HeadLoss, "forward", change)
+
+
+def everywhere(part: str = "loss", step: int | None = None) -> tuple[Case, ...]:
+    return (
+        Case("softmax", "hidden_32_16-logits", part, step=step),
+        Case("dropout", "rate_0.5", part, step=step),
+        Case("cnn", "bn-c1-k3-s1-n8", part, step=step),
+        Case("rnn", "gru_after-1-uni-variable", part, step=step),
+    )
+
+
+PROBABILITIES = tuple(
+    Case(family, variant, "loss")
+    for family, variant in (
+        ("softmax", "hidden_32_16-probabilities"),
+        ("dropout", "probabilities"),
+        ("cnn", "probabilities"),
+        ("rnn", "probabilities"),
+    )
+)
+BINARY = tuple(
+    Case(family, variant, "loss")
+    for family, variant in (
+        ("softmax", "hidden_32_16-binary_probabilities"),
+        ("dropout", "binary_probabilities"),
+        ("cnn", "binary_probabilities"),
+        ("rnn", "binary_probabilities"),
+    )
+)
+WEIGHTED = tuple(
+    Case(family, variant, "loss", recipe="class_weights")
+    for family, variant in (
+        ("softmax", "hidden_32_16-logits"),
+        ("cnn", "bn-c1-k3-s1-n8"),
+        ("rnn", "gru_after-1-uni-fixed"),
+    )
+)
+PENALISED = (Case("softmax", "l2", "loss"), Case("cnn", "l2", "loss"))
+
+FAULTS = [
+    Fault("loss.sum_for_mean", "loss", of_loss(summed), everywhere()),
+    Fault("loss.label_smoothing", "loss", of_loss(smoothed), everywhere()),
+    Fault("loss.class_weights_normalised", "loss", of_loss(normalised), WEIGHTED),
+    Fault("loss.probabilities_not_clipped", "loss", of_loss(not_clipped),
+          PROBABILITIES, drive=saturated_logits),
+    Fault("loss.binary_probabilities_not_clipped", "loss", of_loss(not_clipped),
+          BINARY, drive=saturated_logits),
+    Fault("loss.probabilities_for_logits", "loss", of_loss(taken_for_logits), PROBABILITIES),
+    Fault("loss.logits_for_probabilities", "loss", of_loss(taken_for_probabilities), everywhere()),
+    Fault("loss.short_batch_as_a_full_one", "steps", of_loss(short_batch_as_a_full_one),
+          everywhere(step=5)),
+    Fault("l2.factor", "loss", wrapped(TorchModel, "_objective", l2_halved), PENALISED),
+    Fault("l2.of_biases_too", "loss", wrapped(TorchModel, "_objective", l2_of_biases_too),
+          PENALISED),
+]  # fmt: skip
