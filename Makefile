@@ -6,6 +6,7 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+FAULTS := parity_tests/meta/test_twin_faults.py
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -35,10 +36,13 @@ test test-full: $(STAMP)
 	$(BIN)/python -m pytest -n 2 $(FULL) $(ARGS)
 	$(BIN)/python -m pytest -n 2 $(FULL) --flavour=keras3 -m flavour $(ARGS)
 
+soak: SOAKED := $(shell mktemp -d)
 soak: $(STAMP) ## Find every planted fault, then call no clean pair different (an hour or so)
-	$(BIN)/python -m pytest -n 2 parity_tests/meta/test_twin_faults.py
-	$(BIN)/python -m pytest -n 2 --flavour=keras3 parity_tests/meta/test_twin_faults.py
-	$(BIN)/python -m benchmarks.soak $(ARGS)
+	$(BIN)/python -m pytest -n 2 -q $(FAULTS) --faults-out=$(SOAKED)/tf_keras.json
+	$(BIN)/python -m pytest -n 2 -q $(FAULTS) --faults-out=$(SOAKED)/keras3.json \
+		--flavour=keras3 --full
+	$(BIN)/python -m benchmarks.soak --faults $(SOAKED)/*.json $(ARGS)
+	@rm -r $(SOAKED)
 
 lint: $(STAMP) ## Check style, formatting and types
 	$(BIN)/ruff check

@@ -225,7 +225,7 @@ def run(
     return soak
 
 
-def as_data(soak: Soak, wall: float) -> dict[str, Any]:
+def as_data(soak: Soak, wall: float, faults: dict[str, Any]) -> dict[str, Any]:
     """All figures, for JSON."""
     seconds = [answer["seconds"] for _, answer in soak.judged]
     return {
@@ -239,12 +239,13 @@ def as_data(soak: Soak, wall: float) -> dict[str, Any]:
         "largest_float64_distance": soak.largest("float64"),
         "largest_float32_share_of_allowed": soak.largest("float32"),
         "seconds_per_pair": sum(seconds) / len(seconds) if seconds else None,
+        "planted_faults": faults,
         "wall_seconds": wall,
     }
 
 
-def show(soak: Soak, wall: float) -> None:
-    """Print the figures."""
+def show(soak: Soak, wall: float, faults: dict[str, Any]) -> None:
+    """Print the figures; those of planted faults too, where there are any."""
     print(f"{'':12}{'threads':>8}{'pairs':>8}   DIFFERENT:" + "".join(f"{d:>10}" for d in DTYPES))
     for entry in soak.counts():
         line = f"{entry['flavour']:12}{entry['threads']:8}{entry['pairs']:8}{'':13}"
@@ -266,10 +267,27 @@ def show(soak: Soak, wall: float) -> None:
         for name, reason in soak.not_run[:NAMED]:
             _say(f"{name}: {reason}")
         _more(len(soak.not_run))
+    if faults:
+        print(
+            f"\nplanted faults: {faults['planted']} planted ({faults['faults']} different ones), "
+            f"{faults['detected']} detected,\n  {faults['right rung']} at the right rung, "
+            f"{faults['right layer']} in the right layer"
+        )
     print(
-        f"\n{len(soak.judged)} of {len(soak.asked)} clean pairs judged in {wall / 60:.1f} min: "
-        f"{len(soak.alarms)} false alarms, {len(soak.not_run)} not run"
+        f"{'' if faults else chr(10)}clean pairs: {len(soak.judged)} of {len(soak.asked)} judged "
+        f"in both dtypes, {len(soak.alarms)} false alarms"
     )
+    print(f"wall time: {(wall + faults.get('seconds', 0)) / 60:.0f} min")
+
+
+def planted(files: Sequence[Path]) -> dict[str, Any]:
+    """What ``pytest --faults-out`` wrote, added up; different faults are the same in every file."""
+    found: collections.Counter[str] = collections.Counter()
+    for file in files:
+        figures = json.loads(file.read_text("utf-8"))
+        found.update(figures)
+        found["faults"] = figures["faults"]
+    return dict(found)
 
 
 def _say(text: str, indent: str = "  ") -> None:
@@ -293,6 +311,9 @@ def main(argv: Sequence[str] | None = None, child: Sequence[str] = CHILD) -> int
     which.add_argument("--tenth", action="store_true", help="a tenth of the rows")
     parser.add_argument("--only", default="", help="only rows whose name holds this text")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at a time")
+    parser.add_argument(
+        "--faults", type=Path, nargs="*", default=[], help="add what pytest --faults-out wrote"
+    )
     parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
     args = parser.parse_args(argv)
     if args.jobs < 1:
@@ -312,9 +333,12 @@ def main(argv: Sequence[str] | None = None, child: Sequence[str] = CHILD) -> int
         soak.end()  # once more: a second interrupt may have come amid the first one's work
         interrupted = True
     wall = time.monotonic() - began
-    show(soak, wall)
+    faults = planted(args.faults)
+    show(soak, wall, faults)
     if args.out:
-        args.out.write_text(strict_json.dumps(strict_json.as_text(as_data(soak, wall))), "utf-8")
+        args.out.write_text(
+            strict_json.dumps(strict_json.as_text(as_data(soak, wall, faults))), "utf-8"
+        )
     return 130 if interrupted else int(not soak.passed)
 
 

@@ -6,7 +6,7 @@ explains (which ``ENSEMBLE_MULTIPLE`` must exceed). Distances under the float32 
 With ``--ensemble`` the latter for ensembles of several sizes, thread counts left out.
 
     python -m benchmarks.tolerances --flavour tf_keras --seeds 1 2
-    python -m benchmarks.tolerances --every 6 --ensemble 1 2 3 6 12
+    python -m benchmarks.tolerances --whole cnn --seeds 1 2 3 4 5 6 --ensemble 1 2 3 6 12
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import argparse
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from parity import ladder, record, tolerance
 from parity.backend import Backend, Settings, load
@@ -22,15 +23,17 @@ from parity.constants import DTYPES, FLAVOURS
 from parity.ladder import Comparison
 from parity.progress import Progress
 from parity.rungs import RUNGS
+from parity.specs.registry import MODELS
 from parity.specs.run import Spec
 from parity_tests import cases
 
 
-def compared(backends: list[Backend], spec: Spec) -> Comparison:
+def compared(backends: list[Backend], spec: Spec, whole: bool) -> Comparison:
     """Climb with both backends and compare what they leave."""
+    splits = cases.whole_splits(spec) if whole else None
     with tempfile.TemporaryDirectory() as folder:
         paths = [
-            cases.record_of(backend, spec, Path(folder) / backend.name, DTYPES)
+            cases.record_of(backend, spec, Path(folder) / backend.name, DTYPES, splits=splits)
             for backend in backends
         ]
         with record.read(paths[0]) as a, record.read(paths[1]) as b:
@@ -43,36 +46,42 @@ def main() -> None:
     parser.add_argument("--flavour", choices=FLAVOURS, default=FLAVOURS[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--every", type=int, default=1, help="take one variant of so many")
+    parser.add_argument("--whole", choices=MODELS, help="this model as it is by default instead")
     parser.add_argument("--ensemble", type=int, nargs="+", help="sizes of the ensemble")
     args = parser.parse_args()
     os.environ["PARITY_FLAVOUR"] = args.flavour
     settings = Settings(args.flavour, threads=1)
     backends = [load(name, settings) for name in ("keras", "torch")]
-    variants = cases.one_optimizer_each()[:: args.every]
-    specs = {
-        "-".join([*row, str(seed)]): cases.spec_of(*row, flavour=args.flavour, seed=seed)
-        for row in variants
-        for seed in args.seeds
-    }
+    specs = {}
+    for seed in args.seeds:
+        given: dict[str, Any] = {"flavour": args.flavour, "seed": seed}
+        if args.whole:
+            for optimizer in ("adam", "momentum"):
+                specs[f"{args.whole}-{optimizer}-{seed}"] = cases.whole(
+                    args.whole, optimizer, **given
+                )
+            continue
+        for row in cases.one_optimizer_each()[:: args.every]:
+            specs["-".join([*row, str(seed)])] = cases.spec_of(*row, **given)
     if not args.ensemble:
-        measured(backends, specs)
+        measured(backends, specs, bool(args.whole))
         return
     for backend in backends:
         backend.thread_counts = lambda: ()  # type: ignore[method-assign]
     for size in args.ensemble:
         tolerance.ENSEMBLE = size
         print(f"\nensemble of {size}")
-        measured(backends, specs)
+        measured(backends, specs, bool(args.whole))
 
 
-def measured(backends: list[Backend], specs: dict[str, Spec]) -> None:
+def measured(backends: list[Backend], specs: dict[str, Spec], whole: bool) -> None:
     """Compare every pair, and print the largest distances by rung."""
     exact: dict[str, tuple[float, str]] = dict.fromkeys(RUNGS, (0.0, ""))
     ratios: dict[str, tuple[float, str]] = dict.fromkeys(RUNGS, (0.0, ""))
     different: list[str] = []
     with Progress("pairs", len(specs)) as progress:
         for name, spec in specs.items():
-            comparison = compared(backends, spec)
+            comparison = compared(backends, spec, whole)
             if not comparison.same:
                 different.append(name)
             for check in comparison.checks:

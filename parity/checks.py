@@ -33,6 +33,7 @@ class Check:
         reference_dtype: dtype that the reference's entry is taken from.
         side: whose tensor is judged; the reference's own float32 is held against its float64.
         reason: why so much is allowed.
+        override: whether that is not the table's but an override of it.
         step: of several steps in one tensor, the first, from 1, that is beyond what is allowed.
     """
 
@@ -47,6 +48,7 @@ class Check:
     note: str = ""
     side: str = ""
     reason: str = ""
+    override: bool = False
     step: int | None = None
 
     @property
@@ -166,12 +168,12 @@ def forms(reference: Record, other: Record) -> Iterator[Check]:
         yield Check(*rungs.split(name), math.inf, 0.0, note=", ".join(parts))
 
 
-def forms_of_replay(replay: Record) -> Iterator[Check]:
-    """A failed check for each tensor of a replay that is not as the spec calls for."""
+def forms_of_replay(reference: Record, replay: Record) -> Iterator[Check]:
+    """A failed check for each tensor of a replay that is not as the reference's, and the spec's."""
     wanted = expected(replay.header, "float64")
     for name in sorted({*wanted, *replay.names}):
         found = form_of(replay, name)
-        if not _fits(found, wanted.get(name)):
+        if not _fits(found, wanted.get(name)) or found != form_of(reference, name):
             note = f"the replay has {_text(found) if found else 'nothing'} of it"
             yield Check(*rungs.split(name), math.inf, 0.0, note=note)
 

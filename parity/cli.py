@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from parity import __version__, commands, rungs, tolerance
+from parity import __version__, allow_flag, commands
 from parity.constants import DTYPES, FLAVOURS
 from parity.optimizers import DEFAULT_RATES, OptimizerSpec
 from parity.options import Accepts
@@ -105,7 +105,7 @@ def parity_parser() -> OneLineParser:
     run = add("run", help="record with every backend at the same time, then compare")
     add_record_flags(run)
     run.add_argument("--out", metavar="DIR", help="new folder (default: a fresh one under runs/)")
-    _add_allow_flag(run)
+    allow_flag.add_to(run)
     _add_json_flag(run)
 
     compare = add("compare", help="compare two records; needs no framework")
@@ -117,7 +117,7 @@ def parity_parser() -> OneLineParser:
         help="folder written by replay: adds each layer by itself to where the two part",
     )
     compare.add_argument("--checks", action="store_true", help="print every check")
-    _add_allow_flag(compare)
+    allow_flag.add_to(compare)
     _add_json_flag(compare)
     return parser
 
@@ -125,43 +125,6 @@ def parity_parser() -> OneLineParser:
 def _commands(parser: OneLineParser) -> Any:
     parser.add_argument("--version", action="version", version=f"keras-torch-parity {__version__}")
     return parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
-
-def _add_allow_flag(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--allow",
-        nargs=3,
-        action=_Allow,
-        default={},
-        metavar=("RUNG", "LIMIT", "REASON"),
-        help="let float64 stand LIMIT apart, as a share of the largest entry, at a rung "
-        f"({', '.join(rungs.RUNGS)}); the report prints the reason",
-    )
-
-
-class _Allow(argparse.Action):
-    """Collects a rung's limit and reason; each rung once."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        rung, limit, reason = values
-        given = dict(getattr(namespace, self.dest))
-        known = [name for name in rungs.RUNGS if name != "parameters" and name not in given]
-        if rung not in known:
-            parser.error(f"--allow: rung: received {rung!r}, accepted: one of {', '.join(known)}")
-        try:
-            number = _reader(Accepts(float, above=0, below=1))(limit)
-        except argparse.ArgumentTypeError as error:
-            parser.error(f"--allow: limit: {error}")
-        if not reason.strip():
-            parser.error(f"--allow: reason: received {reason!r}, accepted: a few words")
-        given[rung] = tolerance.Allowed(number, reason.strip())
-        setattr(namespace, self.dest, given)
 
 
 def _add_json_flag(parser: argparse.ArgumentParser) -> None:

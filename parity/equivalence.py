@@ -18,33 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from parity.errors import ParityError
-from parity.tolerance import Allowed
-
-MARGINS: dict[str, Allowed] = {
-    "loss": Allowed(
-        0.03,
-        "share of the reference's mean; faithful pairs spread by at most 0.008 measured (CNN on "
-        "digits, 400 steps), dropout that is not rescaled moves it by 0.04 to 0.08",
-    ),
-    "accuracy": Allowed(
-        0.025,
-        "absolute; faithful pairs spread by at most 0.0075 measured on 364 test examples (CNN on "
-        "digits, 400 steps), where one example is 0.0027",
-    ),
-    "predictions": Allowed(
-        0.03,
-        "absolute, per class; faithful pairs spread by at most 0.0086 measured, the same training",
-    ),
-}
-"""What is compared to how far its mean over seeds may stand from the reference's.
-
-Each is over 3.3 times the largest standard deviation, over ten seeds, that was measured for the
-paired difference of faithful pairs: PyTorch against Keras, or against itself from one ulp away. At
-3 times, five seeds show a faithful pair in 99.98 % of cases; three seeds do in 88 %. This holds
-past the first noise: while a CNN's running statistics settle, some 400 steps, its accuracy is
-often undecided. Shown is that no difference beyond the margin is left, not that there is no fault:
-Adam's epsilon of 1e-3 for 1e-7 leaves the CNN's accuracy within 0.002. Faults are for float64.
-"""
+from parity.tolerance import MARGINS
 
 LEVEL = 0.05
 """Chance, for each one-sided test, of showing equivalence of what stands just at the margin."""
@@ -154,7 +128,7 @@ def tost(
 
 
 def over_seeds(reference: SeedResults, other: SeedResults) -> tuple[Equivalence, ...]:
-    """Test loss, accuracy and predictions, in this order, with :data:`MARGINS`.
+    """Test loss, accuracy and predictions, in this order, with :data:`parity.tolerance.MARGINS`.
 
     Predictions are, for every class, the share of the test set labelled so; the class with the
     largest p stands for all. Equivalence is claimed only if all classes show it, and only if all

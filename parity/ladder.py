@@ -9,12 +9,12 @@ from parity import checks, rungs
 from parity.blame import Blame, blame
 from parity.checks import Check
 from parity.constants import DTYPES
-from parity.equivalence import MARGINS, Equivalence, SeedResults, over_seeds
+from parity.equivalence import Equivalence, SeedResults, over_seeds
 from parity.errors import ParityError
 from parity.pair import Pair
 from parity.record import Record
 from parity.specs.run import differences
-from parity.tolerance import Allowed
+from parity.tolerance import MARGINS, Allowed
 
 BLIND = 0.1
 """A float32 limit from here on, relative to the tensor's largest entry, judges hardly anything."""
@@ -132,6 +132,7 @@ def compare(
     _refuse_unequal_runs(reference, other)
     pair = Pair(reference, other, overrides)
     found = [*checks.forms(reference, other)]
+    amiss = {check.tensor for check in found}
     for record, side in zip((reference, other), pair.sides, strict=True):
         found += checks.trained(record, side)
     for name in pair.comparable():
@@ -146,7 +147,7 @@ def compare(
             found += pair.judged(name)
         if not any(name.startswith("float64") for name in judged):
             null_gradients.append(NullGradient(parameter, entries))
-    tests = _over_seeds(reference, other) if pair.saturated.get("float32") else ()
+    tests = _over_seeds(reference, other, amiss) if pair.saturated.get("float32") else ()
     found += [_check_of(test, pair) for test in tests if not _undecided(test, reference)]
     found.sort(key=pair.place)
     notes = [*reference.header.notes, *other.header.notes, *pair.notes()]
@@ -163,16 +164,21 @@ def compare(
     )
 
 
-def _over_seeds(reference: Record, other: Record) -> tuple[Equivalence, ...]:
-    """The equivalence tests, where both sides trained from several seeds."""
-    if reference.header.seeds < 2:
+def _over_seeds(
+    reference: Record, other: Record, amiss: Collection[str]
+) -> tuple[Equivalence, ...]:
+    """The equivalence tests, where both sides trained from several seeds.
+
+    None where one of their tensors is ``amiss``, which is a failed check of its own.
+    """
+    names = [f"over_seeds/{name}" for name in rungs.OVER_SEEDS]
+    if reference.header.seeds < 2 or set(names) & set(amiss):
         return ()
     results = []
     for record in (reference, other):
-        names = [f"float32/predictions/over_seeds/{name}" for name in rungs.OVER_SEEDS]
-        if not set(names) <= set(record.names):
-            return ()  # which is a failed check of its own
-        labels, accuracies, losses = (record.tensor(name) for name in names)
+        labels, accuracies, losses = (
+            record.tensor(rungs.join("float32", "predictions", name)) for name in names
+        )
         results.append(SeedResults(tuple(losses), tuple(accuracies), labels))
     return over_seeds(*results)
 
@@ -213,7 +219,7 @@ def _own(
             f"what {other.header.backend} makes of {reference.path} by the command replay"
         )
     pair = Pair(reference, replay)
-    found = list(checks.forms_of_replay(replay))
+    found = list(checks.forms_of_replay(reference, replay))
     for name in pair.comparable():
         _, rung, rest = rungs.split(name)
         if rung != "gradients" or rest not in null:

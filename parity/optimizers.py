@@ -93,6 +93,18 @@ class OptimizerSpec(Checked):
         }
 
 
+def magnification(spec: OptimizerSpec) -> float:
+    """How many times a small difference of a gradient at most stands in the weight, after a step.
+
+    Adam divides by the gradient's own size, so where that is below ε its first step has the slope
+    α·√(1 − β₂)/ε, 316 with the usual values: the derivative of the formula above at g = 0, t = 1.
+    """
+    values = spec.constants()
+    if spec.name == "adam":
+        return values["learning_rate"] * math.sqrt(1 - values["beta_2"]) / values["epsilon"]
+    return values["learning_rate"]
+
+
 def reference_step(
     spec: OptimizerSpec,
     step: int,

@@ -12,11 +12,15 @@ from parity import checks, rungs, tolerance
 from parity.checks import Check
 from parity.constants import DTYPES
 from parity.distance import Distance, measure
+from parity.optimizers import magnification
 from parity.record import Record
 from parity.tolerance import Allowed
 
 SHARES = {"float64": tolerance.NULL_GRADIENT, "float32": tolerance.NULL_GRADIENT_FLOAT32}
 """Dtype to the share of the largest gradient that a null one may have."""
+
+GIVEN = ("parameter", "fed", "mask")
+"""What a tensor can be that both dtypes are given, not what they compute."""
 
 KINDS = (
     *("fed", "mask", "output gradient", "output", "other"),
@@ -47,6 +51,7 @@ class Pair:
         }
         layers = reference.header.spec.model.layers()
         self.order = {layer.name: number for number, layer in enumerate(layers)}
+        self._distances: dict[tuple[str, str], Distance] = {}
         self.null = self._null_candidates()
         self.saturated = {dtype: self._saturated(dtype) for dtype in reference.header.dtypes}
 
@@ -78,7 +83,10 @@ class Pair:
 
     def distance(self, name: str, reference: str | None = None) -> Distance:
         """From the reference's tensor (``name``, or another dtype's) to the other's ``name``."""
-        return _between((self.reference, reference or name), (self.other, name))
+        key = (name, reference or name)
+        if key not in self._distances:
+            self._distances[key] = _between((self.reference, key[1]), (self.other, name))
+        return self._distances[key]
 
     def judged(self, name: str) -> Iterator[Check]:
         """The check of a tensor, if its dtype judges it."""
@@ -88,7 +96,7 @@ class Pair:
             found = self.distance(name)
             if any(found.not_finite):  # which no rounding explains
                 yield self._direct(name, found, math.inf, tolerance.EXACT)
-        elif dtype == "float64" or meant.kind in ("fed", "mask"):
+        elif dtype == "float64":
             yield self.check_float64(name, self.distance(name))
         elif check := self.check_float32(name):
             yield check
@@ -186,13 +194,21 @@ class Pair:
         return self._direct(name, found, found.relative, self._allowed(name, found.scale))
 
     def _allowed(self, name: str, scale: float) -> Allowed:
+        """Of a tensor whose largest entry is ``scale``, in float64."""
         dtype, rung, rest = rungs.split(name)
-        kind = rungs.meaning(rung, rest).kind
-        if dtype == "float64" and rung in self.overrides and kind not in ("fed", "mask"):
+        meant = rungs.meaning(rung, rest)
+        if dtype == "float64" and rung in self.overrides and meant.kind not in ("fed", "mask"):
             return self.overrides[rung]
+        header, scale = self.reference.header, scale or 1.0
         moved = max(record.header.rounding.get(name, 0.0) for record in self.records)
-        steps = self.reference.header.steps
-        return tolerance.allowed_float64(kind, rung, steps, moved / scale if scale else 0.0)
+        gradient, handed = rungs.join(dtype, "gradients", str(meant.parameter)), 0.0
+        if meant.kind == "weight" and gradient in self.both and meant.parameter not in self.null:
+            found = self.distance(gradient)
+            if not any(found.not_finite) and found.relative <= tolerance.FLOAT64["gradients"].limit:
+                handed = magnification(header.spec.optimizer) * found.largest
+        return tolerance.allowed_float64(
+            meant.kind, rung, header.steps, moved / scale, handed / scale
+        )
 
     def _losses(self, name: str) -> Check:
         """The loss of every step; where some are amiss, it names the first."""
@@ -223,14 +239,16 @@ class Pair:
             note=self._not_finite(found, dtype, dtype),
             side=self.sides[1],
             reason=allowed.reason,
+            override=allowed.override,
         )
 
     def check_float32(self, name: str) -> Check | None:
         """The RMS distance of each side's float32 from the reference's float64.
 
         It is held against what rounding explains: the other side's distance and the ensembles'
-        spread. The side that comes nearer to its limit is reported. Labels and accuracy hang on
-        near ties, so float32 judges no more of them than that they are finite.
+        spread. Nothing explains one in what both dtypes are given. The side that comes nearer to
+        its limit is reported. Labels and accuracy hang on near ties, so float32 judges no more of
+        them than that they are finite.
         """
         _, rung, rest = rungs.split(name)
         if rest in ("labels", "accuracy"):
@@ -268,7 +286,7 @@ class Pair:
         if not all(0 <= spread < math.inf for spread in spreads):
             observed = math.inf
             notes.append("what rounding explains is not known: a run of an ensemble is not finite")
-        elif rung != "parameters":
+        elif rungs.meaning(rung, rest).kind not in GIVEN:
             # what is not finite is a fault, and must not excuse the other side's distance
             error = 0.0 if any(others.not_finite) else others.rms
             allowed = tolerance.allowed_float32(found.scales[0], error, spreads)

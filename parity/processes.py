@@ -6,9 +6,11 @@ import argparse
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Collection
@@ -46,16 +48,23 @@ def record_flags(args: argparse.Namespace) -> list[str]:
 
 
 class Child:
-    """A recording process and what it says on stderr."""
+    """A recording process and what it says on stderr.
+
+    It ends with this process, however that goes: see :func:`end_with_parent`.
+
+    Attributes:
+        folder: for its temporary files and its own children's; removed by :func:`end`.
+    """
 
     def __init__(self, command: list[str]) -> None:
         """Start ``python -m`` with the command."""
+        self.folder = Path(tempfile.mkdtemp(prefix="parity-"))
         self.state: dict[str, Any] = {"done": 0, "total": None, "what": "starting"}
         self.said: list[str] = []
         self.process = subprocess.Popen(
             [sys.executable, "-m", *command],
-            env={**os.environ, progress.LINES: "lines"},
-            stdin=subprocess.DEVNULL,
+            env={**os.environ, progress.LINES: "lines", "TMPDIR": str(self.folder)},
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -78,6 +87,13 @@ class Child:
     def failed(self) -> bool:
         """Whether it ended, and not well."""
         return self.process.poll() not in (None, 0)
+
+    def close(self) -> None:
+        """Let go of what belongs to a process that has ended."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.reader.join()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def wait(self, path: Path | None = None) -> None:
         """Wait until it has ended, or has made ``path``.
@@ -113,4 +129,19 @@ def end(children: Collection[Child]) -> None:
         except subprocess.TimeoutExpired:
             child.process.kill()
             child.process.wait()
-        child.reader.join()
+        child.close()
+
+
+def end_with_parent() -> None:
+    """In a :class:`Child`: end when the parent is gone, and with it the other end of stdin.
+
+    What computes for long notices a signal late, so it gets a while and is then cut short.
+    """
+
+    def watch() -> None:
+        os.read(sys.stdin.fileno(), 1)  # nothing is ever written to it
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(GRACE)
+        os._exit(128 + signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from parity import batches, losses, metrics, randomness, rungs, tolerance
+from parity import batches, checks, losses, metrics, randomness, rungs, tolerance
 from parity.backend import Backend, Model
 from parity.batches import Batch, Chunk
 from parity.data import Split
 from parity.ensemble import spread
+from parity.errors import ParityError
 from parity.memory import PeakMemory
 from parity.record import Header, Record
 from parity.specs.run import Spec
@@ -267,17 +268,26 @@ def replay(backend: Backend, teacher: Record, train: Split) -> Ladder:
         backend: whose layers run.
         teacher: a ladder record that holds float64.
         train: the teacher's training examples, as the model takes them.
+
+    Raises:
+        ParityError: the teacher lacks a tensor, or has it in another form than the spec's.
     """
     spec = teacher.header.spec
     model = backend.create(spec, "float64")
     model.set_weights(randomness.probe_weights(spec.model, spec.training.seed))
     plan = next(batches.chunks(spec, len(train.x), 1, 1))
     batch = plan.first_batch(train)
-    given: dict[str, dict[str, np.ndarray]] = {}
-    for rung in (*rungs.FORWARD, "gradients"):
-        start = rungs.join("float64", rung, "")
-        names = [name for name in teacher.names if name.startswith(start)]
-        given[rung] = {name.removeprefix(start): teacher.tensor(name) for name in names}
+    given: dict[str, dict[str, np.ndarray]] = {rung: {} for rung in (*rungs.FORWARD, "gradients")}
+    for name, (shape, stored) in checks.expected(teacher.header, "float64").items():
+        _, rung, rest = rungs.split(name)
+        if rung in given:
+            whole = tuple(len(batch.x) if length is None else length for length in shape)
+            if (found_as := checks.form_of(teacher, name)) != (whole, stored):
+                raise ParityError(
+                    f"{teacher.path}: {name}: received {found_as or 'nothing'}, "
+                    f"accepted: {(whole, stored)}"
+                )
+            given[rung][rest] = teacher.tensor(name)
     found: dict[str, np.ndarray] = {}
     for rung, training in rungs.FORWARD.items():
         found.update(_named(rung, _unpadded(model.replay(batch, training, given[rung]), batch)))

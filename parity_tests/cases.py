@@ -76,6 +76,26 @@ def spec_of(
     )
 
 
+def whole(family: str, optimizer: str, flavour: str = "tf_keras", seed: int = 0) -> Spec:
+    """A model as it is by default, on its own data set."""
+    cls = MODELS[family]
+    loaded = _load(cls.default_dataset)
+    shape = cls.shape_for(loaded.input_shape, loaded.name, {})
+    return Spec(
+        family=family,
+        model=cls(input_shape=shape, classes=len(loaded.classes), flavour=flavour),
+        optimizer=OptimizerSpec(name=optimizer, learning_rate=DEFAULT_RATES[optimizer]),
+        training=TrainingSpec(batch_size=64, seed=seed),
+        data=DataSpec(name=loaded.name, size=loaded.size, sha256=loaded.sha256),
+    )
+
+
+def whole_splits(spec: Spec) -> tuple[Split, Split]:
+    """All examples of a spec's data set."""
+    loaded = _load(spec.data.name)
+    return examples.fit(spec, loaded.train), examples.fit(spec, loaded.test)
+
+
 def splits_of(spec: Spec) -> tuple[Split, Split]:
     """Real training and test examples in the spec's shape."""
     loaded = _load(spec.data.name)
@@ -111,9 +131,10 @@ def record_of(
     path: Path,
     dtypes: tuple[str, ...] = ("float64",),
     steps: int = 10,
+    splits: tuple[Split, Split] | None = None,
 ) -> Path:
-    """Climb the ladder in this process and write the record."""
-    train, test = splits_of(spec)
+    """Climb the ladder in this process and write the record; ``splits``: other examples."""
+    train, test = splits or splits_of(spec)
     peak = PeakMemory()
     ladder = recording.climb(backend, spec, train, test, dtypes, steps)
     header = recording.header(

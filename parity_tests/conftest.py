@@ -3,21 +3,46 @@
 from __future__ import annotations
 
 import os
+import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from parity.backend import Backend, Settings
 from parity.constants import FLAVOURS
+from parity_tests.meta import outcomes
+
+BEGAN = time.monotonic()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--flavour", choices=FLAVOURS, default="tf_keras", help="the Keras to test")
     parser.addoption(
+        "--faults-out", type=Path, metavar="FILE", help="write what became of the planted faults"
+    )
+    parser.addoption(
         "--full", action="store_true", help="every variant with every optimizer, not one in turn"
     )
 
 
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print the table of planted faults, if any were."""
+    reports = [
+        report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)
+    ]
+    found = [value for r in reports for name, value in r.user_properties if name == "fault"]
+    rows = outcomes.by_fault(found)
+    if rows:
+        terminalreporter.section("planted faults")
+        terminalreporter.write("\n".join(outcomes.table(rows)) + "\n")
+    if out := config.getoption("--faults-out"):
+        outcomes.write(out, rows, time.monotonic() - BEGAN)
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    # PyTorch's threads sleep when idle: spinning ones starve the other process's
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ["PARITY_FLAVOUR"] = config.getoption("--flavour")
 
 

@@ -70,6 +70,20 @@ def tensors(of: Header) -> Tensors:
     return {name: value for name, value in made.items() if name.split("/")[0] in of.dtypes}
 
 
+def counts(of: Spec) -> dict[str, int]:
+    """What a framework must count: entries in all, and trainable ones in all and by layer."""
+    rows = of.model.parameters()
+    trained = [row for row in rows if row.trainable]
+    return {
+        "total": sum(row.size for row in rows),
+        "trainable": sum(row.size for row in trained),
+        **{
+            layer.name: sum(row.size for row in trained if row.name.split("/")[0] == layer.name)
+            for layer in of.model.layers()
+        },
+    }
+
+
 def header(backend: str, of: Spec, dtypes: tuple[str, ...], **fields: Any) -> Header:
     """A header whose ensemble never moved anything."""
     values = {
@@ -90,10 +104,7 @@ def header(backend: str, of: Spec, dtypes: tuple[str, ...], **fields: Any) -> He
         "rounding": {},
         "layers": {layer.name: f"{layer.name} of {backend}" for layer in of.model.layers()},
         "trainable": tuple(row.name for row in of.model.parameters() if row.trainable),
-        "counts": {
-            "total": sum(row.size for row in of.model.parameters()),
-            "trainable": sum(row.size for row in of.model.parameters() if row.trainable),
-        },
+        "counts": counts(of),
         "null_gradients": {},
         "notes": (),
     }

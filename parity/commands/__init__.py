@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
+from parity import progress
 from parity.errors import ParityError
 
 
@@ -24,6 +25,8 @@ def execute(prog: str, args: argparse.Namespace) -> NoReturn:
     line = ""
     try:
         with _termination_raises():
+            if progress.LINES in os.environ:
+                importlib.import_module("parity.processes").end_with_parent()
             command = importlib.import_module(f"parity.commands.{args.command}")
             code = command.run(args)
             sys.stdout.flush()

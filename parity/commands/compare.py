@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,8 +21,10 @@ def run(args: argparse.Namespace) -> int:
 
     def replay(comparison: Comparison) -> Path | None:
         """The replay that the user made, by its model's name if there are several."""
-        below = given / comparison.reference.path.name if given else None
-        return below if below and below.is_dir() else given
+        if given is None or not (names := _records_below(given)):
+            return given
+        family = comparison.reference.header.spec.family
+        return given / family if family in names else None
 
     return judge(
         Path(args.a),
@@ -50,7 +53,7 @@ def judge(
         b: the other.
         json_file: where to write the same as data, or None.
         overrides: rows of the float64 table to replace, by rung.
-        replay: where the replay of a pair lies whose first divergence is a layer's, or None.
+        replay: where the replay of a pair lies, or None; a verdict stands without one that fails.
         every_check: whether to print each check.
         at_once: whether both were made at the same time, which their timings show.
 
@@ -66,7 +69,13 @@ def judge(
         for x, y in pairs:
             one, two = (opened.enter_context(record.read(path)) for path in (x, y))
             comparison = ladder.compare(one, two, overrides=overrides)
-            if replay and comparison.in_a_layer and (made := replay(comparison)):
+            try:
+                made = replay(comparison) if replay else None
+            except ParityError as error:
+                note = f"no layer was run by itself: {error}"
+                comparison = dataclasses.replace(comparison, notes=(*comparison.notes, note))
+                made = None
+            if made:
                 own = opened.enter_context(record.read(made))
                 comparison = ladder.compare(one, two, replay=own, overrides=overrides)
             comparisons.append(comparison)

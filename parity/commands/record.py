@@ -41,6 +41,8 @@ def run(args: argparse.Namespace) -> int:
 
             def advance(what: str, family: str = spec.family) -> None:
                 progress.advance(f"{family} {what}")
+                if elsewhere:
+                    elsewhere.check()
 
             ladder = recording.climb(
                 backend,
@@ -78,9 +80,17 @@ class _Elsewhere:
     def __init__(self, child: processes.Child, out: Path) -> None:
         self.child, self.out = child, out
 
+    def check(self) -> None:
+        """Give up as soon as it has failed."""
+        if self.child.failed:
+            raise ParityError(f"the ensemble's second process: {self.child.reason()}")
+
     def widen(self, ladder: recording.Ladder, place: Path) -> None:
         """Take its record into the ensemble, as soon as it is there."""
-        self.child.wait(self.out / place / record.HEADER)
+        try:
+            self.child.wait(self.out / place / record.HEADER)
+        except ParityError as error:
+            raise ParityError(f"the ensemble's second process: {error}") from None
         with record.read(self.out / place) as other:
             recording.widen(ladder, other)
 

@@ -36,8 +36,10 @@ def run(args: argparse.Namespace) -> int:
     flags = processes.record_flags(args)
     _record(out, {name: [package, "record", *flags] for name, package in packages.items()})
 
-    def replay(comparison: Comparison) -> Path:
+    def replay(comparison: Comparison) -> Path | None:
         """Make the replay of a comparison whose first divergence is a layer's."""
+        if not comparison.in_a_layer:
+            return None
         made = out / "replay" / comparison.reference.header.spec.family
         command = [packages[comparison.other.header.backend], "replay"]
         command += [str(comparison.reference.path), f"--out={made}", f"--device={args.device}"]

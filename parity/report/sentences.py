@@ -111,11 +111,7 @@ def remarks(comparisons: list[Comparison]) -> Iterator[str]:
                 f"{family}: null gradients, not judged: {names}. Both sides find at most "
                 f"{number(largest)}, rounding alone, and give the optimizer zero."
             )
-        for rung, allowed in comparison.overrides.items():
-            yield (
-                f"{family}: {title(rung, comparison.reference.header.steps)}: "
-                f"{number(allowed.limit)} allowed in float64, as asked for: {allowed.reason}"
-            )
+        yield from _overridden(comparison)
         yield from _past_saturation(comparison)
         if comparison.blind:
             names = _some([f"{check.rung}/{check.tensor}" for check in comparison.blind])
@@ -126,6 +122,22 @@ def remarks(comparisons: list[Comparison]) -> Iterator[str]:
     for note in dict.fromkeys(note for comparison in comparisons for note in comparison.notes):
         having = [comparison for comparison in comparisons if note in comparison.notes]
         yield f"{names_of(having)}: {note}"
+
+
+def _overridden(comparison: Comparison) -> Iterator[str]:
+    """Where float64 was allowed something else than by the table, and why."""
+    header = comparison.reference.header
+    found: dict[tuple[str, str], list[Check]] = {}
+    for check in comparison.checks:
+        if check.override:
+            found.setdefault((check.rung, check.reason), []).append(check)
+    for (rung, reason), checks in found.items():
+        most = max(check.allowed for check in checks)
+        count = "1 tensor" if len(checks) == 1 else f"{len(checks)} tensors"
+        yield (
+            f"{header.spec.family}: {title(rung, header.steps)}: {count} allowed up to "
+            f"{number(most)} in float64: {reason}"
+        )
 
 
 def _past_saturation(comparison: Comparison) -> Iterator[str]:

@@ -117,7 +117,7 @@ FAULTS = [
     Fault("loss.class_weights_normalised", "loss", of_loss(normalised), WEIGHTED),
     Fault("loss.probabilities_not_clipped", "loss", of_loss(not_clipped),
           PROBABILITIES, drive=saturated_logits),
-    Fault("loss.binary_probabilities_not_clipped", "loss", of_loss(not_clipped),
+    Fault("loss.binary_not_clipped", "loss", of_loss(not_clipped),
           BINARY, drive=saturated_logits),
     Fault("loss.probabilities_for_logits", "loss", of_loss(taken_for_logits), PROBABILITIES),
     Fault("loss.logits_for_probabilities", "loss", of_loss(taken_for_probabilities), everywhere()),

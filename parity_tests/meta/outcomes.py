@@ -1,0 +1,51 @@
+"""What became of the planted faults: a table at the end of the test run, and totals for a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+COLUMNS = ("planted", "detected", "right rung", "right layer")
+
+Outcome = dict[str, Any]
+"""``name`` of the fault, and whether it was ``detected``, at its ``rung``, in its ``layer``."""
+
+
+def by_fault(outcomes: Iterable[Outcome]) -> dict[str, list[int]]:
+    """Fault to the figures of :data:`COLUMNS`: in how many models, and what was right there."""
+    found: dict[str, list[int]] = {}
+    for outcome in outcomes:
+        right = (True, outcome["detected"], outcome["rung"], outcome["layer"])
+        row = found.setdefault(outcome["name"], [0] * len(COLUMNS))
+        found[outcome["name"]] = [count + flag for count, flag in zip(row, right, strict=True)]
+    return dict(sorted(found.items()))
+
+
+def totals(rows: dict[str, list[int]]) -> dict[str, int]:
+    """The sums of the columns, and the number of different faults."""
+    sums = [sum(column) for column in zip(*rows.values(), strict=True)] or [0] * len(COLUMNS)
+    return {"faults": len(rows), **dict(zip(COLUMNS, sums, strict=True))}
+
+
+def table(rows: dict[str, list[int]]) -> list[str]:
+    """Lines of at most 80 columns: a fault each, then the sums."""
+    width = max(map(len, rows), default=0)
+    head = f"{'fault':{width}}" + "".join(f"  {title}" for title in COLUMNS)
+    sums = totals(rows)
+    last = f"{len(rows)} faults"
+    return [
+        head,
+        *(f"{name:{width}}{_columns(row)}" for name, row in rows.items()),
+        f"{last:{width}}{_columns([sums[title] for title in COLUMNS])}",
+    ]
+
+
+def _columns(figures: list[int]) -> str:
+    return "".join(f"  {x:{len(title)}}" for x, title in zip(figures, COLUMNS, strict=True))
+
+
+def write(path: Path, rows: dict[str, list[int]], seconds: float) -> None:
+    """Keep the sums and the time that it took."""
+    path.write_text(json.dumps({**totals(rows), "seconds": seconds}) + "\n", "utf-8")
