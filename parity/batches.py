@@ -6,7 +6,7 @@ nothing while the framework computes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -61,6 +61,21 @@ class Batch:
     lengths: np.ndarray | None
     keep: dict[str, np.ndarray]
 
+    def unpadded(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Arrays (N, T, …) with zeros beyond each sequence's length, others as they are.
+
+        Keras repeats itself there, and none reads it.
+        """
+        if self.lengths is None:
+            return dict(values)
+        valid = (np.arange(self.x.shape[1]) < self.lengths[:, None])[:, :, None]
+        return {
+            name: np.where(valid, value, value.dtype.type(0))
+            if value.ndim == 3 and value.shape[:2] == valid.shape[:2]
+            else value
+            for name, value in values.items()
+        }
+
 
 def steps_per_epoch(spec: Spec, examples: int) -> int:
     """Steps in one pass, the last and shorter batch counted."""
@@ -80,6 +95,19 @@ def chunks(spec: Spec, examples: int, steps: int, chunk_steps: int) -> Iterator[
             pending = ahead.submit(_make, spec, examples, *following)
             yield made
         yield pending.result()
+
+
+def sample(spec: Spec, examples: int, steps: int) -> list[Chunk]:
+    """Steps to try training with: the first ones, and a short batch for the last of several.
+
+    Where the examples leave one over at the end of an epoch, and the steps do not get there, it
+    takes the place of the last: what divides by the spec's batch size does not show otherwise.
+    """
+    size = min(spec.training.batch_size, examples)
+    if steps == 1 or not examples % size or steps >= steps_per_epoch(spec, examples):
+        return list(chunks(spec, examples, steps, steps))
+    short = _make(spec, examples, 0, examples // size, 1, examples % size)
+    return [*chunks(spec, examples, steps - 1, steps), short]
 
 
 def _plan(

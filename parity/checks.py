@@ -216,8 +216,9 @@ def trained(record: Record, side: str) -> Iterator[Check]:
         yield Check(header.dtypes[0], "parameters", name, math.inf, 0.0, note=note)
     for layer in header.spec.model.layers():
         ought_to = sum(table[name].size for name in should if name.split("/")[0] == layer.name)
-        name = f"{layer.name}/trainable parameters"
-        yield _count(name, header.counts.get(layer.name, 0), ought_to, header, side)
+        if (found := header.counts.get(layer.name, 0)) or ought_to:
+            name = f"{layer.name}/trainable parameters"
+            yield _count(name, found, ought_to, header, side)
     total = sum(row.size for row in table.values())
     trainable = sum(table[name].size for name in should)
     yield _count("parameters in all", header.counts.get("total", 0), total, header, side)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -111,22 +112,30 @@ class Pair:
         return after_all or (meant.kind == "weight" and (meant.step or steps) >= since)
 
     def _saturated(self, dtype: str) -> int | None:
-        """The first kept step after which an ensemble has spread over the weights' whole scale."""
-        found = []
+        """The first kept step after which an ensemble has spread half of all trained entries."""
+        spread: Counter[int] = Counter()
+        entries: Counter[int] = Counter()
         for name in self.both:
             if not name.startswith(f"{dtype}/step"):
                 continue
             meant = rungs.meaning(*rungs.split(name)[1:])
             if meant.kind == "weight" and self._trains(meant.parameter):
-                spreads = [record.header.rounding.get(name, 0.0) for record in self.records]
-                scales = self.distance(name).scales
-                # an ensemble that is not finite explains nothing, and nothing spreads over zeros
-                if any(
-                    scale > 0 and tolerance.SATURATED * scale <= spread < math.inf
-                    for spread, scale in zip(spreads, scales, strict=True)
-                ):
-                    found.append(meant.step or self.reference.header.steps)
-        return min(found, default=None)
+                step = meant.step or self.reference.header.steps
+                size = math.prod(self.reference.shape(name))
+                entries[step] += size
+                spread[step] += size * self._spread_over_its_scale(name)
+        return min((step for step in entries if 2 * spread[step] >= entries[step]), default=None)
+
+    def _spread_over_its_scale(self, name: str) -> bool:
+        """Whether rounding moves a tensor by a share of its largest entry that leaves none fixed.
+
+        An ensemble that is not finite explains nothing, and nothing spreads over zeros.
+        """
+        spreads = (record.header.rounding.get(name, 0.0) for record in self.records)
+        return any(
+            scale > 0 and tolerance.SATURATED * scale <= moved < math.inf
+            for moved, scale in zip(spreads, self.distance(name).scales, strict=True)
+        )
 
     def _null_candidates(self) -> dict[str, tuple[float, float]]:
         """Parameters whose gradient is rounding alone on both sides, with its largest entries.
@@ -206,9 +215,8 @@ class Pair:
             found = self.distance(gradient)
             if not any(found.not_finite) and found.relative <= tolerance.FLOAT64["gradients"].limit:
                 handed = magnification(header.spec.optimizer) * found.largest
-        return tolerance.allowed_float64(
-            meant.kind, rung, header.steps, moved / scale, handed / scale
-        )
+        step = meant.step or (header.steps if rung in ("steps", "predictions") else 1)
+        return tolerance.allowed_float64(meant.kind, rung, step, moved / scale, handed / scale)
 
     def _losses(self, name: str) -> Check:
         """The loss of every step; where some are amiss, it names the first."""

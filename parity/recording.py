@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import platform
 import statistics
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -13,14 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from parity import batches, checks, losses, metrics, randomness, rungs, tolerance
+from parity import batches, losses, metrics, null_gradients, randomness, rungs, tolerance
 from parity.backend import Backend, Model
-from parity.batches import Batch, Chunk
+from parity.batches import Chunk
 from parity.data import Split
 from parity.ensemble import spread
-from parity.errors import ParityError
-from parity.memory import PeakMemory
-from parity.record import Header, Record
+from parity.record import Record
 from parity.specs.run import Spec
 
 TIMED_REPEATS = 3
@@ -94,14 +91,14 @@ def climb(
     """
     ladder = Ladder()
     start = randomness.probe_weights(spec.model, spec.training.seed)
-    plan = list(batches.chunks(spec, len(train.x), steps, steps))
+    plan = batches.sample(spec, len(train.x), steps)
     for dtype in ("float64", *(dtype for dtype in dtypes if dtype != "float64")):
         began = time.perf_counter()
         model = backend.create(spec, dtype)
         model.feed(train)
         model.set_weights(start)
         if dtype == "float64":  # whatever is recorded, for float32 cannot tell
-            ladder.null_gradients = _null_gradients(model, plan, train)
+            ladder.null_gradients = null_gradients.measured(model, plan, train)
             if dtype not in dtypes:
                 continue
         model.still(frozenset(ladder.null_gradients))
@@ -167,13 +164,13 @@ def _rungs(
     model.reset_optimizer()
     batch = plan[0].first_batch(train)
     found: dict[str, np.ndarray] = {}
-    found.update(_named("parameters", model.weights()))
+    found.update(rungs.named("parameters", model.weights()))
     for rung, training in rungs.FORWARD.items():
-        found.update(_named(rung, _unpadded(model.trace(batch, training), batch)))
+        found.update(rungs.named(rung, batch.unpadded(model.trace(batch, training))))
     found["loss/loss"] = np.asarray(model.loss(batch))
-    found.update(_named("gradients", _unpadded(model.gradients(batch, detailed), batch)))
+    found.update(rungs.named("gradients", batch.unpadded(model.gradients(batch, detailed))))
     found.update(_steps(model, plan, detailed))
-    found.update(_named("predictions", _predictions(model, spec, test)))
+    found.update(rungs.named("predictions", _predictions(model, spec, test)))
     return found
 
 
@@ -188,17 +185,17 @@ def _steps(model: Model, plan: list[Chunk], detailed: bool) -> dict[str, np.ndar
         place = "step" if done == 0 else f"steps/{done + 1}"
         if detailed and done + 1 in kept:
             step_losses, fed = model.train_watched(piece)
-            found.update(_named(place, fed))
+            found.update(rungs.named(place, fed))
         else:
             step_losses = model.train(piece)
         losses.append(step_losses)
         done += piece.steps
         if done == 1:
-            found.update(_named("step/slots", model.slots()))
+            found.update(rungs.named("step/slots", model.slots()))
         if done == 1 or (done in kept and done < last):
-            found.update(_named(f"{place}/weights", model.weights()))
+            found.update(rungs.named(f"{place}/weights", model.weights()))
     found["steps/losses"] = np.concatenate(losses)
-    found.update(_named("steps/weights", model.weights()))
+    found.update(rungs.named("steps/weights", model.weights()))
     return found
 
 
@@ -248,96 +245,13 @@ def _over_seeds(
         another = dataclasses.replace(spec, training=training)
         model.set_weights(randomness.probe_weights(spec.model, training.seed))
         model.reset_optimizer()
-        chunks = batches.chunks(another, len(train.x), steps, steps)
-        step_losses = np.concatenate([model.train(chunk) for chunk in chunks])
+        plan = batches.sample(another, len(train.x), steps)
+        step_losses = np.concatenate([model.train(chunk) for chunk in plan])
         found.append(kept(step_losses, _predictions(model, spec, test)))
         advance(f"float32, from seed {training.seed}")
     return {
         f"predictions/over_seeds/{name}": np.stack([one[name] for one in found])
         for name in rungs.OVER_SEEDS
-    }
-
-
-def replay(backend: Backend, teacher: Record, train: Split) -> Ladder:
-    """Every layer by itself, fed what the teacher's layer was: tensors named as the ladder's.
-
-    Forward from the teacher's inputs, and back from its gradients of the layers' outputs, at the
-    first batch and from the probe weights.
-
-    Args:
-        backend: whose layers run.
-        teacher: a ladder record that holds float64.
-        train: the teacher's training examples, as the model takes them.
-
-    Raises:
-        ParityError: the teacher lacks a tensor, or has it in another form than the spec's.
-    """
-    spec = teacher.header.spec
-    model = backend.create(spec, "float64")
-    model.set_weights(randomness.probe_weights(spec.model, spec.training.seed))
-    plan = next(batches.chunks(spec, len(train.x), 1, 1))
-    batch = plan.first_batch(train)
-    given: dict[str, dict[str, np.ndarray]] = {rung: {} for rung in (*rungs.FORWARD, "gradients")}
-    for name, (shape, stored) in checks.expected(teacher.header, "float64").items():
-        _, rung, rest = rungs.split(name)
-        if rung in given:
-            whole = tuple(len(batch.x) if length is None else length for length in shape)
-            if (found_as := checks.form_of(teacher, name)) != (whole, stored):
-                raise ParityError(
-                    f"{teacher.path}: {name}: received {found_as or 'nothing'}, "
-                    f"accepted: {(whole, stored)}"
-                )
-            given[rung][rest] = teacher.tensor(name)
-    found: dict[str, np.ndarray] = {}
-    for rung, training in rungs.FORWARD.items():
-        found.update(_named(rung, _unpadded(model.replay(batch, training, given[rung]), batch)))
-    back = model.replay_gradients(batch, given["forward_train"], given["gradients"])
-    found.update(_named("gradients", _unpadded(back, batch)))
-    return Ladder(
-        tensors={rungs.join("float64", name): value for name, value in found.items()},
-        layers=model.layers(),
-        trainable=tuple(sorted(model.trainable())),
-        counts=model.counts(),
-    )
-
-
-def _null_gradients(model: Model, plan: list[Chunk], train: Split) -> dict[str, float]:
-    """Parameters whose gradient is rounding alone in every batch looked at, with its largest entry.
-
-    Rounding may come to an exact zero in one batch, but hardly in all; what is exactly zero in all
-    has no rounding to magnify.
-    """
-    largest: dict[str, float] = {}
-    candidates: frozenset[str] | None = None
-    batches_ahead = (
-        chunk.part(step).first_batch(train) for chunk in plan for step in range(chunk.steps)
-    )
-    for batch in itertools.islice(batches_ahead, tolerance.NULL_BATCHES):
-        found = {name: float(abs(g).max()) for name, g in model.gradients(batch).items()}
-        negligible = tolerance.negligible_gradients(found)
-        candidates = negligible if candidates is None else candidates & negligible
-        for name in candidates:
-            largest[name] = max(largest.get(name, 0.0), found[name])
-        if not candidates:
-            break
-    return {name: largest[name] for name in sorted(candidates or ()) if largest[name]}
-
-
-def _named(prefix: str, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {f"{prefix}/{name}": value for name, value in values.items()}
-
-
-def _unpadded(values: Mapping[str, np.ndarray], batch: Batch) -> dict[str, np.ndarray]:
-    """Put zeros beyond each sequence's length: Keras repeats itself there, and none reads it."""
-    if batch.lengths is None:
-        return dict(values)
-    longest = batch.x.shape[1]
-    valid = (np.arange(longest) < batch.lengths[:, None])[:, :, None]
-    return {
-        name: np.where(valid, value, value.dtype.type(0))
-        if value.ndim == 3 and value.shape[:2] == valid.shape[:2]
-        else value
-        for name, value in values.items()
     }
 
 
@@ -349,60 +263,3 @@ def _time_per_step(model: Model, plan: list[Chunk]) -> float:
         model.train(plan[0])
         seconds.append((time.perf_counter() - began) / plan[0].steps)
     return statistics.median(seconds)
-
-
-def machine() -> dict[str, Any]:
-    """What it ran on, for the record."""
-    return {
-        "system": platform.platform(),
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-    }
-
-
-def header(
-    kind: str,
-    backend: Backend,
-    spec: Spec,
-    *,
-    steps: int,
-    dtypes: tuple[str, ...],
-    device: str,
-    ladder: Ladder,
-    peak: PeakMemory,
-    seeds: int = 1,
-    teacher: str = "",
-) -> Header:
-    """The header of a record made in this process."""
-    import safetensors
-
-    import parity
-
-    versions = {
-        "keras-torch-parity": parity.__version__,
-        "numpy": np.__version__,
-        "safetensors": safetensors.__version__,
-        **backend.versions(),
-    }
-    return Header(
-        kind=kind,
-        backend=backend.name,
-        spec=spec,
-        steps=steps,
-        seeds=seeds,
-        teacher=teacher,
-        dtypes=dtypes,
-        versions=versions,
-        platform=machine(),
-        threads=backend.threads(),
-        device=device,
-        timings=ladder.timings,
-        peak_memory=peak.bytes(),
-        results=ladder.results,
-        rounding=ladder.rounding,
-        layers=ladder.layers,
-        trainable=ladder.trainable,
-        counts=ladder.counts,
-        null_gradients=ladder.null_gradients,
-        notes=tuple(backend.notes(spec)),
-    )

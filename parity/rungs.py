@@ -23,7 +23,11 @@ Layers' gradients and what training was fed are recorded in float64 only, which 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
+
+Value = TypeVar("Value")
 
 RUNGS: dict[str, str] = {
     "parameters": "parameters",
@@ -71,6 +75,11 @@ def split(name: str) -> tuple[str, str, str]:
     """A tensor's name as (dtype, rung, the rest)."""
     dtype, rung, rest = name.split("/", 2)
     return dtype, rung, rest
+
+
+def named(prefix: str, values: Mapping[str, Value]) -> dict[str, Value]:
+    """The values under names that begin with the prefix."""
+    return {f"{prefix}/{name}": value for name, value in values.items()}
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,10 @@ NULL_BATCHES = 10
 ENSEMBLE = 6
 """Members of the float32 ensemble from weights moved by one ulp; others come from thread counts.
 
-TODO
+With 1, 3 and 6 the largest ratio of :data:`ENSEMBLE_MULTIPLE` was 1.76 each time, on twelve runs of
+the default CNN (``python -m benchmarks.tolerances --whole cnn --seeds 1 2 3 4 5 6 --ensemble 1 3
+6``), so the number is not what the verdict hangs on. Six are for what only some runs meet: a value
+next to zero that falls on the other side of a relu.
 """
 
 ENSEMBLE_FLOAT64 = 3
@@ -70,8 +73,8 @@ ENSEMBLE_MULTIPLE = 3.0
 """How many times what rounding explains float32 may stand away.
 
 The ratio of two single errors is noisy (up to 6 measured). Against the largest of an ensemble it
-was at most 1.31 over 97 faithful pairs, with either Keras, by ``python -m benchmarks.tolerances``;
-twice that is left for pairs not yet met.
+was at most 1.76, for the loss of a default CNN's predictions (see :data:`ENSEMBLE`); the rest is
+left for pairs not yet met.
 """
 
 FLOAT32_FLOOR = 16 * 2.0**-23
@@ -82,8 +85,9 @@ SATURATED = 0.1
 
 Three times it (:data:`ENSEMBLE_MULTIPLE`) is the size of the weights themselves: the root mean
 square of a trained kernel is 0.2 to 0.35 of its largest entry. Such a limit passes any weights.
+Once half of all trained entries stand in such tensors, weights are no longer compared; a single
+bias that happens to lie near zero does not count for the model.
 """
-
 
 MARGINS: dict[str, Allowed] = {
     "loss": Allowed(
@@ -113,14 +117,14 @@ Adam's epsilon of 1e-3 for 1e-7 leaves the CNN's accuracy within 0.002. Faults a
 
 
 def allowed_float64(
-    kind: str, rung: str, steps: int, spread: float = 0.0, handed_down: float = 0.0
+    kind: str, rung: str, step: int, spread: float = 0.0, handed_down: float = 0.0
 ) -> Allowed:
     """Relative distance that float64 allows: the table's, or an override if that is wider.
 
     Args:
         kind: the tensor's :attr:`parity.rungs.Meaning.kind`.
         rung: where it stands.
-        steps: optimizer steps of the ladder.
+        step: number of the optimizer step after which it stands so, from 1.
         spread: what an ensemble moves this tensor by, relative to its largest entry.
         handed_down: what the gradient's own observed distance comes to in this weight, at most,
             by one step of the optimizer, relative to the weight's largest entry.
@@ -129,10 +133,9 @@ def allowed_float64(
         return EXACT
     rows = [FLOAT64[rung]]
     if kind == "weight":
-        taken = steps if rung == "steps" else 1
-        reason = f"the gradient's own distance, as far as {taken} steps of the optimizer magnify it"
-        rows.append(Allowed(taken * handed_down, reason.replace("1 steps", "a step"), True))
-    if steps > STEPS and rung in ("steps", "predictions"):
+        reason = "the gradient's own distance, as much as the optimizer can magnify it"
+        rows.append(Allowed(min(step, STEPS) * handed_down, reason, True))
+    if step > STEPS and rung in ("steps", "predictions"):
         reason = f"{ENSEMBLE_MULTIPLE:g} times what one float64 ulp in the first weights does here"
         rows.append(Allowed(ENSEMBLE_MULTIPLE * spread, reason, True))
     return max(rows, key=lambda row: row.limit)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from parity import data, examples, record, recording
+from parity import data, examples, headers, record, recording
 from parity.backend import Backend
 from parity.data import Split
 from parity.memory import PeakMemory
@@ -137,7 +137,7 @@ def record_of(
     train, test = splits or splits_of(spec)
     peak = PeakMemory()
     ladder = recording.climb(backend, spec, train, test, dtypes, steps)
-    header = recording.header(
+    header = headers.header(
         "ladder",
         backend,
         spec,

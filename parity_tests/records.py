@@ -84,7 +84,7 @@ def counts(of: Spec) -> dict[str, int]:
     }
 
 
-def header(backend: str, of: Spec, dtypes: tuple[str, ...], **fields: Any) -> Header:
+def header(backend: str, of: Spec, dtypes: tuple[str, ...], /, **fields: Any) -> Header:
     """A header whose ensemble never moved anything."""
     values = {
         "kind": "ladder",

@@ -120,7 +120,13 @@ def test_commands(refused: Refused, command: str) -> None:
     refused("parity", command)
 
 
-@pytest.mark.parametrize("flags", ["--steps 0", "--steps 10001", "--dtype float16"])
+@pytest.mark.parametrize(
+    "flags",
+    [
+        *("--steps 0", "--steps 10001", "--dtype float16"),
+        *("--seeds 0", "--seeds 101", "--seeds 5 --dtype float64"),
+    ],
+)
 def test_flags_of_record(refused: Refused, flags: str) -> None:
     """A ladder without steps, of endless steps, or in an unknown dtype is refused."""
     assert flags.split()[1] in refused("torch", f"record --model softmax --out new {flags}")

@@ -55,3 +55,23 @@ def test_a_chunk_stays_within_its_epoch() -> None:
     """Chunks carry their epoch's number, from 0."""
     found = [(chunk.epoch, chunk.steps) for chunk in batches.chunks(SPEC, 64, 5, 10)]
     assert found == [(0, 2), (1, 2), (2, 1)]
+
+
+@pytest.mark.parametrize(
+    ("examples", "steps", "sizes"),
+    [
+        (150, 4, [32, 32, 32, 22]),  # 22 are left over at the end of the epoch
+        (150, 1, [32]),
+        (150, 6, [32, 32, 32, 32, 22, 32]),  # the epoch's end is reached anyway
+        (128, 3, [32, 32, 32]),  # nothing is left over
+        (20, 2, [20, 20]),  # less than one batch
+    ],
+)
+def test_a_sample_of_steps_has_a_short_batch(examples: int, steps: int, sizes: list[int]) -> None:
+    """Where the data leave one, it is met whatever the number of steps, from two on."""
+    training = dataclasses.replace(SPEC.training, batch_size=32)
+    made = batches.sample(dataclasses.replace(SPEC, training=training), examples, steps)
+    assert [part.order.shape[1] for part in made for _ in range(part.steps)] == sizes
+    seen = np.concatenate([part.order.ravel() for part in made if part.epoch == 0])
+    assert len(set(seen.tolist())) == len(seen)
+    assert all(len(part.keep["dropout_1"]) == part.steps for part in made)

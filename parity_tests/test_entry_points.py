@@ -42,10 +42,11 @@ def start(entry: str, *flags: object, **environment: str) -> subprocess.Complete
 
 
 @contextlib.contextmanager
-def started(*words: str) -> Iterator[subprocess.Popen[str]]:
+def started(*words: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
     """A process that listens to Ctrl-C even where the suite itself runs in the background."""
     process = subprocess.Popen(
         words,
+        env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -70,17 +71,25 @@ def figures(line: str) -> tuple[float, float]:
     return float(found[1]), float(found[2])
 
 
-def processes_with(text: str) -> list[str]:
-    """Command lines of living processes that mention a text."""
-    lines = []
+def processes_with(text: str) -> dict[int, str]:
+    """Command lines of living processes that mention a text, by the process's number."""
+    found = {}
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             line = file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
         if text in line:
-            lines.append(line)
-    return lines
+            found[int(file.parent.name)] = line
+    return found
+
+
+def wait_for(text: str, count: int) -> dict[int, str]:
+    """The processes that mention a text, as soon as there are so many, or after a minute."""
+    until = time.monotonic() + 60
+    while len(found := processes_with(text)) != count and time.monotonic() < until:
+        time.sleep(0.05)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -199,22 +208,61 @@ def test_compare_tells_a_difference(ran: tuple[Path, str, str], tmp_path: Path) 
     assert done.stderr == ""
 
 
+@pytest.fixture
+def scratch(tmp_path: Path) -> Path:
+    """A folder for temporary files, which no process must leave anything in."""
+    path = tmp_path / "scratch"
+    path.mkdir()
+    return path
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_run_ended_from_outside_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
-    """Ctrl-C and SIGTERM end the children too, in one line, with no folder left."""
+def test_run_ended_from_outside_leaves_nothing(
+    tmp_path: Path, scratch: Path, number: signal.Signals
+) -> None:
+    """Ctrl-C and SIGTERM end the children and theirs too, in one line, with no folder left."""
     out = tmp_path / "out"
     flags = ("--model", "cnn", *SMALL, "--steps", 5000, "--out", out)
-    with started(*command("parity", "run", *flags)) as running:
-        until = time.monotonic() + 60
-        while len(processes_with(f"--out={out}")) < 2 and time.monotonic() < until:
-            time.sleep(0.05)
+    with started(*command("parity", "run", *flags), TMPDIR=str(scratch)) as running:
+        wait_for(str(tmp_path), 4)  # itself, a child each, and the Keras ensemble's
         running.send_signal(number)
         printed, said = running.communicate(timeout=60)
     assert running.returncode == 128 + number
     assert printed == ""
     assert len(said.splitlines()) == 1
-    assert processes_with(str(out)) == []
-    assert list(tmp_path.iterdir()) == []
+    assert processes_with(str(tmp_path)) == {}
+    assert list(tmp_path.rglob("*")) == [scratch]
+
+
+def test_a_run_that_is_killed_takes_its_children_along(tmp_path: Path, scratch: Path) -> None:
+    """Even SIGKILL, which nothing can answer, leaves no process behind and no record."""
+    out = tmp_path / "out"
+    flags = ("--model", "softmax", *SMALL, "--steps", 5000, "--out", out)
+    with started(*command("parity", "run", *flags), TMPDIR=str(scratch)) as running:
+        assert len(wait_for(str(tmp_path), 4)) == 4
+        running.kill()
+        running.communicate(timeout=60)
+        assert wait_for(str(tmp_path), 0) == {}
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("models", [["softmax"], ["softmax", "cnn"]])
+def test_record_ends_with_its_second_process(
+    tmp_path: Path, scratch: Path, models: list[str]
+) -> None:
+    """Keras's member of another thread count is killed: one line says so, and nothing stays."""
+    flags = ("--model", *models, *SMALL, "--steps", 5000, "--out", tmp_path / "out")
+    with started(*command("keras", "record", *flags), TMPDIR=str(scratch)) as running:
+        others = wait_for(str(tmp_path), 2).keys() - {running.pid}
+        assert len(others) == 1
+        os.kill(*others, signal.SIGKILL)
+        printed, said = running.communicate(timeout=60)
+    assert running.returncode == 2
+    assert printed == ""
+    assert said == (
+        "python -m keras_impl record: error: the ensemble's second process: ended by SIGKILL\n"
+    )
+    assert list(tmp_path.rglob("*")) == [scratch]
 
 
 def test_run_ends_with_a_child_that_fails(tmp_path: Path) -> None:
@@ -224,7 +272,7 @@ def test_run_ends_with_a_child_that_fails(tmp_path: Path) -> None:
     done = start("parity", "run", *flags)
     assert done.returncode == 2
     assert re.fullmatch(r"parity run: error: (keras|torch): --device: .*cuda:99.*\n", done.stderr)
-    assert processes_with(str(out)) == []
+    assert processes_with(str(out)) == {}
     assert list(tmp_path.iterdir()) == []
 
 

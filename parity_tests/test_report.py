@@ -112,6 +112,94 @@ def test_first_divergence_says_all_that_is_known(
     assert re.search(r"observed \d\.\de-01, allowed 1\.0e-12", text)
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("forward_eval/logits", "to blame: layer logits: in keras logits of keras, in torch"),
+        ("step/input", "to blame: the data at step 1, before any layer"),
+        ("steps/3/labels", "to blame: the data at step 3, before any layer"),
+        ("loss/loss", "to blame: the loss; all that goes into it agrees"),
+        ("gradients/logits/output", "to blame: the loss; all that goes into it agrees"),
+        ("steps/losses", "to blame: the loss at step 10"),
+        ("steps/4/weights/logits/bias", "to blame: the optimizer at step 4; forward pass, loss"),
+        ("predictions/outputs", None),
+    ],
+)
+def test_report_says_what_is_to_blame(
+    pair: Pair, capsys: pytest.CaptureFixture[str], name: str, said: str | None
+) -> None:
+    """Layer, data, loss or optimizer, and the step; nothing where none can be named."""
+    pair.torch[f"float64/{name}"].reshape(-1)[-1] += 1
+    text = " ".join(printed(pair, capsys).split())
+    assert "first divergence:" in text
+    assert (said in text) if said else ("to blame" not in text)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_report_says_what_a_replay_found(
+    pair: Pair, capsys: pytest.CaptureFixture[str], own: bool
+) -> None:
+    """Whether the layer is off by itself, and which others are; in the data as well."""
+    for values in (pair.torch, pair.replay) if own else (pair.torch,):
+        values["float64/forward_eval/logits"][0, 0] += 1
+    pair.replay["float64/forward_train/dense_1"][0, 0] += 1
+    with pair.compared(replayed=True) as comparison:
+        terminal.show([comparison])
+        (model,) = data.as_data([comparison])["models"]
+    text = " ".join(capsys.readouterr().out.split())
+    assert ("off: the difference is its own" in text) is own
+    assert ("logits agrees (0): the difference comes from what stands before it" in text) is not own
+    assert "fed keras's own input, these are off as well: dense_1" in text
+    first = model["first_divergence"]
+    assert (first["to_blame"], first["step"]) == ("logits", None)
+    assert first["layer"] == {"keras": "logits of keras", "torch": "logits of torch"}
+    assert first["by_itself"]["ok"] is not own
+    assert first["off_by_themselves"] == ["dense_1"]
+
+
+def test_a_clean_replay_of_equal_records_is_told(
+    pair: Pair, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where there is no divergence to explain; a layer that is off is named."""
+    for expected in ("every layer agrees", "these are off: logits"):
+        with pair.compared(replayed=True) as comparison:
+            terminal.show([comparison])
+        text = " ".join(capsys.readouterr().out.split())
+        assert f"softmax: fed keras's own input, {expected}" in text
+        assert text.endswith("SAME: softmax")
+        pair.replay["float64/forward_eval/logits"] += 1
+        pair.folder /= "again"
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_every_check_is_printed_where_asked(
+    pair: Pair, capsys: pytest.CaptureFixture[str], asked: bool
+) -> None:
+    """A row each, with what was observed and allowed and would do, and why so much is allowed."""
+    spoil(pair)
+    with pair.compared() as comparison:
+        terminal.show([comparison], every_check=asked)
+        checks = comparison.checks
+    rows = re.findall(r"^(float\d\d/\S+) .*(OK|DIFF) *$", capsys.readouterr().out, re.MULTILINE)
+    wanted = [(f"{c.dtype}/{c.rung}/{c.tensor}", "OK" if c.ok else "DIFF") for c in checks]
+    if asked:
+        assert [place for place, _ in rows] == [place.split(" ")[0] for place, _ in wanted]
+        assert [outcome for _, outcome in rows] == [outcome for _, outcome in wanted]
+    else:
+        assert rows == []
+
+
+def test_every_check_has_a_reason_and_the_least_that_would_pass(pair: Pair) -> None:
+    """In the data, beside what was observed and allowed."""
+    spoil(pair)
+    with pair.compared() as comparison:
+        (model,) = data.as_data([comparison])["models"]
+    for check in model["checks"]:
+        assert check["reason"], check
+        assert check["least"] == check["observed"]
+        assert check["ok"] == (check["least"] <= check["allowed"])
+
+
 def test_every_rung_has_its_row(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
     """Eight rows, each with what was observed and allowed, and OK or DIFF."""
     spoil(pair)

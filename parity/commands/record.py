@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from parity import backend, from_flags, outputs, processes, record, recording
+from parity import backend, from_flags, headers, outputs, processes, record, recording
 from parity.backend import Backend
 from parity.errors import ParityError
 from parity.memory import PeakMemory
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
             place = Path(spec.family) if len(families) > 1 else Path()
             if elsewhere:
                 elsewhere.widen(ladder, place)
-            header = recording.header(
+            header = headers.header(
                 "ladder",
                 backend,
                 spec,

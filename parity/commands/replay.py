@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from parity import from_flags, outputs, record, recording
+from parity import from_flags, headers, outputs, record, replaying
 from parity.errors import ParityError
 from parity.memory import PeakMemory
 from parity.progress import Progress
@@ -26,8 +26,8 @@ def run(args: argparse.Namespace) -> int:
         peak = PeakMemory()
         backend = from_flags.backend_for(args, header.spec)
         with Progress(f"{backend.name} {header.spec.family}: replaying {header.backend}"):
-            ladder = recording.replay(backend, teacher, train)
-        written = recording.header(
+            ladder = replaying.replay(backend, teacher, train)
+        written = headers.header(
             "replay",
             backend,
             header.spec,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from parity import batches, from_flags, losses, metrics, outputs, record, recording, rungs
+from parity import batches, from_flags, headers, losses, metrics, outputs, record, recording, rungs
 from parity.errors import ParityError
 from parity.memory import PeakMemory
 from parity.progress import Progress
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
             timings={"step": step_seconds},
         )
         kept.tensors[rungs.join(args.dtype, "steps", "losses")] = np.concatenate(every_loss)
-        written = recording.header(
+        written = headers.header(
             "training",
             backend,
             spec,

@@ -113,6 +113,10 @@ def remarks(comparisons: list[Comparison]) -> Iterator[str]:
             )
         yield from _overridden(comparison)
         yield from _past_saturation(comparison)
+        if comparison.own and comparison.same:
+            off = [*dict.fromkeys(check.tensor for check in comparison.own if not check.ok)]
+            found = f"these are off: {_some(off)}" if off else "every layer agrees"
+            yield f"{family}: fed {comparison.sides[0]}'s own input, {found}"
         if comparison.blind:
             names = _some([f"{check.rung}/{check.tensor}" for check in comparison.blind])
             yield (

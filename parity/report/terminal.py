@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -33,7 +34,11 @@ def show(comparisons: list[Comparison], every_check: bool = False, at_once: bool
     out = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
     if every_check:
         for comparison in comparisons:
-            out.print(_checks(comparison))
+            for part in _checks(comparison):
+                if isinstance(part, str):
+                    _say(out, part)
+                else:
+                    out.print(part)
             out.print()
     out.print(_rungs(comparisons, out.width < NARROW))
     _say(
@@ -116,16 +121,14 @@ def _rungs(comparisons: list[Comparison], narrow: bool) -> Table:
     return table
 
 
-def _checks(comparison: Comparison) -> Table:
-    """A row per check, and why so much is allowed."""
+def _checks(comparison: Comparison) -> Iterator[Table | str]:
+    """A row per check, and below them why so much is allowed, by number."""
     header = comparison.reference.header
-    table = Table(
-        box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0), title_justify="left"
-    )
+    reasons = list(dict.fromkeys(check.reason for check in comparison.checks if check.reason))
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
     table.add_column(f"{header.spec.family}: check", overflow="fold")
-    for heading in ("observed", "allowed", "least"):
+    for heading in ("observed", "allowed", "least", "why"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("because", overflow="fold")
     table.add_column("", no_wrap=True)
     for check in comparison.checks:
         table.add_row(
@@ -133,10 +136,11 @@ def _checks(comparison: Comparison) -> Table:
             number(check.observed),
             number(check.allowed),
             number(check.least),
-            check.reason,
+            str(1 + reasons.index(check.reason)) if check.reason else "",
             "[green]OK[/]" if check.ok else "[bold red]DIFF[/]",
         )
-    return table
+    yield table
+    yield from (f"why {place}: {reason}" for place, reason in enumerate(reasons, 1))
 
 
 def _cells(check: Check | None) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from parity import ladder, record, recording
+from parity import headers, ladder, record, replaying
 from parity.backend import Backend
 from parity.constants import DTYPES
 from parity.memory import PeakMemory
@@ -67,8 +67,8 @@ def replay_of(backend: Backend, teacher: Record, path: Path) -> Path:
     """The backend's layers, each fed what the teacher's was."""
     spec = teacher.header.spec
     peak = PeakMemory()
-    replayed = recording.replay(backend, teacher, cases.splits_of(spec)[0])
-    header = recording.header(
+    replayed = replaying.replay(backend, teacher, cases.splits_of(spec)[0])
+    header = headers.header(
         "replay",
         backend,
         spec,

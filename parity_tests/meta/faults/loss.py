@@ -48,9 +48,7 @@ def taken_for_probabilities(original: Loss, self: HeadLoss, y: Tensor, outputs: 
     return F.nll_loss(outputs.clamp(1e-7, 1 - 1e-7).log(), y)
 
 
-def short_batch_as_a_full_one(
-    original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor
-) -> Tensor:
+def short_batch_as_a_full_one(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tensor:
     """Divide by the batch size of the spec, whatever the batch."""
     return original(self, y, outputs) * (len(y) / 32)
 

@@ -1,0 +1,42 @@
+"""Two real models recorded and compared, as the traps' tests need them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from parity import ladder, record
+from parity.backend import Backend
+from parity.ladder import Comparison
+from parity.specs.run import Spec
+from parity_tests import cases
+
+STEPS = 2
+
+Record = Callable[..., Path]
+"""``(backend, spec, dtypes)`` to the record that is left."""
+
+
+def recorder(folder: Path) -> Record:
+    """Makes records of real models within ``folder``."""
+    numbers = itertools.count()
+
+    def make(backend: Backend, spec: Spec, dtypes: tuple[str, ...] = ("float64",)) -> Path:
+        return cases.record_of(backend, spec, folder / str(next(numbers)), dtypes, STEPS)
+
+    return make
+
+
+@contextmanager
+def compared(a: Path, b: Path) -> Iterator[Comparison]:
+    """Two records held against each other while they are open."""
+    with ExitStack() as opened:
+        yield ladder.compare(*(opened.enter_context(record.read(path)) for path in (a, b)))
+
+
+def passes(comparison: Comparison, *rungs: str, dtype: str = "float64") -> bool:
+    """Whether every check of these rungs passes, and there are some."""
+    checks = [c for c in comparison.checks if c.dtype == dtype and c.rung in rungs]
+    return bool(checks) and all(check.ok for check in checks)
