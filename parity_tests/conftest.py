@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from parity import cli
 from parity.backend import Backend, Settings
 from parity.constants import FLAVOURS
 from parity_tests.meta import outcomes
+
+Refused = Callable[..., str]
+"""Runs an entry point in this process, which must refuse; gives its error line."""
 
 BEGAN = time.monotonic()
 
@@ -68,3 +74,25 @@ def torch_backend(settings: Settings) -> Backend:
     from torch_impl.backend import TorchBackend
 
     return TorchBackend(settings)
+
+
+@pytest.fixture
+def refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Refused:
+    """Run an entry point in an empty folder that must stay as it is; give its error line."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(entry: str, command: str, *flags: object) -> str:
+        before = sorted(tmp_path.rglob("*"))
+        argv = [*command.split(), *map(str, flags)]
+        with pytest.raises(SystemExit) as ended:
+            cli.main(argv) if entry == "parity" else cli.backend_main(entry, argv)
+        said = capsys.readouterr()
+        assert ended.value.code == 2, said
+        assert said.out == ""
+        assert re.fullmatch(r"[^\n]*error: [^\n]+\n", said.err), said.err
+        assert sorted(tmp_path.rglob("*")) == before
+        return said.err
+
+    return run

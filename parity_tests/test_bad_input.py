@@ -4,42 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from parity import cli, data, record
+from parity import data, record
 from parity.specs.rnn import RnnSpec
+from parity_tests.conftest import Refused
 from parity_tests.test_record import HEADER, SPEC, TENSORS
-
-Refused = Callable[..., str]
-
-
-@pytest.fixture
-def refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> Refused:
-    """Run an entry point in an empty folder that must stay as it is; give its error line."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(entry: str, command: str, *flags: object) -> str:
-        before = sorted(tmp_path.rglob("*"))
-        argv = [*command.split(), *map(str, flags)]
-        with pytest.raises(SystemExit) as ended:
-            cli.main(argv) if entry == "parity" else cli.backend_main(entry, argv)
-        said = capsys.readouterr()
-        assert ended.value.code == 2, said
-        assert said.out == ""
-        assert re.fullmatch(r"[^\n]*error: [^\n]+\n", said.err), said.err
-        assert sorted(tmp_path.rglob("*")) == before
-        return said.err
-
-    return run
 
 
 def trained(path: Path, model: Any = SPEC.model, **change: Any) -> Path:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import soak, soak_rows
+from benchmarks import soak, soak_processes, soak_rows
 from benchmarks.soak_rows import Row
 from parity.constants import DTYPES, FLAVOURS
 from parity.rungs import RUNGS
@@ -36,7 +36,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.mark.flavour
 def test_clean_pairs_are_never_called_different(part: list[Row]) -> None:
     """Float64 and float32 both call every pair SAME, with one thread and with two."""
-    done = soak.run(part)
+    done = soak_processes.run(part)
     alarms = [f"{name}\n  " + "\n  ".join(texts) for name, _, texts in done.alarms]
     assert not alarms, "called DIFFERENT:\n" + "\n".join(alarms)
     assert not done.not_run
@@ -192,7 +192,9 @@ def test_answers_before_a_death_count() -> None:
     """Only what was not answered yet is lost."""
     row = soak_rows.rows()[0]
     asked = [dataclasses.replace(row, seed=seed) for seed in range(3)]
-    done = soak.run(asked, child=child("answer(rows[0]); answer(rows[1]); sys.exit('gone')"))
+    done = soak_processes.run(
+        asked, child=child("answer(rows[0]); answer(rows[1]); sys.exit('gone')")
+    )
     assert [row for row, _ in done.judged] == asked[:2]
     assert done.not_run == [(asked[2].name, "its process ended with 1: gone")]
     assert not done.passed
@@ -201,12 +203,12 @@ def test_answers_before_a_death_count() -> None:
 def test_a_process_that_does_not_answer_is_ended() -> None:
     """After the patience is over; its rows count as not run."""
     asked = soak_rows.rows()[:1]
-    done = soak.run(asked, child=child("time.sleep(600)"), patience=2.0)
+    done = soak_processes.run(asked, child=child("time.sleep(600)"), patience=2.0)
     assert done.not_run == [(asked[0].name, "its process did not answer for 2 s")]
 
 
 def test_no_pair_is_no_pass() -> None:
-    assert not soak.run([]).passed
+    assert not soak_processes.run([]).passed
 
 
 @pytest.mark.flavour
@@ -224,7 +226,7 @@ def test_a_planted_difference_is_called_different(flavour: str) -> None:
         soak_child.main()
     """
     (row,) = (row for row in soak_rows.rows() if ONLY in row.name and row.flavour == flavour)
-    done = soak.run([row], child=(sys.executable, "-c", textwrap.dedent(code)))
+    done = soak_processes.run([row], child=(sys.executable, "-c", textwrap.dedent(code)))
     assert not done.not_run
     assert {dtype for _, dtype, _ in done.alarms} >= {"float64"}
     assert done.alarms[0][2][0].startswith("float64 step ")

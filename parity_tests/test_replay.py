@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from parity.errors import ParityError
 from parity.memory import PeakMemory
 from parity.recording import Ladder
 from parity_tests import cases, records
+from parity_tests.conftest import Refused
 from parity_tests.records import Pair
 
 CASES = [
@@ -243,28 +243,6 @@ def test_a_difference_that_is_not_the_layers(recorded: Path, tmp_path: Path) -> 
     assert done.returncode == 1
     assert "to blame: layer logits: in keras logits (Dense), in torch logits (Linear)" in text
     assert "fed keras's own input, logits agrees (" in text
-
-
-Refused = Callable[..., str]
-
-
-@pytest.fixture
-def refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Refused:
-    """Run an entry point in this process; give its error line."""
-
-    def run(entry: str, *flags: object) -> str:
-        argv = [*map(str, flags)]
-        before = sorted(tmp_path.rglob("*"))
-        with pytest.raises(SystemExit) as ended:
-            cli.main(argv) if entry == "parity" else cli.backend_main(entry, argv)
-        said = capsys.readouterr()
-        assert ended.value.code == 2, said
-        assert said.out == ""
-        assert re.fullmatch(r"[^\n]*error: [^\n]+\n", said.err), said.err
-        assert sorted(tmp_path.rglob("*")) == before
-        return said.err
-
-    return run
 
 
 @pytest.fixture
