@@ -129,7 +129,7 @@ def test_all_same_passes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert all(entry["pairs"] == 1 for entry in figures["counts"])
     assert figures["different"] == figures["not_run"] == []
     printed = capsys.readouterr().out
-    assert "2 of 2 clean pairs judged" in printed
+    assert "clean pairs: 2 of 2 judged in both dtypes, 0 false alarms" in printed
     assert max(map(len, printed.splitlines())) <= 80
 
 
@@ -160,7 +160,24 @@ def test_a_pair_called_different_is_a_false_alarm(
     assert figures["largest_float32_share_of_allowed"]["loss"][0] == "inf"
     printed = capsys.readouterr().out
     assert "float32 loss loss: far (2 failed)" in " ".join(printed.split())
-    assert "1 false alarms, 0 not run" in " ".join(printed.split())
+    assert "clean pairs: 2 of 2 judged in both dtypes, 1 false alarms" in " ".join(printed.split())
+
+
+def test_planted_faults_are_added_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Runs with either Keras plant the same faults; the figures stand before the pairs'."""
+    figures = {"faults": 3, "planted": 9, "detected": 9, "right rung": 8, "right layer": 7}
+    files = [tmp_path / name for name in ("a.json", "b.json")]
+    for file in files:
+        file.write_text(json.dumps({**figures, "seconds": 60.0}), "utf-8")
+    flags = ["--only", ONLY, "--faults", *map(str, files)]
+    assert soak.main(flags, child=child("for row in rows: answer(row)")) == 0
+    printed = capsys.readouterr().out.splitlines()[-4:]
+    assert printed == [
+        "planted faults: 18 planted (3 different ones), 18 detected,",
+        "  16 at the right rung, 14 in the right layer",
+        "clean pairs: 2 of 2 judged in both dtypes, 0 false alarms",
+        "wall time: 2 min",
+    ]
 
 
 @pytest.mark.parametrize(
