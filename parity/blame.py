@@ -79,6 +79,11 @@ def part_of(check: Check, record: Record, layers: Sequence[str]) -> tuple[str, i
         meant.kind == "weight" and meant.parameter in record.header.trainable
     ):
         return OPTIMIZER, step
-    if check.rung in ("loss", "steps") and meant.kind == "other":
-        return LOSS, step
+    if meant.kind == "other" and meant.owner in ("loss", "losses") and check.rung != "predictions":
+        return (LOSS if _known_before(step, record) else ""), step
     return owner, step
+
+
+def _known_before(step: int | None, record: Record) -> bool:
+    """Whether the weights before a step were kept, so that its loss can be told from theirs."""
+    return not step or step - 1 in (0, 1, *rungs.snapshots(record.header.steps))

@@ -124,6 +124,7 @@ def _of_training(spec: Spec, steps: int, dtype: str) -> dict[str, Form]:
             forms |= {
                 f"{place}/input": ((None, *model.input_shape), real),
                 f"{place}/labels": ((None,), "I64"),
+                f"{place}/loss": ((), real),
                 **_masks(spec, f"{place}/"),
             }
             if getattr(model, "variable_length", False):

@@ -157,7 +157,7 @@ def compare(
         tuple(found),
         tuple(null_gradients),
         tuple(dict.fromkeys(notes)),
-        own=_own(reference, other, replay, pair.null) if replay else (),
+        own=_own(pair, replay) if replay else (),
         saturated={dtype: step for dtype, step in pair.saturated.items() if step},
         equivalences=tests,
         overrides=overrides or {},
@@ -203,11 +203,9 @@ def _check_of(test: Equivalence, pair: Pair) -> Check:
     )
 
 
-def _own(
-    reference: Record, other: Record, replay: Record, null: Collection[str]
-) -> tuple[Check, ...]:
+def _own(pair: Pair, replay: Record) -> tuple[Check, ...]:
     """Checks of the layers by themselves."""
-    header = replay.header
+    header, reference, other = replay.header, pair.reference, pair.other
     if (header.kind, header.teacher, header.backend, header.spec) != (
         "replay",
         reference.sha256,
@@ -218,13 +216,13 @@ def _own(
             f"{replay.path}: received a {header.kind} record of {header.backend}, accepted: "
             f"what {other.header.backend} makes of {reference.path} by the command replay"
         )
-    pair = Pair(reference, replay)
+    own = Pair(reference, replay, pair.overrides)
     found = list(checks.forms_of_replay(reference, replay))
-    for name in pair.comparable():
+    for name in own.comparable():
         _, rung, rest = rungs.split(name)
-        if rung != "gradients" or rest not in null:
-            found += pair.judged(name)
-    return tuple(sorted(found, key=pair.place))
+        if rung != "gradients" or rest not in pair.null:
+            found += own.judged(name)
+    return tuple(sorted(found, key=own.place))
 
 
 def _refuse_unequal_runs(a: Record, b: Record) -> None:

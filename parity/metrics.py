@@ -30,6 +30,19 @@ def labels(spec: ModelSpec, outputs: np.ndarray) -> np.ndarray:
     return np.asarray(outputs.argmax(1), np.int64)
 
 
+def margins(spec: ModelSpec, outputs: np.ndarray) -> np.ndarray:
+    """How far each label is from another one: float64 (N,), in the unit of the outputs (N, units).
+
+    The highest output's lead over the next; for a sigmoid head the distance from its threshold.
+    """
+    if spec.head == "sigmoid":
+        found = np.abs(outputs[:, 0] - (0.0 if spec.output == "logits" else 0.5))
+    else:
+        highest = np.sort(outputs, axis=1)
+        found = highest[:, -1] - highest[:, -2]
+    return np.asarray(found, np.float64)
+
+
 def accuracy(predicted: np.ndarray, y: np.ndarray) -> float:
     """Share of labels that agree."""
     return float((predicted == y).mean())

@@ -93,16 +93,31 @@ class OptimizerSpec(Checked):
         }
 
 
-def magnification(spec: OptimizerSpec) -> float:
-    """How many times a small difference of a gradient at most stands in the weight, after a step.
+def handed_down(spec: OptimizerSpec, a: np.ndarray, b: np.ndarray) -> float:
+    """How far apart two gradients put a weight in the first step, at most over its entries.
 
-    Adam divides by the gradient's own size, so where that is below ε its first step has the slope
-    α·√(1 − β₂)/ε, 316 with the usual values: the derivative of the formula above at g = 0, t = 1.
+    Adam divides by the gradient's own size: with r = √(1 − β₂) its first step moves a weight by
+    α·r·g/(r·|g| + ε), whose slope is α·r·ε/(r·|g| + ε)², 316 where g is zero and values are usual.
+
+    Args:
+        spec: the optimizer.
+        a: gradient, float64, any shape.
+        b: the other, of the same shape.
+
+    Returns:
+        The largest entry of |a − b| times the slope at the smaller of the two.
     """
-    values = spec.constants()
+    import numpy as np
+
+    values, away = spec.constants(), np.abs(a - b)
+    if not away.size:
+        return 0.0
+    slope = values["learning_rate"]
     if spec.name == "adam":
-        return values["learning_rate"] * math.sqrt(1 - values["beta_2"]) / values["epsilon"]
-    return values["learning_rate"]
+        root, epsilon = math.sqrt(1 - values["beta_2"]), values["epsilon"]
+        size = np.minimum(np.abs(a), np.abs(b))
+        slope = slope * root * epsilon / (root * size + epsilon) ** 2
+    return float((away * slope).max())
 
 
 def reference_step(

@@ -9,19 +9,19 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from parity import checks, rungs, tolerance
+from parity import checks, metrics, rungs, tolerance
 from parity.checks import Check
 from parity.constants import DTYPES
 from parity.distance import Distance, measure
-from parity.optimizers import magnification
+from parity.optimizers import handed_down
 from parity.record import Record
 from parity.tolerance import Allowed
 
 SHARES = {"float64": tolerance.NULL_GRADIENT, "float32": tolerance.NULL_GRADIENT_FLOAT32}
 """Dtype to the share of the largest gradient that a null one may have."""
 
-GIVEN = ("parameter", "fed", "mask")
-"""What a tensor can be that both dtypes are given, not what they compute."""
+ROUNDED = 2.0**-52
+"""Of an accuracy, relative: a share of whole numbers, divided once."""
 
 KINDS = (
     *("fed", "mask", "output gradient", "output", "other"),
@@ -53,6 +53,7 @@ class Pair:
         layers = reference.header.spec.model.layers()
         self.order = {layer.name: number for number, layer in enumerate(layers)}
         self._distances: dict[tuple[str, str], Distance] = {}
+        self._handed: dict[str, float] = {}
         self.null = self._null_candidates()
         self.saturated = {dtype: self._saturated(dtype) for dtype in reference.header.dtypes}
 
@@ -107,14 +108,19 @@ class Pair:
         since = self.saturated[dtype]
         if since is None:
             return False
-        steps = self.reference.header.steps
-        after_all = meant.kind == "other" and meant.owner in ("losses", *checks.PREDICTIONS)
-        return after_all or (meant.kind == "weight" and (meant.step or steps) >= since)
+        step = meant.step or self.reference.header.steps
+        if meant.kind == "weight":
+            return step >= since
+        if meant.owner == "loss" and meant.step:
+            return step > since  # computed with the weights of the step before
+        return meant.kind == "other" and meant.owner in ("losses", *checks.PREDICTIONS)
 
     def _saturated(self, dtype: str) -> int | None:
         """The first kept step after which an ensemble has spread half of all trained entries."""
         spread: Counter[int] = Counter()
         entries: Counter[int] = Counter()
+        if dtype == "float64" and self.reference.header.steps <= tolerance.STEPS:
+            return None  # which has no ensemble
         for name in self.both:
             if not name.startswith(f"{dtype}/step"):
                 continue
@@ -129,13 +135,15 @@ class Pair:
     def _spread_over_its_scale(self, name: str) -> bool:
         """Whether rounding moves a tensor by a share of its largest entry that leaves none fixed.
 
-        An ensemble that is not finite explains nothing, and nothing spreads over zeros.
+        An ensemble that is not finite explains nothing, and nothing spreads over zeros. In float64
+        one side's ensemble must not excuse the other's.
         """
         spreads = (record.header.rounding.get(name, 0.0) for record in self.records)
-        return any(
+        wide = [
             scale > 0 and tolerance.SATURATED * scale <= moved < math.inf
             for moved, scale in zip(spreads, self.distance(name).scales, strict=True)
-        )
+        ]
+        return any(wide) if name.startswith("float32") else all(wide)
 
     def _null_candidates(self) -> dict[str, tuple[float, float]]:
         """Parameters whose gradient is rounding alone on both sides, with its largest entries.
@@ -198,25 +206,61 @@ class Pair:
         _, rung, rest = rungs.split(name)
         if rest == "losses":
             return self._losses(name)
-        if rest == "labels" and rung == "predictions":
-            return self._direct(name, found, self._labels_apart(name), tolerance.EXACT)
+        if rung == "predictions" and rest in ("labels", "accuracy"):
+            return self._labels(name, found)
         return self._direct(name, found, found.relative, self._allowed(name, found.scale))
+
+    def _labels(self, name: str, found: Distance) -> Check:
+        """Labels, or their accuracy: but for near ties, which the outputs' limit leaves open."""
+        dtype, rung, rest = rungs.split(name)
+        outputs = rungs.join(dtype, rung, "outputs")
+        ties = np.zeros(1, bool)
+        if outputs in self.both and self.reference.shape(outputs)[0]:
+            scale = self.distance(outputs).scale
+            away = self._allowed(outputs, scale).limit * scale
+            model = self.reference.header.spec.model
+            ties = metrics.margins(model, self.reference.tensor(outputs)) <= 2 * away
+        reason = f"{ties.sum()} near ties, open within what the outputs are allowed"
+        allowed = Allowed(0.0, reason, True) if ties.any() else tolerance.EXACT
+        if rest == "accuracy" and rung in self.overrides:
+            return self._direct(name, found, found.relative, self.overrides[rung])
+        if rest == "accuracy":
+            share = float(ties.mean()) / (found.scale or 1.0)
+            open_too = dataclasses.replace(allowed, limit=max(share, ROUNDED))
+            return self._direct(name, found, found.relative, open_too)
+        x, y = (record.tensor(name) for record in self.records)
+        settled = ~ties if len(ties) == len(x) else np.ones(len(x), bool)
+        return self._direct(name, found, int(((x != y) & settled).sum()), allowed)
 
     def _allowed(self, name: str, scale: float) -> Allowed:
         """Of a tensor whose largest entry is ``scale``, in float64."""
         dtype, rung, rest = rungs.split(name)
         meant = rungs.meaning(rung, rest)
-        if dtype == "float64" and rung in self.overrides and meant.kind not in ("fed", "mask"):
+        if dtype == "float64" and rung in self.overrides and meant.kind not in tolerance.GIVEN:
             return self.overrides[rung]
         header, scale = self.reference.header, scale or 1.0
-        moved = max(record.header.rounding.get(name, 0.0) for record in self.records)
-        gradient, handed = rungs.join(dtype, "gradients", str(meant.parameter)), 0.0
-        if meant.kind == "weight" and gradient in self.both and meant.parameter not in self.null:
-            found = self.distance(gradient)
-            if not any(found.not_finite) and found.relative <= tolerance.FLOAT64["gradients"].limit:
-                handed = magnification(header.spec.optimizer) * found.largest
         step = meant.step or (header.steps if rung in ("steps", "predictions") else 1)
+        # the smaller, so that one side's ensemble does not excuse the other
+        moved = min(record.header.rounding.get(name, 0.0) for record in self.records)
+        handed = self._handed_down(meant.parameter) if meant.kind == "weight" else 0.0
         return tolerance.allowed_float64(meant.kind, rung, step, moved / scale, handed / scale)
+
+    def _handed_down(self, parameter: str | None) -> float:
+        """What the gradients' distance, if that is allowed, comes to in a weight by one step."""
+        name = rungs.join("float64", "gradients", str(parameter))
+        if name not in self.both or parameter in self.null:
+            return 0.0
+        if name not in self._handed:
+            found = self.distance(name)
+            fine = found.relative <= tolerance.FLOAT64["gradients"].limit
+            pieces = zip(*(record.pieces(name) for record in self.records), strict=True)
+            optimizer = self.reference.header.spec.optimizer
+            self._handed[name] = (
+                max((handed_down(optimizer, a, b) for a, b in pieces), default=0.0)
+                if fine and not any(found.not_finite)
+                else 0.0
+            )
+        return self._handed[name]
 
     def _losses(self, name: str) -> Check:
         """The loss of every step; where some are amiss, it names the first."""
@@ -226,7 +270,7 @@ class Pair:
             return check
         x, y = (record.tensor(name) for record in self.records)
         with np.errstate(invalid="ignore"):
-            amiss = ~(np.abs(x - y) <= check.allowed * found.scale)
+            amiss = ~(np.abs(x - y) / (found.scale or 1.0) <= check.allowed)
         first = int(amiss.argmax())
         return dataclasses.replace(
             check, index=(first,), values=(float(x[first]), float(y[first])), step=first + 1
@@ -294,7 +338,7 @@ class Pair:
         if not all(0 <= spread < math.inf for spread in spreads):
             observed = math.inf
             notes.append("what rounding explains is not known: a run of an ensemble is not finite")
-        elif rungs.meaning(rung, rest).kind not in GIVEN:
+        elif rungs.meaning(rung, rest).kind not in tolerance.GIVEN:
             # what is not finite is a fault, and must not excuse the other side's distance
             error = 0.0 if any(others.not_finite) else others.rms
             allowed = tolerance.allowed_float32(found.scales[0], error, spreads)
@@ -312,10 +356,6 @@ class Pair:
             side=self.sides[side],
             reason=allowed.reason,
         )
-
-    def _labels_apart(self, name: str) -> int:
-        pieces = zip(self.reference.pieces(name), self.other.pieces(name), strict=True)
-        return sum(int((a != b).sum()) for a, b in pieces)
 
     def _not_finite(self, found: Distance, reference_dtype: str, dtype: str, side: int = 1) -> str:
         if not any(found.not_finite):

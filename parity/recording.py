@@ -59,7 +59,7 @@ def climbs(backend: Backend, dtypes: tuple[str, ...], steps: int, seeds: int = 1
 def _members(dtype: str, steps: int) -> range:
     """Numbers of the members that start one ulp away; float64 needs some on long ladders only."""
     if dtype == "float64":
-        return range(tolerance.ENSEMBLE_FLOAT64 if steps > tolerance.STEPS else 0)
+        return range(tolerance.ENSEMBLE if steps > tolerance.STEPS else 0)
     return range(tolerance.ENSEMBLE)
 
 
@@ -189,6 +189,8 @@ def _steps(model: Model, plan: list[Chunk], detailed: bool) -> dict[str, np.ndar
         else:
             step_losses = model.train(piece)
         losses.append(step_losses)
+        if step_losses.dtype == np.float64 and done + 1 in kept:
+            found[f"{place}/loss"] = np.asarray(step_losses[0])
         done += piece.steps
         if done == 1:
             found.update(rungs.named("step/slots", model.slots()))

@@ -9,7 +9,7 @@ A tensor's name is ``dtype/rung/…``:
 ``loss``                   ``loss``
 ``gradients``              ``conv_1/kernel``; with respect to a layer's output: ``conv_1/output``
 ``step``                   what training was fed: ``input``, ``labels``, ``lengths``,
-                           ``dropout_1/mask``; then ``slots/m/conv_1/kernel`` and
+                           ``dropout_1/mask``; its ``loss``; then ``slots/m/conv_1/kernel`` and
                            ``weights/conv_1/kernel``
 ``steps``                  ``losses`` of all steps, ``weights/conv_1/kernel`` after the last; in
                            between the same as for ``step`` but the slots: ``3/labels``,
@@ -18,11 +18,13 @@ A tensor's name is ``dtype/rung/…``:
                            from several seeds ``over_seeds/labels``, ``…/accuracy``, ``…/loss``
 =========================  ====================================================================
 
-Layers' gradients and what training was fed are recorded in float64 only, which decides.
+Layers' gradients, what training was fed and its loss by step are recorded in float64 only, which
+decides.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -103,7 +105,7 @@ class Meaning:
 def meaning(rung: str, rest: str) -> Meaning:
     """Read the rest of a tensor's name, as :func:`split` gives it."""
     number, _, inner = rest.partition("/")
-    if rung == "steps" and number.isdigit():
+    if rung == "steps" and re.fullmatch("[1-9][0-9]{0,7}", number):
         return _of_step(inner, int(number))
     if rung in ("step", "steps"):
         return _of_step(rest, 1 if rung == "step" else None)

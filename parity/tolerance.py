@@ -21,6 +21,9 @@ class Allowed:
     override: bool = False
 
 
+GIVEN = ("parameter", "fed", "mask")
+"""Kinds of tensors (:attr:`parity.rungs.Meaning.kind`) that nothing is computed for."""
+
 EXACT = Allowed(0.0, "the same bits are loaded into both, nothing is computed")
 """For parameters, and for what models are fed: inputs, labels, masks."""
 
@@ -63,11 +66,9 @@ ENSEMBLE = 6
 With 1, 3 and 6 the largest ratio of :data:`ENSEMBLE_MULTIPLE` was 1.76 each time, on twelve runs of
 the default CNN (``python -m benchmarks.tolerances --whole cnn --seeds 1 2 3 4 5 6 --ensemble 1 3
 6``), so the number is not what the verdict hangs on. Six are for what only some runs meet: a value
-next to zero that falls on the other side of a relu.
+next to zero that falls on the other side of a relu. Ladders of over :data:`STEPS` steps have as
+many in float64, from weights moved by one float64 ulp.
 """
-
-ENSEMBLE_FLOAT64 = 3
-"""The same in float64, from weights moved by one float64 ulp, on ladders of over :data:`STEPS`."""
 
 ENSEMBLE_MULTIPLE = 3.0
 """How many times what rounding explains float32 may stand away.
@@ -126,10 +127,10 @@ def allowed_float64(
         rung: where it stands.
         step: number of the optimizer step after which it stands so, from 1.
         spread: what an ensemble moves this tensor by, relative to its largest entry.
-        handed_down: what the gradient's own observed distance comes to in this weight, at most,
-            by one step of the optimizer, relative to the weight's largest entry.
+        handed_down: what the gradients' own distance comes to in this weight by one step (see
+            :func:`parity.optimizers.handed_down`), relative to the weight's largest entry.
     """
-    if kind in ("parameter", "fed", "mask"):
+    if kind in GIVEN:
         return EXACT
     rows = [FLOAT64[rung]]
     if kind == "weight":

@@ -69,7 +69,8 @@ def spec_of(
         family=family,
         model=MODELS[family](flavour=flavour, **fields),
         optimizer=OptimizerSpec(
-            name=optimizer, learning_rate=DEFAULT_RATES[optimizer], **(optimizer_fields or {})
+            name=optimizer,
+            **{"learning_rate": DEFAULT_RATES[optimizer], **(optimizer_fields or {})},
         ),
         training=TrainingSpec(batch_size=32, seed=seed, **(training or {})),
         data=DataSpec(name=name, size=loaded.size, sha256=loaded.sha256),

@@ -104,7 +104,10 @@ def test_nothing_else_changes(pair: Pair, rung: str) -> None:
     for name in changed:
         assert name[:2] == ("float64", rung)
         assert rungs.meaning(*name[1:]).kind not in ("fed", "mask")
-        assert (allowed[name].allowed, allowed[name].reason) == (0.5, WHY)
+        if name[2] == "labels":  # which hang on how far the outputs may stand apart
+            assert "near ties" in allowed[name].reason
+        else:
+            assert (allowed[name].allowed, allowed[name].reason) == (0.5, WHY)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from parity.blame import DATA, LOSS, OPTIMIZER, Blame
 from parity.ladder import Comparison
+from parity.report.sentences import divergence
 from parity_tests import records
 from parity_tests.records import Pair, Tensors
 
@@ -391,3 +392,14 @@ def test_a_replay_decides_no_verdict(cnn: Pair) -> None:
         assert comparison.same
         assert comparison.blame is None
         assert [check.tensor for check in comparison.own if not check.ok] == ["pool_1"]
+
+
+def test_a_late_loss_is_not_blamed_on_the_loss(tmp_path: Path) -> None:
+    """Where the weights before it were not kept, what made it differ cannot be told."""
+    pair = Pair(tmp_path, records.spec(), steps=30)
+    pair.torch["float64/steps/losses"][14:] += 1e-3
+    with pair.compared() as comparison:
+        found = blamed(comparison)
+        assert (found.part, found.step) == ("", 15)
+        said = " ".join(divergence(comparison))
+    assert "something between step 10, whose weights agree, and step 15" in said

@@ -121,7 +121,8 @@ def test_first_divergence_says_all_that_is_known(
         ("loss/loss", "to blame: the loss; all that goes into it agrees"),
         ("gradients/logits/output", "to blame: the loss; all that goes into it agrees"),
         ("steps/losses", "to blame: the loss at step 10"),
-        ("steps/4/weights/logits/bias", "to blame: the optimizer at step 4; forward pass, loss"),
+        ("steps/4/weights/logits/bias", "to blame: the optimizer at step 4, or a gradient; what"),
+        ("step/weights/logits/bias", "to blame: the optimizer at step 1; forward pass, loss"),
         ("predictions/outputs", None),
     ],
 )

@@ -51,7 +51,7 @@ def misread(header: Header) -> list[str]:
                     meant.parameter in parameters and meant.owner in layers,
                 ),
                 "fed": meant.owner in rungs.FED and meant.owner not in layers,
-                "other": rung in ("loss", "predictions") or rest == "losses",
+                "other": rung in ("loss", "predictions") or meant.owner in ("loss", "losses"),
             }.get(meant.kind)
             if not right or (slot and slot not in SLOTS[header.spec.optimizer.name]):
                 found.append(name)
@@ -90,7 +90,12 @@ def test_a_layer_of_an_odd_name_is_misread(name: str, monkeypatch: pytest.Monkey
         ("step", "dropout_1/mask", Meaning("mask", "dropout_1", None, 1)),
         ("step", "slots/m/conv_1/bias", Meaning("slot", "conv_1", "conv_1/bias", 1)),
         ("step", "weights/conv_1/bias", Meaning("weight", "conv_1", "conv_1/bias", 1)),
+        ("step", "loss", Meaning("other", "loss", None, 1)),
         ("steps", "losses", Meaning("other", "losses")),
+        ("steps", "12/loss", Meaning("other", "loss", None, 12)),
+        ("steps", "²/loss", Meaning("other", "²/loss")),
+        ("steps", "02/loss", Meaning("other", "02/loss")),
+        ("steps", f"{'9' * 5000}/loss", Meaning("other", f"{'9' * 5000}/loss")),
         ("steps", "12/input", Meaning("fed", "input", None, 12)),
         ("steps", "12/dropout_1/mask", Meaning("mask", "dropout_1", None, 12)),
         ("steps", "12/weights/conv_1/bias", Meaning("weight", "conv_1", "conv_1/bias", 12)),

@@ -98,6 +98,7 @@ class _Elsewhere:
 @contextmanager
 def _elsewhere(args: argparse.Namespace, own: Backend, wanted: bool) -> Iterator[_Elsewhere | None]:
     """Start the ensemble's member that this process cannot be, where the backend needs one."""
+    wanted = wanted and args.device == "cpu"  # a second process would want the same GPU's memory
     count = own.threads_elsewhere() if wanted else 0
     if not count:
         yield None

@@ -9,7 +9,7 @@ from parity import blame
 from parity.blame import Blame
 from parity.checks import Check
 from parity.ladder import Comparison
-from parity.rungs import title
+from parity.rungs import SNAPSHOTS, title
 
 SHOWN = 4
 """Names spelt out before the rest are counted."""
@@ -66,9 +66,15 @@ def _culprit(found: Blame, comparison: Comparison) -> Iterator[str]:
     if found.part == blame.DATA:
         yield f"to blame: the data{at}, before any layer"
     elif found.part == blame.LOSS:
-        yield f"to blame: the loss{at}; all that goes into it agrees"
+        if found.step in (None, 1):
+            yield f"to blame: the loss{at}; all that goes into it agrees"
+        else:
+            yield f"to blame: the loss{at}, or a layer; what they are fed and the weights agree"
     elif found.part == blame.OPTIMIZER:
-        yield f"to blame: the optimizer{at}; forward pass, loss and gradients agree"
+        if found.step == 1:
+            yield f"to blame: the optimizer{at}; forward pass, loss and gradients agree"
+        else:
+            yield f"to blame: the optimizer{at}, or a gradient; what was fed and the loss agree"
     elif found.part:
         names = (
             f"in {side} {name}"
@@ -76,6 +82,9 @@ def _culprit(found: Blame, comparison: Comparison) -> Iterator[str]:
             if name
         )
         yield f"to blame: layer {found.part}{at}: {', '.join(names)}"
+    elif found.step:
+        kept = max(step for step in (1, *SNAPSHOTS) if step < found.step)
+        yield f"something between step {kept}, whose weights agree, and step {found.step}"
 
 
 def _by_itself(found: Blame, comparison: Comparison) -> Iterator[str]:
@@ -152,6 +161,9 @@ def _past_saturation(comparison: Comparison) -> Iterator[str]:
             f"{family}: {dtype}: after step {step} rounding alone has spread the weights over "
             "their whole scale; from there on neither they nor what follows from them is compared"
         )
+    seeds = comparison.reference.header.seeds
+    if seeds > 1 and "float32" not in comparison.saturated:
+        yield f"{family}: {seeds} seeds were not needed: float32's weights are compared to the end"
     if "float32" in comparison.saturated and not comparison.equivalences:
         yield f"{family}: --seeds 5 would compare loss, accuracy and predictions over seeds instead"
     for test in comparison.equivalences:
