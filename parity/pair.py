@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -54,6 +55,12 @@ class Pair:
         self.order = {layer.name: number for number, layer in enumerate(layers)}
         self._distances: dict[tuple[str, str], Distance] = {}
         self._handed: dict[str, float] = {}
+        self._of_a_kind: dict[tuple[Any, ...], list[str]] = {}
+        for name in sorted(self.both):
+            dtype, rung, rest = rungs.split(name)
+            meant = rungs.meaning(rung, rest)
+            kind = (dtype, rung, meant.kind, meant.step)
+            self._of_a_kind.setdefault(kind, []).append(name)
         self.null = self._null_candidates()
         self.saturated = {dtype: self._saturated(dtype) for dtype in reference.header.dtypes}
 
@@ -313,13 +320,28 @@ class Pair:
             exact = name  # recorded in float32 alone, or amiss: the weaker comparison
         own = _between((self.reference, exact), (self.reference, name))
         found = self.distance(name, exact)
-        spreads = tuple(
-            float(record.header.rounding.get(name, 0.0)) for record in (self.reference, self.other)
-        )
+        spreads = self._spreads(name, found.scales[0])
         judged = [self._held(name, exact, 1, found, own, spreads)]
         if exact != name:
             judged.append(self._held(name, exact, 0, own, found, spreads))
         return max(judged, key=lambda check: (not check.ok, check.severity))
+
+    def _spreads(self, name: str, scale: float) -> tuple[float, float]:
+        """What each side's ensemble moves a tensor by; for one of few entries, see tolerance."""
+        rounding = [record.header.rounding for record in self.records]
+        own = [float(moved.get(name, 0.0)) for moved in rounding]
+        dtype, rung, rest = rungs.split(name)
+        meant = rungs.meaning(rung, rest)
+        few = math.prod(self.reference.shape(name)) < tolerance.FEW_ENTRIES
+        if not few or meant.parameter is None or not all(0 <= moved < math.inf for moved in own):
+            return own[0], own[1]
+        for other in self._of_a_kind[dtype, rung, meant.kind, meant.step]:
+            size = self.distance(other).scales[0]
+            for side, moved in enumerate(rounding):
+                share = moved.get(other, 0.0) / size if size else 0.0
+                if math.isfinite(share):
+                    own[side] = max(own[side], share * scale)
+        return own[0], own[1]
 
     def _held(
         self,

@@ -66,6 +66,11 @@ def ulp_neighbour(
     return moved
 
 
+def row_order(seed: int, member: int, size: int) -> np.ndarray:
+    """Another order of a batch's examples: int64 permutation; ``member`` numbers the draws."""
+    return stream(seed, f"rows/{member}/{size}").permutation(size)
+
+
 def epoch_order(seed: int, epoch: int, examples: int) -> np.ndarray:
     """Order of the examples in an epoch (numbered from 0): int64 permutation of ``examples``."""
     return stream(seed, f"order/{epoch}").permutation(examples)

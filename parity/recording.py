@@ -103,9 +103,6 @@ def climb(
                 continue
         model.still(frozenset(ladder.null_gradients))
 
-        def again(weights: Mapping[str, np.ndarray], model: Model = model) -> dict[str, np.ndarray]:
-            return _rungs(model, spec, weights, plan, train, test)
-
         found = _rungs(model, spec, start, plan, train, test, detailed=dtype == "float64")
         ladder.layers, ladder.counts = model.layers(), model.counts()
         ladder.trainable = tuple(sorted(model.trainable()))
@@ -117,14 +114,15 @@ def climb(
             ladder.timings["step"] = _time_per_step(model, plan)
         if ensemble:
             for member in _members(dtype, steps):
-                moved = randomness.ulp_neighbour(start, spec.training.seed, member, dtype)
-                spread(ladder.rounding, dtype, found, again(moved))
+                other = _member(model, spec, member, dtype, start, plan, train, test)
+                spread(ladder.rounding, dtype, found, other)
                 advance(f"{dtype}, from weights one ulp away")
         if ensemble and dtype == "float32":
             own = backend.threads()["intra_op"]
             for count in backend.thread_counts():
                 backend.use_threads(count)
-                spread(ladder.rounding, dtype, found, again(start))
+                again = _rungs(model, spec, start, plan, train, test)
+                spread(ladder.rounding, dtype, found, again)
                 backend.use_threads(own)
                 advance(f"{dtype}, with {count} threads")
         if seeds > 1 and dtype == "float32":
@@ -172,6 +170,33 @@ def _rungs(
     found.update(_steps(model, plan, detailed))
     found.update(rungs.named("predictions", _predictions(model, spec, test)))
     return found
+
+
+def _member(
+    model: Model,
+    spec: Spec,
+    member: int,
+    dtype: str,
+    start: Mapping[str, np.ndarray],
+    plan: list[Chunk],
+    train: Split,
+    test: Split,
+) -> dict[str, np.ndarray]:
+    """A climb that differs in rounding alone, its examples put back into their order.
+
+    Every weight is moved by one ulp, and every batch's examples are in another order: sums over
+    them are the same but for rounding, which in some kernels is far more than a weight's last bit.
+    """
+    seed = spec.training.seed
+    moved = randomness.ulp_neighbour(start, seed, member, dtype)
+    places = [randomness.row_order(seed, member, chunk.order.shape[1]) for chunk in plan]
+    turned = [chunk.reordered(rows) for chunk, rows in zip(plan, places, strict=True)]
+    found = _rungs(model, spec, moved, turned, train, test)
+    back = np.argsort(places[0])
+    by_example = tuple(f"{rung}/" for rung in rungs.FORWARD)
+    return {
+        name: value[back] if name.startswith(by_example) else value for name, value in found.items()
+    }
 
 
 def _steps(model: Model, plan: list[Chunk], detailed: bool) -> dict[str, np.ndarray]:

@@ -63,6 +63,10 @@ NULL_BATCHES = 10
 ENSEMBLE = 6
 """Members of the float32 ensemble from weights moved by one ulp; others come from thread counts.
 
+Each also sees the examples of every batch in an order of its own. Keras 2's fused batch norm adds
+them one after the other: with a single channel its gradients stood up to 7e-6 from float64, where
+one ulp in the weights moved them by 6e-7, and another order by 1e-6 to 1e-5.
+
 With 1, 3 and 6 the largest ratio of :data:`ENSEMBLE_MULTIPLE` was 1.76 each time, on twelve runs of
 the default CNN (``python -m benchmarks.tolerances --whole cnn --seeds 1 2 3 4 5 6 --ensemble 1 3
 6``), so the number is not what the verdict hangs on. Six are for what only some runs meet: a value
@@ -70,12 +74,19 @@ next to zero that falls on the other side of a relu. Ladders of over :data:`STEP
 many in float64, from weights moved by one float64 ulp.
 """
 
-ENSEMBLE_MULTIPLE = 3.0
+ENSEMBLE_MULTIPLE = 4.0
 """How many times what rounding explains float32 may stand away.
 
 The ratio of two single errors is noisy (up to 6 measured). Against the largest of an ensemble it
-was at most 1.76, for the loss of a default CNN's predictions (see :data:`ENSEMBLE`); the rest is
-left for pairs not yet met.
+was at most 3.15 over the 1,008 faithful pairs of ``make soak``, for a CNN of one channel in Keras 2,
+whose fused batch norm adds one value after the other; elsewhere at most 2.2.
+"""
+
+FEW_ENTRIES = 8
+"""Tensors of fewer entries are too few draws to know their spread by: a network's only bias moves
+by chance far less than usual in all members. They are held against the widest spread, relative to
+its tensor, among all of their kind at the same step. (All of batch norm's tensors are single
+numbers in a CNN of one channel.)
 """
 
 FLOAT32_FLOOR = 16 * 2.0**-23
@@ -84,7 +95,7 @@ FLOAT32_FLOOR = 16 * 2.0**-23
 SATURATED = 0.1
 """Share of a weight tensor's largest entry from which on an ensemble covers its whole scale.
 
-Three times it (:data:`ENSEMBLE_MULTIPLE`) is the size of the weights themselves: the root mean
+Four times it (:data:`ENSEMBLE_MULTIPLE`) is the size of the weights themselves: the root mean
 square of a trained kernel is 0.2 to 0.35 of its largest entry. Such a limit passes any weights.
 Once half of all trained entries stand in such tensors, weights are no longer compared; a single
 bias that happens to lie near zero does not count for the model.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
 import resource
 import signal
 import subprocess
@@ -348,7 +347,7 @@ def test_interrupted_write_removes_its_temporary_folder(
     """Ctrl-C while a record is written leaves nothing."""
 
     def interrupt(*_: object) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)  # to this thread, and so at once
 
     monkeypatch.setattr(record, "_digest", interrupt)
     with pytest.raises(KeyboardInterrupt):

@@ -111,7 +111,9 @@ def test_base_install_needs_no_framework(dist_info):
     """Both frameworks are reached through extras only."""
     requirements = email.message_from_string(dist_info("METADATA")).get_all("Requires-Dist")
     base = [requirement for requirement in requirements if "extra ==" not in requirement]
-    assert {requirement.split(">")[0] for requirement in base} == {"numpy", "rich", "safetensors"}
+    assert {requirement.split(">")[0] for requirement in base} == {
+        *("numpy", "rich", "safetensors", "scipy")
+    }
 
 
 def test_command_imports_away_from_the_checkout(away, installed):
