@@ -6,7 +6,6 @@ import dataclasses
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 
@@ -55,12 +54,11 @@ class Pair:
         self.order = {layer.name: number for number, layer in enumerate(layers)}
         self._distances: dict[tuple[str, str], Distance] = {}
         self._handed: dict[str, float] = {}
-        self._of_a_kind: dict[tuple[Any, ...], list[str]] = {}
+        self._of_a_kind: dict[tuple[str, str], list[str]] = {}
         for name in sorted(self.both):
             dtype, rung, rest = rungs.split(name)
             meant = rungs.meaning(rung, rest)
-            kind = (dtype, rung, meant.kind, meant.step)
-            self._of_a_kind.setdefault(kind, []).append(name)
+            self._of_a_kind.setdefault((dtype, meant.kind), []).append(name)
         self.null = self._null_candidates()
         self.saturated = {dtype: self._saturated(dtype) for dtype in reference.header.dtypes}
 
@@ -335,7 +333,10 @@ class Pair:
         few = math.prod(self.reference.shape(name)) < tolerance.FEW_ENTRIES
         if not few or meant.parameter is None or not all(0 <= moved < math.inf for moved in own):
             return own[0], own[1]
-        for other in self._of_a_kind[dtype, rung, meant.kind, meant.step]:
+        last = self.reference.header.steps
+        for other in self._of_a_kind[dtype, meant.kind]:
+            if (rungs.meaning(*rungs.split(other)[1:]).step or last) > (meant.step or last):
+                continue
             size = self.distance(other).scales[0]
             for side, moved in enumerate(rounding):
                 share = moved.get(other, 0.0) / size if size else 0.0

@@ -78,14 +78,14 @@ ENSEMBLE_MULTIPLE = 4.0
 """How many times what rounding explains float32 may stand away.
 
 The ratio of two single errors is noisy (up to 6 measured). Against the largest of an ensemble it
-was at most 3.15 over the 1,008 faithful pairs of ``make soak``, for a CNN of one channel in Keras 2,
-whose fused batch norm adds one value after the other; elsewhere at most 2.2.
+was at most 2.2 over the 1,008 faithful pairs of ``make soak`` but for CNNs of one channel in Keras
+2, whose fused batch norm adds one value after the other: there 3.2.
 """
 
 FEW_ENTRIES = 8
 """Tensors of fewer entries are too few draws to know their spread by: a network's only bias moves
 by chance far less than usual in all members. They are held against the widest spread, relative to
-its tensor, among all of their kind at the same step. (All of batch norm's tensors are single
+its tensor, among all of their kind up to the same step. (All of batch norm's tensors are single
 numbers in a CNN of one channel.)
 """
 

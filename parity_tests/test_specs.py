@@ -14,7 +14,7 @@ from parity.specs.cnn import CnnSpec
 from parity.specs.registry import MODELS
 from parity.specs.rnn import RnnSpec
 from parity.specs.run import differences, spec_from_json
-from parity_tests import cases
+from parity_tests import cases, records
 
 IMAGE = {"input_shape": (8, 8, 1), "classes": 10}
 SEQUENCE = {"input_shape": (9, 4), "classes": 10}
@@ -182,7 +182,7 @@ def test_blocks_halve_odd_sizes_as_padded() -> None:
 def test_the_framework_builds_what_the_table_says(
     which: str, family: str, variant: str, flavour: str, request: pytest.FixtureRequest
 ) -> None:
-    """Names, shapes, order-free trainability and the framework's own parameter count agree."""
+    """Names, shapes, trainability and the framework's own counts, by layer too, agree."""
     backend: Backend = request.getfixturevalue(which)
     spec = cases.spec_of(family, variant, flavour=flavour)
     model = backend.create(spec, "float32")
@@ -191,7 +191,4 @@ def test_the_framework_builds_what_the_table_says(
         name: row.shape for name, row in table.items()
     }
     assert model.trainable() == {name for name, row in table.items() if row.trainable}
-    assert model.counts() == {
-        "total": sum(row.size for row in table.values()),
-        "trainable": sum(row.size for row in table.values() if row.trainable),
-    }
+    assert model.counts() == records.counts(spec)
