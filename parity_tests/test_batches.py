@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parity import batches
+from parity import batches, randomness
 from parity_tests import cases
 
 SPEC = cases.spec_of("dropout", "rate_0.5")
@@ -75,3 +75,22 @@ def test_a_sample_of_steps_has_a_short_batch(examples: int, steps: int, sizes: l
     seen = np.concatenate([part.order.ravel() for part in made if part.epoch == 0])
     assert len(set(seen.tolist())) == len(seen)
     assert all(len(part.keep["dropout_1"]) == part.steps for part in made)
+
+
+def test_reordered_steps_hold_the_same_examples_with_their_masks() -> None:
+    """Rows move together: each example keeps its mask."""
+    (chunk,) = batches.chunks(SPEC, 96, 3, 3)
+    places = randomness.row_order(0, 1, 32)
+    turned = chunk.reordered(places)
+    assert sorted(places) == list(range(32)) != places.tolist()
+    for step in range(3):
+        before = dict(zip(chunk.order[step].tolist(), chunk.keep["dropout_1"][step], strict=True))
+        after = zip(turned.order[step].tolist(), turned.keep["dropout_1"][step], strict=True)
+        assert all(np.array_equal(before[example], mask) for example, mask in after)
+
+
+def test_members_have_orders_of_their_own() -> None:
+    """The order hangs on the member, and on nothing drawn before."""
+    orders = [tuple(randomness.row_order(0, member, 32)) for member in range(6)]
+    assert len(set(orders)) == 6
+    assert orders[3] == tuple(randomness.row_order(0, 3, 32))
