@@ -230,16 +230,13 @@ def trained(record: Record, side: str) -> Iterator[Check]:
 
 def _count(what: str, found: int, ought_to: int, header: Header, side: str) -> Check:
     """A framework's own count against the spec's."""
-    note = "" if found == ought_to else f"{found:,} against the spec's {ought_to:,}"
-    tensor = f"{what} ({side})"
-    reason = "a count"
     return Check(
         header.dtypes[0],
         "parameters",
-        tensor,
+        f"{what} ({side})",
         abs(found - ought_to),
         0,
-        note=note,
+        note="" if found == ought_to else f"{found:,} against the spec's {ought_to:,}",
         side=side,
-        reason=reason,
+        reason="a count",
     )

@@ -1,4 +1,4 @@
-"""What rounding does to a run: how far its members stand from it, and from which start they go."""
+"""What rounding does to a run: how far the members of an ensemble stand from it."""
 
 from __future__ import annotations
 

@@ -18,13 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from parity.errors import ParityError
-from parity.tolerance import MARGINS
-
-LEVEL = 0.05
-"""Chance, for each one-sided test, of showing equivalence of what stands just at the margin."""
-
-ROUNDING = 64 * float(np.finfo(np.float64).eps)
-"""Differences are equal if they spread by less than this share of the largest value or margin."""
+from parity.tolerance import EQUAL_DIFFERENCES, LEVEL, MARGINS
 
 
 @dataclass(frozen=True)
@@ -114,7 +108,7 @@ def tost(
     unit = max(float(np.abs(pairs).max()), margin) or 1.0  # squares neither overflow nor vanish
     scaled, limit = differences / unit, margin / unit
     mean = unit * float(scaled.mean())
-    if np.ptp(scaled) <= ROUNDING:
+    if np.ptp(scaled) <= EQUAL_DIFFERENCES:
         return Equivalence(name, seeds, mean, (mean, mean), margin, float(abs(mean) > margin))
 
     from scipy import stats  # takes most of a second to import

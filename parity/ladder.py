@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from parity import checks, rungs
@@ -11,24 +11,13 @@ from parity.checks import Check
 from parity.constants import DTYPES
 from parity.equivalence import Equivalence, SeedResults, over_seeds
 from parity.errors import ParityError
+from parity.judging import Judge
+from parity.null_gradients import NullGradient, NullGradients
+from parity.order import place
 from parity.pair import Pair
 from parity.record import Record
 from parity.specs.run import differences
-from parity.tolerance import MARGINS, Allowed
-
-BLIND = 0.1
-"""A float32 limit from here on, relative to the tensor's largest entry, judges hardly anything."""
-
-
-@dataclass(frozen=True)
-class NullGradient:
-    """A parameter whose true gradient is zero on both sides: reported, its gradient not judged.
-
-    ``largest`` is its gradient's largest entry in float64, for each side: rounding alone.
-    """
-
-    parameter: str
-    largest: tuple[float, float]
+from parity.tolerance import BLIND, MARGINS, Allowed
 
 
 @dataclass(frozen=True)
@@ -130,38 +119,36 @@ def compare(
     """
     reference, other = (b, a) if b.header.backend == "keras" != a.header.backend else (a, b)
     _refuse_unequal_runs(reference, other)
-    pair = Pair(reference, other, overrides)
+    pair = Pair(reference, other)
+    null = NullGradients(pair)
+    judge = Judge(pair, null.parameters, overrides)
     found = [*checks.forms(reference, other)]
     amiss = {check.tensor for check in found}
     for record, side in zip((reference, other), pair.sides, strict=True):
         found += checks.trained(record, side)
-    for name in pair.comparable():
-        _, rung, rest = rungs.split(name)
-        if rung != "gradients" or rest not in pair.null:
-            found += pair.judged(name)
-    null_gradients = []
-    largest = {dtype: pair.largest_gradient(dtype) for dtype in DTYPES}
-    for parameter, entries in pair.null.items():
-        judged = pair.not_null(parameter, largest)
-        for name in judged:
-            found += pair.judged(name)
-        if not any(name.startswith("float64") for name in judged):
-            null_gradients.append(NullGradient(parameter, entries))
-    tests = _over_seeds(reference, other, amiss) if pair.saturated.get("float32") else ()
+    found += judge.checks()
+    for parameter in null.parameters:
+        for name in null.not_borne_out(parameter):
+            found += judge.check(name)
+    tests = _over_seeds(reference, other, amiss) if judge.saturated.get("float32") else ()
     found += [_check_of(test, pair) for test in tests if not _undecided(test, reference)]
-    found.sort(key=pair.place)
-    notes = [*reference.header.notes, *other.header.notes, *pair.notes()]
+    notes = [*reference.header.notes, *other.header.notes, *null.notes()]
     return Comparison(
         reference,
         other,
-        tuple(found),
-        tuple(null_gradients),
+        _in_order(found, pair),
+        tuple(null.borne_out()),
         tuple(dict.fromkeys(notes)),
-        own=_own(pair, replay) if replay else (),
-        saturated={dtype: step for dtype, step in pair.saturated.items() if step},
+        own=_own(pair, null, replay, overrides) if replay else (),
+        saturated={dtype: step for dtype, step in judge.saturated.items() if step},
         equivalences=tests,
         overrides=overrides or {},
     )
+
+
+def _in_order(found: Iterable[Check], pair: Pair) -> tuple[Check, ...]:
+    """Along the ladder."""
+    return tuple(sorted(found, key=lambda check: place(check, pair.header)))
 
 
 def _over_seeds(
@@ -203,7 +190,9 @@ def _check_of(test: Equivalence, pair: Pair) -> Check:
     )
 
 
-def _own(pair: Pair, replay: Record) -> tuple[Check, ...]:
+def _own(
+    pair: Pair, null: NullGradients, replay: Record, overrides: Mapping[str, Allowed] | None
+) -> tuple[Check, ...]:
     """Checks of the layers by themselves."""
     header, reference, other = replay.header, pair.reference, pair.other
     if (header.kind, header.teacher, header.backend, header.spec) != (
@@ -216,13 +205,8 @@ def _own(pair: Pair, replay: Record) -> tuple[Check, ...]:
             f"{replay.path}: received a {header.kind} record of {header.backend}, accepted: "
             f"what {other.header.backend} makes of {reference.path} by the command replay"
         )
-    own = Pair(reference, replay, pair.overrides)
-    found = list(checks.forms_of_replay(reference, replay))
-    for name in own.comparable():
-        _, rung, rest = rungs.split(name)
-        if rung != "gradients" or rest not in pair.null:
-            found += own.judged(name)
-    return tuple(sorted(found, key=own.place))
+    judge = Judge(Pair(reference, replay), null.parameters, overrides)
+    return _in_order([*checks.forms_of_replay(reference, replay), *judge.checks()], pair)
 
 
 def _refuse_unequal_runs(a: Record, b: Record) -> None:

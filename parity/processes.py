@@ -23,7 +23,6 @@ from parity.errors import ParityError
 GRACE = 10.0
 """Seconds that a recording process gets to end when told to, before it is killed."""
 
-
 _NOT_PASSED_ON = ("command", "out", "json", "allow", "backend")
 
 

@@ -33,7 +33,8 @@ class Ladder:
             (see :func:`parity.ensemble.spread`).
         layers: canonical layer name to what the framework calls it.
         trainable: canonical names that the framework trains.
-        counts: parameters, ``total`` and ``trainable``, as the framework itself counts them.
+        counts: parameters as the framework itself counts them: ``total``, ``trainable``, and
+            trainable ones by canonical layer name.
         null_gradients: parameters whose float64 gradient is rounding alone, with its largest entry.
         results: test accuracy and test loss by dtype.
         timings: seconds by name.

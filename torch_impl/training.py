@@ -46,6 +46,9 @@ class TorchModel:
             [place.tensors for name, place in self.places.items() if name in trainable],
         )
         self.penalty = as_float32(spec.model.l2)
+        self.kernels = [
+            place.tensors[0] for name, place in self.places.items() if name.endswith("/kernel")
+        ]
         self.null: list[Tensor] = []
 
     def _tensor(self, x: np.ndarray) -> Tensor:
@@ -113,8 +116,7 @@ class TorchModel:
         loss = self.loss_fn(y, outputs)
         if not self.penalty:
             return loss
-        kernels = [self.places[name].tensors for name in self.places if name.endswith("/kernel")]
-        return loss + self.penalty * sum(kernel.square().sum() for (kernel,) in kernels)
+        return loss + self.penalty * sum(kernel.square().sum() for kernel in self.kernels)
 
     def _batch(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None, dict[str, Tensor]]:
         keep = {
@@ -230,18 +232,19 @@ class TorchModel:
     def train(self, chunk: Chunk) -> np.ndarray:
         """See :meth:`parity.backend.Model.train`."""
         losses = torch.empty(chunk.steps, dtype=self.dtype, device=self.device)
-        order, keep = self._steps(chunk)
+        order, keep = self._on_device(chunk)
         for step in range(chunk.steps):
             losses[step], _ = self._step(order[step], {name: m[step] for name, m in keep.items()})
         return _numpy(losses)
 
     def train_watched(self, chunk: Chunk) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """See :meth:`parity.backend.Model.train_watched`."""
-        order, keep = self._steps(chunk)
+        order, keep = self._on_device(chunk)
         loss, fed = self._step(order[0], {name: mask[0] for name, mask in keep.items()})
         return _numpy(loss)[None], {name: _numpy(value) for name, value in fed.items()}
 
-    def _steps(self, chunk: Chunk) -> tuple[Tensor, dict[str, Tensor]]:
+    def _on_device(self, chunk: Chunk) -> tuple[Tensor, dict[str, Tensor]]:
+        """Places of the examples of all steps, and the masks."""
         keep = {
             name: torch.as_tensor(mask, device=self.device) for name, mask in chunk.keep.items()
         }

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from parity import backend, from_flags, headers, outputs, processes, record, recording
-from parity.backend import Backend
+from parity import from_flags, headers, outputs, processes, record, recording
+from parity.backend import Backend, registered
 from parity.errors import ParityError
 from parity.memory import PeakMemory
 from parity.progress import Progress
@@ -106,7 +106,7 @@ def _elsewhere(args: argparse.Namespace, own: Backend, wanted: bool) -> Iterator
     flags = {**vars(args), "dtype": ["float32"], "threads": count, "seeds": 1, "ensemble": False}
     with tempfile.TemporaryDirectory(prefix="parity-") as folder:
         out = Path(folder) / "record"
-        command = [backend.registered()[own.name], "record"]
+        command = [registered()[own.name], "record"]
         command += processes.record_flags(argparse.Namespace(**flags))
         child = processes.Child([*command, f"--out={out}"])
         try:

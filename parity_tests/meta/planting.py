@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
 import pytest
 from torch import nn
 
 from torch_impl.training import TorchModel
 
 Plant = Callable[[pytest.MonkeyPatch], None]
+Weights = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -114,3 +116,12 @@ def around(path: str, wrap: Callable[..., object]) -> Plant:
         module.forward = lambda *args, **kwargs: wrap(original, *args, **kwargs)
 
     return adjusted(change)
+
+
+def loaded_with(name: str, change: Callable[[np.ndarray], np.ndarray]) -> Plant:
+    """Load another value for one tensor."""
+
+    def load(original: Callable[..., None], self: TorchModel, weights: Weights) -> None:
+        original(self, {**weights, name: change(weights[name])})
+
+    return wrapped(TorchModel, "set_weights", load)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
-import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -19,20 +18,10 @@ from parity_tests.meta.planting import (
     around,
     every,
     forward_of,
+    loaded_with,
     wrapped,
 )
 from torch_impl.training import TorchModel
-
-Weights = Mapping[str, np.ndarray]
-
-
-def loaded_with(name: str, change: Callable[[np.ndarray], np.ndarray]) -> Plant:
-    """Load another value for one tensor."""
-
-    def load(original: Callable[..., None], self: TorchModel, weights: Weights) -> None:
-        original(self, {**weights, name: change(weights[name])})
-
-    return wrapped(TorchModel, "set_weights", load)
 
 
 def torch_default(kernel: np.ndarray) -> np.ndarray:
@@ -161,16 +150,3 @@ FAULTS = [
     Fault("value.float16_in_float32", "forward_eval", around("logits", half_of_float32),
           LOGITS[:1], dtype="float32"),
 ]  # fmt: skip
-
-
-def saturated_logits(patch: pytest.MonkeyPatch) -> None:
-    """Scale what both sides start from until probabilities leave [1e-7, 1 − 1e-7]."""
-    from parity import randomness
-
-    probe = randomness.probe_weights
-
-    def scaled(*args: object) -> dict[str, np.ndarray]:
-        weights = probe(*args)
-        return {**weights, "logits/kernel": 64 * weights["logits/kernel"]}
-
-    patch.setattr(randomness, "probe_weights", scaled)

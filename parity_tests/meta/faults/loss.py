@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from parity_tests.meta.faults.dense import saturated_logits
+from parity import randomness
 from parity_tests.meta.planting import Case, Fault, wrapped
 from torch_impl.losses import HeadLoss
 from torch_impl.training import TorchModel
 
 Loss = Callable[[HeadLoss, Tensor, Tensor], Tensor]
+
+
+def saturated_logits(patch: pytest.MonkeyPatch) -> None:
+    """Scale what both sides start from until probabilities leave [1e-7, 1 − 1e-7]."""
+    probe = randomness.probe_weights
+
+    def scaled(*args: object) -> dict[str, np.ndarray]:
+        weights = probe(*args)
+        return {**weights, "logits/kernel": 64 * weights["logits/kernel"]}
+
+    patch.setattr(randomness, "probe_weights", scaled)
 
 
 def summed(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tensor:

@@ -9,8 +9,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import torch_impl.weights
-from parity_tests.meta.faults.dense import loaded_with
-from parity_tests.meta.planting import Case, Fault, adjusted, around, every, replaced, wrapped
+from parity_tests.meta.planting import (
+    Case,
+    Fault,
+    adjusted,
+    around,
+    every,
+    loaded_with,
+    replaced,
+    wrapped,
+)
 from torch_impl.layers import Recurrent, ResetBeforeGRU
 from torch_impl.weights import Place
 

@@ -16,8 +16,8 @@ from parity import batches, randomness, recording
 from parity.backend import Backend
 from parity.data import Split
 from parity_tests import cases
-from parity_tests.meta.faults.dense import detached, saturated_logits
-from parity_tests.meta.faults.loss import of_loss
+from parity_tests.meta.faults.dense import detached
+from parity_tests.meta.faults.loss import of_loss, saturated_logits
 from parity_tests.meta.planting import around, every, replaced
 from parity_tests.meta.traps.pairs import Record, compared, passes, recorder
 from torch_impl.layers import SharedDropout

@@ -1,0 +1,74 @@
+"""The order in which a ladder makes its tensors, so that the first divergence is the first."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from parity import rungs
+from parity.checks import PREDICTIONS, Check
+from parity.constants import DTYPES
+from parity.record import Header
+
+KINDS = (
+    *("fed", "mask", "output gradient", "output", "other"),
+    *("parameter", "gradient", "slot", "weight"),
+)
+"""What a tensor can be, in the order in which a layer or a step makes it."""
+
+
+class Place(NamedTuple):
+    """Where a check stands along the ladder; the smaller comes first.
+
+    Attributes:
+        rung: number of the rung.
+        step: number of the optimizer step; 0 on rungs without several.
+        computed: within a step, what it was fed comes before what it makes of that.
+        weights: within that, its loss comes before the weights.
+        layer: number of the layer: forwards, but gradients from the loss back.
+        kind: number of the kind.
+        prediction: predictions are made one from the other.
+        tensor: its name, where nothing else tells two apart.
+        dtype: float64 first.
+    """
+
+    rung: int
+    step: int
+    computed: bool
+    weights: bool
+    layer: int
+    kind: int
+    prediction: int
+    tensor: str
+    dtype: int
+
+
+def place(check: Check, header: Header) -> Place:
+    """Where a check of a ladder with this header stands."""
+    meant = rungs.meaning(check.rung, check.tensor)
+    several = check.rung == "steps"
+    given = meant.kind in ("fed", "mask")
+    predicted = check.rung == "predictions" and check.tensor in PREDICTIONS
+    return Place(
+        list(rungs.RUNGS).index(check.rung),
+        (check.step or meant.step or header.steps) if several else 0,
+        several and not given,
+        several and check.tensor != "losses",
+        _layer(check, header),
+        KINDS.index(meant.kind),
+        PREDICTIONS.index(check.tensor) if predicted else 0,
+        check.tensor,
+        DTYPES.index(check.dtype),
+    )
+
+
+def _layer(check: Check, header: Header) -> int:
+    meant = rungs.meaning(check.rung, check.tensor)
+    layers = [layer.name for layer in header.spec.model.layers()]
+    number = layers.index(meant.owner) if meant.owner in layers else len(layers)
+    if check.rung == "gradients":  # into a layer from above, then its parameters
+        return -number if meant.owner in layers else number
+    if meant.kind == "fed":
+        return -1
+    if meant.kind in ("slot", "weight") and meant.parameter in header.trainable:
+        return number + len(layers) + 1  # after all that the forward pass moves
+    return number
