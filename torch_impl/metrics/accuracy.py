@@ -1,0 +1,228 @@
+"""Accuracies: the share of right answers, weighted by example if asked for."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor
+
+from parity.constants import as_float32
+from torch_impl.metrics.base import Metric, divided, same_rank
+
+
+class MeanOfMatches(Metric):
+    """Σ w·match / Σ w over all batches; 0 before the first one.
+
+    Where matches have axes beyond the weights' (one for each time step), Keras 2 counts them one by
+    one and Keras 3 takes their mean for each example first. **A single number as weight** counts
+    N·w in Keras 2; in Keras 3 the whole batch counts as one value of weight w, so that a short
+    last batch counts as much as a full one.
+    Source: ``tf_keras/src/metrics/base_metric.py`` (``Reduce``),
+    ``keras/src/metrics/reduction_metrics.py``.
+    """
+
+    @abstractmethod
+    def matches(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """True where the answer is right, (N, …)."""
+
+    @torch.no_grad()
+    def update(
+        self, outputs: Tensor, target: Tensor, sample_weight: Tensor | float | None = None
+    ) -> None:
+        """See :meth:`Metric.update`."""
+        values = self.matches(outputs, target).to(self.dtype)
+        weight = None
+        if sample_weight is not None:
+            weight = torch.as_tensor(sample_weight, dtype=self.dtype, device=values.device)
+        reduce = self._one_by_one if self.flavour == "tf_keras" else self._example_by_example
+        try:
+            values, weight = reduce(values, weight)
+        except RuntimeError:  # PyTorch's word for shapes that do not broadcast
+            raise ValueError(
+                f"sample_weight: received shape {tuple(torch.as_tensor(sample_weight).shape)}, "
+                f"accepted: what broadcasts to {tuple(values.shape)}"
+            ) from None
+        self.add("total", values.sum())
+        if weight is not None:
+            self.add("count", weight.sum())
+        else:
+            count = values.numel() if self.flavour == "tf_keras" else len(values)
+            self.add("count", torch.tensor(count, device=values.device))
+
+    def compute(self) -> Tensor:
+        """Scalar, from 0 to 1."""
+        return divided(self.so_far("total"), self.so_far("count"))
+
+    @staticmethod
+    def _one_by_one(values: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Keras 2: weighted values, and their weights."""
+        if weight is None:
+            return values, None
+        if weight.ndim == values.ndim + 1:
+            weight = weight.squeeze(-1)
+        elif 0 < weight.ndim == values.ndim - 1:
+            weight = weight.unsqueeze(-1)
+        if 0 < weight.ndim < values.ndim:
+            values = values.mean(tuple(range(weight.ndim, values.ndim)))
+        weight = weight.expand_as(values)
+        return values * weight, weight
+
+    @staticmethod
+    def _example_by_example(values: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Keras 3: one weighted value for each example, and its weight."""
+        if weight is not None:
+            if weight.ndim == values.ndim + 1 and weight.shape[-1] == 1:
+                weight = weight.squeeze(-1)
+            elif weight.ndim == values.ndim - 1 and values.shape[-1] == 1:
+                values = values.squeeze(-1)
+            if values.ndim > weight.ndim:
+                values = values.mean(tuple(range(weight.ndim, values.ndim)))
+            weight = weight.expand_as(values)
+            values = values * weight
+            if weight.ndim > 1:
+                weight = weight.mean(tuple(range(1, weight.ndim)))
+        if values.ndim > 1:
+            values = values.mean(tuple(range(1, values.ndim)))
+        return values, weight
+
+
+class Accuracy(MeanOfMatches):
+    """Share of outputs that equal the target.
+
+    Both are of any shape, and compared as numbers of ``dtype`` (Keras 3: of the outputs' dtype).
+    """
+
+    def matches(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """See :meth:`MeanOfMatches.matches`."""
+        outputs, target = same_rank(outputs, target)
+        if self.flavour == "tf_keras":
+            return outputs.to(self.dtype) == target.to(self.dtype)
+        return outputs == target.to(outputs.dtype)
+
+
+class BinaryAccuracy(MeanOfMatches):
+    """Share of outputs on the target's side of the threshold: 1 if **strictly** above it, else 0.
+
+    The threshold is 0.5 also for a model that returns logits, unless another is given (0 is the
+    one for logits). Keras rounds it to float32; Keras 2 also rounds the outputs to ``dtype``.
+
+    Args:
+        threshold: the largest output that means 0.
+        **common: see :class:`Metric`.
+    """
+
+    def __init__(
+        self,
+        threshold: float = 0.5,
+        *,
+        dtype: torch.dtype | None = None,
+        flavour: str = "tf_keras",
+    ) -> None:
+        super().__init__(dtype=dtype, flavour=flavour)
+        self.threshold = as_float32(threshold)
+
+    def matches(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """See :meth:`MeanOfMatches.matches`; outputs and targets (0 or 1) of one shape."""
+        outputs, target = same_rank(outputs, target)
+        if self.flavour == "tf_keras":
+            outputs = outputs.to(self.dtype)
+        return (outputs > self.threshold).to(target.dtype) == target
+
+
+class SparseCategoricalAccuracy(MeanOfMatches):
+    """Share of examples whose largest output is that of the target class.
+
+    Outputs (N, …, classes), probabilities or logits; targets (N, …) or (N, …, 1), class numbers.
+    Of several largest ones the first counts. NaN is never the largest, where ``torch.argmax``
+    takes it. In Keras 3 −0.0 is less than 0.0.
+    """
+
+    def matches(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """See :meth:`MeanOfMatches.matches`."""
+        return self._largest(outputs) == _class_numbers(outputs, target)
+
+    def _largest(self, scores: Tensor) -> Tensor:
+        """Class of the largest score along the last axis."""
+        if not scores.is_floating_point():
+            return scores.argmax(-1)
+        if self.flavour == "tf_keras":
+            scores = scores.to(self.dtype)
+        else:
+            negative_zero = (scores == 0) & torch.signbit(scores)
+            scores = scores.masked_fill(negative_zero, -torch.finfo(scores.dtype).tiny)
+        return scores.masked_fill(scores.isnan(), -torch.inf).argmax(-1)
+
+
+class CategoricalAccuracy(SparseCategoricalAccuracy):
+    """The same with targets of the outputs' shape: the class of the largest one (one-hot)."""
+
+    def matches(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """See :meth:`MeanOfMatches.matches`."""
+        return self._largest(outputs) == self._largest(_one_hot(outputs, target))
+
+
+class SparseTopKCategoricalAccuracy(MeanOfMatches):
+    """Share of examples where fewer than k outputs are strictly greater than the target class's.
+
+    So every tie counts as a hit; a sort, or ``torch.topk``, decides ties by place. A row with a
+    NaN or an infinity in it is a miss, as is a class number out of range. Compared in float32,
+    the only dtype that TensorFlow's kernel has: Keras refuses float64 outputs.
+    Shapes as in :class:`SparseCategoricalAccuracy`.
+
+    Args:
+        k: how many places there are, 1 or more.
+        **common: see :class:`Metric`.
+
+    Raises:
+        ValueError: k is less than 1.
+    """
+
+    def __init__(
+        self, k: int = 5, *, dtype: torch.dtype | None = None, flavour: str = "tf_keras"
+    ) -> None:
+        super().__init__(dtype=dtype, flavour=flavour)
+        if k < 1:
+            raise ValueError(f"k: received {k}, accepted: 1 or more")
+        self.k = k
+
+    def matches(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """See :meth:`MeanOfMatches.matches`."""
+        return self._hits(outputs, _class_numbers(outputs, target))
+
+    def _hits(self, outputs: Tensor, classes: Tensor) -> Tensor:
+        scores = outputs.to(torch.float32)
+        known = (classes >= 0) & (classes < scores.shape[-1])
+        own = scores.gather(-1, torch.where(known, classes, 0).unsqueeze(-1))
+        greater = (scores > own).sum(-1)
+        return known & scores.isfinite().all(-1) & (greater < self.k)
+
+
+class TopKCategoricalAccuracy(SparseTopKCategoricalAccuracy):
+    """The same with targets of the outputs' shape: the class of the first largest one (one-hot)."""
+
+    def matches(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """See :meth:`MeanOfMatches.matches`."""
+        return self._hits(outputs, _one_hot(outputs, target).argmax(-1))
+
+
+def _class_numbers(outputs: Tensor, target: Tensor) -> Tensor:
+    """Targets as int64 of shape (N, …), one for each row of outputs."""
+    if target.ndim == outputs.ndim and target.shape[-1] == 1:
+        target = target.squeeze(-1)
+    if target.shape != outputs.shape[:-1]:
+        raise ValueError(
+            f"target: received shape {tuple(target.shape)}, accepted: "
+            f"{tuple(outputs.shape[:-1])}, class numbers"
+        )
+    return target.long()
+
+
+def _one_hot(outputs: Tensor, target: Tensor) -> Tensor:
+    """Targets of the outputs' shape, as they are."""
+    if target.shape != outputs.shape:
+        raise ValueError(
+            f"target: received shape {tuple(target.shape)}, accepted: that of the outputs, "
+            f"{tuple(outputs.shape)}"
+        )
+    return target

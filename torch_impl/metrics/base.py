@@ -1,0 +1,91 @@
+"""What all metrics share: state that is added up batch by batch, and Keras's division."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+from parity.constants import FLAVOURS
+
+
+class Metric(ABC):
+    """A number, or some, about all batches seen since the last :meth:`reset`.
+
+    State is added up in ``dtype``, as Keras does in its variables: in float32 a count stops at
+    2²⁴ = 16,777,216, which only float64 avoids.
+
+    Args:
+        dtype: of state and result; None: PyTorch's default dtype, as Keras takes its ``floatx``.
+        flavour: ``tf_keras`` (Keras 2) or ``keras3``, where they part.
+
+    Raises:
+        ValueError: the flavour is not known.
+    """
+
+    def __init__(self, *, dtype: torch.dtype | None = None, flavour: str = "tf_keras") -> None:
+        if flavour not in FLAVOURS:
+            raise ValueError(f"flavour: received {flavour!r}, accepted: {', '.join(FLAVOURS)}")
+        self.dtype = dtype or torch.get_default_dtype()
+        self.flavour = flavour
+        self.state: dict[str, Tensor] = {}
+
+    @abstractmethod
+    def update(
+        self, outputs: Tensor, target: Tensor, sample_weight: Tensor | float | None = None
+    ) -> None:
+        """Add a batch.
+
+        Args:
+            outputs: what the model returned.
+            target: the labels.
+            sample_weight: weight of each example, (N,), or as the class says; None: 1.
+
+        Raises:
+            ValueError: shapes do not fit.
+        """
+
+    @abstractmethod
+    def compute(self) -> Tensor:
+        """The metric of all batches so far."""
+
+    def reset(self) -> None:
+        """Forget all batches."""
+        self.state = {}
+
+    def add(self, name: str, value: Tensor) -> None:
+        """Add to one tensor of the state, which starts at zero."""
+        value = value.to(self.dtype)
+        self.state[name] = self.state[name] + value if name in self.state else value
+
+    def so_far(self, name: str, like: tuple[int, ...] = ()) -> Tensor:
+        """A tensor of the state, zeros of shape ``like`` before the first batch."""
+        if name in self.state:
+            return self.state[name]
+        return torch.zeros(like, dtype=self.dtype)
+
+
+def divided(numerator: Tensor, denominator: Tensor) -> Tensor:
+    """Numerator / denominator, 0 where the denominator is 0 (Keras's ``divide_no_nan``)."""
+    quotient = numerator / denominator
+    return torch.where(denominator == 0, torch.zeros_like(quotient), quotient)
+
+
+def same_rank(outputs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Drop a last axis of length one that only one of the two has.
+
+    Raises:
+        ValueError: their shapes still differ. (Keras broadcasts some of these in silence, for
+            instance (N, 1) against (1, N).)
+    """
+    if outputs.ndim == target.ndim + 1 and outputs.shape[-1] == 1:
+        outputs = outputs.squeeze(-1)
+    elif target.ndim == outputs.ndim + 1 and target.shape[-1] == 1:
+        target = target.squeeze(-1)
+    if outputs.shape != target.shape:
+        raise ValueError(
+            f"target: received shape {tuple(target.shape)}, accepted: that of the outputs, "
+            f"{tuple(outputs.shape)}"
+        )
+    return outputs, target

@@ -1,0 +1,62 @@
+"""Keras's losses and what else surrounds a model, for PyTorch: modules with Keras's numbers.
+
+A loss is called in PyTorch's order, ``loss(outputs, target, sample_weight=None)``.
+"""
+
+from torch_impl.nn.augmentation import contrast, flip, rotate, transform, translate, zoom
+from torch_impl.nn.class_weights import ClassificationLoss
+from torch_impl.nn.constraints import MaxNorm, MinMaxNorm, NonNeg, UnitNorm, constrain
+from torch_impl.nn.crossentropy import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    SparseCategoricalCrossentropy,
+)
+from torch_impl.nn.margin import CategoricalHinge, Hinge, SquaredHinge
+from torch_impl.nn.noise import AlphaDropout, GaussianDropout, GaussianNoise
+from torch_impl.nn.reduction import KerasLoss
+from torch_impl.nn.regression import (
+    CosineSimilarity,
+    Huber,
+    KLDivergence,
+    LogCosh,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    Poisson,
+)
+from torch_impl.nn.regularizers import L1, L1L2, L2, Penalties
+
+__all__ = [
+    "L1",
+    "L1L2",
+    "L2",
+    "AlphaDropout",
+    "BinaryCrossentropy",
+    "CategoricalCrossentropy",
+    "CategoricalHinge",
+    "ClassificationLoss",
+    "CosineSimilarity",
+    "GaussianDropout",
+    "GaussianNoise",
+    "Hinge",
+    "Huber",
+    "KLDivergence",
+    "KerasLoss",
+    "LogCosh",
+    "MaxNorm",
+    "MeanAbsoluteError",
+    "MeanSquaredError",
+    "MinMaxNorm",
+    "NonNeg",
+    "Penalties",
+    "Poisson",
+    "SparseCategoricalCrossentropy",
+    "SquaredHinge",
+    "UnitNorm",
+    "constrain",
+    "contrast",
+    "flip",
+    "rotate",
+    "transform",
+    "translate",
+    "zoom",
+]

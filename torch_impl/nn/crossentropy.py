@@ -1,0 +1,237 @@
+"""The three cross-entropies: of class numbers, of distributions over classes, of yes or no."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from parity.losses import LOG_EPSILON, PROBABILITY_EPSILON
+from torch_impl.nn.class_weights import ClassificationLoss, ClassWeight
+
+
+class SparseCategoricalCrossentropy(ClassificationLoss):
+    """ℓ = −log softmax(x)_y of logits x, for class numbers y.
+
+    Of probabilities p it is −log(q_y / Σq), q = p clipped to [1e-7, 1 − 1e-7]; no gradient passes
+    where p was clipped. Keras does so only where it sees probabilities: behind its own softmax it
+    silently goes back to the logits, so for a model that ends in one give the logits here, with
+    ``from_logits=True``.
+
+    PyTorch's ``cross_entropy`` is equal on logits, but has its classes in axis 1, and passes over
+    the label −100 in silence.
+    Source: ``tf_keras/src/backend.py``, ``keras/src/backend/tensorflow/nn.py``.
+
+    Args:
+        from_logits: outputs are logits, not probabilities.
+        ignore_class: label whose losses are 0; a mean is then over the others.
+        axis: of the classes in the outputs: −1 as in Keras, 1 for PyTorch's (N, C, …).
+        class_weight: see :class:`ClassificationLoss`. Every label has its class's weight; from
+            labels (N, T) Keras's ``fit`` would take the largest one's place for the class.
+        common: see :class:`KerasLoss`.
+
+    Shapes: outputs (N, …, C); target int64 (N, …) or (N, …, 1).
+    """
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        axis: int = -1,
+        class_weight: ClassWeight | None = None,
+        **common: Any,
+    ) -> None:
+        super().__init__(class_weight, **common)
+        self.from_logits = from_logits
+        self.ignore_class = ignore_class
+        self.axis = axis
+
+    def matched(self, outputs: Tensor, target: Tensor, weighted: bool) -> tuple[Tensor, Tensor]:
+        """Outputs with their classes last, and class numbers of the losses' shape."""
+        received = tuple(target.shape), tuple(outputs.shape)
+        target, _ = self.classes(outputs, target)
+        outputs = outputs.movedim(self.axis, -1)
+        if target.shape != outputs.shape[:-1]:
+            raise ValueError(
+                f"target: received shape {received[0]} with outputs {received[1]}, accepted: "
+                f"{tuple(outputs.shape[:-1])}"
+            )
+        return outputs, target
+
+    def classes(self, outputs: Tensor, target: Tensor) -> tuple[Tensor, int]:
+        """The labels themselves; an axis of one class number each is taken away."""
+        if target.ndim == outputs.ndim and target.shape[self.axis] == 1:
+            target = target.squeeze(self.axis)
+        return target.long(), int(outputs.shape[self.axis])
+
+    def valid(self, target: Tensor) -> Tensor | None:
+        """See :meth:`KerasLoss.valid`."""
+        return None if self.ignore_class is None else target != self.ignore_class
+
+    def losses(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """See :meth:`KerasLoss.losses`."""
+        valid = self.valid(target)
+        if valid is not None:
+            # what is ignored may hold anything, also NaN, which 0 times would still pass on
+            outputs = torch.where(valid.unsqueeze(-1), outputs, 0.0)
+            target = torch.where(valid, target, 0)
+        if not self.from_logits:
+            outputs = _clipped(outputs).log()
+        losses = -outputs.log_softmax(-1).gather(-1, target.unsqueeze(-1)).squeeze(-1)
+        return losses if valid is None else torch.where(valid, losses, 0.0)
+
+
+class CategoricalCrossentropy(ClassificationLoss):
+    """ℓ = −Σ t·log softmax(x) of logits x, for distributions t over classes, also one-hot ones.
+
+    Of probabilities p it is −Σ t·log q, q = p / Σp clipped to [1e-7, 1 − 1e-7] and not
+    renormalised (the sparse loss clips first and renormalises then). As to a softmax as a model's
+    last layer, see :class:`SparseCategoricalCrossentropy`.
+
+    PyTorch's ``cross_entropy`` is equal on logits where Σt = 1. Where it is not, TensorFlow's
+    gradient is still softmax(x) − t, PyTorch's softmax(x)·Σt − t; here it is TensorFlow's.
+    Source: ``tf_keras/src/backend.py``, ``keras/src/backend/tensorflow/nn.py``.
+
+    Args:
+        from_logits: outputs are logits, not probabilities.
+        label_smoothing: s from 0 to 1: t becomes t·(1 − s) + s / C. With ``axis`` other than −1,
+            Keras 3 takes the last axis's size for the number C of classes.
+        axis: of the classes: −1 as in Keras, 1 for PyTorch's (N, C, …).
+        class_weight: see :class:`ClassificationLoss`; an example's class is where t is largest.
+        common: see :class:`KerasLoss`.
+
+    Shapes: outputs and target (N, …, C).
+    """
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        class_weight: ClassWeight | None = None,
+        **common: Any,
+    ) -> None:
+        super().__init__(class_weight, **common)
+        self.from_logits = from_logits
+        self.label_smoothing = _share(label_smoothing)
+        self.axis = axis
+
+    def matched(self, outputs: Tensor, target: Tensor, weighted: bool) -> tuple[Tensor, Tensor]:
+        """As they are, of the same shape."""
+        return outputs, _alike(outputs, target)
+
+    def classes(self, outputs: Tensor, target: Tensor) -> tuple[Tensor, int]:
+        """Where each distribution is largest."""
+        return target.argmax(self.axis), int(target.shape[self.axis])
+
+    def losses(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """See :meth:`KerasLoss.losses`."""
+        if self.label_smoothing:
+            classes = target.shape[self.axis if self.flavour == "tf_keras" else -1]
+            target = target * (1.0 - self.label_smoothing) + self.label_smoothing / classes
+        if self.from_logits:
+            found: Tensor = _SoftmaxCrossEntropy.apply(outputs, target, self.axis)
+            return found
+        shares = outputs / outputs.sum(self.axis, keepdim=True)
+        return -(target * _clipped(shares).log()).sum(self.axis)
+
+
+class BinaryCrossentropy(ClassificationLoss):
+    """ℓ = max(x, 0) − x·t + log(1 + exp(−|x|)) of logits x, mean over the last axis.
+
+    Of probabilities p it is −t·log(q + ε) − (1 − t)·log(1 − q + ε), q = p clipped to
+    [1e-7, 1 − 1e-7]; ε is 1e-7 in Keras 2 and 0 in Keras 3. As to a sigmoid as a model's last
+    layer, see :class:`SparseCategoricalCrossentropy`.
+
+    PyTorch's ``binary_cross_entropy`` bounds its logarithms by −100 instead. Keras 2 broadcasts
+    probabilities against targets of another shape; here, as on logits, that is refused.
+    Source: ``tf_keras/src/backend.py``, ``keras/src/backend/tensorflow/nn.py``.
+
+    Args:
+        from_logits: outputs are logits, not probabilities.
+        label_smoothing: s from 0 to 1: t becomes t·(1 − s) + s / 2.
+        axis: that the mean is taken over.
+        class_weight: see :class:`ClassificationLoss`; the weights of 0 and of 1. Where the last
+            axis of the target is longer than 1, Keras weighs by the place of its largest entry.
+        common: see :class:`KerasLoss`.
+
+    Shapes: outputs and target (N, …, D).
+    """
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        class_weight: ClassWeight | None = None,
+        **common: Any,
+    ) -> None:
+        super().__init__(class_weight, **common)
+        self.from_logits = from_logits
+        self.label_smoothing = _share(label_smoothing)
+        self.axis = axis
+
+    def matched(self, outputs: Tensor, target: Tensor, weighted: bool) -> tuple[Tensor, Tensor]:
+        """Of one rank, and of the same shape."""
+        outputs, target = super().matched(outputs, target, weighted)
+        return outputs, _alike(outputs, target)
+
+    def losses(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """See :meth:`KerasLoss.losses`."""
+        if self.label_smoothing:
+            target = target * (1.0 - self.label_smoothing) + 0.5 * self.label_smoothing
+        if self.from_logits:
+            # TensorFlow's own terms: autograd gives ½ at 0, where that of |x| would be lost
+            positive = outputs >= 0
+            rest = torch.where(positive, -outputs, outputs).exp().log1p()
+            losses = torch.where(positive, outputs, 0.0) - outputs * target + rest
+        else:
+            epsilon = LOG_EPSILON[self.flavour]
+            p = _clipped(outputs)
+            losses = -(target * (p + epsilon).log() + (1.0 - target) * (1.0 - p + epsilon).log())
+        return losses.mean(self.axis)
+
+
+class _SoftmaxCrossEntropy(torch.autograd.Function):
+    """−Σ t·log softmax(x), with TensorFlow's gradient softmax(x) − t; see its user above."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(logits: Tensor, target: Tensor, axis: int) -> Tensor:
+        return -(target * logits.log_softmax(axis)).sum(axis)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, int], output: Tensor) -> None:
+        logits, target, ctx.axis = inputs
+        ctx.save_for_backward(logits, target)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        logits, target = ctx.saved_tensors
+        gradient = gradient.unsqueeze(ctx.axis)
+        to_target = None
+        if ctx.needs_input_grad[1]:
+            to_target = -gradient * logits.log_softmax(ctx.axis)
+        return gradient * (logits.softmax(ctx.axis) - target), to_target, None
+
+
+def _clipped(probabilities: Tensor) -> Tensor:
+    return probabilities.clamp(PROBABILITY_EPSILON, 1.0 - PROBABILITY_EPSILON)
+
+
+def _alike(outputs: Tensor, target: Tensor) -> Tensor:
+    """The target in the outputs' dtype, if it has their shape."""
+    if target.shape != outputs.shape:
+        raise ValueError(
+            f"target: received shape {tuple(target.shape)}, accepted: the outputs', "
+            f"{tuple(outputs.shape)}"
+        )
+    return target.to(outputs.dtype)
+
+
+def _share(label_smoothing: float) -> float:
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"label_smoothing: received {label_smoothing}, accepted: 0 to 1")
+    return label_smoothing

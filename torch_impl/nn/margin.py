@@ -1,0 +1,52 @@
+"""Hinge losses: outputs x must stand on the target's side, and one margin beyond.
+
+Where an output lies just on the margin Keras's gradient is that of the slope.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from torch_impl.nn.reduction import KerasLoss
+
+
+class Hinge(KerasLoss):
+    """ℓ = mean of max(1 − t·x, 0) over the last axis.
+
+    Targets t are −1 or 1. If all of a call's are 0 or 1, they are taken for −1 and 1.
+    PyTorch's ``HingeEmbeddingLoss`` is another loss.
+    Source: ``tf_keras/src/losses.py``, ``keras/src/losses/losses.py``, as for all losses here.
+    """
+
+    def losses(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """See :meth:`KerasLoss.losses`."""
+        return _short_of_margin(outputs, target).mean(-1)
+
+
+class SquaredHinge(KerasLoss):
+    """ℓ = mean of max(1 − t·x, 0)² over the last axis; targets as for :class:`Hinge`."""
+
+    def losses(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """See :meth:`KerasLoss.losses`."""
+        return _short_of_margin(outputs, target).square().mean(-1)
+
+
+class CategoricalHinge(KerasLoss):
+    """ℓ = max(max over the last axis of (1 − t)·x − Σ t·x + 1, 0), for one-hot targets t.
+
+    The right class itself stands as 0 among the others: below 0 they pull no more. Equal largest
+    ones share the gradient. PyTorch's ``MultiMarginLoss`` adds up over all classes instead.
+    """
+
+    def losses(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """See :meth:`KerasLoss.losses`."""
+        right = (target * outputs).sum(-1)
+        wrong = ((1.0 - target) * outputs).amax(-1)
+        return (wrong - right + 1.0).clamp_min(0.0)
+
+
+def _short_of_margin(outputs: Tensor, target: Tensor) -> Tensor:
+    binary = ((target == 0) | (target == 1)).all()
+    signs = torch.where(binary, 2.0 * target - 1.0, target)
+    return (1.0 - signs * outputs).clamp_min(0.0)

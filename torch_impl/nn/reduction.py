@@ -1,0 +1,202 @@
+"""What every Keras loss does around its formula: ranks, weights of examples, masks, reduction."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from parity.constants import FLAVOURS, as_float32
+
+REDUCTIONS = {
+    "tf_keras": ("sum_over_batch_size", "sum", "none"),
+    "keras3": ("sum_over_batch_size", "sum", "none", "mean", "mean_with_sample_weight"),
+}
+"""Flavour to the reductions that its losses take; ``mean`` is ``sum_over_batch_size``."""
+
+
+class KerasLoss(nn.Module):
+    """A Keras loss in PyTorch's manner, ``loss(outputs, target)``; subclasses add the formula.
+
+    A formula takes away the last axis: outputs (N, …, D) give losses (N, …), so outputs of one
+    number each are (N, 1). Weighted by w they are reduced to
+
+    - ``sum_over_batch_size`` (in Keras 3 also ``mean``): Σ w·ℓ / count of the losses,
+    - ``sum``: Σ w·ℓ,
+    - ``none``: w·ℓ,
+    - ``mean_with_sample_weight`` (Keras 3): Σ w·ℓ / Σ w, and 0 where Σ w = 0.
+
+    PyTorch's own losses take outputs of any shape for as many examples, have no weights of
+    examples, and divide by Σ w where they have weights of classes.
+    Source: ``tf_keras/src/losses.py``, ``tf_keras/src/utils/losses_utils.py``,
+    ``keras/src/losses/loss.py``.
+
+    Args:
+        reduction: see above.
+        flavour: ``tf_keras`` (Keras 2) or ``keras3``, where they part.
+
+    Raises:
+        ValueError: a name that is not accepted; in calls, a shape or a dtype.
+    """
+
+    def __init__(
+        self, *, reduction: str = "sum_over_batch_size", flavour: str = "tf_keras"
+    ) -> None:
+        if flavour not in FLAVOURS:
+            raise ValueError(f"flavour: received {flavour!r}, accepted: {', '.join(FLAVOURS)}")
+        if reduction not in REDUCTIONS[flavour]:
+            raise ValueError(
+                f"reduction: received {reduction!r} with flavour {flavour!r}, accepted: "
+                f"{', '.join(REDUCTIONS[flavour])}"
+            )
+        super().__init__()
+        self.reduction = reduction
+        self.flavour = flavour
+
+    def forward(
+        self, outputs: Tensor, target: Tensor, sample_weight: Tensor | float | None = None
+    ) -> Tensor:
+        """The reduced loss.
+
+        Args:
+            outputs: what the model returns, float (N, …, D).
+            target: of the same shape and any dtype (class numbers lack the last axis). Ranks that
+                differ by one are matched as Keras does, if the last axis of one has size 1; but
+                outputs (N, 1) with (N,) are refused where Keras 2 gives one loss when called by
+                hand and another within ``fit``: with weights, ``sum`` or ``none``.
+            sample_weight: a number, or a tensor of the losses' shape (N, …) or one that Keras
+                broadcasts to it. Keras 2 lets (N,) meet losses (N, T), Keras 3 needs (N, 1). Both
+                hold (N,) against the *last* axis of losses of more axes, as PyTorch does.
+
+        Returns:
+            A scalar; with ``none`` the losses (N, …). In the outputs' dtype.
+        """
+        if not outputs.is_floating_point() or not outputs.ndim:
+            raise ValueError(
+                f"outputs: received {outputs.dtype} of shape {tuple(outputs.shape)}, accepted: "
+                "floats, with an axis for the loss to reduce"
+            )
+        if isinstance(sample_weight, float | int):
+            # Keras 2 makes a float32 tensor of a Python number, whatever the losses' dtype is
+            number = as_float32(sample_weight) if self.flavour == "tf_keras" else sample_weight
+            sample_weight = outputs.new_full((), number)
+        weight = self.weights(outputs, target, sample_weight)
+        outputs, target = self.matched(outputs, target, weight is not None)
+        return self._reduced(self.losses(outputs, target), weight, self.valid(target))
+
+    @abstractmethod
+    def losses(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """The formula.
+
+        Args:
+            outputs: float (N, …, D).
+            target: as :meth:`matched` returns it.
+
+        Returns:
+            One loss for each example (N, …).
+        """
+
+    def weights(
+        self, outputs: Tensor, target: Tensor, sample_weight: Tensor | None
+    ) -> Tensor | None:
+        """What the losses are multiplied by: the examples' weights, but where a subclass adds."""
+        return sample_weight
+
+    def valid(self, target: Tensor) -> Tensor | None:
+        """Which losses count, bool (N, …): all, but where a subclass says otherwise."""
+        return None
+
+    def matched(self, outputs: Tensor, target: Tensor, weighted: bool) -> tuple[Tensor, Tensor]:
+        """Outputs and target of one rank, the target in the outputs' dtype."""
+        shapes = f"received {tuple(target.shape)} with outputs {tuple(outputs.shape)}, accepted:"
+        if self.flavour == "keras3":
+            target, outputs = _same_rank(target, outputs)
+        elif outputs.ndim == target.ndim + 1 and outputs.shape[-1] == 1:
+            if target.ndim == 1 and (weighted or self.reduction != "sum_over_batch_size"):
+                # the two ways to the same loss part, so neither can be meant without saying so
+                raise ValueError(
+                    f"target: {shapes} {tuple(outputs.shape)} (Keras 2 takes the mean over the "
+                    "batch at once, but not in fit)"
+                )
+            outputs = outputs.squeeze(-1)
+        elif target.ndim == outputs.ndim + 1 and target.shape[-1] == 1:
+            target = target.squeeze(-1)
+        if not _broadcast(outputs.shape, target.shape):
+            raise ValueError(f"target: {shapes} a shape that broadcasts with it")
+        return outputs, target.to(outputs.dtype)
+
+    def _reduced(self, losses: Tensor, weight: Tensor | None, valid: Tensor | None) -> Tensor:
+        if weight is not None:
+            weight = weight.to(losses.dtype)
+        if valid is not None:
+            weight = self._masked(losses, weight, valid)
+        if weight is not None:
+            losses, weight = self._meeting(losses, weight)
+            losses = losses * weight
+        # Keras 3 returns what has no axis or no entry as it is, whatever the reduction
+        as_is = self.flavour == "keras3" and losses.shape in ((), (0,))
+        if self.reduction == "none" or as_is:
+            return losses
+        total = losses.sum()
+        if self.reduction == "sum":
+            return total
+        if self.reduction == "mean_with_sample_weight" and weight is not None:
+            return _divide_no_nan(total, weight.sum())
+        return total / max(losses.numel(), 1)
+
+    def _masked(self, losses: Tensor, weight: Tensor | None, valid: Tensor) -> Tensor:
+        """The weights, 0 where a loss does not count; a mean is then one over those that do."""
+        mask = valid.to(losses.dtype)
+        if self.reduction in ("sum_over_batch_size", "mean"):
+            count = mask.sum()
+            all_of = torch.full_like(count, mask.numel())
+            # where none counts, Keras 2's mean is 0·∞ = NaN and Keras 3's is 0
+            keras_3 = self.flavour == "keras3"
+            mask = mask * (_divide_no_nan(all_of, count) if keras_3 else all_of / count)
+        if weight is None:
+            return mask
+        mask, weight = self._meeting(mask, weight)
+        return weight * mask
+
+    def _meeting(self, losses: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """Losses and weights of ranks that broadcast as Keras's do."""
+        shapes = tuple(weight.shape), tuple(losses.shape)
+        meets = True
+        if self.flavour == "keras3":
+            losses, weight = _same_rank(losses, weight)
+        elif weight.ndim == losses.ndim + 1:
+            meets = weight.shape[-1] == 1
+            weight = weight.squeeze(-1)
+        elif weight.ndim and weight.ndim == losses.ndim - 1:
+            weight = weight.unsqueeze(-1)
+        if not meets or not _broadcast(losses.shape, weight.shape):
+            raise ValueError(
+                f"sample_weight: received shape {shapes[0]}, accepted: one that meets losses of "
+                f"shape {shapes[1]} with flavour {self.flavour!r}"
+            )
+        return losses, weight
+
+
+def _same_rank(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    """Keras 3's rule for ranks one apart: a last axis of 1 is taken away, or given to a vector."""
+    if first.ndim == second.ndim + 1 and first.shape[-1] == 1:
+        if second.ndim == 1:
+            return first, second.unsqueeze(-1)
+        return first.squeeze(-1), second
+    if second.ndim == first.ndim + 1 and second.shape[-1] == 1:
+        if first.ndim == 1:
+            return first.unsqueeze(-1), second
+        return first, second.squeeze(-1)
+    return first, second
+
+
+def _broadcast(first: tuple[int, ...], second: tuple[int, ...]) -> bool:
+    pairs = zip(reversed(first), reversed(second), strict=False)
+    return all(a == b or 1 in (a, b) for a, b in pairs)
+
+
+def _divide_no_nan(number: Tensor, by: Tensor) -> Tensor:
+    """``number / by``, and 0 with no gradient where ``by`` is 0."""
+    none = by == 0
+    return torch.where(none, 0.0, number / by.masked_fill(none, 1.0))

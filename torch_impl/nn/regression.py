@@ -1,0 +1,124 @@
+"""Losses of numbers, counts and distributions: how far outputs x stand from a target t."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from parity.constants import as_float32
+from parity.losses import PROBABILITY_EPSILON
+from torch_impl.nn.reduction import KerasLoss
+
+LOG_2 = as_float32(0.6931471805599453)
+"""Keras's log 2 in :class:`LogCosh`, computed in float32."""
+
+SHORTEST = {"tf_keras": 1e-12, "keras3": 1e-14}
+"""Flavour to the least square of a length that :class:`CosineSimilarity` divides by."""
+
+
+class MeanSquaredError(KerasLoss):
+    """ℓ = mean of (x − t)² over the last axis.
+
+    PyTorch's ``MSELoss`` is equal without weights of examples and with outputs of one shape.
+    Source: ``tf_keras/src/losses.py``, ``keras/src/losses/losses.py``, as for all losses here.
+    """
+
+    def losses(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """See :meth:`KerasLoss.losses`."""
+        return (outputs - target).square().mean(-1)
+
+
+class MeanAbsoluteError(KerasLoss):
+    """ℓ = mean of |x − t| over the last axis; the gradient at x = t is 0, as in PyTorch."""
+
+    def losses(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """See :meth:`KerasLoss.losses`."""
+        return (outputs - target).abs().mean(-1)
+
+
+class Huber(KerasLoss):
+    """ℓ = mean of ½e² where |e| ≤ δ, else of δ|e| − ½δ², with e = x − t, over the last axis.
+
+    PyTorch's ``HuberLoss`` is equal but for δ, which Keras 2 rounds to float32.
+    Source: Huber, 1964.
+
+    Args:
+        delta: δ, above 0, in the outputs' unit.
+        common: see :class:`KerasLoss`.
+    """
+
+    def __init__(self, delta: float = 1.0, **common: Any) -> None:
+        if not delta > 0:
+            raise ValueError(f"delta: received {delta}, accepted: above 0")
+        super().__init__(**common)
+        self.delta = as_float32(delta) if self.flavour == "tf_keras" else delta
+
+    def losses(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """See :meth:`KerasLoss.losses`."""
+        error = outputs - target
+        distance, delta = error.abs(), self.delta
+        linear = delta * distance - 0.5 * delta**2
+        return torch.where(distance <= delta, 0.5 * error.square(), linear).mean(-1)
+
+
+class LogCosh(KerasLoss):
+    """ℓ = mean of log cosh e = e + log(1 + exp(−2e)) − log 2, with e = x − t, over the last axis.
+
+    PyTorch has none. Its ``softplus`` is linear from 20 on, 2e-9 too early for float64.
+    """
+
+    def losses(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """See :meth:`KerasLoss.losses`."""
+        error = outputs - target
+        return (error + F.softplus(-2.0 * error, threshold=40.0) - LOG_2).mean(-1)
+
+
+class KLDivergence(KerasLoss):
+    """ℓ = Σ t·log(t / x) over the last axis, both clipped to [1e-7, 1].
+
+    No gradient passes where x was clipped. PyTorch's ``KLDivLoss`` takes logarithms for outputs,
+    clips nothing, and divides by the count of all entries unless told ``batchmean``.
+    """
+
+    def losses(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """See :meth:`KerasLoss.losses`."""
+        t, x = target.clamp(PROBABILITY_EPSILON, 1.0), outputs.clamp(PROBABILITY_EPSILON, 1.0)
+        return (t * (t / x).log()).sum(-1)
+
+
+class Poisson(KerasLoss):
+    """ℓ = mean of x − t·log(x + 1e-7) over the last axis, for rates x and counts t.
+
+    PyTorch's ``PoissonNLLLoss`` takes logarithms of rates by default, and adds 1e-8.
+    """
+
+    def losses(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """See :meth:`KerasLoss.losses`."""
+        return (outputs - target * (outputs + PROBABILITY_EPSILON).log()).mean(-1)
+
+
+class CosineSimilarity(KerasLoss):
+    """ℓ = −Σ x·t / (‖x‖‖t‖) over an axis: −1 for the same direction, 0 if one is zero.
+
+    Vectors are divided by √max(‖x‖², ε), ε = 1e-12 in Keras 2 and 1e-14 in Keras 3.
+    PyTorch's ``cosine_similarity`` has the other sign, and 1e-8 for √ε.
+
+    Args:
+        axis: that the vectors lie along.
+        common: see :class:`KerasLoss`.
+    """
+
+    def __init__(self, axis: int = -1, **common: Any) -> None:
+        super().__init__(**common)
+        self.axis = axis
+
+    def losses(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """See :meth:`KerasLoss.losses`."""
+        return -(self._unit(target) * self._unit(outputs)).sum(self.axis)
+
+    def _unit(self, vectors: Tensor) -> Tensor:
+        squares = vectors.square().sum(self.axis, keepdim=True)
+        return vectors * squares.clamp_min(SHORTEST[self.flavour]).rsqrt()
