@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from parity import randomness
 from parity.backend import Settings, require
+from parity.optimizers.table import OPTIMIZERS
 from parity.specs.registry import class_name
 from parity.specs.run import Spec
 
@@ -70,12 +71,19 @@ class KerasBackend:
                 "batch norm: in float64 the running variance takes the unbiased batch variance, as "
                 "Keras 2's fused float32 kernel does (its float64 path would take the biased one)"
             )
+        if spec.optimizer.name == "nadam" and not keras3:
+            found.append(
+                "nadam: the product of its momenta is multiplied once per step, where Keras 2's "
+                "own, compiled, multiplies it once for every weight tensor"
+            )
         if getattr(spec.model, "tokens", 0):
-            clips = spec.optimizer.clipnorm or spec.optimizer.global_clipnorm
-            if keras3 and spec.optimizer.name == "adam":
+            optimizer = spec.optimizer
+            clips = optimizer.clipnorm or optimizer.global_clipnorm or optimizer.clipvalue
+            if keras3 and spec.optimizer.name not in ("sgd", "momentum", "nesterov"):
                 found.append(
                     "embedding: gradients of a row that occurs more than once are summed before "
-                    "the optimizer, where Keras 3's own Adam would square each apart"
+                    f"the optimizer, where Keras 3's own {OPTIMIZERS[spec.optimizer.name].kind} "
+                    "would square each apart"
                 )
             if clips:
                 found.append(

@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from keras_impl.framework import tf, tf_device
+from keras_impl.framework import FLAVOUR, tf, tf_device
 from keras_impl.losses import HeadLoss
-from keras_impl.optimizers import optimizer_for, slots
+from keras_impl.optimizers import initial_state, optimizer_for, slots
 from keras_impl.trace import traced
 from keras_impl.weights import by_canonical_name
 from parity.batches import OUTPUT_BATCH, Batch, Chunk
 from parity.data import Split
+from parity.optimizers.spec import AVERAGE
 from parity.specs.run import Spec
 
 
@@ -31,12 +32,15 @@ class KerasModel:
         self.spec = spec
         self.dtype = tf.as_dtype(dtype)
         self.device = tf_device(device)
-        self.loss_fn = HeadLoss(spec.model, spec.training.class_weights)
+        self.loss_fn = HeadLoss(
+            spec.model, spec.training.class_weights, spec.training.label_smoothing
+        )
         self.layer_names = tuple(layer.name for layer in spec.model.layers())
         self._build()
         self.variables = by_canonical_name(model)
         self.optimizer = optimizer_for(spec.optimizer)
         self.optimizer.build(model.trainable_variables)
+        self.initial_state = initial_state(self.optimizer)
         self.null: frozenset[str] = frozenset()
         self._compile()
 
@@ -258,12 +262,18 @@ class KerasModel:
             for name, value in zip(names, values, strict=True)
         }
 
+    def finish(self) -> None:
+        """See :meth:`parity.backend.Model.finish`."""
+        self.optimizer.finalize_variable_values(self.model.trainable_variables)
+
     def reset_optimizer(self) -> None:
         """See :meth:`parity.backend.Model.reset_optimizer`."""
-        self.optimizer.iterations.assign(0)
-        for values in slots(self.optimizer, self.spec.optimizer).values():
-            for value in values:
-                value.assign(tf.zeros(value.shape, value.dtype))
+        for variable, value in self.initial_state:
+            variable.assign(value)
+        if FLAVOUR == "tf_keras":  # where an average begins as the weights
+            averages = slots(self.optimizer, self.spec.optimizer).get(AVERAGE, [])
+            for average, weight in zip(averages, self.model.trainable_variables, strict=False):
+                average.assign(weight)
 
     def outputs(self, examples: Split) -> np.ndarray:
         """See :meth:`parity.backend.Model.outputs`."""

@@ -116,6 +116,9 @@ class Model(Protocol):
     def slots(self) -> dict[str, np.ndarray]:
         """Optimizer slots by ``slot/parameter``."""
 
+    def finish(self) -> None:
+        """End a training: moving averages, if the optimizer keeps any, take the weights' place."""
+
     def reset_optimizer(self) -> None:
         """Put the optimizer back to where it stood before its first step."""
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from parity import rungs
-from parity.optimizers import SLOTS
 from parity.record import Header, Record
 from parity.specs.run import Spec
 
@@ -116,7 +115,7 @@ def _of_training(spec: Spec, steps: int, dtype: str) -> dict[str, Form]:
     for place in ("parameters", *weights):
         forms |= {f"{place}/{row.name}": (row.shape, real) for row in table}
     trained = [row for row in table if row.trainable]
-    for slot in SLOTS[spec.optimizer.name]:
+    for slot in spec.optimizer.slots:
         forms |= {f"step/slots/{slot}/{row.name}": (row.shape, real) for row in trained}
     if dtype == "float64":
         last = [f"steps/{steps}"] if steps > 1 else []

@@ -6,17 +6,16 @@ Nothing here imports a framework, and a command's own module is imported only wh
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from parity import __version__, allow_flag, commands
+from parity import __version__, allow_flag, commands, spec_flags
 from parity.constants import DTYPES, FLAVOURS
-from parity.optimizers import DEFAULT_RATES, OptimizerSpec
 from parity.options import Accepts
+from parity.spec_flags import reader
 from parity.specs.registry import MODELS
-from parity.specs.run import DataSpec, TrainingSpec
+from parity.specs.run import DataSpec
 
 DATA_NAMES = ("fashion_mnist", "japanese_vowels", "digits", "mnist")
 """The names in :data:`parity.data.DATASETS`, which cannot be had without importing NumPy."""
@@ -141,7 +140,7 @@ def add_record_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--steps",
-        type=_reader(Accepts(int, minimum=1, below=MOST_STEPS + 1)),
+        type=reader(Accepts(int, minimum=1, below=MOST_STEPS + 1)),
         default=10,
         metavar="K",
         help=f"optimizer steps, {MOST_STEPS} at most: the masks of all are held in memory "
@@ -149,7 +148,7 @@ def add_record_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--seeds",
-        type=_reader(Accepts(int, minimum=1, below=MOST_SEEDS + 1)),
+        type=reader(Accepts(int, minimum=1, below=MOST_SEEDS + 1)),
         default=1,
         metavar="N",
         help="train float32 from so many seeds, to compare loss, accuracy and predictions where "
@@ -173,19 +172,9 @@ def add_run_flags(
         help=f"auto: the full set where it is found (default: full with --data-dir or "
         f"--download, else {data})",
     )
-    _add_fields(group, DataSpec)
-    group = parser.add_argument_group("model")
-    for name, (entry, families) in model_fields().items():
-        if name != "flavour":
-            _add_field(
-                group,
-                entry,
-                f"{', '.join(families)}: " if len(families) < len(MODELS) else "",
-                default=_defaults(name, families),
-            )
-    group = parser.add_argument_group("training")
-    _add_fields(group, OptimizerSpec, renamed={"name": "optimizer"})
-    _add_fields(group, TrainingSpec, left_out=() if epochs else ("epochs",))
+    spec_flags.add_fields(group, DataSpec)
+    spec_flags.add_model(parser)
+    spec_flags.add_training(parser, epochs=epochs)
     _add_process_flags(parser)
     parser.add_argument(
         "--flavour",
@@ -227,92 +216,10 @@ def _add_process_flags(parser: Any) -> None:
     )
     parser.add_argument(
         "--threads",
-        type=_reader(Accepts(int, minimum=1, below=MOST_THREADS + 1)),
+        type=reader(Accepts(int, minimum=1, below=MOST_THREADS + 1)),
         metavar="N",
         help="(default: the framework's choice)",
     )
-
-
-def model_fields() -> dict[str, tuple[dataclasses.Field[Any], list[str]]]:
-    """Every field that some model family takes as a flag: name to field and families."""
-    found: dict[str, tuple[dataclasses.Field[Any], list[str]]] = {}
-    for family, cls in MODELS.items():
-        for entry in dataclasses.fields(cls):
-            if entry.metadata["flag"]:
-                found.setdefault(entry.name, (entry, []))[1].append(family)
-    return found
-
-
-def flag_of(name: str) -> str:
-    """The flag of a field: ``kernel_size`` → ``--kernel-size``."""
-    return "--" + name.replace("_", "-")
-
-
-def _add_fields(
-    parser: Any, cls: type, left_out: Sequence[str] = (), renamed: dict[str, str] | None = None
-) -> None:
-    for entry in dataclasses.fields(cls):
-        if entry.metadata["flag"] and entry.name not in left_out:
-            _add_field(parser, entry, "", (renamed or {}).get(entry.name))
-
-
-def _defaults(name: str, families: Sequence[str]) -> str:
-    """A model's option's default in words; those that models do not share, each with its models."""
-    takers: dict[str, list[str]] = {}
-    for family in families:
-        (entry,) = (entry for entry in dataclasses.fields(MODELS[family]) if entry.name == name)
-        takers.setdefault(_in_words(entry.default), []).append(family)
-    if len(takers) == 1:
-        return next(iter(takers))
-    return "; ".join(f"{', '.join(names)} {default}" for default, names in takers.items())
-
-
-def _in_words(default: Any) -> str:
-    return (" ".join(map(str, default)) or "none") if isinstance(default, tuple) else str(default)
-
-
-def _add_field(
-    parser: Any,
-    entry: dataclasses.Field[Any],
-    prefix: str,
-    name: str | None = None,
-    default: str | None = None,
-) -> None:
-    """A flag for a spec's field; absent from the namespace unless the user gives it."""
-    accepts: Accepts = entry.metadata["accepts"]
-    name = name or entry.name
-    if name == "learning_rate":
-        default = ", ".join(f"{key} {rate:g}" for key, rate in DEFAULT_RATES.items())
-    elif default is None:
-        default = _in_words(entry.default)
-    text = f"{prefix}{entry.metadata['help']} (default: {default})"
-    options: dict[str, Any] = {"default": argparse.SUPPRESS, "help": text, "dest": name}
-    if accepts.kind is bool:
-        parser.add_argument(flag_of(name), action=argparse.BooleanOptionalAction, **options)
-        return
-    if accepts.choices:
-        options["choices"] = accepts.choices
-    else:
-        options["metavar"] = {int: "N", float: "X", str: "TEXT"}[accepts.kind]
-    if accepts.many:
-        options["nargs"] = "*" if accepts.empty else "+"
-    parser.add_argument(flag_of(name), type=_reader(accepts), **options)
-
-
-def _reader(accepts: Accepts) -> Callable[[str], Any]:
-    """A parser of one value that says what is accepted, not merely that it is invalid."""
-    one = dataclasses.replace(accepts, many=False)
-
-    def read(text: str) -> Any:
-        try:
-            value = accepts.kind(text)
-        except ValueError:
-            value = None
-        if not one.admits(value):
-            raise argparse.ArgumentTypeError(f"received {text!r}, accepted: {one.describe()}")
-        return value
-
-    return read
 
 
 def _device(text: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from parity import metrics, rungs, tolerance
 from parity.checks import Check
-from parity.optimizers import handed_down
+from parity.optimizers.formulas import handed_down
 from parity.pair import Pair
 from parity.tolerance import Allowed
 
@@ -100,15 +100,20 @@ class Float64:
     def _handed_down(self, parameter: str | None) -> float:
         """What the gradients' distance, if that is allowed, comes to in a weight by one step."""
         name = rungs.join("float64", "gradients", str(parameter))
-        if name not in self.pair.both or parameter in self.null:
+        weights = rungs.join("float64", "parameters", str(parameter))
+        if not {name, weights} <= self.pair.both or parameter in self.null:
             return 0.0
         if name not in self._handed:
             found = self.pair.distance(name)
             fine = found.relative <= tolerance.FLOAT64["gradients"].limit
-            pieces = zip(*(record.pieces(name) for record in self.pair.records), strict=True)
+            pieces = zip(
+                self.pair.reference.pieces(weights),
+                *(record.pieces(name) for record in self.pair.records),
+                strict=True,
+            )
             optimizer = self.pair.header.spec.optimizer
             self._handed[name] = (
-                max((handed_down(optimizer, a, b) for a, b in pieces), default=0.0)
+                max((handed_down(optimizer, *three) for three in pieces), default=0.0)
                 if fine and not any(found.not_finite)
                 else 0.0
             )

@@ -6,17 +6,17 @@ import argparse
 import dataclasses
 import os
 
-from parity import backend, cli, data, examples
+from parity import backend, data, examples, spec_flags
 from parity.backend import Backend, Settings
 from parity.data import Dataset, Split
 from parity.errors import ParityError
-from parity.optimizers import DEFAULT_RATES, OptimizerSpec
+from parity.optimizers.spec import OptimizerSpec
 from parity.progress import Progress
 from parity.specs.registry import MODELS
 from parity.specs.run import DataSpec, Spec, TrainingSpec
 
-BYTES_PER_PARAMETER = 4 * 8
-"""What a parameter takes in float64: itself, its gradient and Adam's two slots."""
+BYTES = 8
+"""What a number takes in float64."""
 
 
 def dataset_for(args: argparse.Namespace, family: str) -> Dataset:
@@ -70,7 +70,7 @@ def spec_for(args: argparse.Namespace, family: str, dataset: Dataset) -> Spec:
     given = vars(args)
     fields = {
         name: given[name]
-        for name, (_, families) in cli.model_fields().items()
+        for name, (_, families) in spec_flags.model_fields().items()
         if family in families and given.get(name) is not None
     }
     if fields.get("head") == "sigmoid":
@@ -88,7 +88,6 @@ def spec_for(args: argparse.Namespace, family: str, dataset: Dataset) -> Spec:
         fields.setdefault("variable_length", False)
     optimizer = {name: given[name] for name in _names(OptimizerSpec) if name in given}
     optimizer["name"] = given.get("optimizer", "adam")
-    optimizer.setdefault("learning_rate", DEFAULT_RATES[optimizer["name"]])
     training = {name: given[name] for name in _names(TrainingSpec) if name in given}
     spec = Spec(
         family=family,
@@ -117,10 +116,11 @@ def _names(cls: type) -> list[str]:
 def _refuse_too_large(spec: Spec) -> None:
     parameters = sum(row.size for row in spec.model.parameters())
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if parameters * BYTES_PER_PARAMETER > memory:
+    each = BYTES * (2 + len(spec.optimizer.slots))  # itself, its gradient, its slots
+    if parameters * each > memory:
         raise ParityError(
             f"model {spec.family}: received options that make {parameters:,} parameters, accepted: "
-            f"at most {memory // BYTES_PER_PARAMETER:,} in the memory of this machine"
+            f"at most {memory // each:,} in the memory of this machine"
         )
 
 
@@ -130,10 +130,10 @@ def refuse_foreign_options(args: argparse.Namespace, families: list[str]) -> Non
     Raises:
         ParityError: naming the flag and the models that take it.
     """
-    for name, (_, takers) in cli.model_fields().items():
+    for name, (_, takers) in spec_flags.model_fields().items():
         if getattr(args, name, None) is not None and not set(takers) & set(families):
             raise ParityError(
-                f"{cli.flag_of(name)}: does not apply to model {', '.join(families)}; "
+                f"{spec_flags.flag_of(name)}: does not apply to model {', '.join(families)}; "
                 f"accepted with: {', '.join(takers)}"
             )
 

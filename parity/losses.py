@@ -21,20 +21,28 @@ LOG_EPSILON = {"tf_keras": 1e-7, "keras3": 0.0}
 
 
 def reference_loss(
-    spec: ModelSpec, y: np.ndarray, outputs: np.ndarray, class_weights: tuple[float, ...] = ()
+    spec: ModelSpec,
+    y: np.ndarray,
+    outputs: np.ndarray,
+    class_weights: tuple[float, ...] = (),
+    label_smoothing: float = 0.0,
 ) -> float:
     """Mean loss over the batch; with class weights Σ w_y·ℓ / N.
+
+    With label smoothing s the target is (1 − s) + s/C for the label and s/C for the other classes;
+    a sigmoid's is (1 − s)·y + s/2.
 
     Args:
         spec: says head (softmax or sigmoid), output (logits or probabilities) and flavour.
         y: int64 (N,), class numbers; 0 or 1 for a sigmoid head.
         outputs: float64 (N, units), what the model returns.
         class_weights: one for each class, or none.
+        label_smoothing: s, from 0 to below 1.
 
     Returns:
         The loss in nats.
     """
-    losses = _losses(spec, y, outputs)
+    losses = _losses(spec, y, outputs, as_float32(label_smoothing))
     if class_weights:
         losses *= np.array([as_float32(weight) for weight in class_weights])[y]
     return float(losses.mean())
@@ -46,18 +54,34 @@ def reference_penalty(spec: ModelSpec, weights: Mapping[str, np.ndarray]) -> flo
     return as_float32(spec.l2) * float(sum((kernel**2).sum() for kernel in kernels))
 
 
-def _losses(spec: ModelSpec, y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+def _losses(spec: ModelSpec, y: np.ndarray, outputs: np.ndarray, smoothing: float) -> np.ndarray:
     """Loss of each example, (N,)."""
+    each = _of_sigmoid(spec, outputs) if spec.head == "sigmoid" else _of_softmax(spec, outputs)
+    own = each[np.arange(len(y)), y]
+    if not smoothing:
+        return np.asarray(own)
+    if spec.head == "softmax" and spec.output == "probabilities":  # which is not renormalised
+        each = -np.log(_clipped(outputs / outputs.sum(1, keepdims=True)))
+        own = each[np.arange(len(y)), y]
+    return np.asarray((1.0 - smoothing) * own + smoothing * each.mean(1))
+
+
+def _clipped(probabilities: np.ndarray) -> np.ndarray:
+    return probabilities.clip(PROBABILITY_EPSILON, 1.0 - PROBABILITY_EPSILON)
+
+
+def _of_sigmoid(spec: ModelSpec, outputs: np.ndarray) -> np.ndarray:
+    """Loss that an example would have with label 0 and with 1, (N, 2)."""
     if spec.output == "probabilities":
-        p = outputs.clip(PROBABILITY_EPSILON, 1.0 - PROBABILITY_EPSILON)
-        if spec.head == "sigmoid":
-            epsilon = LOG_EPSILON[spec.flavour]
-            chosen = np.where(y == 1, p[:, 0], 1.0 - p[:, 0])
-            return -np.log(chosen + epsilon)
-        outputs = np.log(p)
-    if spec.head == "sigmoid":
-        signed = np.where(y == 1, -outputs[:, 0], outputs[:, 0])
-        return np.logaddexp(0.0, signed)
+        p, epsilon = _clipped(outputs), LOG_EPSILON[spec.flavour]
+        return np.concatenate((-np.log(1.0 - p + epsilon), -np.log(p + epsilon)), 1)
+    return np.concatenate((np.logaddexp(0.0, outputs), np.logaddexp(0.0, -outputs)), 1)
+
+
+def _of_softmax(spec: ModelSpec, outputs: np.ndarray) -> np.ndarray:
+    """Loss that an example would have with each label, (N, classes)."""
+    if spec.output == "probabilities":
+        outputs = np.log(_clipped(outputs))
     highest = outputs.max(1, keepdims=True)
-    normaliser = np.log(np.exp(outputs - highest).sum(1)) + highest[:, 0]
-    return np.asarray(normaliser - outputs[np.arange(len(y)), y])
+    normaliser = np.log(np.exp(outputs - highest).sum(1, keepdims=True)) + highest
+    return np.asarray(normaliser - outputs)

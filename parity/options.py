@@ -13,7 +13,10 @@ from parity.errors import ParityError
 
 @dataclass(frozen=True)
 class Accepts:
-    """What a field accepts: a type, and a range or a choice. Bounds are in the field's own unit."""
+    """What a field accepts: a type, and a range or a choice. Bounds are in the field's own unit.
+
+    ``optional``: also None, for a value that does not apply.
+    """
 
     kind: type
     many: bool = False
@@ -22,6 +25,7 @@ class Accepts:
     below: float | None = None
     choices: tuple[str, ...] = ()
     empty: bool = True
+    optional: bool = False
 
     def describe(self) -> str:
         """Say in words what is accepted, for help texts and error lines."""
@@ -42,6 +46,8 @@ class Accepts:
 
     def admits(self, value: Any) -> bool:
         """Tell whether ``value`` (one element, or a sequence where ``many``) is accepted."""
+        if value is None and self.optional:
+            return True
         if self.many:
             if not isinstance(value, (tuple, list)) or (not value and not self.empty):
                 return False
@@ -72,7 +78,11 @@ class Accepts:
 def option(
     default: Any = dataclasses.MISSING, *, help: str, flag: bool = True, **accepts: Any
 ) -> Any:
-    """A dataclass field with ``help`` and an :class:`Accepts`; ``flag=False``: not on the CLI."""
+    """A dataclass field with ``help`` and an :class:`Accepts`; ``flag=False``: not on the CLI.
+
+    A default of None makes it optional.
+    """
+    accepts.setdefault("optional", default is None)
     metadata = {"help": help, "accepts": Accepts(**accepts), "flag": flag}
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -94,7 +104,7 @@ class Checked:
                 raise ParityError(
                     f"{entry.name}: received {value!r}, accepted: {accepts.describe()}"
                 )
-            if accepts.kind is float:  # whole numbers are kept as floats, too
+            if accepts.kind is float and value is not None:  # whole numbers are kept as floats, too
                 floats = tuple(map(float, value)) if accepts.many else float(value)
                 object.__setattr__(self, entry.name, floats)
 

@@ -17,7 +17,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from parity import cli, progress
+from parity import progress, spec_flags
 from parity.errors import ParityError
 
 GRACE = 10.0
@@ -29,14 +29,14 @@ _NOT_PASSED_ON = ("command", "out", "json", "allow", "backend")
 def record_flags(args: argparse.Namespace) -> list[str]:
     """The flags that make another process's ``record`` do what was asked for, without ``--out``.
 
-    Every flag's name follows from its place in the namespace (see :func:`parity.cli.flag_of`); one
-    that was not given is absent there, or None.
+    Every flag's name follows from its place in the namespace (:func:`parity.spec_flags.flag_of`);
+    one that was not given is absent there, or None.
     """
     flags: list[str] = []
     for name, value in vars(args).items():
         if name in _NOT_PASSED_ON or value is None:
             continue
-        flag = cli.flag_of(name)
+        flag = spec_flags.flag_of(name)
         if isinstance(value, bool):
             flags.append(flag if value else flag.replace("--", "--no-", 1))
         elif isinstance(value, list):

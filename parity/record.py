@@ -26,7 +26,7 @@ from parity.errors import ParityError
 from parity.specs.run import Spec, spec_from_json
 
 FORMAT = "keras-torch-parity record"
-VERSION = 2
+VERSION = 3
 KINDS = ("ladder", "training", "replay")
 HEADER, TENSORS = "record.json", "tensors.safetensors"
 

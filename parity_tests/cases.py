@@ -14,18 +14,22 @@ from parity import data, examples, headers, record, recording
 from parity.backend import Backend
 from parity.data import Split
 from parity.memory import PeakMemory
-from parity.optimizers import DEFAULT_RATES, SLOTS, OptimizerSpec
+from parity.optimizers.spec import OptimizerSpec
+from parity.optimizers.table import OPTIMIZERS as TABLE
 from parity.specs.registry import MODELS
 from parity.specs.run import DataSpec, Spec, TrainingSpec
 
-OPTIMIZERS = tuple(SLOTS)
+OPTIMIZERS = tuple(TABLE)
 VARIANTS = [(family, name) for family, cls in MODELS.items() for name in cls.variants()]
 
 RECIPES: dict[str, dict[str, Mapping[str, Any]]] = {
     "class_weights": {"training": {"class_weights": (0.5, 1, 2, 0.25, 1, 3, 1, 0.7, 1, 1.3)}},
+    "label_smoothing": {"training": {"label_smoothing": 0.1}},
     "weight_decay": {"optimizer_fields": {"weight_decay": 0.1}},
     "clipnorm": {"optimizer_fields": {"clipnorm": 0.1, "weight_decay": 0.1}},
     "global_clipnorm": {"optimizer_fields": {"global_clipnorm": 0.1}},
+    "clipvalue": {"optimizer_fields": {"clipvalue": 0.01}},
+    "average": {"optimizer_fields": {"ema_momentum": 0.9, "ema_overwrite_frequency": 4}},
 }
 """Ways to train, each by the fields that :func:`spec_of` takes; the norms clip from the start."""
 
@@ -68,10 +72,7 @@ def spec_of(
     return Spec(
         family=family,
         model=MODELS[family](flavour=flavour, **fields),
-        optimizer=OptimizerSpec(
-            name=optimizer,
-            **{"learning_rate": DEFAULT_RATES[optimizer], **(optimizer_fields or {})},
-        ),
+        optimizer=OptimizerSpec(name=optimizer, **(optimizer_fields or {})),
         training=TrainingSpec(batch_size=32, seed=seed, **(training or {})),
         data=DataSpec(name=name, size=loaded.size, sha256=loaded.sha256),
     )
@@ -85,7 +86,7 @@ def whole(family: str, optimizer: str, flavour: str = "tf_keras", seed: int = 0)
     return Spec(
         family=family,
         model=cls(input_shape=shape, classes=len(loaded.classes), flavour=flavour),
-        optimizer=OptimizerSpec(name=optimizer, learning_rate=DEFAULT_RATES[optimizer]),
+        optimizer=OptimizerSpec(name=optimizer),
         training=TrainingSpec(batch_size=64, seed=seed),
         data=DataSpec(name=loaded.name, size=loaded.size, sha256=loaded.sha256),
     )

@@ -12,7 +12,7 @@ import numpy as np
 
 from parity import checks, ladder, record
 from parity.ladder import Comparison
-from parity.optimizers import OptimizerSpec
+from parity.optimizers.spec import OptimizerSpec
 from parity.record import Header
 from parity.specs.registry import MODELS
 from parity.specs.run import DataSpec, Spec, TrainingSpec

@@ -44,7 +44,7 @@ def test_clean_pairs_are_never_called_different(part: list[Row]) -> None:
 
 
 def test_matrix_covers_what_it_says() -> None:
-    """Every case meets every optimizer with either Keras, every seed and every thread count."""
+    """Every case meets every first optimizer with either Keras, every seed and thread count."""
     rows = soak_rows.rows()
     assert len({row.name for row in rows}) == len(rows)
     assert {(row.family, row.variant) for row in rows} == set(cases.VARIANTS)
@@ -53,8 +53,10 @@ def test_matrix_covers_what_it_says() -> None:
     for row in rows:
         found.setdefault((row.family, row.variant, row.recipe), []).append(row)
     pairings = {(o, f) for o in cases.OPTIMIZERS for f in FLAVOURS}
+    first = {(o, f) for o in soak_rows.FIRST for f in FLAVOURS}
     for case in found.values():
-        assert {(row.optimizer, row.flavour) for row in case} == pairings
+        assert {(row.optimizer, row.flavour) for row in case} > first
+        assert len(case) == len(first) + len(FLAVOURS)
         assert {row.seed for row in case} == set(soak_rows.SEEDS)
         assert {(row.flavour, row.threads) for row in case} == {
             (f, t) for f in FLAVOURS for t in soak_rows.THREADS
@@ -74,8 +76,9 @@ def test_tenth_holds_some_of_everything(flavour: str) -> None:
     assert abs(len(tenth) - len(whole) / 10) < 1
     rows = [row for row in tenth if row.flavour == flavour]
     assert {row.family for row in rows} == {family for family, _ in cases.VARIANTS}
-    assert {(row.optimizer, row.threads) for row in rows} == {
-        (o, t) for o in cases.OPTIMIZERS for t in soak_rows.THREADS
+    assert {row.optimizer for row in rows} == set(cases.OPTIMIZERS)
+    assert {(row.optimizer, row.threads) for row in rows} >= {
+        (o, t) for o in soak_rows.FIRST for t in soak_rows.THREADS
     }
     assert len({row.seed for row in rows}) >= 5
     assert any(row.recipe for row in rows)

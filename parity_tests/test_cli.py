@@ -10,8 +10,8 @@ import sys
 
 import pytest
 
-from parity import cli, data, from_flags
-from parity.optimizers import OptimizerSpec
+from parity import cli, data, from_flags, spec_flags
+from parity.optimizers.spec import OptimizerSpec
 from parity.options import Accepts
 from parity.processes import record_flags
 from parity.specs.registry import MODELS
@@ -53,7 +53,7 @@ def test_every_field_of_a_spec_has_a_flag(family: str, capsys: pytest.CaptureFix
     for spec in (MODELS[family], OptimizerSpec, DataSpec, TrainingSpec):
         for entry in dataclasses.fields(spec):
             name = "optimizer" if (spec, entry.name) == (OptimizerSpec, "name") else entry.name
-            assert (cli.flag_of(name) in flags) == entry.metadata["flag"], name
+            assert (spec_flags.flag_of(name) in flags) == entry.metadata["flag"], name
 
 
 @pytest.mark.parametrize(
@@ -78,18 +78,19 @@ def test_data_sets_are_those_that_exist() -> None:
     assert cli.DATA_NAMES == data.DATASETS
 
 
-@pytest.mark.parametrize("entry", sorted(cli.model_fields()))
+@pytest.mark.parametrize("entry", sorted(spec_flags.model_fields()))
 def test_flag_shows_its_default(entry: str, capsys: pytest.CaptureFixture) -> None:
     """The help of each option names its default and the models that take it."""
     text = " ".join(help_of(cli.backend_parser("keras"), "train", capsys).split())
-    families = cli.model_fields()[entry][1]
-    option = re.split(f" {cli.flag_of(entry)}(?![a-z-])", text)[-1]
+    families = spec_flags.model_fields()[entry][1]
+    option = re.split(f" {spec_flags.flag_of(entry)}(?![a-z-])", text)[-1]
     described, default = option.split("(default: ")[:2]
     if len(families) < len(MODELS):
         assert ", ".join(families) + ":" in described
     for family in families:
         value = next(x.default for x in dataclasses.fields(MODELS[family]) if x.name == entry)
         words = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        words = f"{value:g}" if isinstance(value, float) else words
         shown = {part.split()[-1]: part for part in default.split(")")[0].split("; ")}
         assert words in shown or words == default.split(")")[0]
         if len(shown) > 1:
@@ -169,4 +170,4 @@ def test_devices_that_are_spelled_right(device: str) -> None:
 def test_what_float32_makes_of_a_number_counts(accepts: Accepts, text: str) -> None:
     """A number that float32 rounds out of its range is refused."""
     with pytest.raises(argparse.ArgumentTypeError, match=re.escape(text)):
-        cli._reader(accepts)(text)
+        spec_flags.reader(accepts)(text)

@@ -35,23 +35,31 @@ def outputs_of(spec: SoftmaxSpec, scale: float) -> tuple[np.ndarray, np.ndarray]
 
 
 def in_keras(
-    spec: SoftmaxSpec, y: np.ndarray, outputs: np.ndarray, weights: tuple[float, ...] = ()
+    spec: SoftmaxSpec,
+    y: np.ndarray,
+    outputs: np.ndarray,
+    weights: tuple[float, ...] = (),
+    smoothing: float = 0.0,
 ) -> float:
     from keras_impl.framework import set_dtype, tf
     from keras_impl.losses import HeadLoss
 
     set_dtype("float64")
-    return float(HeadLoss(spec, weights)(tf.constant(y), tf.constant(outputs)))
+    return float(HeadLoss(spec, weights, smoothing)(tf.constant(y), tf.constant(outputs)))
 
 
 def in_torch(
-    spec: SoftmaxSpec, y: np.ndarray, outputs: np.ndarray, weights: tuple[float, ...] = ()
+    spec: SoftmaxSpec,
+    y: np.ndarray,
+    outputs: np.ndarray,
+    weights: tuple[float, ...] = (),
+    smoothing: float = 0.0,
 ) -> float:
     import torch
 
     from torch_impl.losses import HeadLoss
 
-    return float(HeadLoss(spec, weights)(torch.from_numpy(y), torch.from_numpy(outputs)))
+    return float(HeadLoss(spec, weights, smoothing)(torch.from_numpy(y), torch.from_numpy(outputs)))
 
 
 @pytest.mark.parametrize("scale", [1.0, 10.0, 100.0])
@@ -74,6 +82,32 @@ def test_loss_follows_the_formula(
     assert np.isfinite(expected)
     away = abs(framework(spec, y, outputs) - expected) / expected
     assert away <= tolerance.FLOAT64["loss"].limit
+
+
+@pytest.mark.parametrize("scale", [1.0, 10.0, 100.0])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("output", ["logits", "probabilities"])
+@pytest.mark.parametrize(("head", "classes"), HEADS)
+@pytest.mark.parametrize("framework", [in_keras, in_torch], ids=["keras", "torch"])
+def test_smoothed_labels_follow_the_formula(
+    framework,
+    head: str,
+    classes: int,
+    output: str,
+    weighted: bool,
+    scale: float,
+    flavour: str,
+    keras_backend: Backend,
+) -> None:
+    """Also with class weights, and where probabilities are clipped."""
+    spec = spec_of(head, classes, output, flavour)
+    weights = tuple(0.1 * (1 + number) for number in range(classes)) if weighted else ()
+    y, outputs = outputs_of(spec, scale)
+    expected = losses.reference_loss(spec, y, outputs, weights, 0.1)
+    away = abs(framework(spec, y, outputs, weights, 0.1) - expected) / expected
+    assert away <= tolerance.FLOAT64["loss"].limit
+    plain = losses.reference_loss(spec, y, outputs, weights)
+    assert abs(expected - plain) > 1e-4 * plain
 
 
 @pytest.mark.parametrize("output", ["logits", "probabilities"])

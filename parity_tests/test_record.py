@@ -20,8 +20,8 @@ from safetensors.numpy import save_file
 
 from parity import record
 from parity.errors import ParityError
-from parity.optimizers import OptimizerSpec
-from parity.record import Header
+from parity.optimizers.spec import OptimizerSpec
+from parity.record import VERSION, Header
 from parity.specs.run import DataSpec, Spec, TrainingSpec
 from parity.specs.softmax import SoftmaxSpec
 
@@ -247,13 +247,16 @@ def test_other_format_is_refused(made: Path, content: Any) -> None:
     assert record.FORMAT in refused(made)
 
 
-@pytest.mark.parametrize("version", [1, 3, 99, 0, -1, "2", 2.0, True, None])
+OTHERS = [1, VERSION - 1, VERSION + 1, 99, 0, -1, str(VERSION), float(VERSION), True, None]
+
+
+@pytest.mark.parametrize("version", OTHERS, ids=repr)
 def test_other_version_is_refused(made: Path, version: Any) -> None:
     """Any version but this one is refused by name; a newer one says what helps."""
     edit(made, lambda content: content.update(version=version))
     line = refused(made)
-    assert f"received {version!r}, accepted: 2" in line
-    assert ("newer" in line) == (version in (3, 99))
+    assert f"received {version!r}, accepted: {VERSION}" in line
+    assert ("newer" in line) == (version in (VERSION + 1, 99))
 
 
 @pytest.mark.parametrize("name", [*(entry.name for entry in dataclasses.fields(Header)), "tensors"])

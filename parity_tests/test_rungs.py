@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from parity import checks, rungs
-from parity.optimizers import SLOTS
 from parity.record import Header
 from parity.rungs import Meaning
 from parity.specs.base import Layer
@@ -53,7 +52,7 @@ def misread(header: Header) -> list[str]:
                 "fed": meant.owner in rungs.FED and meant.owner not in layers,
                 "other": rung in ("loss", "predictions") or meant.owner in ("loss", "losses"),
             }.get(meant.kind)
-            if not right or (slot and slot not in SLOTS[header.spec.optimizer.name]):
+            if not right or (slot and slot not in header.spec.optimizer.slots):
                 found.append(name)
     return found
 

@@ -1,7 +1,4 @@
-"""The loss that each head calls for, mean over the batch, each example weighted by its class.
-
-The formulas are Keras's.
-"""
+"""The loss that each head calls for, mean over the batch, each example weighted by its class."""
 
 from __future__ import annotations
 
@@ -10,49 +7,58 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from parity.constants import as_float32
-from parity.losses import LOG_EPSILON, PROBABILITY_EPSILON
 from parity.specs.base import ModelSpec
+from torch_impl.nn import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    KerasLoss,
+    SparseCategoricalCrossentropy,
+)
 
 
 class HeadLoss(nn.Module):
-    """Cross-entropy on what the model returns.
+    """Keras's cross-entropy on what the model returns.
 
-    On logits it is PyTorch's own. On probabilities it is Keras's: clip to [1e-7, 1 − 1e-7], take
-    logarithms and, over classes, renormalise; Keras 2's binary one adds 1e-7 within the logarithm.
+    On probabilities the loss clips to [1e-7, 1 − 1e-7], takes logarithms and, over classes,
+    renormalises.
     Class weights w make it Σ w_y·ℓ / B: divided by the batch's size, where PyTorch's own ``weight``
     divides by the sum of the weights.
+    With label smoothing s the target is (1 − s)·y + s/C over C classes, (1 − s)·y + s/2 of a
+    sigmoid; over classes Keras then has another formula for probabilities, which divides them by
+    their sum before it clips.
     Source: ``tf_keras/src/backend.py`` and ``keras/src/backend/tensorflow/nn.py``.
     """
 
     class_weights: Tensor
 
-    def __init__(self, spec: ModelSpec, class_weights: tuple[float, ...] = ()) -> None:
+    def __init__(
+        self,
+        spec: ModelSpec,
+        class_weights: tuple[float, ...] = (),
+        label_smoothing: float = 0.0,
+    ) -> None:
         super().__init__()
+        weights = torch.tensor([as_float32(weight) for weight in class_weights])
+        self.register_buffer("class_weights", weights)
         self.sigmoid = spec.head == "sigmoid"
-        self.from_logits = spec.output == "logits"
-        self.log_epsilon = LOG_EPSILON[spec.flavour]
-        self.register_buffer(
-            "class_weights", torch.tensor([as_float32(weight) for weight in class_weights])
-        )
+        self.smoothing = as_float32(label_smoothing)
+        from_logits, flavour = spec.output == "logits", spec.flavour
+        self.loss: KerasLoss
+        if self.sigmoid:
+            self.loss = BinaryCrossentropy(from_logits, self.smoothing, flavour=flavour)
+        elif self.smoothing:
+            self.loss = CategoricalCrossentropy(from_logits, self.smoothing, flavour=flavour)
+        else:
+            self.loss = SparseCategoricalCrossentropy(from_logits, flavour=flavour)
 
     def forward(self, y: Tensor, outputs: Tensor) -> Tensor:
         """Scalar loss of labels y, int64 (N,), and outputs (N, units)."""
-        losses = self._of_sigmoid(y, outputs) if self.sigmoid else self._of_softmax(y, outputs)
+        weights = None
         if len(self.class_weights):
-            losses = losses * self.class_weights.to(losses)[y]
-        return losses.mean()
-
-    def _of_sigmoid(self, y: Tensor, outputs: Tensor) -> Tensor:
-        """Loss of each example, (N,)."""
-        outputs, y = outputs[:, 0], y.to(outputs.dtype)
-        if self.from_logits:
-            return F.binary_cross_entropy_with_logits(outputs, y, reduction="none")
-        p = outputs.clamp(PROBABILITY_EPSILON, 1.0 - PROBABILITY_EPSILON)
-        one, zero = torch.log(p + self.log_epsilon), torch.log(1.0 - p + self.log_epsilon)
-        return -(y * one + (1.0 - y) * zero)
-
-    def _of_softmax(self, y: Tensor, outputs: Tensor) -> Tensor:
-        """Loss of each example, (N,)."""
-        if not self.from_logits:
-            outputs = torch.log(outputs.clamp(PROBABILITY_EPSILON, 1.0 - PROBABILITY_EPSILON))
-        return F.cross_entropy(outputs, y, reduction="none")
+            weights = self.class_weights.to(outputs)[y]  # (N,)
+        if self.sigmoid:
+            y = y.to(outputs.dtype)[:, None]
+        elif self.smoothing:
+            y = F.one_hot(y, outputs.shape[1]).to(outputs.dtype)
+        loss: Tensor = self.loss(outputs, y, sample_weight=weights)
+        return loss

@@ -6,6 +6,7 @@ Python, there it is a graph.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
@@ -35,7 +36,9 @@ class TorchModel:
             device=self.device, dtype=self.dtype, memory_format=torch.channels_last
         )
         self.spec = spec
-        self.loss_fn = HeadLoss(spec.model, spec.training.class_weights).to(self.device)
+        self.loss_fn = HeadLoss(
+            spec.model, spec.training.class_weights, spec.training.label_smoothing
+        ).to(self.device)
         self.layer_names = tuple(layer.name for layer in spec.model.layers())
         self.places = by_canonical_name(model)
         self.trained = [p for p in model.parameters() if p.requires_grad]
@@ -44,7 +47,9 @@ class TorchModel:
             spec.optimizer,
             self.trained,
             [place.tensors for name, place in self.places.items() if name in trainable],
+            spec.model.flavour,
         )
+        self.initial_state = copy.deepcopy(self.optimizer.state_dict())
         self.penalty = as_float32(spec.model.l2)
         self.kernels = [
             place.tensors[0] for name, place in self.places.items() if name.endswith("/kernel")
@@ -271,9 +276,13 @@ class TorchModel:
             for name, value in self._canonical(dict(zip(self.trained, values, strict=True))).items()
         }
 
+    def finish(self) -> None:
+        """See :meth:`parity.backend.Model.finish`."""
+        self.optimizer.finalize()
+
     def reset_optimizer(self) -> None:
         """See :meth:`parity.backend.Model.reset_optimizer`."""
-        self.optimizer.state.clear()
+        self.optimizer.load_state_dict(self.initial_state)
 
     @torch.no_grad()
     def outputs(self, examples: Split) -> np.ndarray:

@@ -67,6 +67,11 @@ def run(args: argparse.Namespace) -> int:
                     flush=True,
                 )
                 weighted = 0.0
+    if spec.optimizer.ema_momentum:
+        model.finish()
+        computed = model.outputs(test)
+        accuracy = metrics.accuracy(metrics.labels(spec.model, computed), test.y)
+        print(f"averaged weights: test accuracy {accuracy:.4f}")
     step_seconds = _step_seconds(timed)
     print(f"{1000 * step_seconds:.2f} ms per step")
     if out:

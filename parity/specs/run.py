@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from parity.errors import ParityError
-from parity.optimizers import OptimizerSpec
+from parity.optimizers.spec import OptimizerSpec
 from parity.options import Checked, from_json, option, to_json
 from parity.specs.base import ModelSpec
 from parity.specs.registry import MODELS
@@ -38,6 +38,13 @@ class TrainingSpec(Checked):
         many=True,
         minimum=0,
     )
+    label_smoothing: float = option(
+        0.0,
+        help="share of each label in the training loss that all classes have alike",
+        kind=float,
+        minimum=0,
+        below=1,
+    )
     seed: int = option(
         0, help="seed of weights, batch order and masks", kind=int, minimum=0, below=2**63
     )
@@ -59,6 +66,12 @@ class Spec:
             raise ParityError(
                 f"class_weights: received {len(weights)} values, "
                 f"accepted: none, or one for each of the {classes} classes"
+            )
+        steps = self.optimizer.gradient_accumulation_steps
+        if steps > 1 and self.model.flavour == "tf_keras":
+            raise ParityError(
+                f"gradient_accumulation_steps: received {steps} with flavour 'tf_keras', "
+                "accepted: 1, or with keras3 (Keras 2 has none)"
             )
 
     def to_json(self) -> dict[str, Any]:

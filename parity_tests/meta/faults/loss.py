@@ -37,6 +37,10 @@ def smoothed(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tens
     return F.cross_entropy(outputs, y, label_smoothing=1e-4)
 
 
+def not_smoothed(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tensor:
+    return F.cross_entropy(outputs, y)
+
+
 def normalised(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tensor:
     """PyTorch's own class weights: divided by their sum over the batch."""
     weights = self.class_weights.to(outputs)
@@ -111,19 +115,19 @@ BINARY = tuple(
         ("rnn", "binary_probabilities"),
     )
 )
-WEIGHTED = tuple(
-    Case(family, variant, "loss", recipe="class_weights")
-    for family, variant in (
-        ("softmax", "hidden_32_16-logits"),
-        ("cnn", "bn-c1-k3-s1-n8"),
-        ("rnn", "gru_after-1-uni-fixed"),
-    )
+TRAINED_SO = (
+    ("softmax", "hidden_32_16-logits"),
+    ("cnn", "bn-c1-k3-s1-n8"),
+    ("rnn", "gru_after-1-uni-fixed"),
 )
+WEIGHTED = tuple(Case(*model, "loss", recipe="class_weights") for model in TRAINED_SO)
+SMOOTHED = tuple(Case(*model, "loss", recipe="label_smoothing") for model in TRAINED_SO)
 PENALISED = (Case("softmax", "l2", "loss"), Case("cnn", "l2", "loss"))
 
 FAULTS = [
     Fault("loss.sum_for_mean", "loss", of_loss(summed), everywhere()),
     Fault("loss.label_smoothing", "loss", of_loss(smoothed), everywhere()),
+    Fault("loss.labels_not_smoothed", "loss", of_loss(not_smoothed), SMOOTHED),
     Fault("loss.class_weights_normalised", "loss", of_loss(normalised), WEIGHTED),
     Fault("loss.probabilities_not_clipped", "loss", of_loss(not_clipped),
           PROBABILITIES, drive=saturated_logits),

@@ -10,11 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
-import torch_impl.optimizers
 import torch_impl.training
-from parity.optimizers import OptimizerSpec
+from parity.optimizers.spec import OptimizerSpec
+from parity.optimizers.table import OPTIMIZERS as TABLE
 from parity_tests.meta.planting import Case, Fault, Plant, wrapped
-from torch_impl.optimizers import BeforeStep, KerasAdam, KerasSGD
+from torch_impl.optim import SGD, Adagrad, Adam, KerasOptimizer, Lion, RMSprop
+from torch_impl.optim.base import Group
 
 
 def with_values(**values: float) -> Plant:
@@ -22,6 +23,15 @@ def with_values(**values: float) -> Plant:
 
     def make(original: Callable[..., object], spec: OptimizerSpec, *args: object) -> object:
         return original(dataclasses.replace(spec, **values), *args)
+
+    return wrapped(torch_impl.training, "optimizer_for", make)
+
+
+def named(name: str) -> Plant:
+    """Take another optimizer, which has the same options and slots."""
+
+    def make(original: Callable[..., object], spec: OptimizerSpec, *args: object) -> object:
+        return original(dataclasses.replace(spec, name=name), *args)
 
     return wrapped(torch_impl.training, "optimizer_for", make)
 
@@ -59,51 +69,121 @@ def torch_adam(values: dict[str, float], params: list[Tensor]) -> torch.optim.Op
     return torch.optim.Adam(params, lr=values["learning_rate"], betas=betas, eps=values["epsilon"])
 
 
+def torch_adamax(values: dict[str, float], params: list[Tensor]) -> torch.optim.Optimizer:
+    betas = (values["beta_1"], values["beta_2"])
+    rate, epsilon = values["learning_rate"], values["epsilon"]
+    return torch.optim.Adamax(params, lr=rate, betas=betas, eps=epsilon)
+
+
 def torch_sgd(values: dict[str, float], params: list[Tensor]) -> torch.optim.Optimizer:
     return torch.optim.SGD(params, lr=values["learning_rate"], momentum=values["momentum"])
 
 
-def without_correction(original: Callable[..., object], self: KerasAdam) -> object:
+def without_correction(
+    original: Callable[..., None],
+    self: Adam,
+    group: Group,
+    params: list[Tensor],
+    gradients: list[Tensor],
+    step: int,
+) -> None:
     """Take the plain rate, as if every step were a late one."""
-    for group in self.param_groups:
-        for param in group["params"]:
-            self.state[param]["step"] = 10**6
-    return original(self)
+    original(self, group, params, gradients, 10**6)
 
 
-def forgetting(original: Callable[..., object], self: KerasSGD, *args: object) -> object:
+def largest_forgotten(
+    original: Callable[..., None], self: Adam, group: Group, params: list[Tensor], *args: object
+) -> None:
+    """Adam where AMSGrad is meant: no second moment outlasts its step."""
+    for largest in self.of(params, "v_hat"):
+        largest.zero_()
+    original(self, group, params, *args)
+
+
+def forgetting(original: Callable[..., object], self: KerasOptimizer, *args: object) -> object:
     self.state.clear()
     return original(self, *args)
 
 
 def coupled(
-    original: Callable[..., None], self: BeforeStep, optimizer: torch.optim.Optimizer, *args: object
+    original: Callable[..., None],
+    self: KerasOptimizer,
+    weights: list[list[Tensor]],
+    gradients: list[list[Tensor]],
 ) -> None:
     """Add the decay to the gradient, as ``torch.optim.SGD`` does."""
-    for group in optimizer.param_groups:
-        for param in group["params"]:
-            param.grad.add_(param.detach(), alpha=self.decay)
-    decay, self.decay = self.decay, 0.0
-    original(self, optimizer, *args)
-    self.decay = decay
+    (group,), (params,), (own,) = self.param_groups, weights, gradients
+    group["weight_decay"] = 0.0
+    own[:] = [g + self.defaults["weight_decay"] * p for p, g in zip(params, own, strict=True)]
+    original(self, weights, gradients)
 
 
-def exchanged(
-    original: Callable[..., None], self: BeforeStep, optimizer: torch.optim.Optimizer, *args: object
-) -> None:
+def exchanged(original: Callable[..., None], self: KerasOptimizer, *args: object) -> None:
     """Clip the norm of all where each tensor's was meant, and the other way round."""
-    self.largest, self.largest_of_all = self.largest_of_all, self.largest
-    original(self, optimizer, *args)
-    self.largest, self.largest_of_all = self.largest_of_all, self.largest
+    (group,) = self.param_groups
+    group["clipnorm"], self.global_clipnorm = self.global_clipnorm, group["clipnorm"]
+    original(self, *args)
+    group["clipnorm"], self.global_clipnorm = self.global_clipnorm, group["clipnorm"]
 
 
 def clipped_by_torch(
-    original: Callable[..., None], self: BeforeStep, optimizer: torch.optim.Optimizer, *args: object
+    original: Callable[..., None],
+    self: KerasOptimizer,
+    weights: list[list[Tensor]],
+    gradients: list[list[Tensor]],
 ) -> None:
-    """``clip_grad_norm_``, which adds 1e-6 to the norm."""
-    params = [param for group in optimizer.param_groups for param in group["params"]]
-    torch.nn.utils.clip_grad_norm_(params, self.largest_of_all)
+    """As ``clip_grad_norm_``, which adds 1e-6 to the norm."""
+    (own,) = gradients
+    norm = torch.nn.utils.get_total_norm(own)
+    factor = (self.global_clipnorm / (norm + 1e-6)).clamp_max(1.0)
+    own[:] = [gradient * factor for gradient in own]
 
+
+def epsilon_outside(
+    original: Callable[..., None],
+    self: KerasOptimizer,
+    group: Group,
+    params: list[Tensor],
+    gradients: list[Tensor],
+    step: int,
+) -> None:
+    """Add ε to the root, not within it, as PyTorch's own Adagrad and RMSprop do."""
+    before = [param.clone() for param in params]
+    original(self, group, params, gradients, step)
+    (slot,) = self.slots_of(group)
+    for param, old, squares, g in zip(
+        params, before, self.of(params, slot), gradients, strict=True
+    ):
+        param.copy_(old - group["lr"] * g / (squares.sqrt() + group["eps"]))
+
+
+def sign_of_the_new_moment(
+    original: Callable[..., None],
+    self: Lion,
+    group: Group,
+    params: list[Tensor],
+    gradients: list[Tensor],
+    step: int,
+) -> None:
+    """Move the moment first and go by its sign."""
+    before = [param.clone() for param in params]
+    original(self, group, params, gradients, step)
+    for param, old, moment in zip(params, before, self.of(params, "m"), strict=True):
+        param.copy_(old - group["lr"] * moment.sign())
+
+
+def average_of_zeros(
+    original: Callable[..., None], self: KerasOptimizer, group: Group, params: list[Tensor]
+) -> None:
+    """Begin the moving average with zeros, not with the weights."""
+    new = [param for param in params if "average" not in self.state[param]]
+    original(self, group, params)
+    for param in new:
+        self.state[param]["average"].zero_()
+
+
+OPTIMIZERS = tuple(TABLE)
+MOMENTS = ("adam", "amsgrad", "adamw", "adamax", "nadam")
 
 MODELS = (
     ("softmax", "hidden_32_16-logits"),
@@ -113,46 +193,82 @@ MODELS = (
 )
 
 
+FEW = (MODELS[0], MODELS[3])
+"""For optimizers that keep to the four first ones' machinery and know nothing of models."""
+
+
 def trained_by(*optimizers: str, recipe: str = "", step: int = 1) -> tuple[Case, ...]:
-    models = [model for model in MODELS if not (recipe and model[0] == "dropout")]
-    return tuple(
-        Case(*model, "optimizer", optimizer, recipe=recipe, step=step)
-        for optimizer in optimizers
-        for model in models
-    )
+    found = []
+    for optimizer in optimizers:
+        models = MODELS if optimizer in ("sgd", "momentum", "nesterov", "adam") else FEW
+        found += [
+            Case(*model, "optimizer", optimizer, recipe=recipe, step=step)
+            for model in models
+            if not (recipe and model[0] == "dropout")
+        ]
+    return tuple(found)
 
 
-before_step = functools.partial(wrapped, BeforeStep, "__call__")
+clip = functools.partial(wrapped, KerasOptimizer, "_clip")
 
 FAULTS = [
     Fault("adam.epsilon", "step", with_values(epsilon=1e-8), trained_by("adam")),
     Fault("adam.epsilon_placement", "step",
           instead(torch_adam, {"m": "exp_avg", "v": "exp_avg_sq"}), trained_by("adam")),
-    Fault("adam.beta_1", "step", with_values(beta_1=0.95), trained_by("adam")),
-    Fault("adam.beta_2", "step", with_values(beta_2=0.99), trained_by("adam")),
-    Fault("adam.bias_correction_missing", "step", wrapped(KerasAdam, "step", without_correction),
+    Fault("adam.beta_1", "step", with_values(beta_1=0.95), trained_by(*MOMENTS)),
+    Fault("adam.beta_2", "step", with_values(beta_2=0.99), trained_by("adam", "nadam")),
+    Fault("adam.bias_correction_missing", "step", wrapped(Adam, "update", without_correction),
           trained_by("adam")),
+    Fault("amsgrad.off", "steps", wrapped(Adam, "update", largest_forgotten),
+          trained_by("amsgrad", step=2)),
+    Fault("adamax.norm_forgets_otherwise", "steps", with_values(beta_2=0.9),
+          trained_by("adamax", step=2)),
     Fault("optimizer.rate_off_by_a_millionth", "step", rate_scaled(1 + 1e-6),
-          trained_by("sgd", "momentum", "nesterov", "adam")),
+          trained_by(*OPTIMIZERS)),
     Fault("momentum.value", "steps", with_values(momentum=0.8), trained_by("momentum", step=2)),
     Fault("momentum.rate_outside", "step", instead(torch_sgd, {"velocity": "momentum_buffer"}),
           trained_by("momentum")),
     Fault("nesterov.off", "step",
-          wrapped(KerasSGD, "__init__",
+          wrapped(SGD, "__init__",
                   lambda original, *args, nesterov=False, **kwargs: original(*args, **kwargs)),
           trained_by("nesterov")),
-    Fault("optimizer.slots_not_carried", "steps", wrapped(KerasSGD, "step", forgetting),
+    Fault("optimizer.slots_not_carried", "steps", wrapped(SGD, "step", forgetting),
           trained_by("momentum", step=2)),
-    Fault("adam.slots_not_carried", "steps", wrapped(KerasAdam, "step", forgetting),
+    Fault("adam.slots_not_carried", "steps", wrapped(Adam, "step", forgetting),
           trained_by("adam", step=2)),
-    Fault("weight_decay.coupled", "step", before_step(coupled),
+    Fault("weight_decay.coupled", "step", clip(coupled),
           trained_by("momentum", "adam", recipe="weight_decay")),
     Fault("weight_decay.missing", "step", with_values(weight_decay=0.0),
           trained_by("sgd", "adam", recipe="weight_decay")),
-    Fault("clipping.global_for_each_tensor", "step", before_step(exchanged),
+    Fault("clipping.global_for_each_tensor", "step", clip(exchanged),
           trained_by("sgd", recipe="clipnorm")),
-    Fault("clipping.each_tensor_for_global", "step", before_step(exchanged),
+    Fault("clipping.each_tensor_for_global", "step", clip(exchanged),
           trained_by("sgd", recipe="global_clipnorm")),
-    Fault("clipping.epsilon_in_the_norm", "step", before_step(clipped_by_torch),
+    Fault("clipping.epsilon_in_the_norm", "step", clip(clipped_by_torch),
           trained_by("sgd", recipe="global_clipnorm")),
+    Fault("clipping.values_not_clipped", "step", with_values(clipvalue=0.0),
+          trained_by("sgd", recipe="clipvalue")),
+    Fault("adagrad.begins_with_zero", "step", with_values(initial_accumulator_value=0.0),
+          trained_by("adagrad")),
+    Fault("adagrad.epsilon_placement", "step", wrapped(Adagrad, "update", epsilon_outside),
+          trained_by("adagrad")),
+    Fault("adadelta.rho", "step", with_values(rho=0.9), trained_by("adadelta")),
+    Fault("adadelta.epsilon", "step", with_values(epsilon=1e-6), trained_by("adadelta")),
+    Fault("adamax.epsilon_within_the_maximum", "step",
+          instead(torch_adamax, {"m": "exp_avg", "u": "exp_inf"}), trained_by("adamax")),
+    Fault("rmsprop.epsilon_placement", "step", wrapped(RMSprop, "update", epsilon_outside),
+          trained_by("rmsprop")),
+    Fault("rmsprop.rho", "step", with_values(rho=0.99), trained_by("rmsprop")),
+    Fault("nadam.without_looking_ahead", "step", named("adam"), trained_by("nadam")),
+    Fault("ftrl.begins_with_less", "step", with_values(initial_accumulator_value=0.01),
+          trained_by("ftrl")),
+    Fault("ftrl.power", "step", with_values(learning_rate_power=-0.6), trained_by("ftrl")),
+    Fault("lion.order", "steps", wrapped(Lion, "update", sign_of_the_new_moment),
+          trained_by("lion", step=2)),
+    Fault("average.begins_with_zeros", "step", wrapped(KerasOptimizer, "_start", average_of_zeros),
+          trained_by("sgd", "adam", recipe="average")),
+    Fault("average.momentum", "step", with_values(ema_momentum=0.99),
+          trained_by("sgd", recipe="average")),
+    Fault("average.does_not_overwrite", "steps", with_values(ema_overwrite_frequency=0),
+          trained_by("sgd", recipe="average", step=4)),
 ]  # fmt: skip

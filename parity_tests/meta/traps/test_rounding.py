@@ -15,7 +15,7 @@ import torch_impl.training
 from parity import record, tolerance
 from parity.backend import Backend
 from parity.constants import DTYPES, as_float32
-from parity.optimizers import OptimizerSpec
+from parity.optimizers.spec import OptimizerSpec
 from parity_tests import cases, records
 from parity_tests.meta.faults.optimizer import rate_scaled
 from parity_tests.meta.traps.pairs import Record, compared, passes, recorder

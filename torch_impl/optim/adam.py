@@ -1,0 +1,174 @@
+"""Adam and its kin: AMSGrad, AdamW, Adamax, Nadam."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from parity.constants import as_float32
+from torch_impl.optim.base import Group, KerasOptimizer
+
+
+class _Moments(KerasOptimizer):
+    """What Adam and its kin share: m ← m + (g − m)(1 − β₁) and s ← s + (g² − s)(1 − β₂)."""
+
+    slots: tuple[str, ...] = ("m", "v")
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-7,
+        **others: Any,
+    ) -> None:
+        """See the subclass; ``betas`` are (β₁, β₂), from 0 to below 1, ``eps`` is ε."""
+        if not all(0 <= beta < 1 for beta in betas):
+            raise ValueError(f"betas: received {betas}, accepted: two numbers from 0 to below 1")
+        if not eps >= 0:
+            raise ValueError(f"eps: received {eps}, accepted: 0 or more")
+        super().__init__(params, lr, betas=betas, eps=eps, **others)
+
+    def _move_moments(
+        self,
+        betas: tuple[float, float],
+        params: list[Tensor],
+        gradients: list[Tensor],
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        beta_1, beta_2 = betas
+        first, second = self.of(params, "m"), self.of(params, "v")
+        torch._foreach_lerp_(first, gradients, 1.0 - beta_1)
+        torch._foreach_mul_(second, beta_2)
+        torch._foreach_addcmul_(second, gradients, gradients, 1.0 - beta_2)
+        return first, second
+
+
+class Adam(_Moments):
+    """w ← w − m·α·√(1 − β₂ᵗ)/(1 − β₁ᵗ) / (√s + ε); with AMSGrad the largest s so far for s.
+
+    ε is added to the uncorrected root, and the rate carries the correction;
+    ``torch.optim.Adam`` corrects s first and has 1e-8 for ε. In the correction Keras rounds the
+    betas to float32.
+    Source: Kingma and Ba, 2014, the form before section 2.1; Reddi et al., 2018;
+    ``keras/src/optimizers/adam.py``.
+
+    Args:
+        params: see :class:`KerasOptimizer`, as for all arguments not named here.
+        lr: learning rate α.
+        betas: (β₁, β₂), each from 0 to below 1.
+        eps: ε.
+        amsgrad: divide by the root of the largest s so far.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-7,
+        amsgrad: bool = False,
+        **common: Any,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, amsgrad=amsgrad, **common)
+
+    def slots_of(self, group: Group) -> tuple[str, ...]:
+        """See :meth:`KerasOptimizer.slots_of`."""
+        return (*self.slots, "v_hat") if group["amsgrad"] else self.slots
+
+    def update(
+        self, group: Group, params: list[Tensor], gradients: list[Tensor], step: int
+    ) -> None:
+        """See :meth:`KerasOptimizer.update`."""
+        first, second = self._move_moments(group["betas"], params, gradients)
+        if group["amsgrad"]:
+            largest = self.of(params, "v_hat")
+            torch._foreach_maximum_(largest, second)
+            second = largest
+        beta_1, beta_2 = map(as_float32, group["betas"])
+        rate = group["lr"] * math.sqrt(1.0 - beta_2**step) / (1.0 - beta_1**step)
+        roots = torch._foreach_sqrt(second)
+        torch._foreach_add_(roots, group["eps"])
+        torch._foreach_addcdiv_(params, first, roots, -rate)
+
+
+class AdamW(Adam):
+    """Adam with a weight decay of 0.004 by default; ``torch.optim.AdamW`` has 0.01.
+
+    Every Keras optimizer decays like this. Source: ``keras/src/optimizers/adamw.py``.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-7,
+        amsgrad: bool = False,
+        weight_decay: float = 0.004,
+        **common: Any,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, amsgrad, weight_decay=weight_decay, **common)
+
+
+class Adamax(_Moments):
+    """u ← max(β₂·u, |g|); w ← w − α·m / ((1 − β₁ᵗ)(u + ε)).
+
+    ``torch.optim.Adamax`` adds ε to |g| within the maximum, where this cannot be had.
+    Source: Kingma and Ba, 2014, section 7; ``keras/src/optimizers/adamax.py``.
+
+    Args: as :class:`Adam`, without AMSGrad.
+    """
+
+    slots = ("m", "u")
+
+    def update(
+        self, group: Group, params: list[Tensor], gradients: list[Tensor], step: int
+    ) -> None:
+        """See :meth:`KerasOptimizer.update`."""
+        beta_1, beta_2 = group["betas"]
+        first, norms = self.of(params, "m"), self.of(params, "u")
+        torch._foreach_lerp_(first, gradients, 1.0 - beta_1)
+        torch._foreach_mul_(norms, beta_2)
+        torch._foreach_maximum_(norms, torch._foreach_abs(gradients))
+        divisors = torch._foreach_add(norms, group["eps"])
+        rate = group["lr"] / (1.0 - as_float32(beta_1) ** step)
+        torch._foreach_addcdiv_(params, first, divisors, -rate)
+
+
+class Nadam(_Moments):
+    """Adam that looks ahead along its first moment.
+
+    With μₜ = β₁(1 − ½·0.96ᵗ) and Π = μ₁⋯μₜ: m̂ = μₜ₊₁·m/(1 − Π·μₜ₊₁) + (1 − μₜ)·g/(1 − Π), and
+    w ← w − α·m̂ / (√(s/(1 − β₂ᵗ)) + ε). Keras rounds 0.96 and the betas to float32 throughout, but
+    Keras 3 not in Π; ``torch.optim.NAdam`` has 1e-8 for ε and 0.96 to the power of 0.004·t.
+
+    In Keras 2, compiled (which is how ``fit`` runs it), Π is multiplied once for every weight
+    tensor, not once in a step: its Nadam then depends on how many tensors there are. This is the
+    one of eager mode, of Keras 3 and of the paper.
+    Source: Dozat, 2015; ``keras/src/optimizers/nadam.py``.
+
+    Args: as :class:`Adam`, without AMSGrad.
+    """
+
+    def update(
+        self, group: Group, params: list[Tensor], gradients: list[Tensor], step: int
+    ) -> None:
+        """See :meth:`KerasOptimizer.update`."""
+        beta_1, beta_2 = map(as_float32, group["betas"])
+        first, second = self._move_moments((beta_1, beta_2), params, gradients)
+        decay = as_float32(0.96)
+        now, following = (beta_1 * (1.0 - 0.5 * decay**t) for t in (step, step + 1))
+        factor = now
+        if self.flavour == "keras3":  # which rounds nothing in the product
+            factor = group["betas"][0] * (1.0 - 0.5 * 0.96**step)
+        product = group["product"] = group.get("product", 1.0) * factor
+        ahead = torch._foreach_mul(first, following / (1.0 - product * following))
+        torch._foreach_add_(ahead, gradients, alpha=(1.0 - now) / (1.0 - product))
+        roots = torch._foreach_div(second, 1.0 - beta_2**step)
+        torch._foreach_sqrt_(roots)
+        torch._foreach_add_(roots, group["eps"])
+        torch._foreach_addcdiv_(params, ahead, roots, -group["lr"])

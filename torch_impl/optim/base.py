@@ -1,0 +1,250 @@
+"""What every Keras optimizer does around its formula: clipping, decay, averages, accumulation."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from parity.constants import FLAVOURS, as_float32
+
+Group = dict[str, Any]
+
+
+class KerasOptimizer(Optimizer):
+    """A Keras optimizer in PyTorch's manner; subclasses add the formula.
+
+    In the order of a step: the gradients' clipping, the weight decay w ← w − w·λ·α, the formula,
+    the weights' moving average e ← κ·e + (1 − κ)w.
+
+    ``torch.optim`` parts from it: its weight decay is added to the gradient but in AdamW, and
+    ``clip_grad_norm_`` adds 1e-6 to the norm. How often :meth:`step` was called is in
+    ``param_groups[…]["calls"]``: Keras counts steps for the optimizer, not for each weight.
+    Source: ``tf_keras/src/optimizers/optimizer.py``, ``keras/src/optimizers/base_optimizer.py``.
+
+    Args:
+        params: tensors or groups of them, as for any optimizer. ``lr``, ``weight_decay``,
+            ``clipnorm``, ``clipvalue`` and the formula's options can be set by group.
+        lr: learning rate α, taken as it is; a Keras schedule gives float32 numbers.
+        weight_decay: λ, of all tensors, also biases; 0: none. Rounded to float32, as Keras does.
+        clipnorm: largest norm of each tensor's gradient; 0: any.
+        clipvalue: largest absolute entry of a gradient; 0: any.
+        global_clipnorm: largest norm of all gradients of all groups together; 0: any. Of the
+            three, Keras takes the first that is set in the order clipnorm, global, value; here
+            more than one is refused.
+        ema_momentum: κ; None: no average is kept.
+        ema_overwrite_frequency: steps after which the average takes the weights' place; 0: none.
+        gradient_accumulation_steps: so many calls of :meth:`step` make one step with the mean of
+            their gradients; as in Keras 3, averages move in every call. Keras 2 has none.
+        joint: tensors that are one in Keras (a GRU's two biases), for ``clipnorm``; by default
+            each is one.
+        flavour: ``tf_keras`` (Keras 2) or ``keras3``, where they part.
+
+    Raises:
+        ValueError: a value is out of range, or contradicts another.
+    """
+
+    slots: tuple[str, ...] = ()
+    """Names of the tensors kept in ``state`` for every weight, of its shape and dtype."""
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float,
+        *,
+        weight_decay: float = 0.0,
+        clipnorm: float = 0.0,
+        clipvalue: float = 0.0,
+        global_clipnorm: float = 0.0,
+        ema_momentum: float | None = None,
+        ema_overwrite_frequency: int = 0,
+        gradient_accumulation_steps: int = 1,
+        joint: Sequence[tuple[Tensor, ...]] = (),
+        flavour: str = "tf_keras",
+        **options: Any,
+    ) -> None:
+        clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
+        for name, value in {"lr": lr, "weight_decay": weight_decay, **clips}.items():
+            if not value >= 0:
+                raise ValueError(f"{name}: received {value}, accepted: 0 or more")
+        if sum(map(bool, clips.values())) > 1:
+            raise ValueError(f"clipping: received {clips}, accepted: at most one of the three")
+        if ema_momentum is not None and not 0 <= ema_momentum <= 1:
+            raise ValueError(f"ema_momentum: received {ema_momentum}, accepted: 0 to 1, or None")
+        if ema_overwrite_frequency and ema_momentum is None:
+            raise ValueError(
+                f"ema_overwrite_frequency: received {ema_overwrite_frequency} without "
+                "ema_momentum, accepted: 0, or with it"
+            )
+        if flavour not in FLAVOURS:
+            raise ValueError(f"flavour: received {flavour!r}, accepted: {', '.join(FLAVOURS)}")
+        if gradient_accumulation_steps < 1:
+            raise ValueError(
+                "gradient_accumulation_steps: received "
+                f"{gradient_accumulation_steps}, accepted: 1 or more"
+            )
+        if gradient_accumulation_steps > 1 and flavour == "tf_keras":
+            raise ValueError(
+                "gradient_accumulation_steps: received "
+                f"{gradient_accumulation_steps} with flavour 'tf_keras', accepted: 1, or with "
+                "'keras3' (Keras 2 has none)"
+            )
+        self.flavour = flavour
+        self.global_clipnorm = global_clipnorm
+        self.ema_momentum = ema_momentum
+        self.ema_overwrite_frequency = ema_overwrite_frequency
+        self.accumulation_steps = gradient_accumulation_steps
+        self.joint = {part: parts for parts in joint for part in parts}
+        common = {"lr": lr, "weight_decay": weight_decay, "calls": 0}
+        common |= {"clipnorm": clipnorm, "clipvalue": clipvalue}
+        super().__init__(params, {**common, **options})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Move every weight that has a gradient; the gradients are left alone.
+
+        Args:
+            closure: evaluates the model anew and returns the loss; called with gradients enabled.
+
+        Returns:
+            The closure's loss, or None.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        found = [_with_gradients(group["params"]) for group in self.param_groups]
+        gradients = [list(gradients) for _, gradients in found]
+        weights = [params for params, _ in found]
+        for group, params in zip(self.param_groups, weights, strict=True):
+            self._start(group, params)
+        calls = self.param_groups[0]["calls"]
+        step = calls // self.accumulation_steps + 1
+        if self.accumulation_steps == 1 or self._accumulated(weights, gradients, calls):
+            self._clip(weights, gradients)
+            for group, params, own in zip(self.param_groups, weights, gradients, strict=True):
+                if params and group["weight_decay"]:
+                    lost = torch._foreach_mul(params, as_float32(group["weight_decay"]))
+                    torch._foreach_add_(params, lost, alpha=-group["lr"])
+                if params:
+                    self.update(group, params, own, step)
+        if self.ema_momentum is not None:
+            self._average(weights, step)
+        for group in self.param_groups:
+            group["calls"] = calls + 1
+        return loss
+
+    @abstractmethod
+    def update(
+        self, group: Group, params: list[Tensor], gradients: list[Tensor], step: int
+    ) -> None:
+        """The formula.
+
+        Args:
+            group: of ``param_groups``, with its options.
+            params: weights, changed in place.
+            gradients: one for each, as clipped; may be changed in place no more.
+            step: number of this step, from 1.
+        """
+
+    def first(self, group: Group, slot: str, param: Tensor) -> Tensor:
+        """What a slot holds before the first step: zeros, but where a subclass says otherwise."""
+        return torch.zeros_like(param)
+
+    def of(self, params: Sequence[Tensor], slot: str) -> list[Tensor]:
+        """A slot's tensors for these weights."""
+        return [self.state[param][slot] for param in params]
+
+    @torch.no_grad()
+    def finalize(self) -> None:
+        """Put the moving averages in the weights' place, as Keras's ``fit`` does when it ends."""
+        if self.ema_momentum is not None:
+            for group in self.param_groups:
+                for param in group["params"]:
+                    if "average" in self.state[param]:
+                        param.copy_(self.state[param]["average"])
+
+    @torch.no_grad()
+    def start(self) -> None:
+        """Make the slots of all weights now, rather than at their first step."""
+        for group in self.param_groups:
+            self._start(group, group["params"])
+
+    def _start(self, group: Group, params: Sequence[Tensor]) -> None:
+        for param in params:
+            state = self.state[param]
+            for slot in self.slots_of(group):
+                if slot not in state:
+                    state[slot] = self.first(group, slot, param)
+            if self.ema_momentum is not None and "average" not in state:
+                keeps = self.flavour == "tf_keras"
+                state["average"] = param.detach().clone() if keeps else torch.zeros_like(param)
+            if self.accumulation_steps > 1 and "accumulated_gradient" not in state:
+                state["accumulated_gradient"] = torch.zeros_like(param)
+
+    def slots_of(self, group: Group) -> tuple[str, ...]:
+        """The slots that a group's options call for."""
+        return self.slots
+
+    def _accumulated(
+        self, weights: list[list[Tensor]], gradients: list[list[Tensor]], calls: int
+    ) -> bool:
+        """Whether a step is due; the gradients are then the mean over its batches."""
+        due = (calls + 1) % self.accumulation_steps == 0
+        for params, own in zip(weights, gradients, strict=True):
+            if not params:
+                continue
+            sums = self.of(params, "accumulated_gradient")
+            torch._foreach_add_(sums, own)
+            if due:
+                own[:] = torch._foreach_div(sums, float(self.accumulation_steps))
+                torch._foreach_zero_(sums)
+        return due
+
+    def _clip(self, weights: list[list[Tensor]], gradients: list[list[Tensor]]) -> None:
+        """Put clipped gradients in their places."""
+        every = [gradient for own in gradients for gradient in own]
+        if self.global_clipnorm and every:
+            factor = self.global_clipnorm / _norm(every).clamp_min(self.global_clipnorm)
+            for own in gradients:
+                own[:] = torch._foreach_mul(own, factor)
+        for group, params, own in zip(self.param_groups, weights, gradients, strict=True):
+            if group["clipvalue"]:
+                own[:] = [g.clamp(-group["clipvalue"], group["clipvalue"]) for g in own]
+            if largest := group["clipnorm"]:
+                by_param = dict(zip(params, own, strict=True))
+                own[:] = [
+                    g * largest / _norm(self._parts(param, by_param)).clamp_min(largest)
+                    for param, g in by_param.items()
+                ]
+
+    def _parts(self, param: Tensor, gradients: dict[Tensor, Tensor]) -> list[Tensor]:
+        """The gradients of all that is one with a weight in Keras."""
+        return [gradients[part] for part in self.joint.get(param, (param,)) if part in gradients]
+
+    def _average(self, weights: list[list[Tensor]], step: int) -> None:
+        assert self.ema_momentum is not None
+        kept = 0.0 if self.flavour == "keras3" and step == 1 else self.ema_momentum
+        every = self.ema_overwrite_frequency
+        for params in weights:
+            if not params:
+                continue
+            averages = self.of(params, "average")
+            torch._foreach_mul_(averages, kept)
+            torch._foreach_add_(averages, params, alpha=1 - kept)
+            if every and step % every == 0:
+                torch._foreach_copy_(params, averages)
+
+
+def _norm(tensors: Sequence[Tensor]) -> Tensor:
+    """√Σx² over all entries of all of them."""
+    return torch.stack([tensor.square().sum() for tensor in tensors]).sum().sqrt()
+
+
+def _with_gradients(params: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    moved = [param for param in params if param.grad is not None]
+    return moved, [param.grad for param in moved if param.grad is not None]
