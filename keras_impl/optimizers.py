@@ -83,5 +83,6 @@ def slots(optimizer: Any, spec: OptimizerSpec) -> dict[str, list[Any]]:
 
 def initial_state(optimizer: Any) -> list[tuple[Any, Any]]:
     """Every variable of a built optimizer with its value now."""
-    variables = [*optimizer.variables, *filter(None, [getattr(optimizer, "_u_product", None)])]
+    product = getattr(optimizer, "_u_product", None)  # Nadam's, which it does not list
+    variables = [*optimizer.variables, *([] if product is None else [product])]
     return [(variable, variable.numpy()) for variable in variables]

@@ -117,11 +117,11 @@ class Child:
         return self.said[-1] if self.said else f"exit code {code}"
 
 
-def end(children: Collection[Child]) -> None:
-    """Leave no process behind: tell them all to end, then kill what has not."""
+def end(children: Collection[Child], grace: float = GRACE) -> None:
+    """Leave no process behind: tell them all to end, then kill what has not, ``grace`` s later."""
     for child in children:
         child.process.terminate()
-    until = time.monotonic() + GRACE
+    until = time.monotonic() + grace
     for child in children:
         try:
             child.process.wait(max(0.0, until - time.monotonic()))

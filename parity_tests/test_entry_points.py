@@ -230,7 +230,8 @@ def test_run_ended_from_outside_leaves_nothing(
     assert running.returncode == 128 + number
     assert printed == ""
     assert len(said.splitlines()) == 1
-    assert processes_with(str(tmp_path)) == {}
+    # a child that was killed amid TensorFlow's own code leaves the end of its own to that one
+    assert wait_for(str(tmp_path), 0) == {}
     assert list(tmp_path.rglob("*")) == [scratch]
 
 

@@ -112,4 +112,5 @@ def _elsewhere(args: argparse.Namespace, own: Backend, wanted: bool) -> Iterator
         try:
             yield _Elsewhere(child, out)
         finally:
-            processes.end([child])
+            # sooner than this process's own parent loses patience with it
+            processes.end([child], processes.GRACE / 2)
