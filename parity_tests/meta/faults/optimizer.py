@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 import torch_impl.training
+from parity.constants import FLAVOURS
 from parity.optimizers.spec import OptimizerSpec
 from parity.optimizers.table import OPTIMIZERS as TABLE
 from parity_tests.meta.planting import Case, Fault, Plant, wrapped
@@ -172,14 +173,25 @@ def sign_of_the_new_moment(
         param.copy_(old - group["lr"] * moment.sign())
 
 
-def average_of_zeros(
-    original: Callable[..., None], self: KerasOptimizer, group: Group, params: list[Tensor]
+def of_the_other_keras(
+    original: Callable[..., None], self: KerasOptimizer, *args: object, **others: object
 ) -> None:
-    """Begin the moving average with zeros, not with the weights."""
-    new = [param for param in params if "average" not in self.state[param]]
-    original(self, group, params)
-    for param in new:
-        self.state[param]["average"].zero_()
+    """Begin the moving average as the other Keras does: with the weights before a step, or after.
+
+    (Nothing else of these optimizers knows the Keras.)
+    """
+    own = others.pop("flavour", FLAVOURS[0])
+    original(self, *args, **others, flavour=FLAVOURS[FLAVOURS[0] == own])
+
+
+def other_share(
+    original: Callable[..., None], self: KerasOptimizer, weights: object, step: int
+) -> None:
+    """Keep another share of the average after the first step, whose share Keras 3 does not use."""
+    own = self.ema_momentum
+    self.ema_momentum = own if step == 1 else 0.99
+    original(self, weights, step)
+    self.ema_momentum = own
 
 
 OPTIMIZERS = tuple(TABLE)
@@ -265,10 +277,11 @@ FAULTS = [
     Fault("ftrl.power", "step", with_values(learning_rate_power=-0.6), trained_by("ftrl")),
     Fault("lion.order", "steps", wrapped(Lion, "update", sign_of_the_new_moment),
           trained_by("lion", step=2)),
-    Fault("average.begins_with_zeros", "step", wrapped(KerasOptimizer, "_start", average_of_zeros),
+    Fault("average.begins_otherwise", "step",
+          wrapped(KerasOptimizer, "__init__", of_the_other_keras),
           trained_by("sgd", "adam", recipe="average")),
-    Fault("average.momentum", "step", with_values(ema_momentum=0.99),
-          trained_by("sgd", recipe="average")),
+    Fault("average.momentum", "steps", wrapped(KerasOptimizer, "_average", other_share),
+          trained_by("sgd", recipe="average", step=4)),
     Fault("average.does_not_overwrite", "steps", with_values(ema_overwrite_frequency=0),
           trained_by("sgd", recipe="average", step=4)),
 ]  # fmt: skip
