@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from parity import checks, rungs
@@ -13,7 +13,7 @@ from parity.equivalence import Equivalence, SeedResults, over_seeds
 from parity.errors import ParityError
 from parity.judging import Judge
 from parity.null_gradients import NullGradient, NullGradients
-from parity.order import place
+from parity.order import in_order
 from parity.pair import Pair
 from parity.record import Record
 from parity.specs.run import differences
@@ -136,7 +136,7 @@ def compare(
     return Comparison(
         reference,
         other,
-        _in_order(found, pair),
+        in_order(found, pair.header),
         tuple(null.borne_out()),
         tuple(dict.fromkeys(notes)),
         own=_own(pair, null, replay, overrides) if replay else (),
@@ -144,11 +144,6 @@ def compare(
         equivalences=tests,
         overrides=overrides or {},
     )
-
-
-def _in_order(found: Iterable[Check], pair: Pair) -> tuple[Check, ...]:
-    """Along the ladder."""
-    return tuple(sorted(found, key=lambda check: place(check, pair.header)))
 
 
 def _over_seeds(
@@ -206,7 +201,8 @@ def _own(
             f"what {other.header.backend} makes of {reference.path} by the command replay"
         )
     judge = Judge(Pair(reference, replay), null.parameters, overrides)
-    return _in_order([*checks.forms_of_replay(reference, replay), *judge.checks()], pair)
+    found = [*checks.forms_of_replay(reference, replay), *judge.checks()]
+    return in_order(found, pair.header)
 
 
 def _refuse_unequal_runs(a: Record, b: Record) -> None:

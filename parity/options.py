@@ -23,6 +23,7 @@ class Accepts:
     minimum: float | None = None
     above: float | None = None
     below: float | None = None
+    maximum: float | None = None
     choices: tuple[str, ...] = ()
     empty: bool = True
     optional: bool = False
@@ -36,7 +37,12 @@ class Accepts:
         noun = {int: "whole number", float: "float32 number", str: "text"}[self.kind]
         bounds = [
             f"{sign} {bound:g}"
-            for sign, bound in ((">=", self.minimum), (">", self.above), ("<", self.below))
+            for sign, bound in (
+                (">=", self.minimum),
+                (">", self.above),
+                ("<", self.below),
+                ("<=", self.maximum),
+            )
             if bound is not None
         ]
         text = noun + (" " + " and ".join(bounds) if bounds else "")
@@ -72,6 +78,7 @@ class Accepts:
             (self.minimum is not None and value < self.minimum)
             or (self.above is not None and value <= self.above)
             or (self.below is not None and value >= self.below)
+            or (self.maximum is not None and value > self.maximum)
         )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from parity import rungs
 from parity.checks import PREDICTIONS, Check
 from parity.constants import DTYPES
 from parity.record import Header
+from parity.rungs import Meaning
 
 KINDS = (
     *("fed", "mask", "output gradient", "output", "other"),
@@ -42,8 +44,13 @@ class Place(NamedTuple):
     dtype: int
 
 
-def place(check: Check, header: Header) -> Place:
-    """Where a check of a ladder with this header stands."""
+def in_order(checks: Iterable[Check], header: Header) -> tuple[Check, ...]:
+    """Checks of a ladder with this header, along the ladder."""
+    layers = {layer.name: number for number, layer in enumerate(header.spec.model.layers())}
+    return tuple(sorted(checks, key=lambda check: _place(check, header, layers)))
+
+
+def _place(check: Check, header: Header, layers: Mapping[str, int]) -> Place:
     meant = rungs.meaning(check.rung, check.tensor)
     several = check.rung == "steps"
     given = meant.kind in ("fed", "mask")
@@ -53,7 +60,7 @@ def place(check: Check, header: Header) -> Place:
         (check.step or meant.step or header.steps) if several else 0,
         several and not given,
         several and check.tensor != "losses",
-        _layer(check, header),
+        _layer(check.rung, meant, header, layers),
         KINDS.index(meant.kind),
         PREDICTIONS.index(check.tensor) if predicted else 0,
         check.tensor,
@@ -61,11 +68,9 @@ def place(check: Check, header: Header) -> Place:
     )
 
 
-def _layer(check: Check, header: Header) -> int:
-    meant = rungs.meaning(check.rung, check.tensor)
-    layers = [layer.name for layer in header.spec.model.layers()]
-    number = layers.index(meant.owner) if meant.owner in layers else len(layers)
-    if check.rung == "gradients":  # into a layer from above, then its parameters
+def _layer(rung: str, meant: Meaning, header: Header, layers: Mapping[str, int]) -> int:
+    number = layers.get(meant.owner, len(layers))
+    if rung == "gradients":  # into a layer from above, then its parameters
         return -number if meant.owner in layers else number
     if meant.kind == "fed":
         return -1

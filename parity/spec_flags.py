@@ -50,18 +50,9 @@ def flag_of(name: str) -> str:
 
 def _of_optimizers(entry: dataclasses.Field[Any]) -> tuple[str, str | None]:
     """Which optimizers take an option, and its defaults in words; nothing if all do alike."""
-    rates = {name: row.learning_rate for name, row in table.OPTIMIZERS.items()}
-    decays = {name: row.weight_decay for name, row in table.OPTIMIZERS.items()}
-    if entry.name in ("learning_rate", "weight_decay"):
-        values = rates if entry.name == "learning_rate" else decays
-        found: dict[Any, list[str]] = {}
-        for name, value in values.items():
-            found.setdefault(value, []).append(name)
-        return "", _by_taker(found)
-    takers = table.taking(entry.name)
-    if not takers:
-        return "", None
-    return f"{', '.join(takers)}: ", _by_taker(table.defaults(entry.name))
+    defaults, takers = table.defaults(entry.name), table.taking(entry.name)
+    prefix = f"{', '.join(takers)}: " if takers else ""
+    return prefix, _by_taker(defaults) if defaults else None
 
 
 def _by_taker(defaults: dict[Any, list[str]]) -> str:

@@ -46,7 +46,7 @@ class OptimizerSpec(Checked):
         None, help="sum of squares to begin with", kind=float, minimum=0
     )
     learning_rate_power: float | None = option(
-        None, help="power of the sum of squares, at most 0", kind=float, minimum=-4, below=1e-30
+        None, help="power of the sum of squares, at most 0", kind=float, maximum=0
     )
     l1_regularization_strength: float | None = option(
         None, help="L1 within the formula", kind=float, minimum=0

@@ -84,8 +84,10 @@ def taking(option: str) -> list[str]:
 
 
 def defaults(option: str) -> dict[Value, list[str]]:
-    """Each default of an option, with the optimizers that have it."""
+    """Each default of an option, with the optimizers that have it; rate and decay are of all."""
     found: dict[Value, list[str]] = {}
-    for name in taking(option):
-        found.setdefault(OPTIMIZERS[name].options[option], []).append(name)
+    for name, row in OPTIMIZERS.items():
+        own = {"learning_rate": row.learning_rate, "weight_decay": row.weight_decay, **row.options}
+        if option in own:
+            found.setdefault(own[option], []).append(name)
     return found
