@@ -82,7 +82,24 @@ class SparseCategoricalCrossentropy(ClassificationLoss):
         return losses if valid is None else torch.where(valid, losses, 0.0)
 
 
-class CategoricalCrossentropy(ClassificationLoss):
+class _SmoothedLoss(ClassificationLoss):
+    """What the next two classes share: their arguments."""
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        class_weight: ClassWeight | None = None,
+        **common: Any,
+    ) -> None:
+        super().__init__(class_weight, **common)
+        self.from_logits = from_logits
+        self.label_smoothing = _share(label_smoothing)
+        self.axis = axis
+
+
+class CategoricalCrossentropy(_SmoothedLoss):
     """ℓ = −Σ t·log softmax(x) of logits x, for distributions t over classes, also one-hot ones.
 
     Of probabilities p it is −Σ t·log q, q = p / Σp clipped to [1e-7, 1 − 1e-7] and not
@@ -104,19 +121,6 @@ class CategoricalCrossentropy(ClassificationLoss):
     Shapes: outputs and target (N, …, C).
     """
 
-    def __init__(
-        self,
-        from_logits: bool = False,
-        label_smoothing: float = 0.0,
-        axis: int = -1,
-        class_weight: ClassWeight | None = None,
-        **common: Any,
-    ) -> None:
-        super().__init__(class_weight, **common)
-        self.from_logits = from_logits
-        self.label_smoothing = _share(label_smoothing)
-        self.axis = axis
-
     def matched(self, outputs: Tensor, target: Tensor, weighted: bool) -> tuple[Tensor, Tensor]:
         """As they are, of the same shape."""
         return outputs, _alike(outputs, target)
@@ -137,7 +141,7 @@ class CategoricalCrossentropy(ClassificationLoss):
         return -(target * _clipped(shares).log()).sum(self.axis)
 
 
-class BinaryCrossentropy(ClassificationLoss):
+class BinaryCrossentropy(_SmoothedLoss):
     """ℓ = max(x, 0) − x·t + log(1 + exp(−|x|)) of logits x, mean over the last axis.
 
     Of probabilities p it is −t·log(q + ε) − (1 − t)·log(1 − q + ε), q = p clipped to
@@ -158,19 +162,6 @@ class BinaryCrossentropy(ClassificationLoss):
 
     Shapes: outputs and target (N, …, D).
     """
-
-    def __init__(
-        self,
-        from_logits: bool = False,
-        label_smoothing: float = 0.0,
-        axis: int = -1,
-        class_weight: ClassWeight | None = None,
-        **common: Any,
-    ) -> None:
-        super().__init__(class_weight, **common)
-        self.from_logits = from_logits
-        self.label_smoothing = _share(label_smoothing)
-        self.axis = axis
 
     def matched(self, outputs: Tensor, target: Tensor, weighted: bool) -> tuple[Tensor, Tensor]:
         """Of one rank, and of the same shape."""
