@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from keras_impl.framework import FLAVOUR, keras, tf
+from keras_impl.schedules import schedule_for
 from parity.optimizers.spec import AVERAGE, OptimizerSpec
 from parity.optimizers.table import OPTIMIZERS
+from parity.schedules import CONSTANT, ScheduleSpec
 
 _ATTRIBUTES = {
     ("momentum", "velocity"): ("momentums",),
@@ -53,8 +55,8 @@ class Nadam(keras.optimizers.Nadam):
         return super().apply_gradients(grads_and_vars, **kwargs)
 
 
-def optimizer_for(spec: OptimizerSpec) -> Any:
-    """Keras's own optimizer with the spec's values."""
+def optimizer_for(spec: OptimizerSpec, schedule: ScheduleSpec = CONSTANT) -> Any:
+    """Keras's own optimizer with the spec's values, its rate as the schedule has it."""
     row, values = OPTIMIZERS[spec.name], spec.constants()
     options: dict[str, Any] = {name: values.get(name, getattr(spec, name)) for name in row.options}
     common: dict[str, Any] = {  # where Keras says None, a spec says 0
@@ -68,7 +70,8 @@ def optimizer_for(spec: OptimizerSpec) -> Any:
         common["gradient_accumulation_steps"] = spec.gradient_accumulation_steps
     compiled_wrongly = spec.name == "nadam" and FLAVOUR == "tf_keras"
     make = Nadam if compiled_wrongly else getattr(keras.optimizers, row.kind)
-    return make(learning_rate=values["learning_rate"], **options, **row.settings, **common)
+    rate = schedule_for(schedule, values["learning_rate"])
+    return make(learning_rate=rate, **options, **row.settings, **common)
 
 
 def slots(optimizer: Any, spec: OptimizerSpec) -> dict[str, list[Any]]:

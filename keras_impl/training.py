@@ -13,12 +13,15 @@ from typing import Any
 
 import numpy as np
 
+from keras_impl.callbacks import Callbacks, Watched
 from keras_impl.framework import FLAVOUR, tf, tf_device
 from keras_impl.losses import HeadLoss
 from keras_impl.optimizers import initial_state, optimizer_for, slots
+from keras_impl.state import restore, state_of
 from keras_impl.trace import traced
 from keras_impl.weights import by_canonical_name
 from parity.batches import OUTPUT_BATCH, Batch, Chunk
+from parity.checkpoint import State
 from parity.data import Split
 from parity.optimizers.spec import AVERAGE
 from parity.specs.run import Spec
@@ -35,13 +38,17 @@ class KerasModel:
         self.loss_fn = HeadLoss(
             spec.model, spec.training.class_weights, spec.training.label_smoothing
         )
+        self.validation_loss = HeadLoss(
+            spec.model, label_smoothing=spec.training.label_smoothing
+        )  # no class weights, as in Keras's ``fit``
         self.layer_names = tuple(layer.name for layer in spec.model.layers())
         self._build()
         self.variables = by_canonical_name(model)
-        self.optimizer = optimizer_for(spec.optimizer)
+        self.optimizer = optimizer_for(spec.optimizer, spec.schedule)
         self.optimizer.build(model.trainable_variables)
         self.initial_state = initial_state(self.optimizer)
         self.null: frozenset[str] = frozenset()
+        self.callbacks = self._callbacks()
         self._compile()
 
     def _compile(self) -> None:
@@ -59,6 +66,9 @@ class KerasModel:
         lengths = tf.TensorSpec((None,), tf.int64)
         signature = (x, lengths) if getattr(self.model, "variable_length", False) else (x,)
         self._outputs = tf.function(self._evaluate, input_signature=signature)
+        labels = tf.TensorSpec((None,), tf.int64)
+        self._validated = tf.function(self._validate, input_signature=(labels, *signature))
+        self._rate = tf.function(self._learning_rate, input_signature=())
 
     def _build(self) -> None:
         x = np.zeros((1, *self.spec.model.input_shape), np.float32)
@@ -78,7 +88,7 @@ class KerasModel:
 
     def trainable(self) -> frozenset[str]:
         """See :meth:`parity.backend.Model.trainable`."""
-        return frozenset(self._trained_names())
+        return frozenset(self.trained_names())
 
     def counts(self) -> dict[str, int]:
         """See :meth:`parity.backend.Model.counts`."""
@@ -110,8 +120,9 @@ class KerasModel:
     def _loss(self, x: Any, y: Any, lengths: Any, keep: Any) -> Any:
         return self._objective(y, self.model(x, lengths=lengths, keep=keep, training=True))
 
-    def _objective(self, y: Any, outputs: Any) -> Any:
-        return tf.add_n([self.loss_fn(y, outputs), *self.model.losses])  # with the L2 penalty
+    def _objective(self, y: Any, outputs: Any, loss_fn: HeadLoss | None = None) -> Any:
+        loss = (loss_fn or self.loss_fn)(y, outputs)
+        return tf.add_n([loss, *self.model.losses])  # with the L2 penalty
 
     def _batch(self, batch: Batch) -> tuple[Any, Any, Any, Any]:
         keep = {name: tf.constant(mask) for name, mask in batch.keep.items()}
@@ -153,7 +164,7 @@ class KerasModel:
         self, gradients: Sequence[Any], layers: Iterable[str]
     ) -> dict[str, np.ndarray]:
         """Gradients for the trained variables, then for the outputs of ``layers``, by name."""
-        names = [*self._trained_names(), *(f"{layer}/output" for layer in layers)]
+        names = [*self.trained_names(), *(f"{layer}/output" for layer in layers)]
         return {name: value.numpy() for name, value in zip(names, gradients, strict=True)}
 
     def _given(self, given: Mapping[str, np.ndarray]) -> dict[str, Any]:
@@ -202,13 +213,13 @@ class KerasModel:
         self._compile()  # which gradients are zero is part of the graph
 
     def _stilled(self, gradients: list[Any]) -> list[Any]:
-        names = self._trained_names()
+        names = self.trained_names()
         return [
             tf.zeros_like(gradient) if name in self.null else gradient
             for name, gradient in zip(names, gradients, strict=True)
         ]
 
-    def _trained_names(self) -> list[str]:
+    def trained_names(self) -> list[str]:
         """Canonical names in the order of ``model.trainable_variables``."""
         names = {id(variable): name for name, variable in self.variables.items()}
         return [names[id(variable)] for variable in self.model.trainable_variables]
@@ -255,19 +266,43 @@ class KerasModel:
 
     def slots(self) -> dict[str, np.ndarray]:
         """See :meth:`parity.backend.Model.slots`."""
-        names = self._trained_names()
+        return {name: variable.numpy() for name, variable in self.slot_variables().items()}
+
+    def slot_variables(self) -> dict[str, Any]:
+        """The optimizer's own variables by ``slot/parameter``."""
+        names = self.trained_names()
         return {
-            f"{slot}/{name}": value.numpy()
-            for slot, values in slots(self.optimizer, self.spec.optimizer).items()
-            for name, value in zip(names, values, strict=True)
+            f"{slot}/{name}": variable
+            for slot, variables in slots(self.optimizer, self.spec.optimizer).items()
+            for name, variable in zip(names, variables, strict=True)
         }
+
+    def _callbacks(self) -> Callbacks:
+        watched = Watched(self.optimizer, self.weights, self.set_weights)
+        return Callbacks(self.spec.callbacks, watched)
+
+    def learning_rate(self) -> float:
+        """See :meth:`parity.backend.Model.learning_rate`."""
+        return float(self._rate())
+
+    def _learning_rate(self) -> Any:
+        """Compiled, for a schedule's rates are then others in their last bit."""
+        rate = self.optimizer._learning_rate
+        scheduled = self.spec.schedule.name != "constant"
+        return rate(self.optimizer._iterations) if scheduled else tf.convert_to_tensor(rate)
+
+    def epoch_end(self, epoch: int, logs: Mapping[str, float]) -> bool:
+        """See :meth:`parity.backend.Model.epoch_end`."""
+        return self.callbacks.epoch_end(epoch, logs)
 
     def finish(self) -> None:
         """See :meth:`parity.backend.Model.finish`."""
         self.optimizer.finalize_variable_values(self.model.trainable_variables)
+        self.callbacks.end()
 
     def reset_optimizer(self) -> None:
         """See :meth:`parity.backend.Model.reset_optimizer`."""
+        self.callbacks = self._callbacks()
         for variable, value in self.initial_state:
             variable.assign(value)
         if FLAVOUR == "tf_keras":  # where an average begins as the weights
@@ -275,17 +310,42 @@ class KerasModel:
             for average, weight in zip(averages, self.model.trainable_variables, strict=False):
                 average.assign(weight)
 
+    def state(self) -> State:
+        """See :meth:`parity.backend.Model.state`."""
+        return state_of(self)
+
+    def restore(self, state: State) -> None:
+        """See :meth:`parity.backend.Model.restore`."""
+        restore(self, state)
+
     def outputs(self, examples: Split) -> np.ndarray:
         """See :meth:`parity.backend.Model.outputs`."""
-        parts = []
+        with tf.device(self.device):
+            parts = [self._outputs(*fed).numpy() for _, *fed in self._pieces(examples)]
+        return np.concatenate(parts)
+
+    def validate(self, examples: Split) -> tuple[float, np.ndarray]:
+        """See :meth:`parity.backend.Model.validate`."""
+        total, parts = 0.0, []
+        with tf.device(self.device):
+            for piece in self._pieces(examples):
+                loss, outputs = self._validated(*piece)
+                parts.append(outputs.numpy())
+                total += float(loss) * len(outputs)
+        return total / len(examples.x), np.concatenate(parts)
+
+    def _pieces(self, examples: Split) -> Iterator[list[Any]]:
+        """Labels, inputs, and lengths where there are any, some at a time."""
         for start in range(0, len(examples.x), OUTPUT_BATCH):
             piece = slice(start, start + OUTPUT_BATCH)
-            fed = [self._tensor(examples.x[piece])]
+            fed = [tf.constant(examples.y[piece]), self._tensor(examples.x[piece])]
             if examples.lengths is not None:
                 fed.append(tf.constant(examples.lengths[piece]))
-            with tf.device(self.device):
-                parts.append(self._outputs(*fed).numpy())
-        return np.concatenate(parts)
+            yield fed
+
+    def _validate(self, y: Any, x: Any, lengths: Any = None) -> tuple[Any, Any]:
+        outputs = self._evaluate(x, lengths)
+        return self._objective(y, outputs, self.validation_loss), outputs
 
     def _evaluate(self, x: Any, lengths: Any = None) -> Any:
         return self.model(x, lengths=lengths, training=False)

@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from parity.batches import Batch, Chunk
+from parity.checkpoint import State
 from parity.data import Split
 from parity.errors import ParityError
 from parity.specs.run import Spec
@@ -116,14 +117,42 @@ class Model(Protocol):
     def slots(self) -> dict[str, np.ndarray]:
         """Optimizer slots by ``slot/parameter``."""
 
+    def learning_rate(self) -> float:
+        """The rate that the next step takes."""
+
+    def epoch_end(self, epoch: int, logs: Mapping[str, float]) -> bool:
+        """Let the spec's callbacks look at an epoch's metrics; whether training must stop.
+
+        Args:
+            epoch: its number, from 0.
+            logs: ``loss``, ``val_loss`` and ``val_accuracy``.
+        """
+
     def finish(self) -> None:
-        """End a training: moving averages, if the optimizer keeps any, take the weights' place."""
+        """End a training: what the spec calls for takes the weights' place.
+
+        Moving averages, if the optimizer keeps any; then the best epoch's weights, if a callback
+        keeps them.
+        """
+
+    def state(self) -> State:
+        """All that training has to go on from: a copy."""
+
+    def restore(self, state: State) -> None:
+        """Go on where this model, or its twin, stood that gave the state; both of one spec."""
 
     def reset_optimizer(self) -> None:
-        """Put the optimizer back to where it stood before its first step."""
+        """Put optimizer and callbacks back to where they stood before the first step."""
 
     def outputs(self, examples: Split) -> np.ndarray:
         """What the model returns in evaluation mode, (N, units): logits or probabilities."""
+
+    def validate(self, examples: Split) -> tuple[float, np.ndarray]:
+        """Mean loss in evaluation mode, and the :meth:`outputs` that it was computed on.
+
+        It is what Keras calls ``val_loss``: with penalties and label smoothing, without class
+        weights.
+        """
 
 
 class Backend(Protocol):

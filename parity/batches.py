@@ -14,7 +14,7 @@ import numpy as np
 
 from parity import randomness
 from parity.data import Split
-from parity.specs.run import Spec
+from parity.specs.run import Spec, TrainingSpec
 
 OUTPUT_BATCH = 1000
 """Examples per call in evaluation; bounds memory, not results."""
@@ -82,17 +82,19 @@ class Batch:
         }
 
 
-def steps_per_epoch(spec: Spec, examples: int) -> int:
+def steps_per_epoch(training: TrainingSpec, examples: int) -> int:
     """Steps in one pass, the last and shorter batch counted."""
-    return -(-examples // spec.training.batch_size)
+    return -(-examples // training.batch_size)
 
 
-def chunks(spec: Spec, examples: int, steps: int, chunk_steps: int) -> Iterator[Chunk]:
-    """The first ``steps`` steps (at least one) of training, in chunks of at most ``chunk_steps``.
+def chunks(
+    spec: Spec, examples: int, steps: int, chunk_steps: int, start: int = 0
+) -> Iterator[Chunk]:
+    """Training up to step ``steps``, at least one from ``start``, by ``chunk_steps`` at most.
 
     A short last batch of an epoch is a chunk of its own; nothing is dropped.
     """
-    plan = _plan(spec, examples, steps, chunk_steps)
+    plan = _plan(spec, examples, steps, chunk_steps, start)
     with ThreadPoolExecutor(1) as ahead:
         pending = ahead.submit(_make, spec, examples, *next(plan))
         for following in plan:
@@ -109,20 +111,19 @@ def sample(spec: Spec, examples: int, steps: int) -> list[Chunk]:
     takes the place of the last: what divides by the spec's batch size does not show otherwise.
     """
     size = min(spec.training.batch_size, examples)
-    if steps == 1 or not examples % size or steps >= steps_per_epoch(spec, examples):
+    if steps == 1 or not examples % size or steps >= steps_per_epoch(spec.training, examples):
         return list(chunks(spec, examples, steps, steps))
     short = _make(spec, examples, 0, examples // size, 1, examples % size)
     return [*chunks(spec, examples, steps - 1, steps), short]
 
 
 def _plan(
-    spec: Spec, examples: int, steps: int, chunk_steps: int
+    spec: Spec, examples: int, steps: int, chunk_steps: int, done: int
 ) -> Iterator[tuple[int, int, int, int]]:
     """(epoch, first step within it, steps, batch) of each chunk."""
     size = min(spec.training.batch_size, examples)
-    per_epoch = steps_per_epoch(spec, examples)
+    per_epoch = steps_per_epoch(spec.training, examples)
     whole = examples // size
-    done = 0
     while done < steps:
         epoch, within = divmod(done, per_epoch)
         if within < whole:
@@ -137,7 +138,7 @@ def _make(spec: Spec, examples: int, epoch: int, within: int, count: int, batch:
     seed = spec.training.seed
     start = within * spec.training.batch_size
     order = randomness.epoch_order(seed, epoch, examples)[start : start + count * batch]
-    first = epoch * steps_per_epoch(spec, examples) + within
+    first = epoch * steps_per_epoch(spec.training, examples) + within
     keep = {
         layer: np.stack(
             [

@@ -64,6 +64,7 @@ def backend_parser(backend: str) -> OneLineParser:
     train = add("train", help="train a model, print loss and accuracy by epoch")
     add_run_flags(train, several=False, epochs=True, data="auto")
     train.add_argument("--out", metavar="DIR", help="keep the trained weights in this new folder")
+    _add_checkpoint_flags(train)
 
     evaluate = add("evaluate", help="loss and accuracy of trained weights")
     _add_weights_flags(evaluate)
@@ -90,6 +91,35 @@ def backend_parser(backend: str) -> OneLineParser:
     _add_data_flags(replay)
     _add_process_flags(replay)
     return parser
+
+
+def _add_checkpoint_flags(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("checkpoints")
+    group.add_argument(
+        "--checkpoint",
+        metavar="FILE",
+        help="write all that training can be gone on from to this file, after each epoch",
+    )
+    group.add_argument(
+        "--checkpoint-steps",
+        type=reader(Accepts(int, minimum=1)),
+        metavar="N",
+        help="and whenever so many steps were made",
+    )
+    group.add_argument(
+        "--save-best-only",
+        action="store_true",
+        help="only after an epoch that is better than all before (see --monitor)",
+    )
+    group.add_argument(
+        "--resume",
+        metavar="FILE",
+        help="go on from a checkpoint of either implementation, made with the same flags (more "
+        "epochs are accepted); without --checkpoint, later ones take its place",
+    )
+    group.add_argument(
+        "--csv-log", metavar="FILE", help="write every epoch's metrics to this file, a row each"
+    )
 
 
 def parity_parser() -> OneLineParser:

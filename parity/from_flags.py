@@ -5,13 +5,17 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+from collections.abc import Mapping
+from typing import Any
 
-from parity import backend, data, examples, spec_flags
+from parity import backend, batches, data, examples, spec_flags
 from parity.backend import Backend, Settings
+from parity.callbacks import CallbacksSpec
 from parity.data import Dataset, Split
 from parity.errors import ParityError
 from parity.optimizers.spec import OptimizerSpec
 from parity.progress import Progress
+from parity.schedules import SCHEDULES, ScheduleSpec
 from parity.specs.registry import MODELS
 from parity.specs.run import DataSpec, Spec, TrainingSpec
 
@@ -88,7 +92,8 @@ def spec_for(args: argparse.Namespace, family: str, dataset: Dataset) -> Spec:
         fields.setdefault("variable_length", False)
     optimizer = {name: given[name] for name in _names(OptimizerSpec) if name in given}
     optimizer["name"] = given.get("optimizer", "adam")
-    training = {name: given[name] for name in _names(TrainingSpec) if name in given}
+    training = TrainingSpec(**{name: given[name] for name in _names(TrainingSpec) if name in given})
+    callbacks = {name: given[name] for name in _names(CallbacksSpec) if name in given}
     spec = Spec(
         family=family,
         model=cls(
@@ -97,7 +102,9 @@ def spec_for(args: argparse.Namespace, family: str, dataset: Dataset) -> Spec:
             **fields,
         ),
         optimizer=OptimizerSpec(**optimizer),
-        training=TrainingSpec(**training),
+        training=training,
+        schedule=_schedule(given, training, len(dataset.train.x)),
+        callbacks=CallbacksSpec(**callbacks),
         data=DataSpec(
             name=dataset.name,
             size=dataset.size,
@@ -107,6 +114,16 @@ def spec_for(args: argparse.Namespace, family: str, dataset: Dataset) -> Spec:
     )
     _refuse_too_large(spec)
     return spec
+
+
+def _schedule(given: Mapping[str, Any], training: TrainingSpec, examples: int) -> ScheduleSpec:
+    """The schedule; by default it takes the whole training, or an epoch where it restarts."""
+    fields = {name: given[name] for name in _names(ScheduleSpec) if name in given}
+    fields["name"] = name = given.get("lr_schedule", "constant")
+    if "decay_steps" in SCHEDULES[name].options and "decay_steps" not in fields:
+        epochs = 1 if name == "cosine_restarts" else training.epochs
+        fields["decay_steps"] = epochs * batches.steps_per_epoch(training, examples)
+    return ScheduleSpec(**fields)
 
 
 def _names(cls: type) -> list[str]:

@@ -7,9 +7,12 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from parity import callbacks, schedules
+from parity.callbacks import CallbacksSpec
 from parity.optimizers import table
 from parity.optimizers.spec import OptimizerSpec
 from parity.options import Accepts
+from parity.schedules import ScheduleSpec
 from parity.specs.registry import MODELS
 from parity.specs.run import TrainingSpec
 
@@ -24,13 +27,28 @@ def add_model(parser: Any) -> None:
 
 
 def add_training(parser: Any, *, epochs: bool) -> None:
-    """Flags of the optimizer and of the training, in a group; ``epochs``: also their number."""
+    """Flags of how a model is trained, in groups; ``epochs``: whether there are some by default."""
     group = parser.add_argument_group("training")
     for entry in dataclasses.fields(OptimizerSpec):
         prefix, default = _of_optimizers(entry)
         flag = "optimizer" if entry.name == "name" else entry.name
         _add_field(group, entry, prefix, flag, default)
-    add_fields(group, TrainingSpec, left_out=() if epochs else ("epochs",))
+    for entry in dataclasses.fields(TrainingSpec):
+        alone = entry.name == "epochs" and not epochs
+        _add_field(group, entry, "", default="none, the ladder alone" if alone else None)
+    group = parser.add_argument_group("learning-rate schedule")
+    for entry in dataclasses.fields(ScheduleSpec):
+        if entry.name == "name":
+            _add_field(group, entry, "", "lr_schedule")
+        else:
+            prefix = ", ".join(schedules.taking(entry.name)) + ": "
+            _add_field(group, entry, prefix, default=_of_schedules(entry.name))
+    group = parser.add_argument_group("callbacks, with --epochs")
+    for entry in dataclasses.fields(CallbacksSpec):
+        callback = callbacks.callback_of(entry.name)
+        default = _in_words(callbacks.defaults()[entry.name]) if callback else None
+        prefix = f"with {flag_of(callback)}: " if callback else ""
+        _add_field(group, entry, prefix, default=default)
 
 
 def model_fields() -> dict[str, tuple[dataclasses.Field[Any], list[str]]]:
@@ -53,6 +71,14 @@ def _of_optimizers(entry: dataclasses.Field[Any]) -> tuple[str, str | None]:
     defaults, takers = table.defaults(entry.name), table.taking(entry.name)
     prefix = f"{', '.join(takers)}: " if takers else ""
     return prefix, _by_taker(defaults) if defaults else None
+
+
+def _of_schedules(name: str) -> str:
+    """The default of a schedule's option in words."""
+    if name == "decay_steps":
+        return "all steps of the training, with cosine_restarts those of an epoch"
+    default = schedules.default(name)
+    return "none: it has to be given" if default is schedules.NEEDED else _in_words(default)
 
 
 def _by_taker(defaults: dict[Any, list[str]]) -> str:

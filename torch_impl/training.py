@@ -16,12 +16,17 @@ import torch
 from torch import Tensor, nn
 
 from parity.batches import OUTPUT_BATCH, Batch, Chunk
+from parity.checkpoint import State
 from parity.constants import as_float32
 from parity.data import Split
 from parity.specs.run import Spec
+from torch_impl.callbacks import Callbacks, Watched
 from torch_impl.framework import dtype_of, torch_device
 from torch_impl.losses import HeadLoss
+from torch_impl.optim.schedules import KerasSchedule
 from torch_impl.optimizers import optimizer_for, slots
+from torch_impl.schedules import schedule_for
+from torch_impl.state import restore, state_of
 from torch_impl.trace import from_canonical, to_canonical, traced
 from torch_impl.weights import by_canonical_name, canonical_name
 
@@ -39,6 +44,9 @@ class TorchModel:
         self.loss_fn = HeadLoss(
             spec.model, spec.training.class_weights, spec.training.label_smoothing
         ).to(self.device)
+        self.validation_loss = HeadLoss(
+            spec.model, label_smoothing=spec.training.label_smoothing
+        ).to(self.device)  # no class weights, as in Keras's ``fit``
         self.layer_names = tuple(layer.name for layer in spec.model.layers())
         self.places = by_canonical_name(model)
         self.trained = [p for p in model.parameters() if p.requires_grad]
@@ -49,6 +57,8 @@ class TorchModel:
             [place.tensors for name, place in self.places.items() if name in trainable],
             spec.model.flavour,
         )
+        self.schedule = self._schedule()
+        self.callbacks = self._callbacks()
         self.initial_state = copy.deepcopy(self.optimizer.state_dict())
         self.penalty = as_float32(spec.model.l2)
         self.kernels = [
@@ -117,8 +127,8 @@ class TorchModel:
     ) -> Tensor:
         return self._objective(y, self.model.train()(x, lengths=lengths, keep=keep))
 
-    def _objective(self, y: Tensor, outputs: Tensor) -> Tensor:
-        loss = self.loss_fn(y, outputs)
+    def _objective(self, y: Tensor, outputs: Tensor, loss_fn: HeadLoss | None = None) -> Tensor:
+        loss: Tensor = (loss_fn or self.loss_fn)(y, outputs)
         if not self.penalty:
             return loss
         return loss + self.penalty * sum(kernel.square().sum() for kernel in self.kernels)
@@ -173,7 +183,7 @@ class TorchModel:
         count = len(self.trained)
         of_outputs = zip(layers, gradients[count:], strict=True)
         return {
-            **self._canonical(dict(zip(self.trained, gradients[:count], strict=True))),
+            **self.canonical(dict(zip(self.trained, gradients[:count], strict=True))),
             **{f"{name}/output": to_canonical(gradient) for name, gradient in of_outputs},
         }
 
@@ -215,7 +225,7 @@ class TorchModel:
             )
         return self._named_gradients(gradients, self.layer_names)
 
-    def _canonical(self, values: Mapping[Tensor, Tensor]) -> dict[str, np.ndarray]:
+    def canonical(self, values: Mapping[Tensor, Tensor]) -> dict[str, np.ndarray]:
         """Per-parameter tensors (gradients, a slot) by canonical name and layout."""
         trainable = self.trainable()
         return {
@@ -266,6 +276,8 @@ class TorchModel:
         for tensor in self.null:
             tensor.grad.zero_()
         self.optimizer.step()
+        if self.schedule:
+            self.schedule.step()
         return loss.detach(), fed | {f"{name}/mask": mask for name, mask in keep.items()}
 
     def slots(self) -> dict[str, np.ndarray]:
@@ -273,27 +285,73 @@ class TorchModel:
         return {
             f"{slot}/{name}": value
             for slot, values in slots(self.optimizer, self.spec.optimizer).items()
-            for name, value in self._canonical(dict(zip(self.trained, values, strict=True))).items()
+            for name, value in self.canonical(dict(zip(self.trained, values, strict=True))).items()
         }
+
+    def _schedule(self) -> KerasSchedule | None:
+        rate = self.spec.optimizer.constants()["learning_rate"]
+        return schedule_for(self.spec.schedule, rate, self.optimizer)
+
+    def _callbacks(self) -> Callbacks:
+        watched = Watched(self.optimizer, self.weights, self.set_weights)
+        return Callbacks(self.spec.callbacks, watched, self.spec.model.flavour)
+
+    def learning_rate(self) -> float:
+        """See :meth:`parity.backend.Model.learning_rate`."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def epoch_end(self, epoch: int, logs: Mapping[str, float]) -> bool:
+        """See :meth:`parity.backend.Model.epoch_end`."""
+        return self.callbacks.epoch_end(epoch, logs)
 
     def finish(self) -> None:
         """See :meth:`parity.backend.Model.finish`."""
         self.optimizer.finalize()
+        self.callbacks.end()
 
     def reset_optimizer(self) -> None:
         """See :meth:`parity.backend.Model.reset_optimizer`."""
         self.optimizer.load_state_dict(self.initial_state)
+        self.schedule = self._schedule()
+        self.callbacks = self._callbacks()
+
+    def state(self) -> State:
+        """See :meth:`parity.backend.Model.state`."""
+        return state_of(self)
+
+    def restore(self, state: State) -> None:
+        """See :meth:`parity.backend.Model.restore`."""
+        restore(self, state)
 
     @torch.no_grad()
     def outputs(self, examples: Split) -> np.ndarray:
         """See :meth:`parity.backend.Model.outputs`."""
-        parts = []
+        parts = [self._evaluate(*fed) for _, *fed in self._pieces(examples)]
+        return np.concatenate([_numpy(part) for part in parts])
+
+    @torch.no_grad()
+    def validate(self, examples: Split) -> tuple[float, np.ndarray]:
+        """See :meth:`parity.backend.Model.validate`."""
+        total, parts = 0.0, []
+        for y, *fed in self._pieces(examples):
+            outputs = self._evaluate(*fed)
+            parts.append(_numpy(outputs))
+            total += float(self._objective(y, outputs, self.validation_loss)) * len(outputs)
+        return total / len(examples.x), np.concatenate(parts)
+
+    def _pieces(self, examples: Split) -> Iterator[list[Tensor]]:
+        """Labels, inputs, and lengths where there are any, some at a time."""
         for start in range(0, len(examples.x), OUTPUT_BATCH):
             piece = slice(start, start + OUTPUT_BATCH)
-            lengths = None if examples.lengths is None else torch.as_tensor(examples.lengths[piece])
-            x = self._tensor(examples.x[piece])
-            parts.append(_numpy(self.model.eval()(x, lengths=lengths)))
-        return np.concatenate(parts)
+            y = torch.as_tensor(examples.y[piece], device=self.device)
+            fed = [y, self._tensor(examples.x[piece])]
+            if examples.lengths is not None:
+                fed.append(torch.as_tensor(examples.lengths[piece]))
+            yield fed
+
+    def _evaluate(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        outputs: Tensor = self.model.eval()(x, lengths=lengths)
+        return outputs
 
 
 def _numpy(tensor: Tensor) -> np.ndarray:

@@ -4,105 +4,198 @@ from __future__ import annotations
 
 import argparse
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from parity import batches, from_flags, headers, losses, metrics, outputs, record, recording, rungs
+from parity import (
+    checkpoint,
+    checkpointing,
+    fitting,
+    from_flags,
+    headers,
+    losses,
+    metrics,
+    outputs,
+    record,
+    recording,
+    rungs,
+)
+from parity.backend import Backend, Model
+from parity.batches import Chunk
+from parity.checkpoint import Progress
+from parity.checkpointing import Checkpoints
 from parity.errors import ParityError
 from parity.memory import PeakMemory
-from parity.progress import Progress
-
-CHUNK_STEPS = 100
-"""Steps between two looks at the clock; a chunk's masks are drawn while the last one runs."""
-
-MOST_STEPS = 10**7
-"""Steps that a training may take: the loss of each is kept, 80 MB of them in float64."""
+from parity.progress import Progress as Bar
+from parity.specs.run import Spec
 
 
 def run(args: argparse.Namespace) -> int:
     """Train, print a line per epoch, keep the weights where asked."""
     out = outputs.new_path(args.out) if args.out else None
+    _refuse_contradictions(args)
     from_flags.refuse_foreign_options(args, [args.model])
     dataset = from_flags.dataset_for(args, args.model)
     spec = from_flags.spec_for(args, args.model, dataset)
     train, test = from_flags.splits(spec, dataset)
-    per_epoch = batches.steps_per_epoch(spec, len(train.x))
-    steps = per_epoch * spec.training.epochs
-    if steps > MOST_STEPS:
+    steps = fitting.steps_of(spec, len(train.x))
+    resumed = args.resume and checkpoint.read(Path(args.resume), spec, args.dtype)
+    progress = resumed[1] if resumed else Progress()
+    if progress.steps > steps:
         raise ParityError(
-            f"--epochs: received {spec.training.epochs}, accepted: at most "
-            f"{MOST_STEPS // per_epoch} of {per_epoch} steps"
+            f"--epochs: received {spec.training.epochs}, accepted: at least "
+            f"{len(progress.history)}, which {args.resume} has behind it"
         )
     peak = PeakMemory()
     backend = from_flags.backend_for(args, spec)
     model = backend.create(spec, args.dtype)
     model.feed(train)
-
     print(
         f"{spec.family} on {dataset.name} ({dataset.size}, {len(train.x)}/{len(test.x)} examples), "
         f"{backend.name}, {args.dtype}",
         flush=True,
     )
-    every_loss: list[np.ndarray] = []
-    epochs: list[dict[str, Any]] = []
-    timed: list[tuple[float, int]] = []
-    weighted, done = 0.0, 0
-    with Progress(f"{backend.name} {spec.family}", steps) as progress:
-        for chunk in batches.chunks(spec, len(train.x), steps, CHUNK_STEPS):
-            began = time.perf_counter()
-            found = model.train(chunk)
-            timed.append((time.perf_counter() - began, chunk.steps))
-            every_loss.append(found)
-            weighted += float(found.sum(dtype=np.float64)) * chunk.order.shape[1]
-            done += chunk.steps
-            progress.advance(f"epoch {chunk.epoch + 1}/{spec.training.epochs}", chunk.steps)
-            if done % per_epoch == 0:
-                computed = model.outputs(test)
-                accuracy = metrics.accuracy(metrics.labels(spec.model, computed), test.y)
-                epochs.append({"loss": weighted / len(train.x), "test_accuracy": accuracy})
-                print(
-                    f"epoch {chunk.epoch + 1}/{spec.training.epochs}  "
-                    f"loss {weighted / len(train.x):.6f}  test accuracy {accuracy:.4f}",
-                    flush=True,
-                )
-                weighted = 0.0
+    if resumed:
+        model.restore(resumed[0])
+        print(f"resumed after step {progress.steps} of {steps}", flush=True)
+    with Bar(f"{backend.name} {spec.family}", steps) as bar:
+        bar.advance("", progress.steps)
+        watch = _Watch(args, spec, model, progress, bar)
+        computed = fitting.fit(
+            model, spec, train, test, progress, watch, args.checkpoint_steps or fitting.CHUNK_STEPS
+        )
+    _conclude(spec, progress)
+    accuracy = metrics.accuracy(metrics.labels(spec.model, computed), test.y)
     if spec.optimizer.ema_momentum:
-        model.finish()
-        computed = model.outputs(test)
-        accuracy = metrics.accuracy(metrics.labels(spec.model, computed), test.y)
         print(f"averaged weights: test accuracy {accuracy:.4f}")
-    step_seconds = _step_seconds(timed)
-    print(f"{1000 * step_seconds:.2f} ms per step")
+    elif spec.callbacks.restore_best_weights:
+        print(f"best epoch's weights: test accuracy {accuracy:.4f}")
+    step_seconds = watch.step_seconds()
+    if step_seconds:
+        print(f"{1000 * step_seconds:.2f} ms per step")
     if out:
         test_loss = losses.reference_loss(spec.model, test.y, computed.astype(np.float64))
-        kept = recording.Ladder(
-            tensors={
-                rungs.join(args.dtype, "parameters", name): value
-                for name, value in model.weights().items()
-            },
-            trainable=tuple(sorted(model.trainable())),
-            counts=model.counts(),
-            results={args.dtype: {"accuracy": accuracy, "loss": test_loss, "epochs": epochs}},
-            timings={"step": step_seconds},
-        )
-        kept.tensors[rungs.join(args.dtype, "steps", "losses")] = np.concatenate(every_loss)
-        written = headers.header(
-            "training",
-            backend,
-            spec,
-            steps=steps,
-            dtypes=(args.dtype,),
-            device=args.device,
-            ladder=kept,
-            peak=peak,
-        )
-        record.write(out, written, kept.tensors)
+        results = {"accuracy": accuracy, "loss": test_loss, "epochs": progress.history}
+        header = _header(args, backend, spec, model, progress, results, step_seconds, peak)
+        tensors = {
+            rungs.join(args.dtype, "parameters", name): value
+            for name, value in model.weights().items()
+        }
+        tensors[rungs.join(args.dtype, "steps", "losses")] = np.concatenate(progress.losses)
+        record.write(out, header, tensors)
         print(f"weights: {out}")
     return 0
 
 
-def _step_seconds(timed: list[tuple[float, int]]) -> float:
-    """Mean seconds per step, without the first chunk, whose time goes into compiling."""
-    warm = timed[1:] or timed
-    return sum(seconds for seconds, _ in warm) / sum(steps for _, steps in warm)
+def _refuse_contradictions(args: argparse.Namespace) -> None:
+    """Flags of a checkpoint without a place for it, or that exclude each other."""
+    place = args.checkpoint or args.resume
+    for name, given in (
+        ("--checkpoint-steps", args.checkpoint_steps),
+        ("--save-best-only", args.save_best_only),
+    ):
+        if given and not place:
+            raise ParityError(f"{name}: received without a place, accepted: with --checkpoint FILE")
+    if args.checkpoint_steps and args.save_best_only:
+        raise ParityError(
+            f"--checkpoint-steps: received {args.checkpoint_steps} with --save-best-only, which "
+            "writes at the end of an epoch; accepted: one of the two"
+        )
+    if args.checkpoint and not args.resume and Path(args.checkpoint).exists():
+        raise ParityError(
+            f"--checkpoint: {args.checkpoint} exists already; accepted: a new file, or with "
+            f"--resume {args.checkpoint} to go on from it"
+        )
+    if args.csv_log and not args.resume and Path(args.csv_log).exists():
+        raise ParityError(f"--csv-log: {args.csv_log} exists already; accepted: a new file")
+
+
+class _Watch(fitting.Watch):
+    """Prints a line per epoch, shows progress, writes checkpoints and the log."""
+
+    def __init__(
+        self, args: argparse.Namespace, spec: Spec, model: Model, progress: Progress, bar: Bar
+    ) -> None:
+        self.args, self.spec, self.model, self.progress, self.bar = args, spec, model, progress, bar
+        self.timed: list[tuple[float, int]] = []
+        self.began = time.perf_counter()
+        place = args.checkpoint or args.resume
+        self.checkpoints = (
+            Checkpoints(
+                Path(place),
+                args.checkpoint_steps or 0,
+                best_only=args.save_best_only,
+                written=progress.steps,
+            )
+            if place
+            else None
+        )
+
+    def chunk(self, chunk: Chunk) -> None:
+        """Take the time."""
+        self.timed.append((time.perf_counter() - self.began, chunk.steps))
+        epochs = self.spec.training.epochs
+        self.bar.advance(f"epoch {chunk.epoch + 1}/{epochs}", chunk.steps)
+
+    def epoch(self, epoch: int, logs: dict[str, float]) -> None:
+        """Print and log it."""
+        print(
+            f"epoch {epoch + 1}/{self.spec.training.epochs}  loss {logs['loss']:.6f}  "
+            f"test loss {logs['val_loss']:.6f}  test accuracy {logs['val_accuracy']:.4f}",
+            flush=True,
+        )
+        if self.args.csv_log:
+            checkpointing.write_log(Path(self.args.csv_log), self.progress.history)
+
+    def state(self, progress: Progress, epoch_ends: bool) -> None:
+        """Write a checkpoint if it is time, and start the clock again."""
+        if self.checkpoints:
+            self.checkpoints.offer(self.model, self.spec, self.args.dtype, progress, epoch_ends)
+        self.began = time.perf_counter()
+
+    def step_seconds(self) -> float:
+        """Mean seconds per step, without the first chunk, whose time goes into compiling."""
+        warm = self.timed[1:] or self.timed
+        steps = sum(count for _, count in warm)
+        return sum(seconds for seconds, _ in warm) / steps if steps else 0.0
+
+
+def _conclude(spec: Spec, progress: Progress) -> None:
+    """Say why it ended where that is not the last epoch."""
+    epochs = len(progress.history)
+    if progress.stopped and epochs < spec.training.epochs:
+        patience = spec.callbacks.early_stopping
+        print(
+            f"stopped after epoch {epochs}: {spec.callbacks.monitor} not better for {patience} "
+            f"epoch{'s' if patience > 1 else ''}"
+        )
+
+
+def _header(
+    args: argparse.Namespace,
+    backend: Backend,
+    spec: Spec,
+    model: Model,
+    progress: Progress,
+    results: dict[str, Any],
+    step_seconds: float,
+    peak: PeakMemory,
+) -> record.Header:
+    kept = recording.Ladder(
+        trainable=tuple(sorted(model.trainable())),
+        counts=model.counts(),
+        results={args.dtype: results},
+        timings={"step": step_seconds},
+    )
+    return headers.header(
+        "training",
+        backend,
+        spec,
+        steps=progress.steps,
+        dtypes=(args.dtype,),
+        device=args.device,
+        ladder=kept,
+        peak=peak,
+    )

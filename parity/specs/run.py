@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from parity.callbacks import CallbacksSpec
 from parity.errors import ParityError
 from parity.optimizers.spec import OptimizerSpec
 from parity.options import Checked, from_json, option, to_json
+from parity.schedules import ScheduleSpec
 from parity.specs.base import ModelSpec
 from parity.specs.registry import MODELS
 
@@ -59,6 +61,8 @@ class Spec:
     optimizer: OptimizerSpec
     training: TrainingSpec
     data: DataSpec
+    schedule: ScheduleSpec = field(default_factory=ScheduleSpec)
+    callbacks: CallbacksSpec = field(default_factory=CallbacksSpec)
 
     def __post_init__(self) -> None:
         weights, classes = self.training.class_weights, self.model.classes
@@ -72,6 +76,12 @@ class Spec:
             raise ParityError(
                 f"gradient_accumulation_steps: received {steps} with flavour 'tf_keras', "
                 "accepted: 1, or with keras3 (Keras 2 has none)"
+            )
+        if self.callbacks.reduce_lr_on_plateau and self.schedule.name != "constant":
+            raise ParityError(
+                f"reduce_lr_on_plateau: received {self.callbacks.reduce_lr_on_plateau} with "
+                f"lr_schedule {self.schedule.name!r}, accepted: with a constant one (a schedule "
+                "computes each rate anew)"
             )
 
     def to_json(self) -> dict[str, Any]:
@@ -88,7 +98,9 @@ def spec_from_json(data: Any, where: str) -> Spec:
     if not isinstance(data, dict) or set(data) != {
         entry.name for entry in dataclasses.fields(Spec)
     }:
-        raise ParityError(f"{where}: not a spec (family, model, optimizer, training, data)")
+        raise ParityError(
+            f"{where}: not a spec ({', '.join(entry.name for entry in dataclasses.fields(Spec))})"
+        )
     if not isinstance(data["family"], str) or data["family"] not in MODELS:
         raise ParityError(
             f"{where}.family: received {data['family']!r}, accepted: {', '.join(MODELS)}"
@@ -98,6 +110,8 @@ def spec_from_json(data: Any, where: str) -> Spec:
         "optimizer": OptimizerSpec,
         "training": TrainingSpec,
         "data": DataSpec,
+        "schedule": ScheduleSpec,
+        "callbacks": CallbacksSpec,
     }
     built = {name: from_json(cls, data[name], f"{where}.{name}") for name, cls in parts.items()}
     return Spec(family=data["family"], **built)

@@ -1,0 +1,218 @@
+"""A training that can be gone on with, by either implementation: one safetensors file.
+
+It is written beside its place and renamed, so a killed run leaves the last whole one; and read
+with its checksum verified, before anything is touched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from parity import strict_json
+from parity.errors import ParityError
+from parity.specs.run import Spec, differences, spec_from_json
+
+FORMAT = "keras-torch-parity checkpoint"
+VERSION = 1
+
+ACCUMULATED = "accumulated_gradient"
+"""The slot that sums gradients of several batches; no slot of the formula."""
+
+_METADATA = ("format", "version", "spec", "dtype", "progress", "sha256")
+
+
+@dataclass
+class State:
+    """What a model has to go on from.
+
+    Attributes:
+        weights: canonical name to array, buffers included.
+        slots: ``slot/parameter`` to array.
+        best_weights: the best epoch's weights, where a callback keeps them, else empty.
+        numbers: ``calls`` of the optimizer, its ``learning_rate``, Nadam's ``product``, and what
+            callbacks count (``early_stopping/wait``); None where there is none yet.
+    """
+
+    weights: dict[str, np.ndarray]
+    slots: dict[str, np.ndarray]
+    best_weights: dict[str, np.ndarray]
+    numbers: dict[str, Any]
+
+
+@dataclass
+class Progress:
+    """How far a training has come.
+
+    Attributes:
+        losses: of every step so far, one array for each piece.
+        history: metrics of every epoch so far.
+        stopped: whether a callback ended it.
+    """
+
+    losses: list[np.ndarray] = field(default_factory=list)
+    history: list[dict[str, float]] = field(default_factory=list)
+    stopped: bool = False
+
+    @property
+    def steps(self) -> int:
+        """Steps taken."""
+        return sum(map(len, self.losses))
+
+
+def write(path: Path, spec: Spec, dtype: str, state: State, progress: Progress) -> None:
+    """Replace the file at ``path``, whole or not at all.
+
+    Raises:
+        ParityError: it cannot be written.
+    """
+    from safetensors.numpy import save
+
+    tensors = {
+        **{f"weights/{name}": value for name, value in state.weights.items()},
+        **{f"slots/{name}": value for name, value in state.slots.items()},
+        **{f"best_weights/{name}": value for name, value in state.best_weights.items()},
+        "losses": np.concatenate(progress.losses),
+    }
+    tensors = {name: np.asarray(value, order="C") for name, value in tensors.items()}
+    done = {
+        "numbers": state.numbers,
+        "history": progress.history,
+        "stopped": progress.stopped,
+    }
+    texts = {
+        "format": FORMAT,
+        "version": str(VERSION),
+        "spec": json.dumps(spec.to_json()),
+        "dtype": dtype,
+        "progress": json.dumps(strict_json.as_text(done), allow_nan=False),
+    }
+    content = save(tensors, {**texts, "sha256": _digest(tensors, texts)})
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise ParityError(f"--checkpoint: cannot write {path}: {error.strerror or error}") from None
+
+
+def read(path: Path, spec: Spec, dtype: str) -> tuple[State, Progress]:
+    """What was written for this very training.
+
+    The number of epochs may be another one: it only says how long to go on.
+
+    Raises:
+        ParityError: the file is no checkpoint, damaged, of another training, or lacks something.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise ParityError(f"--resume: {path} is no file; accepted: one that --checkpoint wrote")
+    try:
+        with safe_open(path, framework="numpy") as opened:
+            texts = opened.metadata() or {}
+            names = opened.offset_keys()
+            tensors = {name: opened.get_tensor(name) for name in names}
+    except (SafetensorError, OSError) as error:
+        raise ParityError(f"--resume: {path}: no checkpoint, or a damaged one: {error}") from None
+    if texts.get("format") != FORMAT or set(texts) != set(_METADATA):
+        raise ParityError(f"--resume: {path}: no checkpoint; accepted: what --checkpoint wrote")
+    if texts["version"] != str(VERSION):
+        raise ParityError(
+            f"--resume: {path}: version: received {texts['version']!r}, accepted: {VERSION}"
+        )
+    if texts.pop("sha256") != _digest(tensors, texts):
+        raise ParityError(f"--resume: {path}: damaged checkpoint: its checksum does not fit")
+    _refuse_another_training(path, texts, spec, dtype)
+    done = strict_json.as_numbers(strict_json.loads(texts["progress"]))
+    _refuse_unfit_tensors(path, tensors, spec, dtype)
+    state = State(
+        _below("weights/", tensors),
+        _below("slots/", tensors),
+        _below("best_weights/", tensors),
+        done["numbers"],
+    )
+    return state, Progress([tensors["losses"]], done["history"], done["stopped"])
+
+
+def _below(prefix: str, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {
+        name.removeprefix(prefix): value
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def _refuse_another_training(path: Path, texts: Mapping[str, str], spec: Spec, dtype: str) -> None:
+    made_for = spec_from_json(strict_json.loads(texts["spec"]), f"{path}: spec")
+    unequal = [
+        f"{name} ({there!r} in it, {here!r} asked for)"
+        for name, there, here in (
+            *differences(made_for, spec),
+            *([] if texts["dtype"] == dtype else [("dtype", texts["dtype"], dtype)]),
+        )
+        if name != "training.epochs"
+    ]
+    if unequal:
+        raise ParityError(
+            f"--resume: {path} is of another training: {', '.join(unequal)}; accepted: the flags "
+            "that it was made with"
+        )
+
+
+def _refuse_unfit_tensors(
+    path: Path, tensors: Mapping[str, np.ndarray], spec: Spec, dtype: str
+) -> None:
+    """Refuse what is missing, too much, or of another shape or dtype than the spec's."""
+    table = spec.model.parameters()
+    slots = spec.optimizer.slots
+    if spec.optimizer.gradient_accumulation_steps > 1:
+        slots = (*slots, ACCUMULATED)
+    wanted = {f"weights/{row.name}": row.shape for row in table}
+    wanted |= {
+        f"slots/{slot}/{row.name}": row.shape for slot in slots for row in table if row.trainable
+    }
+    if any(name.startswith("best_weights/") for name in tensors):
+        wanted |= {f"best_weights/{row.name}": row.shape for row in table}
+    found = {name: value.shape for name, value in tensors.items() if name != "losses"}
+    for name in sorted(wanted.keys() | found.keys()):
+        if found.get(name) != wanted.get(name):
+            raise ParityError(
+                f"--resume: {path}: {name}: received {found.get(name, 'nothing')}, accepted: "
+                f"{wanted.get(name, 'nothing')}"
+            )
+    for name, value in tensors.items():
+        if value.dtype != dtype:
+            raise ParityError(
+                f"--resume: {path}: {name}: received {value.dtype}, accepted: {dtype}"
+            )
+
+
+def _digest(tensors: Mapping[str, np.ndarray], texts: Mapping[str, str]) -> str:
+    """SHA-256 of all that the file holds."""
+    digest = hashlib.sha256()
+    for name in sorted(texts):
+        digest.update(f"{name}={texts[name]}\n".encode())
+    for name in sorted(tensors):
+        value = tensors[name]
+        digest.update(f"{name} {value.dtype} {value.shape} {math.prod(value.shape)}\n".encode())
+        digest.update(np.ascontiguousarray(value).data)
+    return digest.hexdigest()
