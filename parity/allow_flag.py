@@ -9,7 +9,7 @@ from parity import rungs
 from parity.options import Accepts
 from parity.tolerance import EXACT, FLOAT64, Allowed
 
-RUNGS = tuple(rung for rung in rungs.RUNGS if FLOAT64[rung] != EXACT)
+RUNGS = tuple(rung for rung in rungs.TITLES if FLOAT64[rung] != EXACT)
 """Rungs at which something is computed, so that something can be allowed."""
 
 

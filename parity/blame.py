@@ -67,6 +67,8 @@ def part_of(check: Check, record: Record, layers: Sequence[str]) -> tuple[str, i
     """What made the tensor of a check: (layer, data, loss, optimizer or nothing, step or None)."""
     meant = rungs.meaning(check.rung, check.tensor)
     step = check.step or meant.step
+    if check.rung == rungs.WHOLE:  # no more is known than where it shows
+        return "", step
     if meant.kind == "weight" and step is None:
         step = record.header.steps
     owner = meant.owner if meant.owner in layers else ""

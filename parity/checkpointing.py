@@ -11,10 +11,9 @@ from parity import checkpoint
 from parity.backend import Model
 from parity.callbacks import MONITORS
 from parity.checkpoint import Progress
+from parity.checks import HISTORY
 from parity.data_files import write_whole
 from parity.specs.run import Spec
-
-LOG_FIELDS = ("loss", "val_loss", "val_accuracy", "learning_rate")
 
 
 @dataclass
@@ -61,7 +60,7 @@ def write_log(path: Path, history: list[dict[str, float]]) -> None:
         ParityError: it cannot be written.
     """
     text = io.StringIO(newline="")
-    rows = csv.DictWriter(text, ("epoch", *LOG_FIELDS), lineterminator="\n")
+    rows = csv.DictWriter(text, ("epoch", *HISTORY), lineterminator="\n")
     rows.writeheader()
     rows.writerows({"epoch": number, **epoch} for number, epoch in enumerate(history))
     write_whole(path, text.getvalue().encode())

@@ -18,6 +18,12 @@ STORED = {"float64": "F64", "float32": "F32"}
 PREDICTIONS = ("outputs", "labels", "accuracy", "loss")
 """Tensors of the last rung, each made from the one before."""
 
+HISTORY = ("loss", "val_loss", "val_accuracy", "learning_rate")
+"""Metrics of an epoch, by name."""
+
+TRAINED = ("losses", *(f"history/{name}" for name in HISTORY), "epochs", "outputs", "labels")
+"""Tensors of a whole training besides its weights, in the order of comparing."""
+
 
 @dataclass(frozen=True)
 class Check:
@@ -74,6 +80,8 @@ def expected(header: Header, dtype: str) -> dict[str, Form]:
     forms = _of_layers(header.spec, dtype)
     if header.kind != "replay":
         forms |= _of_training(header.spec, header.steps, dtype)
+    if header.kind == "ladder" and header.epochs and dtype == "float64":
+        forms |= _of_whole_training(header.spec)
     if header.seeds > 1 and dtype == "float32":
         forms |= {
             "predictions/over_seeds/labels": ((header.seeds, None), "I64"),
@@ -136,6 +144,18 @@ def _of_training(spec: Spec, steps: int, dtype: str) -> dict[str, Form]:
         "predictions/accuracy": ((), "F64"),
         "predictions/loss": ((), "F64"),
     }
+
+
+def _of_whole_training(spec: Spec) -> dict[str, Form]:
+    """All that stands behind the ladder; how long it took is for the numbers to say."""
+    forms: dict[str, Form] = dict.fromkeys(TRAINED, ((None,), "F64"))
+    forms |= {
+        "epochs": ((), "I64"),
+        "outputs": ((None, spec.model.outputs), "F64"),
+        "labels": ((None,), "I64"),
+        **{f"weights/{row.name}": (row.shape, "F64") for row in spec.model.parameters()},
+    }
+    return {f"{rungs.WHOLE}/{name}": form for name, form in forms.items()}
 
 
 def _masks(spec: Spec, prefix: str) -> dict[str, Form]:

@@ -33,7 +33,7 @@ class Float64:
         _, rung, rest = rungs.split(name)
         if rest == "losses":
             return self._losses(name)
-        if rung == "predictions" and rest == "labels":
+        if rung in ("predictions", rungs.WHOLE) and rest == "labels":
             return self._labels(name)
         if rung == "predictions" and rest == "accuracy":
             return self._accuracy(name)
@@ -89,6 +89,8 @@ class Float64:
         """Of a tensor whose largest entry is ``scale``."""
         dtype, rung, _ = rungs.split(name)
         meant, pair, scale = self.pair.meanings[name], self.pair, scale or 1.0
+        if (rung, meant.owner) == (rungs.WHOLE, "epochs"):
+            return tolerance.EXACT
         if dtype == "float64" and rung in self.overrides and meant.kind not in tolerance.GIVEN:
             return self.overrides[rung]
         step = pair.step(meant) if rung in ("steps", "predictions") else 1

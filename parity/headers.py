@@ -34,6 +34,7 @@ def header(
     ladder: Ladder,
     peak: PeakMemory,
     seeds: int = 1,
+    epochs: int = 0,
     teacher: str = "",
 ) -> Header:
     """The header.
@@ -48,6 +49,7 @@ def header(
         ladder: figures and names to keep.
         peak: started before the work.
         seeds: trained from.
+        epochs: of a whole training behind the ladder.
         teacher: of a replay, its checksum.
     """
     import safetensors
@@ -66,6 +68,7 @@ def header(
         spec=spec,
         steps=steps,
         seeds=seeds,
+        epochs=epochs,
         teacher=teacher,
         dtypes=dtypes,
         versions=versions,

@@ -218,7 +218,7 @@ def _refuse_unequal_runs(a: Record, b: Record) -> None:
             *differences(a.header.spec, b.header.spec),
             *(
                 (name, getattr(a.header, name), getattr(b.header, name))
-                for name in ("steps", "dtypes", "seeds")
+                for name in ("steps", "dtypes", "seeds", "epochs")
                 if getattr(a.header, name) != getattr(b.header, name)
             ),
         )

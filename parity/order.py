@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from parity import rungs
-from parity.checks import PREDICTIONS, Check
+from parity.checks import PREDICTIONS, TRAINED, Check
 from parity.constants import DTYPES
 from parity.record import Header
 from parity.rungs import Meaning
@@ -28,7 +28,7 @@ class Place(NamedTuple):
         weights: within that, its loss comes before the weights.
         layer: number of the layer: forwards, but gradients from the loss back.
         kind: number of the kind.
-        prediction: predictions are made one from the other.
+        made: predictions, and what a whole training leaves, are made one from the other.
         tensor: its name, where nothing else tells two apart.
         dtype: float64 first.
     """
@@ -39,7 +39,7 @@ class Place(NamedTuple):
     weights: bool
     layer: int
     kind: int
-    prediction: int
+    made: int
     tensor: str
     dtype: int
 
@@ -54,15 +54,15 @@ def _place(check: Check, header: Header, layers: Mapping[str, int]) -> Place:
     meant = rungs.meaning(check.rung, check.tensor)
     several = check.rung == "steps"
     given = meant.kind in ("fed", "mask")
-    predicted = check.rung == "predictions" and check.tensor in PREDICTIONS
+    made = {"predictions": PREDICTIONS, rungs.WHOLE: TRAINED}.get(check.rung, ())
     return Place(
-        list(rungs.RUNGS).index(check.rung),
+        list(rungs.TITLES).index(check.rung),
         (check.step or meant.step or header.steps) if several else 0,
         several and not given,
-        several and check.tensor != "losses",
+        (several or check.rung == rungs.WHOLE) and check.tensor != "losses",
         _layer(check.rung, meant, header, layers),
         KINDS.index(meant.kind),
-        PREDICTIONS.index(check.tensor) if predicted else 0,
+        made.index(check.tensor) if check.tensor in made else 0,
         check.tensor,
         DTYPES.index(check.dtype),
     )

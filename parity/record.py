@@ -26,7 +26,7 @@ from parity.errors import ParityError
 from parity.specs.run import Spec, spec_from_json
 
 FORMAT = "keras-torch-parity record"
-VERSION = 3
+VERSION = 4
 KINDS = ("ladder", "training", "replay")
 HEADER, TENSORS = "record.json", "tensors.safetensors"
 
@@ -46,6 +46,8 @@ class Header:
         spec: the run.
         steps: optimizer steps taken in all (``training``), or in the k-step rung (``ladder``).
         seeds: how many seeds float32 was trained from (``ladder``).
+        epochs: of the whole training that stands behind a ``ladder`` in float64, as asked for; 0:
+            none does.
         teacher: sha256 of the tensors that a ``replay`` was fed, else empty.
         dtypes: dtypes recorded, a part of :data:`parity.constants.DTYPES`.
         versions, platform, threads, device: what it ran on.
@@ -66,6 +68,7 @@ class Header:
     spec: Spec
     steps: int
     seeds: int
+    epochs: int
     teacher: str
     dtypes: tuple[str, ...]
     versions: dict[str, str]
@@ -239,6 +242,7 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "backend": (_text, "text"),
     "steps": (_count, "a whole number"),
     "seeds": (_count, "a whole number"),
+    "epochs": (_count, "a whole number"),
     "teacher": (_text, "text"),
     "dtypes": (_part_of_dtypes, f"one or both of {', '.join(DTYPES)}"),
     "versions": (_object_of(_text), "an object of text"),
@@ -289,7 +293,7 @@ def _check_tensors(record: Record) -> None:
     """Refuse tensors whose name is no rung's, or whose entries NumPy cannot hold."""
     for name in record.names:
         dtype, rung, rest = (*name.split("/", 2), "", "")[:3]
-        if dtype not in record.header.dtypes or rung not in rungs.RUNGS or not rest:
+        if dtype not in record.header.dtypes or rung not in rungs.TITLES or not rest:
             raise ParityError(f"{record.path}: damaged record: tensor {name!r} is of no rung")
         if record.dtype(name) not in _ELEMENTS:
             raise ParityError(

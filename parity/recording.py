@@ -12,9 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from parity import batches, losses, metrics, null_gradients, randomness, rungs, tolerance
+from parity import (
+    batches,
+    checks,
+    fitting,
+    losses,
+    metrics,
+    null_gradients,
+    randomness,
+    rungs,
+    tolerance,
+)
 from parity.backend import Backend, Model
 from parity.batches import Chunk
+from parity.checkpoint import Progress
 from parity.data import Split
 from parity.ensemble import spread
 from parity.record import Record
@@ -74,6 +85,7 @@ def climb(
     *,
     seeds: int = 1,
     ensemble: bool = True,
+    whole: bool = False,
     advance: Callable[[str], None] = lambda _: None,
 ) -> Ladder:
     """Every rung in every dtype, from the same probe weights, batches and masks.
@@ -88,7 +100,8 @@ def climb(
         seeds: float32 trains as many steps from so many seeds, the spec's and those after it.
         ensemble: whether to run what shows the effect of rounding; without it float32 and long
             ladders can hardly be judged.
-        advance: called with a description after each climb.
+        whole: whether to train from the spec's own start to its last epoch as well, in float64.
+        advance: called with a description after each climb, and each epoch.
     """
     ladder = Ladder()
     start = randomness.probe_weights(spec.model, spec.training.seed)
@@ -113,6 +126,8 @@ def climb(
         advance(dtype)
         if dtype == "float32":
             ladder.timings["step"] = _time_per_step(model, plan)
+        if whole and dtype == "float64":
+            found.update(_whole_training(model, spec, train, test, advance))
         if ensemble:
             for member in _members(dtype, steps):
                 other = _member(model, spec, member, dtype, start, plan, train, test)
@@ -131,6 +146,42 @@ def climb(
         ladder.tensors.update({rungs.join(dtype, name): value for name, value in found.items()})
         ladder.timings[dtype] = time.perf_counter() - began
     return ladder
+
+
+class _EachEpoch(fitting.Watch):
+    """Tells that an epoch has ended."""
+
+    def __init__(self, epochs: int, advance: Callable[[str], None]) -> None:
+        self.epochs, self.advance = epochs, advance
+
+    def epoch(self, epoch: int, logs: dict[str, float]) -> None:
+        """See :meth:`parity.fitting.Watch.epoch`."""
+        self.advance(f"float64, epoch {epoch + 1}/{self.epochs}")
+
+
+def _whole_training(
+    model: Model, spec: Spec, train: Split, test: Split, advance: Callable[[str], None]
+) -> dict[str, np.ndarray]:
+    """The spec's training from its initial weights, as far as it goes, and what it leaves."""
+    model.set_weights(randomness.initial_weights(spec.model, spec.training.seed))
+    model.reset_optimizer()
+    progress = Progress()
+    watch = _EachEpoch(spec.training.epochs, advance)
+    outputs = fitting.fit(model, spec, train, test, progress, watch)
+    return rungs.named(
+        rungs.WHOLE,
+        {
+            "losses": np.concatenate(progress.losses),
+            **{
+                f"history/{name}": np.array([epoch[name] for epoch in progress.history])
+                for name in checks.HISTORY
+            },
+            "epochs": np.asarray(len(progress.history)),
+            "outputs": outputs,
+            "labels": metrics.labels(spec.model, outputs),
+            **rungs.named("weights", model.weights()),
+        },
+    )
 
 
 def widen(ladder: Ladder, member: Record) -> None:

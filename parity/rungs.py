@@ -16,6 +16,9 @@ A tensor's name is ``dtype/rung/…``:
                            ``3/weights/conv_1/kernel``
 ``predictions``            ``outputs``, ``labels``, ``accuracy``, ``loss``; of float32 trained
                            from several seeds ``over_seeds/labels``, ``…/accuracy``, ``…/loss``
+``training``               of a whole training: ``losses`` of all steps, ``history/val_loss`` and so
+                           on by epoch, number of ``epochs``, ``weights/conv_1/kernel``,
+                           ``outputs`` and ``labels`` of the test set at its end
 =========================  ====================================================================
 
 Layers' gradients, what training was fed and its loss by step are recorded in float64 only, which
@@ -43,6 +46,12 @@ RUNGS: dict[str, str] = {
 }
 """Rung to what a person reads, in the order of the ladder. A step is one of the optimizer."""
 
+WHOLE = "training"
+"""A whole training, which a record holds if it was asked for; it stands behind the ladder."""
+
+TITLES: dict[str, str] = {**RUNGS, WHOLE: "whole training"}
+"""Everything that a record can hold, in the order of comparing."""
+
 FORWARD = {"forward_eval": False, "forward_train": True}
 """The forward rungs, and whether they run in training mode."""
 
@@ -65,7 +74,7 @@ def snapshots(steps: int) -> list[int]:
 
 def title(rung: str, steps: int) -> str:
     """What a person reads for a rung of a ladder with ``steps`` steps."""
-    return RUNGS[rung].replace("k steps", f"{steps} steps" if steps > 1 else "the last step")
+    return TITLES[rung].replace("k steps", f"{steps} steps" if steps > 1 else "the last step")
 
 
 def join(*parts: str) -> str:
@@ -109,6 +118,8 @@ def meaning(rung: str, rest: str) -> Meaning:
         return _of_step(inner, int(number))
     if rung in ("step", "steps"):
         return _of_step(rest, 1 if rung == "step" else None)
+    if rung == WHOLE:
+        return _of_step(rest, None) if number == "weights" else Meaning("other", rest)
     layer, _, entry = rest.rpartition("/")
     if rung == "parameters":
         return Meaning("parameter", rest.split("/")[0], rest)

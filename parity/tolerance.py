@@ -40,6 +40,7 @@ FLOAT64: dict[str, Allowed] = {
     "step": Allowed(1e-11, "Adam divides by gradients as small as their own noise; measured 6e-12"),
     "steps": Allowed(1e-11, "ten steps let the first one's difference grow; measured 6e-12"),
     "predictions": Allowed(1e-11, "the k steps' weights on the whole test set; measured 8e-13"),
+    "training": Allowed(1e-9, "hundreds of steps let rounding grow"),
 }
 """Rung to what float64 allows for up to :data:`STEPS` optimizer steps.
 

@@ -8,7 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from parity import from_flags, headers, outputs, processes, record, recording
+from parity import (
+    callbacks,
+    fitting,
+    from_flags,
+    headers,
+    outputs,
+    processes,
+    record,
+    recording,
+    spec_flags,
+)
 from parity.backend import Backend, registered
 from parity.errors import ParityError
 from parity.memory import PeakMemory
@@ -23,14 +33,27 @@ def run(args: argparse.Namespace) -> int:
     if args.seeds > 1 and "float32" not in dtypes:
         raise ParityError(f"--seeds: received {args.seeds} without float32, accepted: 1, or both")
     ensemble = args.ensemble is not False
+    epochs = vars(args).get("epochs", 0)
+    if epochs and "float64" not in dtypes and ensemble:
+        raise ParityError(
+            f"--epochs: received {epochs} without float64, accepted: with it, which a whole "
+            "training is compared in"
+        )
+    whole = bool(epochs) and "float64" in dtypes
     from_flags.refuse_foreign_options(args, families)
     planned = []
     for family in families:  # everything that can be refused is refused before the first climb
         dataset = from_flags.dataset_for(args, family)
         spec = from_flags.spec_for(args, family, dataset)
+        if not epochs and (foreign := callbacks.foreign_to_a_ladder(spec.callbacks)):
+            raise ParityError(
+                f"{spec_flags.flag_of(foreign[0])}: does not apply to a ladder, which has no "
+                "epochs; accepted: with --epochs"
+            )
+        fitting.steps_of(spec, len(dataset.train.x))
         planned.append((spec, dataset))
     backend = from_flags.backend_for(args, spec)
-    climbs = recording.climbs(backend, dtypes, args.steps, args.seeds)
+    climbs = recording.climbs(backend, dtypes, args.steps, args.seeds) + whole * epochs
     with (
         _elsewhere(args, backend, ensemble and "float32" in dtypes) as elsewhere,
         Progress(backend.name, climbs * len(planned)) as progress,
@@ -53,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
                 args.steps,
                 seeds=args.seeds,
                 ensemble=ensemble,
+                whole=whole,
                 advance=advance,
             )
             place = Path(spec.family) if len(families) > 1 else Path()
@@ -64,6 +88,7 @@ def run(args: argparse.Namespace) -> int:
                 spec,
                 steps=args.steps,
                 seeds=args.seeds,
+                epochs=epochs if whole else 0,
                 dtypes=dtypes,
                 device=args.device,
                 ladder=ladder,

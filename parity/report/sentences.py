@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from parity import blame
+from parity import blame, rungs
 from parity.blame import Blame
 from parity.checks import Check
 from parity.ladder import Comparison
@@ -63,6 +63,14 @@ def divergence(comparison: Comparison) -> Iterator[str]:
 def _culprit(found: Blame, comparison: Comparison) -> Iterator[str]:
     """Layer, data, loss or optimizer, and the step."""
     at = f" at step {found.step}" if found.step else ""
+    if found.check.rung == rungs.WHOLE:
+        steps = comparison.reference.header.steps
+        first = f"{steps} steps" if steps > 1 else "first step"
+        yield (
+            f"shows{at or ' at the end'} of the whole training, while the ladder's {first} agree: "
+            "it begins later (schedule, callbacks, the end of an epoch), or rounding adds up"
+        )
+        return
     if found.part == blame.DATA:
         yield f"to blame: the data{at}, before any layer"
     elif found.part == blame.LOSS:

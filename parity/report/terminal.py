@@ -14,7 +14,7 @@ from rich.table import Table
 from parity.checks import Check
 from parity.ladder import Comparison
 from parity.report.sentences import divergence, names_of, number, remarks, versions
-from parity.rungs import RUNGS, title
+from parity.rungs import TITLES, WHOLE, title
 
 WIDTH = 80
 """Columns where the output is no terminal."""
@@ -109,8 +109,10 @@ def _rungs(comparisons: list[Comparison], narrow: bool) -> Table:
         header = comparison.reference.header
         if narrow:
             table.add_row(f"[bold]{header.spec.family}[/]")
-        for rung in RUNGS:
+        for rung in TITLES:
             worst = [comparison.worst(dtype, rung) for dtype in ("float64", "float32")]
+            if rung == WHOLE and not any(worst):
+                continue
             passed = all(check.ok for check in worst if check)
             table.add_row(
                 *([] if narrow else [header.spec.family]),
