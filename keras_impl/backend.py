@@ -39,6 +39,7 @@ class KerasBackend:
             network = getattr(module, class_name(spec.family))(spec.model)
             model = KerasModel(network, spec, dtype, self.device)
         model.set_weights(randomness.initial_weights(spec.model, spec.training.seed))
+        model.reset_optimizer()  # whose averages begin as the weights
         return model
 
     def versions(self) -> dict[str, str]:

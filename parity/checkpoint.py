@@ -96,7 +96,7 @@ def write(path: Path, spec: Spec, dtype: str, state: State, progress: Progress) 
         "dtype": dtype,
         "progress": json.dumps(strict_json.as_text(done), allow_nan=False),
     }
-    content = save(tensors, {**texts, "sha256": _digest(tensors, texts)})
+    content = save(tensors, {**texts, "sha256": digest(tensors, texts)})
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
@@ -139,7 +139,7 @@ def read(path: Path, spec: Spec, dtype: str) -> tuple[State, Progress]:
         raise ParityError(
             f"--resume: {path}: version: received {texts['version']!r}, accepted: {VERSION}"
         )
-    if texts.pop("sha256") != _digest(tensors, texts):
+    if texts.pop("sha256") != digest(tensors, texts):
         raise ParityError(f"--resume: {path}: damaged checkpoint: its checksum does not fit")
     _refuse_another_training(path, texts, spec, dtype)
     done = strict_json.as_numbers(strict_json.loads(texts["progress"]))
@@ -206,8 +206,8 @@ def _refuse_unfit_tensors(
             )
 
 
-def _digest(tensors: Mapping[str, np.ndarray], texts: Mapping[str, str]) -> str:
-    """SHA-256 of all that the file holds."""
+def digest(tensors: Mapping[str, np.ndarray], texts: Mapping[str, str]) -> str:
+    """SHA-256 of all that a file holds, in hex digits: tensors and texts, by name."""
     digest = hashlib.sha256()
     for name in sorted(texts):
         digest.update(f"{name}={texts[name]}\n".encode())

@@ -21,7 +21,7 @@ PREDICTIONS = ("outputs", "labels", "accuracy", "loss")
 HISTORY = ("loss", "val_loss", "val_accuracy", "learning_rate")
 """Metrics of an epoch, by name."""
 
-TRAINED = ("losses", *(f"history/{name}" for name in HISTORY), "epochs", "outputs", "labels")
+TRAINED = ("epochs", "losses", *(f"history/{name}" for name in HISTORY), "outputs", "labels")
 """Tensors of a whole training besides its weights, in the order of comparing."""
 
 

@@ -59,7 +59,7 @@ def _place(check: Check, header: Header, layers: Mapping[str, int]) -> Place:
         list(rungs.TITLES).index(check.rung),
         (check.step or meant.step or header.steps) if several else 0,
         several and not given,
-        (several or check.rung == rungs.WHOLE) and check.tensor != "losses",
+        (several or check.rung == rungs.WHOLE) and check.tensor not in ("epochs", "losses"),
         _layer(check.rung, meant, header, layers),
         KINDS.index(meant.kind),
         made.index(check.tensor) if check.tensor in made else 0,

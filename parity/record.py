@@ -53,7 +53,8 @@ class Header:
         versions, platform, threads, device: what it ran on.
         timings: seconds by name.
         peak_memory: bytes of resident memory at the highest.
-        results: by dtype: test ``accuracy`` and ``loss``, and what else people may want to read.
+        results: by dtype: test ``accuracy`` and ``loss``, and what else people may want to read;
+            of a whole training, under ``whole``, also ``epochs`` and ``steps``.
         rounding: tensor name to how far rounding moves it: the largest distance of an ensemble
             member (``ladder``).
         layers: canonical layer name to what the framework calls that layer.
@@ -220,9 +221,15 @@ def _count(value: Any) -> bool:
 
 
 def _scores(value: Any) -> bool:
-    return isinstance(value, dict) and all(
-        strict_json.is_number(value.get(x)) for x in ("accuracy", "loss")
+    return (
+        isinstance(value, dict)
+        and all(strict_json.is_number(value.get(x)) for x in ("accuracy", "loss"))
+        and ("whole" not in value or _whole(value["whole"]))
     )
+
+
+def _whole(value: Any) -> bool:
+    return _scores(value) and all(_count(value.get(x)) for x in ("epochs", "steps"))
 
 
 def _list_of(one: Callable[[Any], bool]) -> Callable[[Any], bool]:

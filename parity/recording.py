@@ -127,7 +127,9 @@ def climb(
         if dtype == "float32":
             ladder.timings["step"] = _time_per_step(model, plan)
         if whole and dtype == "float64":
-            found.update(_whole_training(model, spec, train, test, advance))
+            trained = _whole_training(model, spec, train, test, advance)
+            found.update(rungs.named(rungs.WHOLE, trained))
+            ladder.results[dtype]["whole"] = _scores(spec, trained, test)
         if ensemble:
             for member in _members(dtype, steps):
                 other = _member(model, spec, member, dtype, start, plan, train, test)
@@ -168,20 +170,28 @@ def _whole_training(
     progress = Progress()
     watch = _EachEpoch(spec.training.epochs, advance)
     outputs = fitting.fit(model, spec, train, test, progress, watch)
-    return rungs.named(
-        rungs.WHOLE,
-        {
-            "losses": np.concatenate(progress.losses),
-            **{
-                f"history/{name}": np.array([epoch[name] for epoch in progress.history])
-                for name in checks.HISTORY
-            },
-            "epochs": np.asarray(len(progress.history)),
-            "outputs": outputs,
-            "labels": metrics.labels(spec.model, outputs),
-            **rungs.named("weights", model.weights()),
+    return {
+        "epochs": np.asarray(len(progress.history)),
+        "losses": np.concatenate(progress.losses),
+        **{
+            f"history/{name}": np.array([epoch[name] for epoch in progress.history])
+            for name in checks.HISTORY
         },
-    )
+        "outputs": outputs,
+        "labels": metrics.labels(spec.model, outputs),
+        **rungs.named("weights", model.weights()),
+    }
+
+
+def _scores(spec: Spec, trained: Mapping[str, np.ndarray], test: Split) -> dict[str, float]:
+    """What people want to read of a whole training."""
+    loss = losses.reference_loss(spec.model, test.y, trained["outputs"])
+    return {
+        "epochs": int(trained["epochs"]),
+        "steps": len(trained["losses"]),
+        "accuracy": metrics.accuracy(trained["labels"], test.y),
+        "loss": loss,
+    }
 
 
 def widen(ladder: Ladder, member: Record) -> None:

@@ -12,10 +12,12 @@ import numpy as np
 
 from parity import data, examples, headers, record, recording
 from parity.backend import Backend
+from parity.callbacks import CallbacksSpec
 from parity.data import Split
 from parity.memory import PeakMemory
 from parity.optimizers.spec import OptimizerSpec
 from parity.optimizers.table import OPTIMIZERS as TABLE
+from parity.schedules import ScheduleSpec
 from parity.specs.registry import MODELS
 from parity.specs.run import DataSpec, Spec, TrainingSpec
 
@@ -32,6 +34,49 @@ RECIPES: dict[str, dict[str, Mapping[str, Any]]] = {
     "average": {"optimizer_fields": {"ema_momentum": 0.9, "ema_overwrite_frequency": 4}},
 }
 """Ways to train, each by the fields that :func:`spec_of` takes; the norms clip from the start."""
+
+SCHEDULES: dict[str, Mapping[str, Any]] = {
+    "exponential": {"name": "exponential", "decay_steps": 3, "decay_rate": 0.8},
+    "inverse_time": {
+        "name": "inverse_time", "decay_steps": 4, "decay_rate": 0.5, "staircase": True,
+    },
+    "polynomial": {"name": "polynomial", "decay_steps": 7, "power": 1.5, "cycle": True},
+    "piecewise": {"name": "piecewise_constant", "boundaries": (2, 7), "values": (0.01, 0.002)},
+    "cosine": {"name": "cosine", "decay_steps": 8, "alpha": 0.1},
+    "warmup": {"name": "cosine", "decay_steps": 8, "warmup_target": 0.1, "warmup_steps": 3},
+    "restarts": {"name": "cosine_restarts", "decay_steps": 3, "t_mul": 1.3, "m_mul": 0.9},
+}  # fmt: skip
+"""Schedules by the fields of their spec; each moves, and most of them end, within ten steps."""
+
+RECIPES["schedule"] = {"schedule": SCHEDULES["cosine"]}
+
+WHOLE: dict[str, dict[str, Mapping[str, Any]]] = {
+    "stopped": {
+        "training": {"epochs": 8},
+        "callbacks": {
+            "early_stopping": 2,
+            "min_delta": 0.3,
+            "restore_best_weights": True,
+        },
+    },
+    "plateau": {
+        "training": {"epochs": 7, "label_smoothing": 0.1},
+        "callbacks": {
+            "monitor": "val_accuracy",
+            "reduce_lr_on_plateau": 1,
+            "plateau_factor": 0.3,
+            "plateau_min_delta": 0.1,
+            "plateau_cooldown": 2,
+            "min_learning_rate": 1e-4,
+        },
+    },
+    "averaged": {
+        "training": {"epochs": 3, "class_weights": (0.5, 1, 2, 0.25, 1, 3, 1, 0.7, 1, 1.3)},
+        "optimizer_fields": {"ema_momentum": 0.9},
+        "schedule": SCHEDULES["restarts"],
+    },
+}
+"""Whole trainings by the fields that :func:`spec_of` takes."""
 
 TRAINED_SO = [
     ("softmax", "hidden_32_16-logits", "sgd"),
@@ -63,8 +108,10 @@ def spec_of(
     seed: int = 0,
     training: Mapping[str, Any] | None = None,
     optimizer_fields: Mapping[str, Any] | None = None,
+    schedule: Mapping[str, Any] | None = None,
+    callbacks: Mapping[str, Any] | None = None,
 ) -> Spec:
-    """A variant as a whole spec; the mappings set further fields of its training and optimizer."""
+    """A variant as a whole spec; the mappings set further fields of its parts."""
     fields = dict(MODELS[family].variants()[variant])
     name = "japanese_vowels" if fields.get("variable_length") else "digits"
     loaded = _load(name)
@@ -75,6 +122,8 @@ def spec_of(
         optimizer=OptimizerSpec(name=optimizer, **(optimizer_fields or {})),
         training=TrainingSpec(batch_size=32, seed=seed, **(training or {})),
         data=DataSpec(name=name, size=loaded.size, sha256=loaded.sha256),
+        schedule=ScheduleSpec(**(schedule or {})),
+        callbacks=CallbacksSpec(**(callbacks or {})),
     )
 
 
@@ -134,16 +183,21 @@ def record_of(
     dtypes: tuple[str, ...] = ("float64",),
     steps: int = 10,
     splits: tuple[Split, Split] | None = None,
+    whole: bool = False,
 ) -> Path:
-    """Climb the ladder in this process and write the record; ``splits``: other examples."""
+    """Climb the ladder in this process and write the record.
+
+    ``splits``: other examples; ``whole``: with a whole training behind it.
+    """
     train, test = splits or splits_of(spec)
     peak = PeakMemory()
-    ladder = recording.climb(backend, spec, train, test, dtypes, steps)
+    ladder = recording.climb(backend, spec, train, test, dtypes, steps, whole=whole)
     header = headers.header(
         "ladder",
         backend,
         spec,
         steps=steps,
+        epochs=spec.training.epochs if whole else 0,
         dtypes=dtypes,
         device="cpu",
         ladder=ladder,

@@ -128,6 +128,7 @@ def remarks(comparisons: list[Comparison]) -> Iterator[str]:
                 f"{family}: null gradients, not judged: {names}. Both sides find at most "
                 f"{number(largest)}, rounding alone, and give the optimizer zero."
             )
+        yield from _whole_training(comparison)
         yield from _overridden(comparison)
         yield from _past_saturation(comparison)
         if comparison.own and comparison.same:
@@ -143,6 +144,21 @@ def remarks(comparisons: list[Comparison]) -> Iterator[str]:
     for note in dict.fromkeys(note for comparison in comparisons for note in comparison.notes):
         having = [comparison for comparison in comparisons if note in comparison.notes]
         yield f"{names_of(having)}: {note}"
+
+
+def _whole_training(comparison: Comparison) -> Iterator[str]:
+    """How far each side's whole training went, and how good its model is."""
+    header = comparison.reference.header
+    for side, record in zip(
+        comparison.sides, (comparison.reference, comparison.other), strict=True
+    ):
+        whole = record.header.results.get("float64", {}).get("whole")
+        if whole:
+            yield (
+                f"{header.spec.family}: whole training, {side}: {whole['epochs']} of "
+                f"{header.epochs} epochs, {whole['steps']} steps, test loss {whole['loss']:.6f}, "
+                f"test accuracy {whole['accuracy']:.4f}"
+            )
 
 
 def _overridden(comparison: Comparison) -> Iterator[str]:

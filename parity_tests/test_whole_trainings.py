@@ -1,0 +1,114 @@
+"""Whole trainings: epochs, validation, schedules and callbacks are the same in both frameworks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from parity import checks, fitting, ladder, record
+from parity.backend import Backend
+from parity.checkpoint import Progress
+from parity_tests import cases
+from parity_tests.test_ladder import explain
+
+pytestmark = pytest.mark.flavour
+
+ROWS = [
+    ("softmax", "hidden_32_16-logits", "adam"),
+    ("cnn", "bn-c1-k3-s1-n8", "nesterov"),
+    ("rnn", "lstm-1-uni-fixed", "adam"),
+]
+
+
+@pytest.mark.parametrize("row", ROWS, ids="-".join)
+@pytest.mark.parametrize("recipe", cases.WHOLE)
+def test_whole_training_is_the_same(
+    recipe: str,
+    row: tuple[str, str, str],
+    flavour: str,
+    keras_backend: Backend,
+    torch_backend: Backend,
+    tmp_path: Path,
+) -> None:
+    """Loss of every step, history, last epoch, weights and every predicted class agree."""
+    spec = cases.spec_of(*row, flavour=flavour, **cases.WHOLE[recipe])
+    k = cases.record_of(keras_backend, spec, tmp_path / "k", steps=1, whole=True)
+    t = cases.record_of(torch_backend, spec, tmp_path / "t", steps=1, whole=True)
+    with record.read(k) as a, record.read(t) as b:
+        comparison = ladder.compare(a, b)
+        assert comparison.same, explain(comparison)
+        checked = {check.tensor for check in comparison.checks if check.rung == "training"}
+        weights = {f"weights/{row.name}" for row in spec.model.parameters()}
+        assert checked == {*checks.TRAINED, *weights}
+
+
+@pytest.mark.parametrize("name", cases.SCHEDULES)
+def test_every_schedule_is_the_same(
+    name: str, flavour: str, keras_backend: Backend, torch_backend: Backend, tmp_path: Path
+) -> None:
+    """Ten steps and a whole training with each schedule, whose rates move the weights."""
+    spec = cases.spec_of(
+        "softmax",
+        "regression-logits",
+        "momentum",
+        flavour=flavour,
+        schedule=cases.SCHEDULES[name],
+        training={"epochs": 4},
+    )
+    k = cases.record_of(keras_backend, spec, tmp_path / "k", whole=True)
+    t = cases.record_of(torch_backend, spec, tmp_path / "t", whole=True)
+    with record.read(k) as a, record.read(t) as b:
+        comparison = ladder.compare(a, b)
+        assert comparison.same, explain(comparison)
+        rates = a.tensor("float64/training/history/learning_rate")
+    assert len(set(rates)) > 1, "the rate never moved"
+
+
+@pytest.mark.parametrize("which", ["keras_backend", "torch_backend"])
+def test_callbacks_do_what_they_are_for(
+    which: str, flavour: str, request: pytest.FixtureRequest
+) -> None:
+    """The recipes of the tests above stop early, go back to the best weights, lower the rate."""
+    backend = request.getfixturevalue(which)
+    stopped, plateau = (
+        _trained(backend, cases.spec_of(*ROWS[0], flavour=flavour, **cases.WHOLE[recipe]))
+        for recipe in ("stopped", "plateau")
+    )
+    epochs = [epoch["val_loss"] for epoch in stopped[0].history]
+    assert stopped[0].stopped
+    assert len(epochs) < 8
+    assert stopped[1] == pytest.approx(epochs[-3], rel=1e-12), "not the best epoch's weights"
+    rates = [epoch["learning_rate"] for epoch in plateau[0].history]
+    assert rates[0] > rates[-1] > 0
+    assert not plateau[0].stopped
+
+
+def _trained(backend: Backend, spec) -> tuple[Progress, float]:
+    """A training from the initial weights, and its model's loss on the test set."""
+    train, test = cases.splits_of(spec)
+    model = backend.create(spec, "float64")
+    model.feed(train)
+    progress = Progress()
+    fitting.fit(model, spec, train, test, progress, fitting.Watch())
+    return progress, model.validate(test)[0]
+
+
+@pytest.mark.parametrize("which", ["keras_backend", "torch_backend"])
+def test_validation_loss_is_without_class_weights(
+    which: str, flavour: str, request: pytest.FixtureRequest
+) -> None:
+    """As Keras's ``val_loss``: class weights do not count, label smoothing does."""
+    backend = request.getfixturevalue(which)
+
+    def validated(**training: object) -> float:
+        spec = cases.spec_of(*ROWS[0], flavour=flavour, training=training)
+        loss, outputs = backend.create(spec, "float64").validate(cases.splits_of(spec)[1])
+        assert outputs.shape == (cases.TEST, 10)
+        return loss
+
+    plain = validated()
+    weights = cases.RECIPES["class_weights"]["training"]
+    assert validated(**weights) == plain
+    assert not np.isclose(validated(label_smoothing=0.3), plain, rtol=1e-6)
