@@ -22,7 +22,8 @@ class Case:
     Attributes:
         family, variant, optimizer: the model and its training.
         part: what must be blamed: a layer, ``data``, ``loss``, ``optimizer``, or nothing.
-        recipe: a name in :data:`parity_tests.cases.RECIPES`, or none.
+        recipe: a name in :data:`parity_tests.cases.RECIPES`, or in
+            :data:`parity_tests.cases.WHOLE` for a whole training; or none.
         step: the optimizer step to be named, or None.
     """
 

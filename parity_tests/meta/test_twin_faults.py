@@ -53,7 +53,8 @@ def keras_records(keras_backend: Backend, tmp_path_factory: pytest.TempPathFacto
         key = (case.family, case.variant, case.optimizer, case.recipe, fault.drive, dtypes)
         if key not in made:
             path = tmp_path_factory.mktemp("keras") / "record"
-            made[key] = cases.record_of(keras_backend, spec, path, dtypes, STEPS)
+            whole = case.recipe in cases.WHOLE
+            made[key] = cases.record_of(keras_backend, spec, path, dtypes, STEPS, whole=whole)
         return made[key]
 
     return recorded
@@ -100,13 +101,14 @@ def test_fault_is_found_at_its_rung_and_layer(
         case.variant,
         case.optimizer,
         flavour=flavour,
-        **cases.RECIPES.get(case.recipe, {}),
+        **({**cases.RECIPES, **cases.WHOLE}.get(case.recipe, {})),
     )
     if fault.drive:
         fault.drive(monkeypatch)
     k = keras_records(fault, case, spec)
     fault.plant(monkeypatch)
-    t = cases.record_of(torch_backend, spec, tmp_path / "t", dtypes_of(fault), STEPS)
+    whole = case.recipe in cases.WHOLE
+    t = cases.record_of(torch_backend, spec, tmp_path / "t", dtypes_of(fault), STEPS, whole=whole)
     with contextlib.ExitStack() as opened:
         a, b = (opened.enter_context(record.read(path)) for path in (k, t))
         comparison = ladder.compare(a, b)

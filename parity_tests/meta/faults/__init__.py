@@ -10,6 +10,7 @@ from parity_tests.meta.faults import (
     normalisation,
     optimizer,
     recurrent,
+    training,
 )
 from parity_tests.meta.planting import Fault
 
@@ -20,5 +21,6 @@ FAULTS: list[Fault] = [
     *recurrent.FAULTS,
     *loss.FAULTS,
     *optimizer.FAULTS,
+    *training.FAULTS,
     *data.FAULTS,
 ]
