@@ -92,6 +92,7 @@ def header(backend: str, of: Spec, dtypes: tuple[str, ...], /, **fields: Any) ->
         "spec": of,
         "steps": STEPS,
         "seeds": 1,
+        "epochs": 0,
         "teacher": "",
         "dtypes": dtypes,
         "versions": {"numpy": np.__version__, backend: "1.0"},

@@ -131,6 +131,23 @@ def test_flags_of_record(refused: Refused, flags: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        ("--early-stopping 2", "--early-stopping: does not apply to a ladder"),
+        ("--monitor loss", "--monitor: does not apply to a ladder"),
+        ("--epochs 0", "'0'"),
+        ("--epochs 2 --dtype float32", "--epochs: received 2 without float64"),
+        ("--epochs 99999999999999", "at most"),
+    ],
+)
+@pytest.mark.parametrize("entry", ["torch record --out new", "parity run --out new"])
+def test_whole_trainings_of_records(refused: Refused, entry: str, flags: str, named: str) -> None:
+    """Callbacks without epochs, and epochs without float64, are refused."""
+    name, command = entry.split(" ", 1)
+    assert named in refused(name, f"{command} --model softmax --dataset digits {flags}")
+
+
+@pytest.mark.parametrize(
     "command",
     [
         "torch train --model softmax --dataset digits",

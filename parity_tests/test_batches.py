@@ -30,7 +30,7 @@ def test_an_epoch_sees_every_example_once(examples: int, batch: int, chunk: int)
     """The short last batch is kept, and nothing comes twice, whatever the sizes."""
     training = dataclasses.replace(SPEC.training, batch_size=batch)
     spec = dataclasses.replace(SPEC, training=training)
-    steps = batches.steps_per_epoch(spec, examples)
+    steps = batches.steps_per_epoch(spec.training, examples)
     made = list(batches.chunks(spec, examples, steps, chunk))
     assert sum(part.steps for part in made) == steps
     seen = np.concatenate([part.order.ravel() for part in made])

@@ -38,6 +38,7 @@ HEADER = Header(
     spec=SPEC,
     steps=3,
     seeds=1,
+    epochs=0,
     teacher="",
     dtypes=("float64",),
     versions={"numpy": "2"},

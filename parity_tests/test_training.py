@@ -22,7 +22,7 @@ def losses_of(backend: Backend, spec, dtype: str, chunk_steps: int) -> np.ndarra
     train, _ = cases.splits_of(spec)
     model = backend.create(spec, dtype)
     model.feed(train)
-    steps = EPOCHS * batches.steps_per_epoch(spec, len(train.x))
+    steps = EPOCHS * batches.steps_per_epoch(spec.training, len(train.x))
     chunks = batches.chunks(spec, len(train.x), steps, chunk_steps)
     return np.concatenate([model.train(chunk) for chunk in chunks])
 
