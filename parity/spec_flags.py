@@ -43,7 +43,7 @@ def add_training(parser: Any, *, epochs: bool) -> None:
         else:
             prefix = ", ".join(schedules.taking(entry.name)) + ": "
             _add_field(group, entry, prefix, default=_of_schedules(entry.name))
-    group = parser.add_argument_group("callbacks, with --epochs")
+    group = parser.add_argument_group("callbacks")
     for entry in dataclasses.fields(CallbacksSpec):
         callback = callbacks.callback_of(entry.name)
         default = _in_words(callbacks.defaults()[entry.name]) if callback else None
@@ -78,7 +78,7 @@ def _of_schedules(name: str) -> str:
     if name == "decay_steps":
         return "all steps of the training, with cosine_restarts those of an epoch"
     default = schedules.default(name)
-    return "none: it has to be given" if default is schedules.NEEDED else _in_words(default)
+    return "none; it is needed" if default is schedules.NEEDED else _in_words(default)
 
 
 def _by_taker(defaults: dict[Any, list[str]]) -> str:
@@ -111,6 +111,8 @@ def _defaults(name: str, families: Sequence[str]) -> str:
 def _in_words(default: Any) -> str:
     if isinstance(default, tuple):
         return " ".join(map(str, default)) or "none"
+    if default is None:
+        return "none"
     return f"{default:g}" if type(default) is float else str(default)
 
 
