@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 import time
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,8 @@ def run(args: argparse.Namespace) -> int:
         f"{backend.name}, {args.dtype}",
         flush=True,
     )
+    for note in backend.notes(spec):
+        print(textwrap.fill(f"note: {note}", 80, subsequent_indent="  "), flush=True)
     if resumed:
         model.restore(resumed[0])
         print(f"resumed after step {progress.steps} of {steps}", flush=True)
