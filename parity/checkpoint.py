@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from parity import strict_json
+from parity.data_files import write_whole
 from parity.errors import ParityError
 from parity.specs.run import Spec, differences, spec_from_json
 
@@ -98,20 +97,9 @@ def write(path: Path, spec: Spec, dtype: str, state: State, progress: Progress) 
     }
     content = save(tensors, {**texts, "sha256": digest(tensors, texts)})
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise ParityError(f"--checkpoint: cannot write {path}: {error.strerror or error}") from None
+        write_whole(path, content)
+    except ParityError as error:
+        raise ParityError(f"--checkpoint: {error}") from None
 
 
 def read(path: Path, spec: Spec, dtype: str) -> tuple[State, Progress]:

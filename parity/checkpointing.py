@@ -13,6 +13,7 @@ from parity.callbacks import MONITORS
 from parity.checkpoint import Progress
 from parity.checks import HISTORY
 from parity.data_files import write_whole
+from parity.errors import ParityError
 from parity.specs.run import Spec
 
 
@@ -63,4 +64,7 @@ def write_log(path: Path, history: list[dict[str, float]]) -> None:
     rows = csv.DictWriter(text, ("epoch", *HISTORY), lineterminator="\n")
     rows.writeheader()
     rows.writerows({"epoch": number, **epoch} for number, epoch in enumerate(history))
-    write_whole(path, text.getvalue().encode())
+    try:
+        write_whole(path, text.getvalue().encode())
+    except ParityError as error:
+        raise ParityError(f"--csv-log: {error}") from None

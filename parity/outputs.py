@@ -1,4 +1,4 @@
-"""Where commands write: ``--out`` and ``--json``, checked before any work is done."""
+"""Where commands write, checked before any work is done."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 from parity.errors import ParityError
 
 
-def new_path(text: str) -> Path:
-    """What ``--out`` names: nothing stands there, and it can be made.
+def new_path(text: str, flag: str = "--out") -> Path:
+    """What a flag names: nothing stands there, and it can be made.
 
     Raises:
         ParityError: something does, or it cannot.
     """
     path = Path(text)
     if os.path.lexists(path):
-        raise ParityError(f"--out: {path} exists already; give a new name, or remove it first")
+        raise ParityError(f"{flag}: {path} exists already; give a new name, or remove it first")
     above = path.absolute().parent
     while not os.path.lexists(above):
         above = above.parent
@@ -26,7 +26,7 @@ def new_path(text: str) -> Path:
         with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=above):
             return path
     except OSError as error:
-        raise ParityError(f"--out: cannot write {path}: {error.strerror}") from None
+        raise ParityError(f"{flag}: cannot write {path}: {error.strerror}") from None
 
 
 def json_path(text: str | None) -> Path | None:

@@ -106,13 +106,9 @@ def _refuse_contradictions(args: argparse.Namespace) -> None:
             f"--checkpoint-steps: received {args.checkpoint_steps} with --save-best-only, which "
             "writes at the end of an epoch; accepted: one of the two"
         )
-    if args.checkpoint and not args.resume and Path(args.checkpoint).exists():
-        raise ParityError(
-            f"--checkpoint: {args.checkpoint} exists already; accepted: a new file, or with "
-            f"--resume {args.checkpoint} to go on from it"
-        )
-    if args.csv_log and not args.resume and Path(args.csv_log).exists():
-        raise ParityError(f"--csv-log: {args.csv_log} exists already; accepted: a new file")
+    for flag, path in (("--checkpoint", args.checkpoint), ("--csv-log", args.csv_log)):
+        if path and not (args.resume and Path(path).is_file()):  # which that training wrote
+            outputs.new_path(path, flag)
 
 
 class _Watch(fitting.Watch):
