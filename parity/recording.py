@@ -14,18 +14,16 @@ import numpy as np
 
 from parity import (
     batches,
-    checks,
-    fitting,
     losses,
     metrics,
     null_gradients,
     randomness,
     rungs,
     tolerance,
+    whole_training,
 )
 from parity.backend import Backend, Model
 from parity.batches import Chunk
-from parity.checkpoint import Progress
 from parity.data import Split
 from parity.ensemble import spread
 from parity.record import Record
@@ -127,9 +125,9 @@ def climb(
         if dtype == "float32":
             ladder.timings["step"] = _time_per_step(model, plan)
         if whole and dtype == "float64":
-            trained = _whole_training(model, spec, train, test, advance)
+            trained = whole_training.trained(model, spec, train, test, advance)
             found.update(rungs.named(rungs.WHOLE, trained))
-            ladder.results[dtype]["whole"] = _scores(spec, trained, test)
+            ladder.results[dtype]["whole"] = whole_training.scores(spec, trained, test)
         if ensemble:
             for member in _members(dtype, steps):
                 other = _member(model, spec, member, dtype, start, plan, train, test)
@@ -148,50 +146,6 @@ def climb(
         ladder.tensors.update({rungs.join(dtype, name): value for name, value in found.items()})
         ladder.timings[dtype] = time.perf_counter() - began
     return ladder
-
-
-class _EachEpoch(fitting.Watch):
-    """Tells that an epoch has ended."""
-
-    def __init__(self, epochs: int, advance: Callable[[str], None]) -> None:
-        self.epochs, self.advance = epochs, advance
-
-    def epoch(self, epoch: int, logs: dict[str, float]) -> None:
-        """See :meth:`parity.fitting.Watch.epoch`."""
-        self.advance(f"float64, epoch {epoch + 1}/{self.epochs}")
-
-
-def _whole_training(
-    model: Model, spec: Spec, train: Split, test: Split, advance: Callable[[str], None]
-) -> dict[str, np.ndarray]:
-    """The spec's training from its initial weights, as far as it goes, and what it leaves."""
-    model.set_weights(randomness.initial_weights(spec.model, spec.training.seed))
-    model.reset_optimizer()
-    progress = Progress()
-    watch = _EachEpoch(spec.training.epochs, advance)
-    outputs = fitting.fit(model, spec, train, test, progress, watch)
-    return {
-        "epochs": np.asarray(len(progress.history)),
-        "losses": np.concatenate(progress.losses),
-        **{
-            f"history/{name}": np.array([epoch[name] for epoch in progress.history])
-            for name in checks.HISTORY
-        },
-        "outputs": outputs,
-        "labels": metrics.labels(spec.model, outputs),
-        **rungs.named("weights", model.weights()),
-    }
-
-
-def _scores(spec: Spec, trained: Mapping[str, np.ndarray], test: Split) -> dict[str, float]:
-    """What people want to read of a whole training."""
-    loss = losses.reference_loss(spec.model, test.y, trained["outputs"])
-    return {
-        "epochs": int(trained["epochs"]),
-        "steps": len(trained["losses"]),
-        "accuracy": metrics.accuracy(trained["labels"], test.y),
-        "loss": loss,
-    }
 
 
 def widen(ladder: Ladder, member: Record) -> None:

@@ -1,0 +1,68 @@
+"""A whole training as a record keeps it, to be compared behind the ladder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from parity import checks, fitting, losses, metrics, randomness, rungs
+from parity.backend import Model
+from parity.checkpoint import Progress
+from parity.data import Split
+from parity.specs.run import Spec
+
+
+class _EachEpoch(fitting.Watch):
+    """Tells that an epoch has ended."""
+
+    def __init__(self, epochs: int, advance: Callable[[str], None]) -> None:
+        self.epochs, self.advance = epochs, advance
+
+    def epoch(self, epoch: int, logs: dict[str, float]) -> None:
+        """See :meth:`parity.fitting.Watch.epoch`."""
+        self.advance(f"float64, epoch {epoch + 1}/{self.epochs}")
+
+
+def trained(
+    model: Model, spec: Spec, train: Split, test: Split, advance: Callable[[str], None]
+) -> dict[str, np.ndarray]:
+    """The spec's training from its initial weights, as far as it goes.
+
+    Args:
+        model: with its examples in place.
+        spec: the run.
+        train: examples as the model takes them.
+        test: likewise, to validate on.
+        advance: called with a description after each epoch.
+
+    Returns:
+        Tensors named as in :data:`parity.checks.TRAINED`, and ``weights/…``.
+    """
+    model.set_weights(randomness.initial_weights(spec.model, spec.training.seed))
+    model.reset_optimizer()
+    progress = Progress()
+    watch = _EachEpoch(spec.training.epochs, advance)
+    outputs = fitting.fit(model, spec, train, test, progress, watch)
+    return {
+        "epochs": np.asarray(len(progress.history)),
+        "losses": np.concatenate(progress.losses),
+        **{
+            f"history/{name}": np.array([epoch[name] for epoch in progress.history])
+            for name in checks.HISTORY
+        },
+        "outputs": outputs,
+        "labels": metrics.labels(spec.model, outputs),
+        **rungs.named("weights", model.weights()),
+    }
+
+
+def scores(spec: Spec, found: Mapping[str, np.ndarray], test: Split) -> dict[str, float]:
+    """What people want to read of what :func:`trained` found: how far it went, how good it is."""
+    loss = losses.reference_loss(spec.model, test.y, found["outputs"])
+    return {
+        "epochs": int(found["epochs"]),
+        "steps": len(found["losses"]),
+        "accuracy": metrics.accuracy(found["labels"], test.y),
+        "loss": loss,
+    }
