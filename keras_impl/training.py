@@ -32,9 +32,7 @@ class KerasModel:
         self.spec = spec
         self.dtype = tf.as_dtype(dtype)
         self.device = tf_device(device)
-        self.loss_fn = HeadLoss(
-            spec.model, spec.training.class_weights, spec.training.label_smoothing
-        )
+        self.loss_fn = HeadLoss(spec.model, spec.training)
         self.layer_names = tuple(layer.name for layer in spec.model.layers())
         self._build()
         self.variables = by_canonical_name(model)

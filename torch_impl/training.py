@@ -36,9 +36,7 @@ class TorchModel:
             device=self.device, dtype=self.dtype, memory_format=torch.channels_last
         )
         self.spec = spec
-        self.loss_fn = HeadLoss(
-            spec.model, spec.training.class_weights, spec.training.label_smoothing
-        ).to(self.device)
+        self.loss_fn = HeadLoss(spec.model, spec.training).to(self.device)
         self.layer_names = tuple(layer.name for layer in spec.model.layers())
         self.places = by_canonical_name(model)
         self.trained = [p for p in model.parameters() if p.requires_grad]
