@@ -86,7 +86,7 @@ def check_model(model: ModelSpec, training: TrainingSpec) -> None:
         if received not in accepted:
             raise ParityError(
                 f"loss: received {training.loss!r} with {field} {received!r}, "
-                f"accepted: with {' or '.join(accepted)} ({row.why})"
+                f"accepted: {field} {' or '.join(accepted)} ({row.why})"
             )
 
 
