@@ -29,7 +29,8 @@ def help_text() -> str:
     return (
         f"more about these weights, by the framework's own metrics. {described}. With a softmax "
         "head, precision, recall and f1 are the plain mean over the classes, the likeliest one "
-        "being an example's label, and auc that of each class against the rest"
+        "being an example's label, and auc that of each class against the rest; a class that does "
+        "not occur counts 0, as in Keras"
     )
 
 
