@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from parity import randomness
 from parity.backend import Settings, require
@@ -41,6 +44,15 @@ class KerasBackend:
         model.set_weights(randomness.initial_weights(spec.model, spec.training.seed))
         model.reset_optimizer()  # whose averages begin as the weights
         return model
+
+    def scores(
+        self, names: Iterable[str], spec: Spec, outputs: np.ndarray, y: np.ndarray, top_k: int
+    ) -> dict[str, np.ndarray]:
+        """See :meth:`parity.backend.Backend.scores`."""
+        from keras_impl.scores import scores_of
+
+        with self.framework.tf.device(self.framework.tf_device(self.device)):
+            return scores_of(names, spec.model, outputs, y, top_k)
 
     def versions(self) -> dict[str, str]:
         """See :meth:`parity.backend.Backend.versions`."""

@@ -6,6 +6,7 @@ graph, there it is Python.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
@@ -35,12 +36,9 @@ class KerasModel:
         self.spec = spec
         self.dtype = tf.as_dtype(dtype)
         self.device = tf_device(device)
-        self.loss_fn = HeadLoss(
-            spec.model, spec.training.class_weights, spec.training.label_smoothing
-        )
-        self.validation_loss = HeadLoss(
-            spec.model, label_smoothing=spec.training.label_smoothing
-        )  # no class weights, as in Keras's ``fit``
+        self.loss_fn = HeadLoss(spec.model, spec.training)
+        unweighted = dataclasses.replace(spec.training, class_weights=())  # as in Keras's ``fit``
+        self.validation_loss = HeadLoss(spec.model, unweighted)
         self.layer_names = tuple(layer.name for layer in spec.model.layers())
         self._build()
         self.variables = by_canonical_name(model)

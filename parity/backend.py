@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -169,6 +169,23 @@ class Backend(Protocol):
 
     def create(self, spec: Spec, dtype: str) -> Model:
         """Build the model with the spec's initial weights."""
+
+    def scores(
+        self, names: Iterable[str], spec: Spec, outputs: np.ndarray, y: np.ndarray, top_k: int
+    ) -> dict[str, np.ndarray]:
+        """Metrics by name, computed by the framework's own.
+
+        Args:
+            names: some of :data:`parity.metric_table.METRICS` that the model's head has.
+            spec: of the model.
+            outputs: what :meth:`Model.outputs` returned, (N, units).
+            y: int64 (N,), the labels.
+            top_k: how many places the metric ``top_k`` has.
+
+        Returns:
+            Each a scalar of the outputs' dtype (``top_k``, and ``f1`` with Keras 2, float32), but
+            ``confusion_matrix`` int64 (classes, classes): rows are labels, columns predictions.
+        """
 
     def versions(self) -> dict[str, str]:
         """Names and versions of what computes."""

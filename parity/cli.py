@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from parity import __version__, allow_flag, commands, spec_flags
+from parity import __version__, allow_flag, commands, metric_table, spec_flags
 from parity.constants import DTYPES, FLAVOURS
 from parity.options import Accepts
 from parity.spec_flags import reader
@@ -66,8 +66,22 @@ def backend_parser(backend: str) -> OneLineParser:
     train.add_argument("--out", metavar="DIR", help="keep the trained weights in this new folder")
     _add_checkpoint_flags(train)
 
-    evaluate = add("evaluate", help="loss and accuracy of trained weights")
+    evaluate = add("evaluate", help="cross-entropy, accuracy and more of trained weights")
     _add_weights_flags(evaluate)
+    evaluate.add_argument(
+        "--metrics",
+        nargs="+",
+        choices=tuple(metric_table.METRICS),
+        default=[],
+        metavar="NAME",
+        help=metric_table.help_text(),
+    )
+    evaluate.add_argument(
+        "--top-k",
+        type=reader(Accepts(int, minimum=1)),
+        metavar="K",
+        help=f"places of the metric top_k (default: {metric_table.TOP_K})",
+    )
 
     predict = add("predict", help="labels and probabilities from trained weights")
     _add_weights_flags(predict)

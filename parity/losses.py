@@ -1,7 +1,8 @@
-"""The two cross-entropies and the L2 penalty: what each Keras adds, and a NumPy float64 reference.
+"""The losses and the L2 penalty: what each Keras adds, and a NumPy float64 reference.
 
 Sources: ``tf_keras/src/backend.py`` (``sparse_categorical_crossentropy``, ``binary_crossentropy``)
-and ``keras/src/backend/tensorflow/nn.py``.
+and ``keras/src/backend/tensorflow/nn.py``; for the other losses ``tf_keras/src/losses.py`` and
+``keras/src/losses/losses.py``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from parity.constants import as_float32
+from parity.loss_table import CROSSENTROPY
 from parity.specs.base import ModelSpec
 
 PROBABILITY_EPSILON = 1e-7
@@ -19,6 +21,12 @@ PROBABILITY_EPSILON = 1e-7
 LOG_EPSILON = {"tf_keras": 1e-7, "keras3": 0.0}
 """What the binary cross-entropy on probabilities adds within the logarithm, by flavour."""
 
+LOG_2 = as_float32(0.6931471805599453)
+"""Keras's log 2 in the log-cosh loss, computed in float32."""
+
+SHORTEST = {"tf_keras": 1e-12, "keras3": 1e-14}
+"""The least square of a length that the cosine similarity divides by, by flavour."""
+
 
 def reference_loss(
     spec: ModelSpec,
@@ -26,11 +34,13 @@ def reference_loss(
     outputs: np.ndarray,
     class_weights: tuple[float, ...] = (),
     label_smoothing: float = 0.0,
+    loss: str = CROSSENTROPY,
+    huber_delta: float = 1.0,
 ) -> float:
     """Mean loss over the batch; with class weights Σ w_y·ℓ / N.
 
     With label smoothing s the target is (1 − s) + s/C for the label and s/C for the other classes;
-    a sigmoid's is (1 − s)·y + s/2.
+    a sigmoid's is (1 − s)·y + s/2. The other losses' target is one-hot, a sigmoid's is y.
 
     Args:
         spec: says head (softmax or sigmoid), output (logits or probabilities) and flavour.
@@ -38,11 +48,17 @@ def reference_loss(
         outputs: float64 (N, units), what the model returns.
         class_weights: one for each class, or none.
         label_smoothing: s, from 0 to below 1.
+        loss: a name in :data:`parity.loss_table.LOSSES`.
+        huber_delta: δ of the loss ``huber``.
 
     Returns:
-        The loss in nats.
+        The loss; a cross-entropy's is in nats.
     """
-    losses = _losses(spec, y, outputs, as_float32(label_smoothing))
+    if loss == CROSSENTROPY:
+        losses = _losses(spec, y, outputs, as_float32(label_smoothing))
+    else:
+        target = y[:, None] if spec.head == "sigmoid" else np.eye(spec.outputs)[y]
+        losses = _of_targets(loss, target, outputs, as_float32(huber_delta), spec.flavour)
     if class_weights:
         losses *= np.array([as_float32(weight) for weight in class_weights])[y]
     return float(losses.mean())
@@ -85,3 +101,39 @@ def _of_softmax(spec: ModelSpec, outputs: np.ndarray) -> np.ndarray:
     highest = outputs.max(1, keepdims=True)
     normaliser = np.log(np.exp(outputs - highest).sum(1, keepdims=True)) + highest
     return np.asarray(normaliser - outputs)
+
+
+def _of_targets(
+    loss: str, target: np.ndarray, outputs: np.ndarray, delta: float, flavour: str
+) -> np.ndarray:
+    """Loss of each example, (N,), of targets t and outputs x, both (N, units); errors are x − t."""
+    error = outputs - target
+    short = (1.0 - (2.0 * target - 1.0) * outputs).clip(0.0)  # of the margin, with ±1 for t
+    match loss:
+        case "mean_squared_error":
+            each = error**2
+        case "mean_absolute_error":
+            each = np.abs(error)
+        case "huber":
+            linear = delta * np.abs(error) - delta**2 / 2
+            each = np.where(np.abs(error) <= delta, error**2 / 2, linear)
+        case "log_cosh":
+            each = error + np.logaddexp(0.0, -2.0 * error) - LOG_2
+        case "kl_divergence":
+            t, x = (values.clip(PROBABILITY_EPSILON, 1.0) for values in (target, outputs))
+            return np.asarray((t * np.log(t / x)).sum(1))
+        case "hinge":
+            each = short
+        case "squared_hinge":
+            each = short**2
+        case "categorical_hinge":
+            right, wrong = (target * outputs).sum(1), ((1.0 - target) * outputs).max(1)
+            return np.asarray((wrong - right + 1.0).clip(0.0))
+        case "poisson":
+            each = outputs - target * np.log(outputs + PROBABILITY_EPSILON)
+        case "cosine_similarity":
+            squares = ((values**2).sum(1).clip(SHORTEST[flavour]) for values in (target, outputs))
+            return np.asarray(-(target * outputs).sum(1) / np.sqrt(np.prod(list(squares), axis=0)))
+        case _:
+            raise ValueError(f"loss: received {loss!r}, accepted: a name in LOSSES")
+    return np.asarray(each.mean(1))

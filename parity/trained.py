@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,8 +40,15 @@ class Trained:
             return self.model.outputs(self.split)
 
 
-def load(args: argparse.Namespace, labelled: bool) -> Trained:
+def load(
+    args: argparse.Namespace, labelled: bool, check: Callable[[Spec], None] | None = None
+) -> Trained:
     """Read ``--weights`` and the examples, then start the backend.
+
+    Args:
+        args: the flags.
+        labelled: whether the examples need labels.
+        check: refuses specs that the command has no use for, before the backend starts.
 
     Raises:
         ParityError: the record is no training record, its weights do not fit its spec, or the
@@ -53,6 +61,8 @@ def load(args: argparse.Namespace, labelled: bool) -> Trained:
         spec = trained.header.spec
         weights = _weights(trained)
         dtype = args.dtype or trained.header.dtypes[0]
+    if check:
+        check(spec)
     classes = _classes(spec, args.weights)
     if args.input:
         split, source = _own_examples(Path(args.input), spec, labelled), args.input

@@ -14,6 +14,7 @@ from parity import data, examples, headers, record, recording
 from parity.backend import Backend
 from parity.callbacks import CallbacksSpec
 from parity.data import Split
+from parity.loss_table import LOSSES as LOSS_TABLE
 from parity.memory import PeakMemory
 from parity.optimizers.spec import OptimizerSpec
 from parity.optimizers.table import OPTIMIZERS as TABLE
@@ -24,9 +25,17 @@ from parity.specs.run import DataSpec, Spec, TrainingSpec
 OPTIMIZERS = tuple(TABLE)
 VARIANTS = [(family, name) for family, cls in MODELS.items() for name in cls.variants()]
 
+LOSSES: dict[str, dict[str, Mapping[str, Any]]] = {
+    name: {"training": {"loss": name, **({"huber_delta": 0.3} if name == "huber" else {})}}
+    for name in LOSS_TABLE
+}
+"""Ways to train a model of probabilities, which every loss takes: by the fields as below."""
+
 RECIPES: dict[str, dict[str, Mapping[str, Any]]] = {
     "class_weights": {"training": {"class_weights": (0.5, 1, 2, 0.25, 1, 3, 1, 0.7, 1, 1.3)}},
     "label_smoothing": {"training": {"label_smoothing": 0.1}},
+    "huber": LOSSES["huber"],
+    "hinge": LOSSES["hinge"],
     "weight_decay": {"optimizer_fields": {"weight_decay": 0.1}},
     "clipnorm": {"optimizer_fields": {"clipnorm": 0.1, "weight_decay": 0.1}},
     "global_clipnorm": {"optimizer_fields": {"global_clipnorm": 0.1}},
@@ -77,6 +86,12 @@ WHOLE: dict[str, dict[str, Mapping[str, Any]]] = {
     },
 }
 """Whole trainings by the fields that :func:`spec_of` takes."""
+
+
+def recipe(name: str) -> Mapping[str, Any]:
+    """Fields of a recipe, a loss or a whole training by its name; none for an empty one."""
+    return {**LOSSES, **RECIPES, **WHOLE}[name] if name else {}
+
 
 TRAINED_SO = [
     ("softmax", "hidden_32_16-logits", "sgd"),

@@ -86,6 +86,12 @@ def trained(path: Path, model: Any = SPEC.model, **change: Any) -> Path:
         ("--model softmax --early-stopping 2 --min-delta -1", ["'-1'", ">= 0"]),
         ("--model softmax --reduce-lr-on-plateau 1 --plateau-factor 1", ["'1'", "< 1"]),
         ("--model softmax --plateau-cooldown 1", ["1 without reduce_lr_on_plateau"]),
+        ("--model softmax --loss mse", ["mse", "mean_squared_error"]),
+        ("--model softmax --loss poisson", ["loss: received 'poisson' with output 'logits'"]),
+        ("--model rnn --head sigmoid --loss categorical_hinge", ["head 'sigmoid'", "head softmax"]),
+        ("--model softmax --loss hinge --label-smoothing 0.1", ["label_smoothing: received 0.1"]),
+        ("--model softmax --huber-delta 2", ["huber_delta: received 2", "with huber"]),
+        ("--model softmax --loss huber --huber-delta 0", ["'0'", "> 0"]),
         ("--model cnn --dataset digits --kernel-size 9", ["9", "8x8"]),
         ("--model cnn --dataset digits --channels 4 4 4 4", ["4 blocks"]),
         ("--model cnn --dataset japanese_vowels", ["cnn", "japanese_vowels"]),
@@ -264,6 +270,34 @@ def test_weights_of_a_wrong_shape(
     """The line names the parameter, its shape, and the shape that the spec calls for."""
     line = refused("torch", command, "--weights", trained(tmp_path / "w", **change))
     assert [word for word in (*named, *change) if word not in line] == []
+
+
+@pytest.mark.parametrize("entry", ["keras", "torch"])
+@pytest.mark.parametrize(
+    ("flags", "head", "named"),
+    [
+        ("--metrics accurracy", "softmax", ["accurracy", "confusion_matrix"]),
+        ("--metrics f1 top_k", "sigmoid", ["received top_k", "'sigmoid'", "accuracy, precision"]),
+        ("--metrics top_k --top-k 11", "softmax", ["--top-k: received 11", "1 to 10"]),
+        ("--metrics top_k --top-k 0", "softmax", ["'0'", ">= 1"]),
+        ("--metrics f1 --top-k 3", "softmax", ["--top-k: received 3", "--metrics top_k"]),
+    ],
+)
+def test_metrics_that_do_not_apply(
+    refused: Refused, tmp_path: Path, entry: str, flags: str, head: str, named: list[str]
+) -> None:
+    """An unknown metric, one that the head has not, and places beyond the classes."""
+    classes = 2 if head == "sigmoid" else 10
+    model = dataclasses.replace(SPEC.model, head=head, classes=classes)
+    line = refused(entry, f"evaluate {flags} --weights", trained(tmp_path / "w", model))
+    assert [word for word in named if word not in line] == []
+
+
+def test_an_area_of_no_numbers(refused: Refused, tmp_path: Path) -> None:
+    """Weights that diverged have no area under a curve: Keras 2 would end in a traceback."""
+    diverged = {"logits/bias": np.full(SPEC.model.outputs, np.nan, np.float32)}
+    line = refused("torch", "evaluate --metrics auc --weights", trained(tmp_path / "w", **diverged))
+    assert "--metrics: received auc for outputs with NaN or infinity" in line
 
 
 @pytest.mark.parametrize("weights", ["nothing", "file", "folder", "ladder"])

@@ -116,10 +116,17 @@ def ran(tmp_path_factory: pytest.TempPathFactory, flavour: str) -> tuple[Path, s
 
 
 def test_weights_go_from_keras_to_torch(weights: Path) -> None:
-    """Both frameworks find the same accuracy, and the same loss to 1e-6, in the same weights."""
-    found = [
-        figures(succeed(name, "evaluate", "--weights", weights)) for name in ("keras", "torch")
-    ]
+    """Both frameworks find the same accuracy, and the same loss to 1e-6, in the same weights.
+
+    What other metrics say of them is the same in print, and its table has a row for each class.
+    """
+    asked = ("--metrics", "top_k", "precision", "confusion_matrix", "--top-k", 2)
+    said = [succeed(name, "evaluate", "--weights", weights, *asked) for name in ("keras", "torch")]
+    found = [figures(text) for text in said]
+    lines = said[0].splitlines()[1:]
+    assert lines == said[1].splitlines()[1:]
+    assert [line.split()[0] for line in lines[:3]] == ["top_k", "precision", "confusion_matrix"]
+    assert len(lines[3:]) == 1 + len(lines[3].split()) == 11
     assert found[0][1] == found[1][1]
     assert found[0][0] == pytest.approx(found[1][0], abs=2e-6)
     with record.read(weights) as trained:

@@ -100,6 +100,7 @@ SHARED_NAMES = {
         "output_activation",
     },
     "losses": {"HeadLoss"},
+    "scores": {"scores_of"},
     "optimizers": {"optimizer_for", "slots"},
     "trace": {"traced"},
     "weights": {"by_canonical_name"},

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from parity import batches, losses, randomness, tolerance
+from parity import batches, ladder, loss_table, losses, randomness, record, tolerance
 from parity.backend import Backend
+from parity.errors import ParityError
+from parity.loss_table import CROSSENTROPY, LOSSES
+from parity.specs.run import TrainingSpec
 from parity.specs.softmax import SoftmaxSpec
 from parity_tests import cases
 
 pytestmark = pytest.mark.flavour
 
 HEADS = [("softmax", 10), ("sigmoid", 2)]
+OTHERS = [name for name in LOSSES if name != CROSSENTROPY]
+SMALL = ("softmax", "hidden_32_16-probabilities")
 
 
 def spec_of(head: str, classes: int, output: str, flavour: str) -> SoftmaxSpec:
@@ -35,31 +42,32 @@ def outputs_of(spec: SoftmaxSpec, scale: float) -> tuple[np.ndarray, np.ndarray]
 
 
 def in_keras(
-    spec: SoftmaxSpec,
-    y: np.ndarray,
-    outputs: np.ndarray,
-    weights: tuple[float, ...] = (),
-    smoothing: float = 0.0,
-) -> float:
+    spec: SoftmaxSpec, y: np.ndarray, outputs: np.ndarray, **training: Any
+) -> tuple[float, np.ndarray]:
+    """The loss, and its gradient with respect to the outputs."""
     from keras_impl.framework import set_dtype, tf
     from keras_impl.losses import HeadLoss
 
     set_dtype("float64")
-    return float(HeadLoss(spec, weights, smoothing)(tf.constant(y), tf.constant(outputs)))
+    with tf.GradientTape() as tape:
+        x = tf.constant(outputs)
+        tape.watch(x)
+        loss = HeadLoss(spec, TrainingSpec(**training))(tf.constant(y), x)
+    return float(loss), tape.gradient(loss, x).numpy()
 
 
 def in_torch(
-    spec: SoftmaxSpec,
-    y: np.ndarray,
-    outputs: np.ndarray,
-    weights: tuple[float, ...] = (),
-    smoothing: float = 0.0,
-) -> float:
+    spec: SoftmaxSpec, y: np.ndarray, outputs: np.ndarray, **training: Any
+) -> tuple[float, np.ndarray]:
+    """The same in PyTorch."""
     import torch
 
     from torch_impl.losses import HeadLoss
 
-    return float(HeadLoss(spec, weights, smoothing)(torch.from_numpy(y), torch.from_numpy(outputs)))
+    x = torch.from_numpy(outputs).requires_grad_()
+    loss = HeadLoss(spec, TrainingSpec(**training))(torch.from_numpy(y), x)
+    loss.backward()
+    return loss.item(), x.grad.numpy()
 
 
 @pytest.mark.parametrize("scale", [1.0, 10.0, 100.0])
@@ -83,12 +91,69 @@ def test_loss_follows_the_formula(
     spec = spec_of(head, classes, output, flavour)
     weights = tuple(0.1 * (1 + number) for number in range(classes)) if weighted else ()
     y, outputs = outputs_of(spec, scale)
-    expected = losses.reference_loss(spec, y, outputs, weights, smoothing)
+    training = {"class_weights": weights, "label_smoothing": smoothing}
+    expected = losses.reference_loss(spec, y, outputs, **training)
     assert np.isfinite(expected)
-    away = abs(framework(spec, y, outputs, weights, smoothing) - expected) / expected
+    away = abs(framework(spec, y, outputs, **training)[0] - expected) / expected
     assert away <= tolerance.FLOAT64["loss"].limit
     plain = losses.reference_loss(spec, y, outputs, weights)
     assert (abs(expected - plain) > 1e-4 * plain) == bool(smoothing)
+
+
+@pytest.mark.parametrize("scale", [1.0, 10.0])
+@pytest.mark.parametrize("output", ["logits", "probabilities"])
+@pytest.mark.parametrize(("head", "classes"), HEADS)
+@pytest.mark.parametrize("loss", OTHERS)
+def test_every_other_loss_follows_its_formula(
+    loss: str,
+    head: str,
+    classes: int,
+    output: str,
+    scale: float,
+    flavour: str,
+    keras_backend: Backend,
+) -> None:
+    """Weighted by class, in both frameworks, whose gradients are the same; no two losses are."""
+    spec = spec_of(head, classes, output, flavour)
+    training: dict[str, Any] = {"class_weights": (0.3, 1.7) * (classes // 2), "loss": loss}
+    if loss == "huber":
+        training["huber_delta"] = 0.3
+    if head not in LOSSES[loss].heads or output not in LOSSES[loss].outputs:
+        with pytest.raises(ParityError, match=f"loss: received '{loss}' with (head|output) '"):
+            loss_table.check_model(spec, TrainingSpec(**training))
+        return
+    y, outputs = outputs_of(spec, scale)
+    expected = losses.reference_loss(spec, y, outputs, **training)
+    (k, k_gradient), (t, t_gradient) = (
+        framework(spec, y, outputs, **training) for framework in (in_keras, in_torch)
+    )
+    limit = tolerance.FLOAT64["loss"].limit
+    assert abs(k - expected) <= limit * abs(expected)
+    assert abs(t - expected) <= limit * abs(expected)
+    furthest = abs(k_gradient - t_gradient).max()
+    assert furthest <= tolerance.FLOAT64["gradients"].limit * abs(k_gradient).max()
+    for other in set(OTHERS) - {loss}:
+        if head in LOSSES[other].heads and output in LOSSES[other].outputs:
+            apart = losses.reference_loss(spec, y, outputs, **{**training, "loss": other})
+            assert abs(apart - expected) > 1e-6, other
+    for change in ({"class_weights": ()}, {"huber_delta": 0.5} if loss == "huber" else {}):
+        apart = losses.reference_loss(spec, y, outputs, **{**training, **change})
+        assert not change or abs(apart - expected) > 1e-6, change
+
+
+@pytest.mark.parametrize("loss", OTHERS)
+def test_every_loss_is_the_same_on_every_rung(
+    loss: str, flavour: str, keras_backend: Backend, torch_backend: Backend, tmp_path: Path
+) -> None:
+    """A small model of probabilities, which all losses take, from parameters to predictions."""
+    spec = cases.spec_of(*SMALL, "sgd", flavour=flavour, **cases.recipe(loss))
+    k = cases.record_of(keras_backend, spec, tmp_path / "k", steps=6)
+    t = cases.record_of(torch_backend, spec, tmp_path / "t", steps=6)
+    with record.read(k) as a, record.read(t) as b:
+        comparison = ladder.compare(a, b)
+        assert comparison.same, comparison.failed
+        steps = a.tensor("float64/steps/losses")
+        assert len(set(steps)) == len(steps), "nothing was learnt"
 
 
 @pytest.mark.parametrize("output", ["logits", "probabilities"])
@@ -105,7 +170,7 @@ def test_class_weights_are_divided_by_the_batch(
     share = sum(float(np.float32(weights[label])) for label in y) / len(y)
     for other in (losses.reference_loss(spec, y, outputs), expected / share):
         assert abs(other - expected) > 1e-3 * expected
-    away = abs(framework(spec, y, outputs, weights) - expected) / expected
+    away = abs(framework(spec, y, outputs, class_weights=weights)[0] - expected) / expected
     assert away <= tolerance.FLOAT64["loss"].limit
 
 
@@ -158,7 +223,8 @@ def test_probabilities_are_taken_at_their_word(
             if head == "sigmoid"
             else (keras.losses.SparseCategoricalCrossentropy())
         )
-        return HeadLoss(spec)(tf.constant(y), probabilities), loss(labels, probabilities)
+        ours = HeadLoss(spec, TrainingSpec())
+        return ours(tf.constant(y), probabilities), loss(labels, probabilities)
 
     ours, plain = (float(value) for value in computed(tf.constant(logits)))
     from_logits = losses.reference_loss(logits_spec, y, logits)
@@ -171,21 +237,7 @@ def test_gradient_vanishes_where_probabilities_are_clipped(
     head: str, classes: int, flavour: str, keras_backend: Backend
 ) -> None:
     """Both give the same gradient with respect to probabilities, clipped ones included."""
-    import torch
-
-    from keras_impl.framework import set_dtype, tf
-    from keras_impl.losses import HeadLoss as KerasLoss
-    from torch_impl.losses import HeadLoss as TorchLoss
-
-    set_dtype("float64")
     spec = spec_of(head, classes, "probabilities", flavour)
-    y, outputs = outputs_of(spec, 10.0)
-    with tf.GradientTape() as tape:
-        x = tf.constant(outputs)
-        tape.watch(x)
-        loss = KerasLoss(spec)(tf.constant(y), x)
-    k = tape.gradient(loss, x).numpy()
-    p = torch.from_numpy(outputs).requires_grad_()
-    TorchLoss(spec)(torch.from_numpy(y), p).backward()
+    k, t = (framework(spec, *outputs_of(spec, 10.0))[1] for framework in (in_keras, in_torch))
     assert (k == 0).any(), "nothing was clipped"
-    assert abs(k - p.grad.numpy()).max() <= tolerance.FLOAT64["gradients"].limit * abs(k).max()
+    assert abs(k - t).max() <= tolerance.FLOAT64["gradients"].limit * abs(k).max()

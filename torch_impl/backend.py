@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from parity import randomness
 from parity.backend import Settings, require
@@ -34,6 +37,14 @@ class TorchBackend:
         model = TorchModel(network, spec, dtype, self.device)
         model.set_weights(randomness.initial_weights(spec.model, spec.training.seed))
         return model
+
+    def scores(
+        self, names: Iterable[str], spec: Spec, outputs: np.ndarray, y: np.ndarray, top_k: int
+    ) -> dict[str, np.ndarray]:
+        """See :meth:`parity.backend.Backend.scores`."""
+        from torch_impl.scores import scores_of
+
+        return scores_of(names, spec.model, outputs, y, top_k)
 
     def versions(self) -> dict[str, str]:
         """See :meth:`parity.backend.Backend.versions`."""

@@ -1,4 +1,4 @@
-"""The loss that each head calls for, mean over the batch, each example weighted by its class."""
+"""The training loss of a spec, mean over the batch, each example weighted by its class."""
 
 from __future__ import annotations
 
@@ -7,20 +7,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from parity.constants import as_float32
+from parity.loss_table import SPARSE, class_of
 from parity.specs.base import ModelSpec
-from torch_impl.nn import (
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    KerasLoss,
-    SparseCategoricalCrossentropy,
-)
+from parity.specs.run import TrainingSpec
+from torch_impl import nn as keras_nn
 
 
 class HeadLoss(nn.Module):
-    """Keras's cross-entropy on what the model returns.
+    """Keras's loss on what the model returns: the head's cross-entropy, or another by name.
 
-    On probabilities the loss clips to [1e-7, 1 − 1e-7], takes logarithms and, over classes,
-    renormalises.
+    Labels are one-hot, those of a sigmoid head 0 and 1; hinge losses make −1 and 1 of either.
+    On probabilities the cross-entropy clips to [1e-7, 1 − 1e-7], takes logarithms and, over
+    classes, renormalises.
     Class weights w make it Σ w_y·ℓ / B: divided by the batch's size, where PyTorch's own ``weight``
     divides by the sum of the weights.
     With label smoothing s the target is (1 − s)·y + s/C over C classes, (1 − s)·y + s/2 of a
@@ -31,25 +29,14 @@ class HeadLoss(nn.Module):
 
     class_weights: Tensor
 
-    def __init__(
-        self,
-        spec: ModelSpec,
-        class_weights: tuple[float, ...] = (),
-        label_smoothing: float = 0.0,
-    ) -> None:
+    def __init__(self, spec: ModelSpec, training: TrainingSpec) -> None:
         super().__init__()
-        weights = torch.tensor([as_float32(weight) for weight in class_weights])
+        weights = torch.tensor([as_float32(weight) for weight in training.class_weights])
         self.register_buffer("class_weights", weights)
         self.sigmoid = spec.head == "sigmoid"
-        self.smoothing = as_float32(label_smoothing)
-        from_logits, flavour = spec.output == "logits", spec.flavour
-        self.loss: KerasLoss
-        if self.sigmoid:
-            self.loss = BinaryCrossentropy(from_logits, self.smoothing, flavour=flavour)
-        elif self.smoothing:
-            self.loss = CategoricalCrossentropy(from_logits, self.smoothing, flavour=flavour)
-        else:
-            self.loss = SparseCategoricalCrossentropy(from_logits, flavour=flavour)
+        kind, given = class_of(spec, training)
+        self.sparse = kind == SPARSE
+        self.loss: keras_nn.KerasLoss = getattr(keras_nn, kind)(**given, flavour=spec.flavour)
 
     def forward(self, y: Tensor, outputs: Tensor) -> Tensor:
         """Scalar loss of labels y, int64 (N,), and outputs (N, units)."""
@@ -58,7 +45,7 @@ class HeadLoss(nn.Module):
             weights = self.class_weights.to(outputs)[y]  # (N,)
         if self.sigmoid:
             y = y.to(outputs.dtype)[:, None]
-        elif self.smoothing:
+        elif not self.sparse:
             y = F.one_hot(y, outputs.shape[1]).to(outputs.dtype)
         loss: Tensor = self.loss(outputs, y, sample_weight=weights)
         return loss

@@ -7,6 +7,7 @@ Python, there it is a graph.
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
@@ -41,12 +42,9 @@ class TorchModel:
             device=self.device, dtype=self.dtype, memory_format=torch.channels_last
         )
         self.spec = spec
-        self.loss_fn = HeadLoss(
-            spec.model, spec.training.class_weights, spec.training.label_smoothing
-        ).to(self.device)
-        self.validation_loss = HeadLoss(
-            spec.model, label_smoothing=spec.training.label_smoothing
-        ).to(self.device)  # no class weights, as in Keras's ``fit``
+        self.loss_fn = HeadLoss(spec.model, spec.training).to(self.device)
+        unweighted = dataclasses.replace(spec.training, class_weights=())  # as in Keras's ``fit``
+        self.validation_loss = HeadLoss(spec.model, unweighted).to(self.device)
         self.layer_names = tuple(layer.name for layer in spec.model.layers())
         self.places = by_canonical_name(model)
         self.trained = [p for p in model.parameters() if p.requires_grad]

@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
+from parity import loss_table
 from parity.callbacks import CallbacksSpec
 from parity.errors import ParityError
 from parity.optimizers.spec import OptimizerSpec
@@ -33,6 +34,16 @@ class TrainingSpec(Checked):
 
     batch_size: int = option(64, help="examples per step", kind=int, minimum=1)
     epochs: int = option(3, help="passes over the training data", kind=int, minimum=1)
+    loss: str = option(
+        loss_table.CROSSENTROPY,
+        help="training loss, by Keras's name, of one-hot labels or of 0 and 1; the test loss is "
+        "always the cross-entropy",
+        kind=str,
+        choices=tuple(loss_table.LOSSES),
+    )
+    huber_delta: float = option(
+        1.0, help="loss huber: the error from which on it is linear", kind=float, above=0
+    )
     class_weights: tuple[float, ...] = option(
         (),
         help="weight of each class in the training loss, in the order of the classes",
@@ -50,6 +61,10 @@ class TrainingSpec(Checked):
     seed: int = option(
         0, help="seed of weights, batch order and masks", kind=int, minimum=0, below=2**63
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        loss_table.check_options(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +86,7 @@ class Spec:
                 f"class_weights: received {len(weights)} values, "
                 f"accepted: none, or one for each of the {classes} classes"
             )
+        loss_table.check_model(self.model, self.training)
         steps = self.optimizer.gradient_accumulation_steps
         if steps > 1 and self.model.flavour == "tf_keras":
             raise ParityError(

@@ -22,8 +22,7 @@ class Case:
     Attributes:
         family, variant, optimizer: the model and its training.
         part: what must be blamed: a layer, ``data``, ``loss``, ``optimizer``, or nothing.
-        recipe: a name in :data:`parity_tests.cases.RECIPES`, or in
-            :data:`parity_tests.cases.WHOLE` for a whole training; or none.
+        recipe: a name that :func:`parity_tests.cases.recipe` knows, or none.
         step: the optimizer step to be named, or None.
     """
 

@@ -101,7 +101,7 @@ def test_fault_is_found_at_its_rung_and_layer(
         case.variant,
         case.optimizer,
         flavour=flavour,
-        **({**cases.RECIPES, **cases.WHOLE}.get(case.recipe, {})),
+        **cases.recipe(case.recipe),
     )
     if fault.drive:
         fault.drive(monkeypatch)

@@ -9,14 +9,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from parity.constants import as_float32
-from parity.losses import PROBABILITY_EPSILON
+from parity.losses import LOG_2, PROBABILITY_EPSILON, SHORTEST
 from torch_impl.nn.reduction import KerasLoss
-
-LOG_2 = as_float32(0.6931471805599453)
-"""Keras's log 2 in :class:`LogCosh`, computed in float32."""
-
-SHORTEST = {"tf_keras": 1e-12, "keras3": 1e-14}
-"""Flavour to the least square of a length that :class:`CosineSimilarity` divides by."""
 
 
 class MeanSquaredError(KerasLoss):

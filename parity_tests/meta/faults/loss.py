@@ -69,6 +69,55 @@ def short_batch_as_a_full_one(original: Loss, self: HeadLoss, y: Tensor, outputs
     return original(self, y, outputs) * (len(y) / 32)
 
 
+def one_hot(y: Tensor, outputs: Tensor) -> Tensor:
+    return F.one_hot(y, outputs.shape[1]).to(outputs.dtype)
+
+
+def smooth_l1(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tensor:
+    """PyTorch's other Huber loss, which is divided by δ."""
+    return F.smooth_l1_loss(outputs, one_hot(y, outputs), beta=self.loss.delta)
+
+
+def hinge_of_zero_and_one(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tensor:
+    """Labels are not made −1 and 1."""
+    return (1.0 - one_hot(y, outputs) * outputs).clamp_min(0.0).mean()
+
+
+def summed_over_classes(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tensor:
+    """The squared error as PyTorch scripts write it out: mean over the batch alone."""
+    return F.mse_loss(outputs, one_hot(y, outputs), reduction="sum") / len(y)
+
+
+def divergence_not_clipped(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tensor:
+    """PyTorch's own, at its best: what is not the label's counts nothing."""
+    return F.kl_div(outputs.log(), one_hot(y, outputs), reduction="batchmean")
+
+
+def divergence_by_all_entries(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tensor:
+    """PyTorch's default reduction."""
+    return original(self, y, outputs) / outputs.shape[1]
+
+
+def smaller_epsilon(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tensor:
+    """PyTorch's own: 1e-8 within the logarithm, where Keras has 1e-7."""
+    return F.poisson_nll_loss(outputs, one_hot(y, outputs), log_input=False)
+
+
+def rates_for_logarithms(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tensor:
+    """PyTorch's default input."""
+    return F.poisson_nll_loss(outputs, one_hot(y, outputs), log_input=True)
+
+
+def positive_similarity(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tensor:
+    """PyTorch's sign, that of a similarity and not of a loss."""
+    return F.cosine_similarity(outputs, one_hot(y, outputs)).mean()
+
+
+def margins_of_all(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tensor:
+    """PyTorch's own: over all wrong classes, not the strongest alone."""
+    return F.multi_margin_loss(outputs, y)
+
+
 def l2_halved(
     original: Callable[..., Tensor], self: TorchModel, y: Tensor, outputs: Tensor
 ) -> Tensor:
@@ -124,6 +173,12 @@ WEIGHTED = tuple(Case(*model, "loss", recipe="class_weights") for model in TRAIN
 SMOOTHED = tuple(Case(*model, "loss", recipe="label_smoothing") for model in TRAINED_SO)
 PENALISED = (Case("softmax", "l2", "loss"), Case("cnn", "l2", "loss"))
 
+
+def by(loss: str) -> tuple[Case, ...]:
+    """A model that is trained by another loss than the cross-entropy."""
+    return (Case("softmax", "hidden_32_16-probabilities", "loss", recipe=loss),)
+
+
 FAULTS = [
     Fault("loss.sum_for_mean", "loss", of_loss(summed), everywhere()),
     Fault("loss.label_smoothing", "loss", of_loss(smoothed), everywhere()),
@@ -137,6 +192,19 @@ FAULTS = [
     Fault("loss.logits_for_probabilities", "loss", of_loss(taken_for_probabilities), everywhere()),
     Fault("loss.short_batch_as_a_full_one", "steps", of_loss(short_batch_as_a_full_one),
           everywhere(step=5)),
+    Fault("loss.huber_divided_by_delta", "loss", of_loss(smooth_l1), by("huber")),
+    Fault("loss.hinge_of_zero_and_one", "loss", of_loss(hinge_of_zero_and_one),
+          (*by("hinge"), *(Case(*model, "loss", recipe="hinge") for model in TRAINED_SO[1:]))),
+    Fault("loss.squares_summed_over_classes", "loss", of_loss(summed_over_classes),
+          by("mean_squared_error")),
+    Fault("loss.divergence_not_clipped", "loss", of_loss(divergence_not_clipped),
+          by("kl_divergence")),
+    Fault("loss.divergence_by_all_entries", "loss", of_loss(divergence_by_all_entries),
+          by("kl_divergence")),
+    Fault("loss.poisson_epsilon", "loss", of_loss(smaller_epsilon), by("poisson")),
+    Fault("loss.poisson_of_logarithms", "loss", of_loss(rates_for_logarithms), by("poisson")),
+    Fault("loss.similarity_sign", "loss", of_loss(positive_similarity), by("cosine_similarity")),
+    Fault("loss.margins_of_all_classes", "loss", of_loss(margins_of_all), by("categorical_hinge")),
     Fault("l2.factor", "loss", wrapped(TorchModel, "_objective", l2_halved), PENALISED),
     Fault("l2.of_biases_too", "loss", wrapped(TorchModel, "_objective", l2_of_biases_too),
           PENALISED),

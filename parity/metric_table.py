@@ -1,0 +1,64 @@
+"""The metrics that ``evaluate`` can be asked for: their names, and the heads that they are for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from parity.errors import ParityError
+from parity.specs.base import ModelSpec
+
+METRICS = {
+    "accuracy": "share of right labels",
+    "top_k": "share of examples whose label is among the K likeliest (softmax head), compared in "
+    "float32",
+    "precision": "TP / (TP + FP)",
+    "recall": "TP / (TP + FN)",
+    "f1": "2·P·R / (P + R)",
+    "auc": "area under the ROC curve at 200 thresholds",
+    "confusion_matrix": "how often each class (row) was taken for each other (column)",
+}
+"""Name to what it is; of classes of a softmax head, precision, recall, f1 and auc are the mean."""
+
+TOP_K = 5
+"""How many places ``top_k`` has unless told otherwise."""
+
+
+def help_text() -> str:
+    """All metrics in words."""
+    described = "; ".join(f"{name}: {text}" for name, text in METRICS.items())
+    return (
+        f"more about these weights, by the framework's own metrics. {described}. With a softmax "
+        "head, precision, recall and f1 are the plain mean over the classes, the likeliest one "
+        "being an example's label, and auc that of each class against the rest; a class that does "
+        "not occur counts 0, as in Keras"
+    )
+
+
+def places(names: Sequence[str], top_k: int | None) -> int:
+    """K of ``top_k``: the value received, or the usual one.
+
+    Raises:
+        ParityError: a value without the metric.
+    """
+    if top_k is not None and "top_k" not in names:
+        raise ParityError(f"--top-k: received {top_k}, accepted: with --metrics top_k only")
+    return TOP_K if top_k is None else top_k
+
+
+def check(names: Sequence[str], spec: ModelSpec, top_k: int) -> None:
+    """Refuse what a model has no such metric of.
+
+    Raises:
+        ParityError: ``top_k`` with a sigmoid head, or of more places than there are classes.
+    """
+    if "top_k" not in names:
+        return
+    if spec.head == "sigmoid":
+        others = ", ".join(name for name in METRICS if name != "top_k")
+        raise ParityError(
+            f"--metrics: received top_k for a model with head 'sigmoid', accepted: {others}"
+        )
+    if top_k > spec.classes:
+        raise ParityError(
+            f"--top-k: received {top_k}, accepted: 1 to {spec.classes}, the number of classes"
+        )
