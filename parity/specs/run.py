@@ -36,8 +36,8 @@ class TrainingSpec(Checked):
     epochs: int = option(3, help="passes over the training data", kind=int, minimum=1)
     loss: str = option(
         loss_table.CROSSENTROPY,
-        help="training loss, by Keras's name, of one-hot labels or of 0 and 1; the test loss is "
-        "always the cross-entropy",
+        help="training loss, by Keras's name, of one-hot labels or of 0 and 1; evaluate and the "
+        "ladder report the cross-entropy of the test set whatever it is",
         kind=str,
         choices=tuple(loss_table.LOSSES),
     )
