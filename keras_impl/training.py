@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -111,7 +110,7 @@ class KerasModel:
         return self._objective(y, self.model(x, lengths=lengths, keep=keep, training=True))
 
     def _objective(self, y: Any, outputs: Any) -> Any:
-        return tf.add_n([self.loss_fn(y, outputs), *self.model.losses])  # with the L2 penalty
+        return tf.add_n([self.loss_fn(y, outputs), *self.model.losses])  # with the penalties
 
     def _batch(self, batch: Batch) -> tuple[Any, Any, Any, Any]:
         keep = {name: tf.constant(mask) for name, mask in batch.keep.items()}
@@ -160,16 +159,11 @@ class KerasModel:
         """What each layer gave."""
         return {name: self._tensor(given[name]) for name in self.layer_names}
 
-    def _inputs(self, leaves: Mapping[str, Any]) -> dict[str, Any]:
-        """The input of every layer but the first: what the one before it gave."""
-        return {name: leaves[before] for before, name in pairwise(self.layer_names)}
-
     def replay(
         self, batch: Batch, training: bool, given: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
         """See :meth:`parity.backend.Model.replay`."""
-        fed = self._inputs(self._given(given))
-        with self._probing(), traced(self.model, self.layer_names, fed) as found:
+        with self._probing(), traced(self.model, self.layer_names, self._given(given)) as found:
             _, _, lengths, keep = self._batch(batch)
             x = self._tensor(given["input"])
             self.model(x, lengths=lengths, keep=keep, training=training)
@@ -180,13 +174,12 @@ class KerasModel:
     ) -> dict[str, np.ndarray]:
         """See :meth:`parity.backend.Model.replay_gradients`."""
         leaves = self._given(given)
-        with self._probing(), traced(self.model, self.layer_names, self._inputs(leaves)) as found:
+        with self._probing(), traced(self.model, self.layer_names, leaves) as found:
             _, y, lengths, keep = self._batch(batch)
             x = self._tensor(given["input"])
             with tf.GradientTape() as tape:
                 tape.watch([x, *leaves.values()])
-                self.model(x, lengths=lengths, keep=keep, training=True)
-                loss = self._objective(y, leaves[self.layer_names[-1]])
+                loss = self._loss(x, y, lengths, keep)
             above = [self._tensor(outer[f"{name}/output"]) for name in found.outputs]
             gradients = _gradients(
                 tape,

@@ -13,10 +13,10 @@ from keras_impl.layers import (
     SharedDropout,
     activation,
     batch_norm,
-    kernel_regularizer,
     output_activation,
     pool,
 )
+from keras_impl.regularisation import regularisation
 from parity.specs.cnn import CnnSpec
 
 
@@ -32,7 +32,7 @@ class CnnClassifier(keras.Model):
                 spec.kernel_size,
                 strides=spec.stride,
                 padding="same",
-                kernel_regularizer=kernel_regularizer(spec),
+                **regularisation(spec, axis=(0, 1, 2)),
                 name=f"conv_{n}",
             )
             for n, out in zip(blocks, spec.channels, strict=True)
@@ -45,15 +45,11 @@ class CnnClassifier(keras.Model):
         ]
         self.flatten = keras.layers.Flatten(name="flatten")
         self.dense = [
-            keras.layers.Dense(
-                units, kernel_regularizer=kernel_regularizer(spec), name=f"dense_{n}"
-            )
+            keras.layers.Dense(units, **regularisation(spec), name=f"dense_{n}")
             for n, units in zip(numbers, spec.hidden, strict=True)
         ]
         self.dense_activation = [activation(spec, f"dense_activation_{n}") for n in numbers]
-        self.logits = keras.layers.Dense(
-            spec.outputs, kernel_regularizer=kernel_regularizer(spec), name="logits"
-        )
+        self.logits = keras.layers.Dense(spec.outputs, **regularisation(spec), name="logits")
         self.probabilities = output_activation(spec.head, spec.output)
 
     def call(self, x: Any, lengths: Any = None, keep: Any = None, training: bool = False) -> Any:

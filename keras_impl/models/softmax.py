@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from keras_impl.framework import keras
-from keras_impl.layers import activation, kernel_regularizer, layer_norm, output_activation
+from keras_impl.layers import activation, layer_norm, output_activation
+from keras_impl.regularisation import regularisation
 from parity.specs.softmax import SoftmaxSpec
 
 
@@ -20,16 +21,12 @@ class SoftmaxClassifier(keras.Model):
         numbers = range(1, len(spec.hidden) + 1)
         self.flatten = keras.layers.Flatten(name="flatten")
         self.dense = [
-            keras.layers.Dense(
-                units, kernel_regularizer=kernel_regularizer(spec), name=f"dense_{n}"
-            )
+            keras.layers.Dense(units, **regularisation(spec), name=f"dense_{n}")
             for n, units in zip(numbers, spec.hidden, strict=True)
         ]
         self.layer_norm = [layer_norm(spec, n) for n in numbers if spec.layer_norm]
         self.dense_activation = [activation(spec, f"dense_activation_{n}") for n in numbers]
-        self.logits = keras.layers.Dense(
-            spec.outputs, kernel_regularizer=kernel_regularizer(spec), name="logits"
-        )
+        self.logits = keras.layers.Dense(spec.outputs, **regularisation(spec), name="logits")
         self.probabilities = output_activation(spec.head, spec.output)
 
     def call(self, x: Any, lengths: Any = None, keep: Any = None, training: bool = False) -> Any:

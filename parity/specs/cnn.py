@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from parity.constants import as_float32
 from parity.errors import ParityError
 from parity.options import option
-from parity.specs.base import Layer, Parameter
+from parity.specs.base import PENALTIES, Layer, Parameter
 from parity.specs.feed_forward import FeedForwardSpec
 
 
@@ -179,6 +179,8 @@ class CnnSpec(FeedForwardSpec):
             "gelu": {**small, "activation": "gelu", "hidden": (16,)},
             "equal_channels": {**odd, "channels": (4, 4, 4)},
             "l2": {**small, "l2": 0.01},
+            "penalties": {**small, **PENALTIES},
+            "max_norm": {**small, "max_norm": 0.7, "hidden": (16,)},
             "probabilities": {**small, "output": "probabilities"},
             "binary": {**small, "head": "sigmoid", "classes": 2},
             "binary_probabilities": {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from parity.options import option
-from parity.specs.base import Layer, Parameter
+from parity.specs.base import PENALTIES, Layer, Parameter
 from parity.specs.feed_forward import FeedForwardSpec
 
 
@@ -79,4 +79,7 @@ class SoftmaxSpec(FeedForwardSpec):
             "tanh": {**square, "activation": "tanh"},
             "layer_norm": {**square, "layer_norm": True},
             "l2": {**square, "l2": 0.01},
+            "penalties": {**square, **PENALTIES},
+            "max_norm": {**square, "max_norm": 0.7},
+            "non_negative": {**square, "non_negative": True},
         }

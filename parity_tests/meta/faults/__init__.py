@@ -10,6 +10,7 @@ from parity_tests.meta.faults import (
     normalisation,
     optimizer,
     recurrent,
+    regularisation,
 )
 from parity_tests.meta.planting import Fault
 
@@ -19,6 +20,7 @@ FAULTS: list[Fault] = [
     *normalisation.FAULTS,
     *recurrent.FAULTS,
     *loss.FAULTS,
+    *regularisation.FAULTS,
     *optimizer.FAULTS,
     *data.FAULTS,
 ]
