@@ -16,7 +16,7 @@ class Trace:
 
     Attributes:
         outputs: layer name to what it returned.
-        masks: dropout layer's name to the keep mask it was given.
+        masks: layer name to the keep mask, or the random numbers, that it was given.
     """
 
     outputs: dict[str, Any] = field(default_factory=dict)
@@ -43,8 +43,10 @@ def traced(
 
         def caught(x: Any, *args: Any, **kwargs: Any) -> Any:
             mask = args[0] if args else kwargs.get("keep")
-            if mask is not None and mask.dtype == tf.bool:
-                found.masks[layer.name] = mask
+            if mask is not None:  # a mask, or numbers, which Keras 3 casts to its own dtype
+                found.masks[layer.name] = (
+                    mask if mask.dtype == tf.bool else tf.cast(mask, "float32")
+                )
             found.outputs[layer.name] = call(x, *args, **kwargs)
             return given[layer.name] if given else found.outputs[layer.name]
 

@@ -47,11 +47,11 @@ class KerasModel:
         """One trace serves every chunk and batch size; only the model's own shapes are fixed."""
         order = tf.TensorSpec((None, None), tf.int64)
         keep = {
-            name: tf.TensorSpec((None, None, *shape), tf.bool)
-            for name, (_, shape) in self.spec.model.dropouts().items()
+            name: tf.TensorSpec((None, None, *draw.shape), draw.dtype)
+            for name, draw in self.spec.model.draws().items()
         }
         self._steps = tf.function(self._run_steps, input_signature=(order, keep))
-        one = {name: tf.TensorSpec(mask.shape[1:], tf.bool) for name, mask in keep.items()}
+        one = {name: tf.TensorSpec(mask.shape[1:], mask.dtype) for name, mask in keep.items()}
         picked = tf.TensorSpec((None,), tf.int64)
         self._one_step = tf.function(self._step, input_signature=(picked, one))
         x = tf.TensorSpec((None, *self.spec.model.input_shape), self.dtype)

@@ -18,6 +18,7 @@ A tensor's name is ``dtype/rung/…``:
                            from several seeds ``over_seeds/labels``, ``…/accuracy``, ``…/loss``
 =========================  ====================================================================
 
+The mask of a layer that draws no mask but numbers is those, in float32 whatever the dtype.
 Layers' gradients, what training was fed and its loss by step are recorded in float64 only, which
 decides.
 """

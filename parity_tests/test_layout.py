@@ -100,6 +100,7 @@ SHARED_NAMES = {
         "output_activation",
     },
     "losses": {"HeadLoss"},
+    "noise": {"noise", "dropout"},
     "optimizers": {"optimizer_for", "slots"},
     "trace": {"traced"},
     "weights": {"by_canonical_name"},

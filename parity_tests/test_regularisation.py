@@ -432,6 +432,7 @@ def test_noise(name: str, rate: float, dtype: str, keras_backend: Backend, flavo
     """
     import torch
 
+    from keras_impl import noise as keras_noise
     from keras_impl.framework import keras, set_dtype, tf
     from torch_impl.nn import noise
 
@@ -448,6 +449,8 @@ def test_noise(name: str, rate: float, dtype: str, keras_backend: Backend, flavo
     with tf.GradientTape() as tape:
         expected = layer(k, training=True)
         total = tf.reduce_sum(tf.square(expected))
+    shared = getattr(keras_noise, f"Shared{name}")(rate, "shared")
+    assert_close(shared(k, given, training=True).numpy(), expected.numpy())
     module = getattr(noise, name)(rate, flavour=flavour)
     t = torch.from_numpy(x).requires_grad_()
     found = module(t, torch.from_numpy(given))

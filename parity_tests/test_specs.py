@@ -41,6 +41,8 @@ REFUSED = [
     ("rnn", {**SEQUENCE, "l2": float("inf")}, "l2: received inf"),
     ("softmax", {**IMAGE, "bias_l1": -1}, "bias_l1: received -1"),
     ("cnn", {**IMAGE, "activity_l2": float("nan")}, "activity_l2: received nan"),
+    ("dropout", {**IMAGE, "dropout_kind": "beta"}, "dropout_kind: received 'beta'"),
+    ("softmax", {**IMAGE, "noise": 1.5}, "noise: received 1.5"),
     ("cnn", {**IMAGE, "max_norm": -1.0}, "max_norm: received -1.0"),
     ("rnn", {**SEQUENCE, "max_norm": 2, "non_negative": True}, "received max_norm 2 and non_neg"),
     ("cnn", {**IMAGE, "pool": "mean"}, "pool: received 'mean'"),

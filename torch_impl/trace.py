@@ -21,7 +21,7 @@ class Trace:
 
     Attributes:
         outputs: layer name to what it returned.
-        masks: dropout layer's name to the keep mask it was given.
+        masks: layer name to the keep mask, or the random numbers, that it was given.
     """
 
     outputs: dict[str, Tensor] = field(default_factory=dict)
@@ -46,7 +46,7 @@ def traced(
         def after(_module: nn.Module, args: Any, kwargs: dict[str, Any], output: Tensor) -> Any:
             _, *others = args
             mask = others[0] if others else kwargs.get("keep")
-            if isinstance(mask, Tensor) and mask.dtype == torch.bool:
+            if isinstance(mask, Tensor) and mask.dtype != torch.int64:  # which lengths are
                 found.masks[name] = mask
             found.outputs[name] = output
             return given[name] if given else None

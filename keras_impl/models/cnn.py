@@ -16,16 +16,18 @@ from keras_impl.layers import (
     output_activation,
     pool,
 )
+from keras_impl.noise import noise
 from keras_impl.regularisation import regularisation
 from parity.specs.cnn import CnnSpec
 
 
 class CnnClassifier(keras.Model):
-    """[conv → batch norm → activation → pool → dropout] … → dense … → dense(classes)."""
+    """(Noise →) [conv → batch norm → activation → pool → dropout] … → dense … → dense(classes)."""
 
     def __init__(self, spec: CnnSpec) -> None:
         super().__init__(name=spec.family)
         blocks, numbers = range(1, len(spec.channels) + 1), range(1, len(spec.hidden) + 1)
+        self.noise = noise(spec)
         self.conv = [
             keras.layers.Conv2D(
                 out,
@@ -53,8 +55,10 @@ class CnnClassifier(keras.Model):
         self.probabilities = output_activation(spec.head, spec.output)
 
     def call(self, x: Any, lengths: Any = None, keep: Any = None, training: bool = False) -> Any:
-        """Map x (N, H, W, C) and keep masks (N, 1, 1, C) by layer to (N, outputs)."""
+        """Map x (N, H, W, C) and what layers draw, (N, …) by name, to (N, outputs)."""
         keep = keep or {}
+        if self.noise is not None:
+            x = self.noise(x, keep.get("noise"), training=training)
         for n in range(len(self.conv)):
             x = self.conv[n](x)  # (N, ⌈H/stride⌉, ⌈W/stride⌉, channels)
             if self.batch_norm:

@@ -54,6 +54,24 @@ class Layer:
     shape: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class Draw:
+    """What a layer draws for each example while training, of ``shape``.
+
+    ``kind``: ``mask``, true with probability 1 − ``rate``, or float32 numbers: ``normal``, standard
+    normal ones, or ``uniform``, from 0 to below 1.
+    """
+
+    kind: str
+    shape: tuple[int, ...]
+    rate: float = 0.0
+
+    @property
+    def dtype(self) -> str:
+        """NumPy's name, whatever the run's dtype."""
+        return "bool" if self.kind == "mask" else "float32"
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec(Checked, ABC):
     """Everything about a classifier but its training. Subclasses add the layers' own numbers.
@@ -170,8 +188,8 @@ class ModelSpec(Checked, ABC):
     def layers(self) -> tuple[Layer, ...]:
         """Every named layer with its output shape, in the order of the forward pass."""
 
-    def dropouts(self) -> dict[str, tuple[float, tuple[int, ...]]]:
-        """Layers that drop: name to (rate, shape of the keep mask without the batch)."""
+    def draws(self) -> dict[str, Draw]:
+        """Layers that need random numbers while training: name to what they draw."""
         return {}
 
     @classmethod

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from parity.constants import as_float32
 from parity.errors import ParityError
 from parity.options import option
-from parity.specs.base import PENALTIES, Layer, Parameter
+from parity.specs.base import PENALTIES, Draw, Layer, Parameter
 from parity.specs.feed_forward import FeedForwardSpec
 
 
@@ -129,8 +129,8 @@ class CnnSpec(FeedForwardSpec):
         return (*rows, *self.hidden_parameters(self.flat))
 
     def layers(self) -> tuple[Layer, ...]:
-        """Each block's layers, flatten (in H, W, C order), hidden layers, the head."""
-        rows: list[Layer] = []
+        """Noise, each block's layers, flatten (in H, W, C order), hidden layers, the head."""
+        rows = [*self.noise_layers(self.input_shape)]
         for number, (channels, convolved, pooled) in enumerate(self.blocks(), 1):
             rows.append(Layer(f"conv_{number}", (*convolved, channels)))
             if self.batch_norm:
@@ -143,11 +143,14 @@ class CnnSpec(FeedForwardSpec):
         flat = Layer("flatten", (self.flat,))
         return (*rows, flat, *self.hidden_layers(), *self.head_layers())
 
-    def dropouts(self) -> dict[str, tuple[float, tuple[int, ...]]]:
-        """A mask entry per channel of each block."""
+    def draws(self) -> dict[str, Draw]:
+        """The noise's numbers; a mask entry per channel of each block."""
         return {
-            f"spatial_dropout_{number}": (self.spatial_rate, (1, 1, channels))
-            for number, channels in enumerate(self.channels, 1)
+            **self.noise_draws(self.input_shape),
+            **{
+                f"spatial_dropout_{number}": Draw("mask", (1, 1, channels), self.spatial_rate)
+                for number, channels in enumerate(self.channels, 1)
+            },
         }
 
     @classmethod
@@ -179,6 +182,7 @@ class CnnSpec(FeedForwardSpec):
             "gelu": {**small, "activation": "gelu", "hidden": (16,)},
             "equal_channels": {**odd, "channels": (4, 4, 4)},
             "l2": {**small, "l2": 0.01},
+            "noise": {**small, "noise": 0.3},
             "penalties": {**small, **PENALTIES},
             "max_norm": {**small, "max_norm": 0.7, "hidden": (16,)},
             "probabilities": {**small, "output": "probabilities"},

@@ -7,6 +7,7 @@ from parity_tests.meta.faults import (
     data,
     dense,
     loss,
+    noise,
     normalisation,
     optimizer,
     recurrent,
@@ -21,6 +22,7 @@ FAULTS: list[Fault] = [
     *recurrent.FAULTS,
     *loss.FAULTS,
     *regularisation.FAULTS,
+    *noise.FAULTS,
     *optimizer.FAULTS,
     *data.FAULTS,
 ]
