@@ -89,6 +89,7 @@ def test_model_files_read_like_their_twin(family: str) -> None:
 
 
 SHARED_NAMES = {
+    "augmentation": {"augmentation", "Augmentation"},
     "framework": {"configure", "threads", "versions"},
     "layers": {
         "SharedDropout",

@@ -31,6 +31,7 @@ CASES = [
     ("rnn", "tokens-gru"),
     ("softmax", "penalties"),  # a penalty on what a layer returns is paid by what it is fed to
     ("cnn", "penalties"),
+    ("cnn", "augmented"),
 ]
 DIRECTIONS = [("keras", "torch"), ("torch", "keras")]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from keras_impl.augmentation import augmentation
 from keras_impl.framework import keras
 from keras_impl.layers import (
     SharedDropout,
@@ -22,11 +23,15 @@ from parity.specs.cnn import CnnSpec
 
 
 class CnnClassifier(keras.Model):
-    """(Noise →) [conv → batch norm → activation → pool → dropout] … → dense … → dense(classes)."""
+    """[conv → batch norm → activation → pool → dropout] … → dense … → dense(classes).
+
+    In front of that, where the spec asks for them, augmentation and noise.
+    """
 
     def __init__(self, spec: CnnSpec) -> None:
         super().__init__(name=spec.family)
         blocks, numbers = range(1, len(spec.channels) + 1), range(1, len(spec.hidden) + 1)
+        self.augmentation = augmentation(spec)
         self.noise = noise(spec)
         self.conv = [
             keras.layers.Conv2D(
@@ -57,6 +62,8 @@ class CnnClassifier(keras.Model):
     def call(self, x: Any, lengths: Any = None, keep: Any = None, training: bool = False) -> Any:
         """Map x (N, H, W, C) and what layers draw, (N, …) by name, to (N, outputs)."""
         keep = keep or {}
+        if self.augmentation is not None:
+            x = self.augmentation(x, keep.get("augmentation"), training=training)
         if self.noise is not None:
             x = self.noise(x, keep.get("noise"), training=training)
         for n in range(len(self.conv)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from parity_tests.meta.faults import (
+    augmentation,
     convolution,
     data,
     dense,
@@ -23,6 +24,7 @@ FAULTS: list[Fault] = [
     *loss.FAULTS,
     *regularisation.FAULTS,
     *noise.FAULTS,
+    *augmentation.FAULTS,
     *optimizer.FAULTS,
     *data.FAULTS,
 ]
