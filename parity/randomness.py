@@ -1,4 +1,4 @@
-"""Initial weights, shuffles, dropout masks and noise, from one seed: the same bits in every backend.
+"""Initial weights, shuffles, dropout masks, noise, from one seed: the same bits in every backend.
 
 Every tensor has a stream of its own, ``Philox(key=[seed, digest of its name])`` (Salmon et al.,
 "Parallel random numbers: as easy as 1, 2, 3", 2011), so nothing depends on the order of drawing.
