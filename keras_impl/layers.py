@@ -6,8 +6,8 @@ import functools
 from typing import Any
 
 from keras_impl.framework import FLAVOUR, keras, tf
+from keras_impl.regularisation import of_weights
 from parity.constants import as_float32
-from parity.specs.base import ModelSpec
 from parity.specs.cnn import CnnSpec
 from parity.specs.feed_forward import FeedForwardSpec
 from parity.specs.rnn import RnnSpec
@@ -129,7 +129,7 @@ def recurrent(spec: RnnSpec, number: int) -> Any:
     name = f"rnn_{number}"
     common = {
         "return_sequences": number < spec.recurrent_layers,
-        "kernel_regularizer": kernel_regularizer(spec),
+        **of_weights(spec),
         "name": name,
     }
     if spec.cell == "simple":
@@ -149,11 +149,6 @@ def recurrent(spec: RnnSpec, number: int) -> Any:
     if spec.bidirectional:
         return keras.layers.Bidirectional(layer, merge_mode="concat", name=name)
     return layer
-
-
-def kernel_regularizer(spec: ModelSpec) -> Any:
-    """The spec's L2 penalty λ·Σw² on a layer's kernel, which ``model.losses`` gives; or none."""
-    return keras.regularizers.L2(as_float32(spec.l2)) if spec.l2 else None
 
 
 def output_activation(head: str, output: str) -> Any:

@@ -16,7 +16,7 @@ class Trace:
 
     Attributes:
         outputs: layer name to what it returned.
-        masks: dropout layer's name to the keep mask it was given.
+        masks: layer name to the keep mask, or the random numbers, that it was given.
     """
 
     outputs: dict[str, Any] = field(default_factory=dict)
@@ -25,15 +25,15 @@ class Trace:
 
 @contextmanager
 def traced(
-    model: Any, names: tuple[str, ...], fed: Mapping[str, Any] | None = None
+    model: Any, names: tuple[str, ...], given: Mapping[str, Any] | None = None
 ) -> Iterator[Trace]:
     """Catch every layer in ``names`` while the model is called in this context.
 
     Args:
         model: the network.
         names: layer names.
-        fed: layer name to the input that it gets in place of its own, so that what it gives
-            depends on this input alone.
+        given: layer name to what is handed on in place of what it returned, so that the next layer,
+            and a penalty on what this one returns, depend on that alone.
     """
     found = Trace()
     watched = [layer for layer in model.layers if layer.name in names]
@@ -42,13 +42,13 @@ def traced(
         call = layer.call
 
         def caught(x: Any, *args: Any, **kwargs: Any) -> Any:
-            if fed and layer.name in fed:
-                x = tf.cast(fed[layer.name], x.dtype)
             mask = args[0] if args else kwargs.get("keep")
-            if mask is not None and mask.dtype == tf.bool:
-                found.masks[layer.name] = mask
+            if mask is not None:  # a mask, or numbers, which Keras 3 casts to its own dtype
+                found.masks[layer.name] = (
+                    mask if mask.dtype == tf.bool else tf.cast(mask, "float32")
+                )
             found.outputs[layer.name] = call(x, *args, **kwargs)
-            return found.outputs[layer.name]
+            return given[layer.name] if given else found.outputs[layer.name]
 
         layer.call = caught
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -53,11 +52,11 @@ class KerasModel:
         """One trace serves every chunk and batch size; only the model's own shapes are fixed."""
         order = tf.TensorSpec((None, None), tf.int64)
         keep = {
-            name: tf.TensorSpec((None, None, *shape), tf.bool)
-            for name, (_, shape) in self.spec.model.dropouts().items()
+            name: tf.TensorSpec((None, None, *draw.shape), draw.dtype)
+            for name, draw in self.spec.model.draws().items()
         }
         self._steps = tf.function(self._run_steps, input_signature=(order, keep))
-        one = {name: tf.TensorSpec(mask.shape[1:], tf.bool) for name, mask in keep.items()}
+        one = {name: tf.TensorSpec(mask.shape[1:], mask.dtype) for name, mask in keep.items()}
         picked = tf.TensorSpec((None,), tf.int64)
         self._one_step = tf.function(self._step, input_signature=(picked, one))
         x = tf.TensorSpec((None, *self.spec.model.input_shape), self.dtype)
@@ -120,7 +119,7 @@ class KerasModel:
 
     def _objective(self, y: Any, outputs: Any, loss_fn: HeadLoss | None = None) -> Any:
         loss = (loss_fn or self.loss_fn)(y, outputs)
-        return tf.add_n([loss, *self.model.losses])  # with the L2 penalty
+        return tf.add_n([loss, *self.model.losses])  # with the penalties
 
     def _batch(self, batch: Batch) -> tuple[Any, Any, Any, Any]:
         keep = {name: tf.constant(mask) for name, mask in batch.keep.items()}
@@ -169,16 +168,11 @@ class KerasModel:
         """What each layer gave."""
         return {name: self._tensor(given[name]) for name in self.layer_names}
 
-    def _inputs(self, leaves: Mapping[str, Any]) -> dict[str, Any]:
-        """The input of every layer but the first: what the one before it gave."""
-        return {name: leaves[before] for before, name in pairwise(self.layer_names)}
-
     def replay(
         self, batch: Batch, training: bool, given: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
         """See :meth:`parity.backend.Model.replay`."""
-        fed = self._inputs(self._given(given))
-        with self._probing(), traced(self.model, self.layer_names, fed) as found:
+        with self._probing(), traced(self.model, self.layer_names, self._given(given)) as found:
             _, _, lengths, keep = self._batch(batch)
             x = self._tensor(given["input"])
             self.model(x, lengths=lengths, keep=keep, training=training)
@@ -189,13 +183,12 @@ class KerasModel:
     ) -> dict[str, np.ndarray]:
         """See :meth:`parity.backend.Model.replay_gradients`."""
         leaves = self._given(given)
-        with self._probing(), traced(self.model, self.layer_names, self._inputs(leaves)) as found:
+        with self._probing(), traced(self.model, self.layer_names, leaves) as found:
             _, y, lengths, keep = self._batch(batch)
             x = self._tensor(given["input"])
             with tf.GradientTape() as tape:
                 tape.watch([x, *leaves.values()])
-                self.model(x, lengths=lengths, keep=keep, training=True)
-                loss = self._objective(y, leaves[self.layer_names[-1]])
+                loss = self._loss(x, y, lengths, keep)
             above = [self._tensor(outer[f"{name}/output"]) for name in found.outputs]
             gradients = _gradients(
                 tape,

@@ -27,7 +27,8 @@ class Chunk:
     Attributes:
         epoch: number of the epoch, from 0.
         order: int64 (steps, batch), indices into the training examples.
-        keep: dropout layer name to bool (steps, batch, *mask shape).
+        keep: layer name to what it draws, (steps, batch, *its shape): a dropout's bool keep mask,
+            or another layer's float32 numbers.
     """
 
     epoch: int
@@ -59,7 +60,7 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Batch:
-    """Examples of one step: x float32 (N, …), y and lengths int64 (N,), keep masks by layer."""
+    """Examples of one step: x float32 (N, …), y and lengths int64 (N,), draws by layer."""
 
     x: np.ndarray
     y: np.ndarray
@@ -142,10 +143,10 @@ def _make(spec: Spec, examples: int, epoch: int, within: int, count: int, batch:
     keep = {
         layer: np.stack(
             [
-                randomness.keep_mask(seed, layer, step, batch, shape, rate)
+                randomness.draw(seed, layer, step, batch, draw)
                 for step in range(first, first + count)
             ]
         )
-        for layer, (rate, shape) in spec.model.dropouts().items()
+        for layer, draw in spec.model.draws().items()
     }
     return Chunk(epoch, order.reshape(count, batch), keep)

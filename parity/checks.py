@@ -15,6 +15,9 @@ Form = tuple[tuple[int | None, ...], str]
 
 STORED = {"float64": "F64", "float32": "F32"}
 
+DRAWN = {"bool": "BOOL", "float32": "F32"}
+"""The same of what layers draw."""
+
 PREDICTIONS = ("outputs", "labels", "accuracy", "loss")
 """Tensors of the last rung, each made from the one before."""
 
@@ -159,8 +162,10 @@ def _of_whole_training(spec: Spec) -> dict[str, Form]:
 
 
 def _masks(spec: Spec, prefix: str) -> dict[str, Form]:
-    dropouts = spec.model.dropouts().items()
-    return {f"{prefix}{name}/mask": ((None, *shape), "BOOL") for name, (_, shape) in dropouts}
+    return {
+        f"{prefix}{name}/mask": ((None, *draw.shape), DRAWN[draw.dtype])
+        for name, draw in spec.model.draws().items()
+    }
 
 
 def form_of(record: Record, name: str) -> tuple[tuple[int, ...], str] | None:

@@ -1,4 +1,4 @@
-"""The losses and the L2 penalty: what each Keras adds, and a NumPy float64 reference.
+"""The losses and the penalties: what each Keras adds, and a NumPy float64 reference.
 
 Sources: ``tf_keras/src/backend.py`` (``sparse_categorical_crossentropy``, ``binary_crossentropy``)
 and ``keras/src/backend/tensorflow/nn.py``; for the other losses ``tf_keras/src/losses.py`` and
@@ -64,10 +64,35 @@ def reference_loss(
     return float(losses.mean())
 
 
-def reference_penalty(spec: ModelSpec, weights: Mapping[str, np.ndarray]) -> float:
-    """The L2 penalty λ·Σw² of every tensor named ``…/kernel``: no recurrent kernels, no biases."""
-    kernels = (value for name, value in weights.items() if name.endswith("/kernel"))
-    return as_float32(spec.l2) * float(sum((kernel**2).sum() for kernel in kernels))
+def reference_penalty(
+    spec: ModelSpec, weights: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]
+) -> float:
+    """λ₁·Σ|x| + λ₂·Σx² of kernels, of biases and, divided by the batch's size, of activities.
+
+    Args:
+        spec: says the factors.
+        weights: by canonical name; of ``…/kernel`` and ``…/bias``, not of recurrent kernels.
+        outputs: what each layer returns in training, by its name; of dense layers and convolutions.
+    """
+    kernels = [value for name, value in weights.items() if name.endswith("/kernel")]
+    biases = [value for name, value in weights.items() if name.endswith("/bias")]
+    activities = [
+        value
+        for name, value in outputs.items()
+        if f"{name}/kernel" in weights and f"{name}/recurrent_kernel" not in weights
+    ]
+    batch = len(activities[0])
+    return (
+        _l1_l2(spec.l1, spec.l2, kernels)
+        + _l1_l2(spec.bias_l1, spec.bias_l2, biases)
+        + _l1_l2(spec.activity_l1, spec.activity_l2, activities) / batch
+    )
+
+
+def _l1_l2(l1: float, l2: float, values: list[np.ndarray]) -> float:
+    absolute = sum(np.abs(value).sum() for value in values)
+    squares = sum((value**2).sum() for value in values)
+    return float(as_float32(l1) * absolute + as_float32(l2) * squares)
 
 
 def _losses(spec: ModelSpec, y: np.ndarray, outputs: np.ndarray, smoothing: float) -> np.ndarray:

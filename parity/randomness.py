@@ -1,4 +1,4 @@
-"""Initial weights, shuffles and dropout masks, from one seed: the same bits in every backend.
+"""Initial weights, shuffles, dropout masks, noise, from one seed: the same bits in every backend.
 
 Every tensor has a stream of its own, ``Philox(key=[seed, digest of its name])`` (Salmon et al.,
 "Parallel random numbers: as easy as 1, 2, 3", 2011), so nothing depends on the order of drawing.
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from parity import initializers
-from parity.specs.base import ModelSpec
+from parity.specs.base import Draw, ModelSpec
 
 
 def stream(seed: int, name: str) -> np.random.Generator:
@@ -87,3 +87,16 @@ def keep_mask(
     """
     draws = stream(seed, f"mask/{layer}/{step}").random((batch, *shape), dtype=np.float32)
     return draws >= rate
+
+
+def draw(seed: int, layer: str, step: int, batch: int, wanted: Draw) -> np.ndarray:
+    """What a layer draws at a step (numbered from 0): (batch, *shape), bool or float32.
+
+    As for :func:`keep_mask`, neither dtype nor batch size change an example's numbers.
+    """
+    if wanted.kind == "mask":
+        return keep_mask(seed, layer, step, batch, wanted.shape, wanted.rate)
+    numbers, shape = stream(seed, f"mask/{layer}/{step}"), (batch, *wanted.shape)
+    if wanted.kind == "normal":
+        return numbers.standard_normal(shape, dtype=np.float32)
+    return numbers.random(shape, dtype=np.float32)

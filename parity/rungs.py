@@ -21,6 +21,7 @@ A tensor's name is ``dtype/rung/…``:
                            ``outputs`` and ``labels`` of the test set at its end
 =========================  ====================================================================
 
+The mask of a layer that draws no mask but numbers is those, in float32 whatever the dtype.
 Layers' gradients, what training was fed and its loss by step are recorded in float64 only, which
 decides.
 """

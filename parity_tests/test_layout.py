@@ -89,6 +89,7 @@ def test_model_files_read_like_their_twin(family: str) -> None:
 
 
 SHARED_NAMES = {
+    "augmentation": {"augmentation", "Augmentation"},
     "framework": {"configure", "threads", "versions"},
     "layers": {
         "SharedDropout",
@@ -101,6 +102,7 @@ SHARED_NAMES = {
     },
     "losses": {"HeadLoss"},
     "scores": {"scores_of"},
+    "noise": {"noise", "dropout"},
     "optimizers": {"optimizer_for", "slots"},
     "trace": {"traced"},
     "weights": {"by_canonical_name"},

@@ -10,6 +10,7 @@ import pytest
 
 from parity import initializers, randomness
 from parity.initializers import INITIALIZERS
+from parity.specs.base import Draw
 from parity_tests import cases
 
 SHAPE, FANS = (300, 200), (300, 200)
@@ -128,15 +129,25 @@ def test_masks_drop_their_rate(rate: float) -> None:
     assert rate > 0 or kept.all()
 
 
-def test_masks_differ_by_step_and_layer_but_not_by_batch_size() -> None:
-    """A step's mask is its own, and a short batch gets the first rows of a long one's."""
-    masks = [
-        randomness.keep_mask(0, layer, step, 8, (50,), 0.5)
+@pytest.mark.parametrize(
+    ("kind", "mean", "spread"),
+    [("mask", 0.5, 0.5), ("normal", 0.0, 1.0), ("uniform", 0.5, 12**-0.5)],
+)
+def test_draws_differ_by_step_and_layer_but_not_by_batch_size(
+    kind: str, mean: float, spread: float
+) -> None:
+    """A step's draw is its own, and a short batch gets the first rows of a long one's."""
+    draw = Draw(kind, (500,), 0.5)
+    drawn = [
+        randomness.draw(0, layer, step, 80, draw)
         for layer, step in (("dropout_1", 0), ("dropout_1", 1), ("dropout_2", 0))
     ]
-    assert not any(np.array_equal(masks[a], masks[b]) for a, b in ((0, 1), (0, 2), (1, 2)))
-    short = randomness.keep_mask(0, "dropout_1", 0, 3, (50,), 0.5)
-    assert np.array_equal(short, masks[0][:3])
+    assert not any(np.array_equal(drawn[a], drawn[b]) for a, b in ((0, 1), (0, 2), (1, 2)))
+    short = randomness.draw(0, "dropout_1", 0, 3, draw)
+    assert np.array_equal(short, drawn[0][:3])
+    assert short.dtype == draw.dtype
+    assert abs(drawn[0].mean() - mean) < 0.02
+    assert abs(drawn[0].std() - spread) < 0.02
 
 
 def test_epochs_are_shuffled_anew() -> None:

@@ -432,6 +432,7 @@ def test_noise(name: str, rate: float, dtype: str, keras_backend: Backend, flavo
     """
     import torch
 
+    from keras_impl import noise as keras_noise
     from keras_impl.framework import keras, set_dtype, tf
     from torch_impl.nn import noise
 
@@ -448,6 +449,8 @@ def test_noise(name: str, rate: float, dtype: str, keras_backend: Backend, flavo
     with tf.GradientTape() as tape:
         expected = layer(k, training=True)
         total = tf.reduce_sum(tf.square(expected))
+    shared = getattr(keras_noise, f"Shared{name}")(rate, "shared")
+    assert_close(shared(k, given, training=True).numpy(), expected.numpy())
     module = getattr(noise, name)(rate, flavour=flavour)
     t = torch.from_numpy(x).requires_grad_()
     found = module(t, torch.from_numpy(given))
@@ -645,6 +648,50 @@ MOVED_ULPS = {"rotate": 24, "translate": 0, "zoom": 0}
 a fifth of all angles TensorFlow's is not the nearest float32), which moves coordinates of up to 16,
 with their offset, by 1.5e-6; measured 8.
 """
+
+
+AUGMENTED: dict[str, Callable[[Any, float], Any]] = {
+    "rotation": lambda keras, by: keras.layers.RandomRotation((by, by)),
+    "shift": lambda keras, by: keras.layers.RandomTranslation((by, by), (by, by)),
+    "zoom": lambda keras, by: keras.layers.RandomZoom((by, by)),
+}
+
+
+@pytest.mark.parametrize("drawn", [0.0, 0.6875])
+@pytest.mark.parametrize("option", [*AUGMENTED, "contrast", "flip"])
+@pytest.mark.parametrize("twin", ["keras", "torch"])
+def test_augmentation_of_a_spec(
+    twin: str, option: str, drawn: float, keras_backend: Backend, flavour: str
+) -> None:
+    """Both twins do by a uniform number what Keras's own layer does when it draws the same."""
+    import torch
+
+    from keras_impl.augmentation import augmentation as in_keras
+    from keras_impl.framework import keras, set_dtype, tf
+    from parity.specs.cnn import AUGMENTED_BY, CnnSpec
+    from torch_impl.augmentation import augmentation as in_torch
+
+    set_dtype("float32")
+    x, by = images(), 0.3 * (2.0 * drawn - 1.0)
+    fields = {option: "horizontal" if option == "flip" else 0.3}
+    spec = CnnSpec(input_shape=SIZE[1:], classes=2, flavour=flavour, channels=(1,), **fields)
+    if option == "flip":
+        expected = x[:, :, ::-1] if drawn < 0.5 else x
+    elif option == "contrast":
+        expected = tf.clip_by_value(tf.image.adjust_contrast(x, 1.0 + by), 0, 255).numpy()
+    else:
+        expected = np.asarray(AUGMENTED[option](keras, by)(tf.constant(x), training=True))
+    numbers = np.full((len(x), len(AUGMENTED_BY)), drawn, np.float32)
+    if twin == "keras":
+        found = in_keras(spec)(tf.constant(x), tf.constant(numbers), training=True).numpy()
+        still = in_keras(spec)(tf.constant(x)).numpy()
+    else:
+        module, given = in_torch(spec), torch.from_numpy(x.transpose(0, 3, 1, 2).copy())
+        found = module(given, torch.from_numpy(numbers)).permute(0, 2, 3, 1).numpy()
+        still = module.eval()(given).permute(0, 2, 3, 1).numpy()
+    assert abs(found - expected).max() <= MOVED_ULPS["rotate"] * np.spacing(np.float32(255))
+    assert np.array_equal(still, x)
+    assert np.array_equal(found, x) == (option == "flip" and drawn >= 0.5)
 
 
 def test_one_move_for_each_image(keras_backend: Backend, flavour: str) -> None:

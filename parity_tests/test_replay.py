@@ -29,6 +29,9 @@ CASES = [
     ("rnn", "lstm-2-uni-variable"),
     ("rnn", "gru_after-2-bi-variable"),
     ("rnn", "tokens-gru"),
+    ("softmax", "penalties"),  # a penalty on what a layer returns is paid by what it is fed to
+    ("cnn", "penalties"),
+    ("cnn", "augmented"),
 ]
 DIRECTIONS = [("keras", "torch"), ("torch", "keras")]
 

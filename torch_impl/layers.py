@@ -16,7 +16,7 @@ from parity.specs.rnn import RnnSpec
 from parity.specs.softmax import SoftmaxSpec
 
 Masks = dict[str, Tensor] | None
-"""Keep masks by the name of the dropout layer."""
+"""Keep masks, or random numbers, by the name of the layer that takes them."""
 
 
 class SharedDropout(nn.Module):

@@ -21,7 +21,7 @@ class Trace:
 
     Attributes:
         outputs: layer name to what it returned.
-        masks: dropout layer's name to the keep mask it was given.
+        masks: layer name to the keep mask, or the random numbers, that it was given.
     """
 
     outputs: dict[str, Tensor] = field(default_factory=dict)
@@ -30,33 +30,29 @@ class Trace:
 
 @contextmanager
 def traced(
-    model: nn.Module, names: tuple[str, ...], fed: Mapping[str, Tensor] | None = None
+    model: nn.Module, names: tuple[str, ...], given: Mapping[str, Tensor] | None = None
 ) -> Iterator[Trace]:
     """Catch every layer in ``names`` while the model is called in this context.
 
     Args:
         model: the network.
         names: canonical layer names.
-        fed: layer name to the input that it gets in place of its own, so that what it gives
-            depends on this input alone.
+        given: layer name to what is handed on in place of what it returned, so that the next layer,
+            and a penalty on what this one returns, depend on that alone.
     """
     found = Trace()
 
     def watch(name: str, module: nn.Module) -> None:
-        def before(_module: nn.Module, args: Any, kwargs: dict[str, Any]) -> Any:
-            x, *others = args
-            if fed and name in fed:
-                x = fed[name].to(x.dtype)
+        def after(_module: nn.Module, args: Any, kwargs: dict[str, Any], output: Tensor) -> Any:
+            _, *others = args
             mask = others[0] if others else kwargs.get("keep")
-            if isinstance(mask, Tensor) and mask.dtype == torch.bool:
+            if isinstance(mask, Tensor) and mask.dtype != torch.int64:  # which lengths are
                 found.masks[name] = mask
-            return (x, *others), kwargs
-
-        def after(_module: nn.Module, _args: object, output: Tensor) -> None:
             found.outputs[name] = output
+            return given[name] if given else None
 
-        hooks.append(module.register_forward_pre_hook(before, with_kwargs=True))
-        hooks.append(module.register_forward_hook(after))
+        # before the hook of a penalty, which has to see what is handed on
+        hooks.append(module.register_forward_hook(after, prepend=True, with_kwargs=True))
 
     hooks: list[RemovableHandle] = []
     try:

@@ -10,7 +10,6 @@ import copy
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import pairwise
 
 import numpy as np
 import torch
@@ -18,7 +17,6 @@ from torch import Tensor, nn
 
 from parity.batches import OUTPUT_BATCH, Batch, Chunk
 from parity.checkpoint import State
-from parity.constants import as_float32
 from parity.data import Split
 from parity.specs.run import Spec
 from torch_impl.callbacks import Callbacks, Watched
@@ -26,6 +24,7 @@ from torch_impl.framework import dtype_of, torch_device
 from torch_impl.losses import HeadLoss
 from torch_impl.optim.schedules import KerasSchedule
 from torch_impl.optimizers import optimizer_for, slots
+from torch_impl.regularisation import constrained, penalties
 from torch_impl.schedules import schedule_for
 from torch_impl.state import restore, state_of
 from torch_impl.trace import from_canonical, to_canonical, traced
@@ -58,10 +57,8 @@ class TorchModel:
         self.schedule = self._schedule()
         self.callbacks = self._callbacks()
         self.initial_state = copy.deepcopy(self.optimizer.state_dict())
-        self.penalty = as_float32(spec.model.l2)
-        self.kernels = [
-            place.tensors[0] for name, place in self.places.items() if name.endswith("/kernel")
-        ]
+        self.penalties = penalties(spec.model, model, self.places)
+        constrained(spec.model, self.optimizer, model, self.places)
         self.null: list[Tensor] = []
 
     def _tensor(self, x: np.ndarray) -> Tensor:
@@ -127,9 +124,7 @@ class TorchModel:
 
     def _objective(self, y: Tensor, outputs: Tensor, loss_fn: HeadLoss | None = None) -> Tensor:
         loss: Tensor = (loss_fn or self.loss_fn)(y, outputs)
-        if not self.penalty:
-            return loss
-        return loss + self.penalty * sum(kernel.square().sum() for kernel in self.kernels)
+        return loss if self.penalties is None else loss + self.penalties()
 
     def _batch(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None, dict[str, Tensor]]:
         keep = {
@@ -190,18 +185,14 @@ class TorchModel:
         leaves = {name: from_canonical(self._tensor(given[name])) for name in self.layer_names}
         return {name: leaf.requires_grad_() for name, leaf in leaves.items()}
 
-    def _inputs(self, leaves: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The input of every layer but the first: what the one before it gave."""
-        return {name: leaves[before] for before, name in pairwise(self.layer_names)}
-
     @torch.no_grad()
     def replay(
         self, batch: Batch, training: bool, given: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
         """See :meth:`parity.backend.Model.replay`."""
         _, _, lengths, keep = self._batch(batch)
-        x, fed = self._tensor(given["input"]), self._inputs(self._given(given))
-        with self._probing(), traced(self.model, self.layer_names, fed) as found:
+        x = self._tensor(given["input"])
+        with self._probing(), traced(self.model, self.layer_names, self._given(given)) as found:
             self.model.train(training)(x, lengths=lengths, keep=keep)
         return {name: to_canonical(output) for name, output in found.outputs.items()}
 
@@ -211,9 +202,8 @@ class TorchModel:
         """See :meth:`parity.backend.Model.replay_gradients`."""
         _, y, lengths, keep = self._batch(batch)
         x, leaves = self._tensor(given["input"]).requires_grad_(), self._given(given)
-        with self._probing(), traced(self.model, self.layer_names, self._inputs(leaves)) as found:
-            self.model.train()(x, lengths=lengths, keep=keep)
-            loss = self._objective(y, leaves[self.layer_names[-1]])
+        with self._probing(), traced(self.model, self.layer_names, leaves) as found:
+            loss = self._loss(x, y, lengths, keep)
             above = (self._tensor(outer[f"{name}/output"]) for name in found.outputs)
             gradients = torch.autograd.grad(
                 [*found.outputs.values(), loss],

@@ -8,31 +8,38 @@ from __future__ import annotations
 
 from typing import Any
 
+from keras_impl.augmentation import augmentation
 from keras_impl.framework import keras
 from keras_impl.layers import (
     SharedDropout,
     activation,
     batch_norm,
-    kernel_regularizer,
     output_activation,
     pool,
 )
+from keras_impl.noise import noise
+from keras_impl.regularisation import regularisation
 from parity.specs.cnn import CnnSpec
 
 
 class CnnClassifier(keras.Model):
-    """[conv → batch norm → activation → pool → dropout] … → dense … → dense(classes)."""
+    """[conv → batch norm → activation → pool → dropout] … → dense … → dense(classes).
+
+    In front of that, where the spec asks for them, augmentation and noise.
+    """
 
     def __init__(self, spec: CnnSpec) -> None:
         super().__init__(name=spec.family)
         blocks, numbers = range(1, len(spec.channels) + 1), range(1, len(spec.hidden) + 1)
+        self.augmentation = augmentation(spec)
+        self.noise = noise(spec)
         self.conv = [
             keras.layers.Conv2D(
                 out,
                 spec.kernel_size,
                 strides=spec.stride,
                 padding="same",
-                kernel_regularizer=kernel_regularizer(spec),
+                **regularisation(spec, axis=(0, 1, 2)),
                 name=f"conv_{n}",
             )
             for n, out in zip(blocks, spec.channels, strict=True)
@@ -45,20 +52,20 @@ class CnnClassifier(keras.Model):
         ]
         self.flatten = keras.layers.Flatten(name="flatten")
         self.dense = [
-            keras.layers.Dense(
-                units, kernel_regularizer=kernel_regularizer(spec), name=f"dense_{n}"
-            )
+            keras.layers.Dense(units, **regularisation(spec), name=f"dense_{n}")
             for n, units in zip(numbers, spec.hidden, strict=True)
         ]
         self.dense_activation = [activation(spec, f"dense_activation_{n}") for n in numbers]
-        self.logits = keras.layers.Dense(
-            spec.outputs, kernel_regularizer=kernel_regularizer(spec), name="logits"
-        )
+        self.logits = keras.layers.Dense(spec.outputs, **regularisation(spec), name="logits")
         self.probabilities = output_activation(spec.head, spec.output)
 
     def call(self, x: Any, lengths: Any = None, keep: Any = None, training: bool = False) -> Any:
-        """Map x (N, H, W, C) and keep masks (N, 1, 1, C) by layer to (N, outputs)."""
+        """Map x (N, H, W, C) and what layers draw, (N, …) by name, to (N, outputs)."""
         keep = keep or {}
+        if self.augmentation is not None:
+            x = self.augmentation(x, keep.get("augmentation"), training=training)
+        if self.noise is not None:
+            x = self.noise(x, keep.get("noise"), training=training)
         for n in range(len(self.conv)):
             x = self.conv[n](x)  # (N, ⌈H/stride⌉, ⌈W/stride⌉, channels)
             if self.batch_norm:

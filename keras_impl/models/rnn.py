@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from keras_impl.framework import keras, tf
-from keras_impl.layers import TokenEmbedding, kernel_regularizer, output_activation, recurrent
+from keras_impl.layers import TokenEmbedding, output_activation, recurrent
+from keras_impl.regularisation import regularisation
 from parity.specs.rnn import RnnSpec
 
 
@@ -20,9 +21,7 @@ class RnnClassifier(keras.Model):
         self.variable_length = spec.variable_length
         self.embedding = TokenEmbedding(spec, name="embedding") if spec.tokens else None
         self.rnn = [recurrent(spec, number) for number in range(1, spec.recurrent_layers + 1)]
-        self.logits = keras.layers.Dense(
-            spec.outputs, kernel_regularizer=kernel_regularizer(spec), name="logits"
-        )
+        self.logits = keras.layers.Dense(spec.outputs, **regularisation(spec), name="logits")
         self.probabilities = output_activation(spec.head, spec.output)
 
     def call(self, x: Any, lengths: Any = None, keep: Any = None, training: bool = False) -> Any:

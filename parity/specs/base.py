@@ -12,6 +12,16 @@ from parity.errors import ParityError
 from parity.initializers import INITIALIZERS
 from parity.options import Checked, option
 
+PENALTIES = {
+    "l1": 0.002,
+    "l2": 0.01,
+    "bias_l1": 0.01,
+    "bias_l2": 0.1,
+    "activity_l1": 0.01,
+    "activity_l2": 0.02,
+}
+"""Every penalty at once, each of its own size, for variants of the models."""
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -42,6 +52,24 @@ class Layer:
 
     name: str
     shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What a layer draws for each example while training, of ``shape``.
+
+    ``kind``: ``mask``, true with probability 1 − ``rate``, or float32 numbers: ``normal``, standard
+    normal ones, or ``uniform``, from 0 to below 1.
+    """
+
+    kind: str
+    shape: tuple[int, ...]
+    rate: float = 0.0
+
+    @property
+    def dtype(self) -> str:
+        """NumPy's name, whatever the run's dtype."""
+        return "bool" if self.kind == "mask" else "float32"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +107,39 @@ class ModelSpec(Checked, ABC):
         "glorot_uniform", help="initial kernels", kind=str, choices=INITIALIZERS
     )
     bias_initializer: str = option("zeros", help="initial biases", kind=str, choices=INITIALIZERS)
+    l1: float = option(
+        0.0, help="penalty on the sum of every kernel's absolute values", kind=float, minimum=0
+    )
     l2: float = option(
         0.0, help="penalty on the sum of every kernel's squares", kind=float, minimum=0
+    )
+    bias_l1: float = option(
+        0.0, help="penalty on the sum of every bias's absolute values", kind=float, minimum=0
+    )
+    bias_l2: float = option(
+        0.0, help="penalty on the sum of every bias's squares", kind=float, minimum=0
+    )
+    activity_l1: float = option(
+        0.0,
+        help="penalty on the absolute values that every dense layer and convolution returns, "
+        "summed for an example, averaged over the batch",
+        kind=float,
+        minimum=0,
+    )
+    activity_l2: float = option(
+        0.0, help="likewise on the squares of what they return", kind=float, minimum=0
+    )
+    max_norm: float = option(
+        0.0,
+        help="most that the norm of the weights into a unit may be after a step, recurrent kernels "
+        "excepted; 0: any",
+        kind=float,
+        minimum=0,
+    )
+    non_negative: bool = option(
+        False,
+        help="no kernel has a weight below zero after a step, recurrent kernels excepted",
+        kind=bool,
     )
     flavour: str = option(
         "tf_keras",
@@ -93,6 +152,11 @@ class ModelSpec(Checked, ABC):
         super().__post_init__()
         if self.head == "sigmoid" and self.classes != 2:
             raise ParityError(f"classes: received {self.classes} with head 'sigmoid', accepted: 2")
+        if self.max_norm and self.non_negative:
+            raise ParityError(
+                f"constraints: received max_norm {self.max_norm:g} and non_negative, "
+                "accepted: one of them"
+            )
         self.layers()  # shapes that cannot be built are refused here, not in a framework
 
     @property
@@ -124,8 +188,8 @@ class ModelSpec(Checked, ABC):
     def layers(self) -> tuple[Layer, ...]:
         """Every named layer with its output shape, in the order of the forward pass."""
 
-    def dropouts(self) -> dict[str, tuple[float, tuple[int, ...]]]:
-        """Layers that drop: name to (rate, shape of the keep mask without the batch)."""
+    def draws(self) -> dict[str, Draw]:
+        """Layers that need random numbers while training: name to what they draw."""
         return {}
 
     @classmethod

@@ -11,8 +11,14 @@ from typing import Any, ClassVar
 from parity.constants import as_float32
 from parity.errors import ParityError
 from parity.options import option
-from parity.specs.base import Layer, Parameter
+from parity.specs.base import PENALTIES, Draw, Layer, Parameter
 from parity.specs.feed_forward import FeedForwardSpec
+
+AUGMENTED_BY = ("horizontal", "vertical", "rotation", "down", "right", "zoom", "contrast")
+"""What each of the uniform numbers that are drawn for an image decides."""
+
+CONTRAST_RANGE = (0.0, 255.0)
+"""What contrast is clipped to: Keras 2's only range, and Keras 3's usual one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +54,40 @@ class CnnSpec(FeedForwardSpec):
     )
     spatial_rate: float = option(
         0.1, help="share of channels dropped while training", kind=float, minimum=0, below=1
+    )
+    flip: str = option(
+        "none",
+        help="which way half of the images are mirrored while training; both: with Keras 2 each "
+        "way by itself, with Keras 3 both ways or none",
+        kind=str,
+        choices=("none", "horizontal", "vertical", "both"),
+    )
+    rotation: float = option(
+        0.0,
+        help="share of a full turn by which images are turned at most while training",
+        kind=float,
+        minimum=0,
+    )
+    shift: float = option(
+        0.0,
+        help="share of an image's height and width by which it is moved at most while training",
+        kind=float,
+        minimum=0,
+        maximum=1,
+    )
+    zoom: float = option(
+        0.0,
+        help="share by which what is seen of an image grows or shrinks at most while training",
+        kind=float,
+        minimum=0,
+        below=1,
+    )
+    contrast: float = option(
+        0.0,
+        help="share by which an image's contrast grows or shrinks at most while training",
+        kind=float,
+        minimum=0,
+        maximum=1,
     )
     hidden: tuple[int, ...] = option(
         (64,), help="widths of the hidden layers", kind=int, many=True, minimum=1
@@ -94,6 +134,12 @@ class CnnSpec(FeedForwardSpec):
             yield channels, convolved, (height, width)
 
     @property
+    def augments(self) -> bool:
+        """Whether images are changed at random while training."""
+        moves = self.rotation or self.shift or self.zoom or self.contrast
+        return self.flip != "none" or bool(moves)
+
+    @property
     def running_share(self) -> float:
         """Share that a batch's statistics have in the new running ones, as the flavour rounds it.
 
@@ -129,8 +175,9 @@ class CnnSpec(FeedForwardSpec):
         return (*rows, *self.hidden_parameters(self.flat))
 
     def layers(self) -> tuple[Layer, ...]:
-        """Each block's layers, flatten (in H, W, C order), hidden layers, the head."""
-        rows: list[Layer] = []
+        """Augmentation, noise, each block's layers, flatten (H, W, C), hidden layers, the head."""
+        rows = [Layer("augmentation", self.input_shape)] if self.augments else []
+        rows += self.noise_layers(self.input_shape)
         for number, (channels, convolved, pooled) in enumerate(self.blocks(), 1):
             rows.append(Layer(f"conv_{number}", (*convolved, channels)))
             if self.batch_norm:
@@ -143,11 +190,16 @@ class CnnSpec(FeedForwardSpec):
         flat = Layer("flatten", (self.flat,))
         return (*rows, flat, *self.hidden_layers(), *self.head_layers())
 
-    def dropouts(self) -> dict[str, tuple[float, tuple[int, ...]]]:
-        """A mask entry per channel of each block."""
+    def draws(self) -> dict[str, Draw]:
+        """What changes each image, and its noise; a mask entry per channel of each block."""
+        numbers = Draw("uniform", (len(AUGMENTED_BY),))
         return {
-            f"spatial_dropout_{number}": (self.spatial_rate, (1, 1, channels))
-            for number, channels in enumerate(self.channels, 1)
+            **({"augmentation": numbers} if self.augments else {}),
+            **self.noise_draws(self.input_shape),
+            **{
+                f"spatial_dropout_{number}": Draw("mask", (1, 1, channels), self.spatial_rate)
+                for number, channels in enumerate(self.channels, 1)
+            },
         }
 
     @classmethod
@@ -179,6 +231,19 @@ class CnnSpec(FeedForwardSpec):
             "gelu": {**small, "activation": "gelu", "hidden": (16,)},
             "equal_channels": {**odd, "channels": (4, 4, 4)},
             "l2": {**small, "l2": 0.01},
+            "noise": {**small, "noise": 0.3},
+            "augmented": {
+                **small,
+                "input_shape": (7, 9, 2),
+                "flip": "both",
+                "rotation": 0.1,
+                "shift": 0.2,
+                "zoom": 0.3,
+                "contrast": 0.5,
+            },
+            "flipped": {**small, "flip": "horizontal", "noise": 0.1},
+            "penalties": {**small, **PENALTIES},
+            "max_norm": {**small, "max_norm": 0.7, "hidden": (16,)},
             "probabilities": {**small, "output": "probabilities"},
             "binary": {**small, "head": "sigmoid", "classes": 2},
             "binary_probabilities": {

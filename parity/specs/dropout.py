@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from parity.options import option
-from parity.specs.base import Layer, Parameter
+from parity.specs.base import Draw, Layer, Parameter
 from parity.specs.feed_forward import FeedForwardSpec
 
 
@@ -25,14 +25,22 @@ class DropoutSpec(FeedForwardSpec):
     rate: float = option(
         0.2, help="share of units dropped while training", kind=float, minimum=0, below=1
     )
+    dropout_kind: str = option(
+        "standard",
+        help="standard: units become zero; gaussian: they are multiplied by noise; alpha: they "
+        "become selu's lower limit, mean and variance kept",
+        kind=str,
+        choices=("standard", "gaussian", "alpha"),
+    )
 
     def parameters(self) -> tuple[Parameter, ...]:
         """Kernels (in, out) and biases (out,) of every dense layer."""
         return tuple(self.hidden_parameters(math.prod(self.input_shape)))
 
     def layers(self) -> tuple[Layer, ...]:
-        """Flatten, each hidden layer with its activation and its dropout, the head."""
-        rows = [Layer("flatten", (math.prod(self.input_shape),))]
+        """Flatten, noise, each hidden layer with its activation and its dropout, the head."""
+        flat = (math.prod(self.input_shape),)
+        rows = [Layer("flatten", flat), *self.noise_layers(flat)]
         for number, units in enumerate(self.hidden, 1):
             rows += (
                 Layer(f"dense_{number}", (units,)),
@@ -41,11 +49,15 @@ class DropoutSpec(FeedForwardSpec):
             )
         return (*rows, *self.head_layers())
 
-    def dropouts(self) -> dict[str, tuple[float, tuple[int, ...]]]:
-        """A mask entry per unit of each hidden layer."""
+    def draws(self) -> dict[str, Draw]:
+        """The noise's numbers; a mask entry, or a normal number, per unit of each hidden layer."""
+        kind = "normal" if self.dropout_kind == "gaussian" else "mask"
         return {
-            f"dropout_{number}": (self.rate, (units,))
-            for number, units in enumerate(self.hidden, 1)
+            **self.noise_draws((math.prod(self.input_shape),)),
+            **{
+                f"dropout_{number}": Draw(kind, (units,), self.rate)
+                for number, units in enumerate(self.hidden, 1)
+            },
         }
 
     @classmethod
@@ -54,6 +66,8 @@ class DropoutSpec(FeedForwardSpec):
         digits = {"input_shape": (8, 8, 1)}
         return {
             **{f"rate_{rate:g}": {**digits, "rate": rate} for rate in (0.0, 0.2, 0.5, 0.9, 0.999)},
+            "gaussian": {**digits, "dropout_kind": "gaussian", "rate": 0.3},
+            "alpha": {**digits, "dropout_kind": "alpha", "rate": 0.3, "noise": 0.2},
             "two_hidden": {**digits, "hidden": (64, 32), "rate": 0.3},
             "gelu": {**digits, "hidden": (16, 16), "activation": "gelu"},
             "probabilities": {**digits, "output": "probabilities"},

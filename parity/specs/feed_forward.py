@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from parity.options import option
-from parity.specs.base import Layer, ModelSpec, Parameter
+from parity.specs.base import Draw, Layer, ModelSpec, Parameter
 
 ACTIVATIONS = ("relu", "leaky_relu", "gelu", "tanh")
 """Activations by name; gelu is the exact one, ½·x·erfc(−x·√½)."""
@@ -26,6 +26,23 @@ class FeedForwardSpec(ModelSpec):
         choices=ACTIVATIONS,
     )
     negative_slope: float = option(0.2, help="leaky_relu: slope below zero", kind=float, minimum=0)
+
+    noise: float = option(
+        0.0,
+        help="standard deviation of the Gaussian noise on the inputs while training",
+        kind=float,
+        minimum=0,
+        maximum=1,  # as Keras 3 has it
+    )
+
+    def noise_layers(self, shape: tuple[int, ...]) -> Iterator[Layer]:
+        """The noise on inputs of ``shape``, if any."""
+        if self.noise:
+            yield Layer("noise", shape)
+
+    def noise_draws(self, shape: tuple[int, ...]) -> dict[str, Draw]:
+        """What the noise draws, if there is any."""
+        return {"noise": Draw("normal", shape)} if self.noise else {}
 
     def hidden_parameters(self, fan_in: int) -> Iterator[Parameter]:
         """Table rows of dense(hidden) … → dense(classes)."""

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from parity.errors import ParityError
 from parity.initializers import INITIALIZERS
 from parity.options import option
-from parity.specs.base import Layer, ModelSpec, Parameter
+from parity.specs.base import PENALTIES, Layer, ModelSpec, Parameter
 
 GATES = {"simple": 1, "lstm": 4, "gru": 3}
 """Gates per cell, in Keras's order: lstm i, f, c, o; gru z, r, h."""
@@ -175,6 +175,8 @@ class RnnSpec(ModelSpec):
             **variants,
             "tokens-lstm": {**tokens, "cell": "lstm"},
             "tokens-gru": {**tokens, "cell": "gru"},
+            "penalties": {**small, **PENALTIES, "bidirectional": True, "max_norm": 0.7},
+            "non_negative": {**small, "reset_after": False, "non_negative": True},
             "no_forget_bias": {**small, "cell": "lstm", "unit_forget_bias": False},
             "probabilities": {**small, "output": "probabilities"},
             "binary": {**small, "head": "sigmoid", "classes": 2},

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from parity.options import option
-from parity.specs.base import Layer, Parameter
+from parity.specs.base import PENALTIES, Draw, Layer, Parameter
 from parity.specs.feed_forward import FeedForwardSpec
 
 
@@ -41,14 +41,19 @@ class SoftmaxSpec(FeedForwardSpec):
         return (*rows, *self.head_parameters(into))
 
     def layers(self) -> tuple[Layer, ...]:
-        """Flatten, each hidden layer with its norm and its activation, the head."""
-        rows = [Layer("flatten", (math.prod(self.input_shape),))]
+        """Flatten, noise, each hidden layer with its norm and its activation, the head."""
+        flat = (math.prod(self.input_shape),)
+        rows = [Layer("flatten", flat), *self.noise_layers(flat)]
         for number, units in enumerate(self.hidden, 1):
             rows.append(Layer(f"dense_{number}", (units,)))
             if self.layer_norm:
                 rows.append(Layer(f"layer_norm_{number}", (units,)))
             rows.append(Layer(f"dense_activation_{number}", (units,)))
         return (*rows, *self.head_layers())
+
+    def draws(self) -> dict[str, Draw]:
+        """The noise's numbers."""
+        return self.noise_draws((math.prod(self.input_shape),))
 
     @classmethod
     def variants(cls) -> Mapping[str, Mapping[str, Any]]:
@@ -79,4 +84,8 @@ class SoftmaxSpec(FeedForwardSpec):
             "tanh": {**square, "activation": "tanh"},
             "layer_norm": {**square, "layer_norm": True},
             "l2": {**square, "l2": 0.01},
+            "noise": {**square, "noise": 0.3},
+            "penalties": {**square, **PENALTIES},
+            "max_norm": {**square, "max_norm": 0.7},
+            "non_negative": {**square, "non_negative": True},
         }

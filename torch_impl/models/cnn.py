@@ -11,6 +11,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from parity.specs.cnn import CnnSpec
+from torch_impl.augmentation import augmentation
 from torch_impl.layers import (
     Flatten,
     Masks,
@@ -21,14 +22,20 @@ from torch_impl.layers import (
     output_activation,
     pool,
 )
+from torch_impl.noise import noise
 
 
 class CnnClassifier(nn.Module):
-    """[conv → batch norm → activation → pool → dropout] … → dense … → dense(classes)."""
+    """[conv → batch norm → activation → pool → dropout] … → dense … → dense(classes).
+
+    In front of that, where the spec asks for them, augmentation and noise.
+    """
 
     def __init__(self, spec: CnnSpec) -> None:
         super().__init__()
         channels, widths = (spec.input_shape[-1], *spec.channels), (spec.flat, *spec.hidden)
+        self.augmentation = augmentation(spec)
+        self.noise = noise(spec)
         self.conv = nn.ModuleList(
             SameConv2d(into, out, spec.kernel_size, stride=spec.stride)
             for into, out in pairwise(channels)
@@ -48,9 +55,16 @@ class CnnClassifier(nn.Module):
         self.probabilities = output_activation(spec.head, spec.output)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None, keep: Masks = None) -> Tensor:
-        """Map x (N, H, W, C) and keep masks (N, 1, 1, C) by layer to (N, outputs)."""
-        keep = {name: mask.permute(0, 3, 1, 2) for name, mask in (keep or {}).items()}
+        """Map x (N, H, W, C) and what layers draw, (N, …) by name, to (N, outputs)."""
+        keep = {
+            name: drawn.permute(0, 3, 1, 2) if drawn.ndim == 4 else drawn
+            for name, drawn in (keep or {}).items()
+        }
         x = x.permute(0, 3, 1, 2)  # (N, C, H, W), channels last in memory
+        if self.augmentation is not None:
+            x = self.augmentation(x, keep.get("augmentation"))
+        if self.noise is not None:
+            x = self.noise(x, keep.get("noise"))
         for n in range(len(self.conv)):
             x = self.conv[n](x)  # (N, channels, ⌈H/stride⌉, ⌈W/stride⌉)
             if self.batch_norm:

@@ -12,15 +12,17 @@ from torch import Tensor, nn
 
 from parity.specs.softmax import SoftmaxSpec
 from torch_impl.layers import Masks, activation, layer_norm, output_activation
+from torch_impl.noise import noise
 
 
 class SoftmaxClassifier(nn.Module):
-    """Flatten → [dense(hidden) → layer norm → activation] … → dense(classes)."""
+    """Flatten (→ noise) → [dense(hidden) → layer norm → activation] … → dense(classes)."""
 
     def __init__(self, spec: SoftmaxSpec) -> None:
         super().__init__()
         widths = (math.prod(spec.input_shape), *spec.hidden)
         self.flatten = nn.Flatten()
+        self.noise = noise(spec)
         self.dense = nn.ModuleList(nn.Linear(into, units) for into, units in pairwise(widths))
         self.layer_norm = nn.ModuleList(
             layer_norm(spec, units) for units in spec.hidden if spec.layer_norm
@@ -30,8 +32,11 @@ class SoftmaxClassifier(nn.Module):
         self.probabilities = output_activation(spec.head, spec.output)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None, keep: Masks = None) -> Tensor:
-        """Map x (N, …) to logits or probabilities (N, outputs); nothing here needs the rest."""
+        """Map x (N, …) and the noise's numbers (N, features) to (N, outputs)."""
+        keep = keep or {}
         x = self.flatten(x)  # (N, features)
+        if self.noise is not None:
+            x = self.noise(x, keep.get("noise"))
         for n in range(len(self.dense)):
             x = self.dense[n](x)  # (N, units)
             if self.layer_norm:

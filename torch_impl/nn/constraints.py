@@ -154,10 +154,11 @@ class NonNeg(Constraint):
 def layout_of(module: nn.Module, name: str) -> tuple[int, ...]:
     """PyTorch's dimension for each axis of the Keras weight that corresponds.
 
-    Linear (out, in) for (in, out): (1, 0), and so for weights of recurrent layers; Conv2d
-    (out, in, h, w) for (h, w, in, out): (2, 3, 1, 0), likewise in one and three dimensions, and
-    transposed; embeddings and vectors: as they are. A convolution with groups is taken for Keras's
-    convolution with groups, not for its DepthwiseConv2D, whose kernel is (h, w, in, multiplier).
+    Linear (out, in) for (in, out): (1, 0), and so for what bears the name of a recurrent layer's
+    weights; Conv2d (out, in, h, w) for (h, w, in, out): (2, 3, 1, 0), likewise in one and three
+    dimensions, and transposed; embeddings and vectors: as they are. A convolution with groups is
+    taken for Keras's convolution with groups, not for its DepthwiseConv2D, whose kernel is
+    (h, w, in, multiplier).
 
     Raises:
         ValueError: nothing is known about this module's parameter.
@@ -165,7 +166,7 @@ def layout_of(module: nn.Module, name: str) -> tuple[int, ...]:
     weight = getattr(module, name)
     if weight.ndim == 1 or isinstance(module, nn.Embedding):
         return tuple(range(weight.ndim))
-    if isinstance(module, nn.Linear | nn.RNNBase | nn.RNNCellBase):
+    if isinstance(module, nn.Linear) or name.startswith(("weight_ih", "weight_hh")):
         return (1, 0)
     if isinstance(module, nn.modules.conv._ConvNd):
         return (*range(2, weight.ndim), 1, 0)

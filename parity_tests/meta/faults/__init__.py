@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from parity_tests.meta.faults import (
+    augmentation,
     convolution,
     data,
     dense,
     loss,
+    noise,
     normalisation,
     optimizer,
     recurrent,
+    regularisation,
     training,
 )
 from parity_tests.meta.planting import Fault
@@ -20,6 +23,9 @@ FAULTS: list[Fault] = [
     *normalisation.FAULTS,
     *recurrent.FAULTS,
     *loss.FAULTS,
+    *regularisation.FAULTS,
+    *noise.FAULTS,
+    *augmentation.FAULTS,
     *optimizer.FAULTS,
     *training.FAULTS,
     *data.FAULTS,

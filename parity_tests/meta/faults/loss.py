@@ -130,7 +130,7 @@ def l2_of_biases_too(
     original: Callable[..., Tensor], self: TorchModel, y: Tensor, outputs: Tensor
 ) -> Tensor:
     biases = (p.square().sum() for name, p in self.model.named_parameters() if "bias" in name)
-    return original(self, y, outputs) + self.penalty * torch.stack(list(biases)).sum()
+    return original(self, y, outputs) + self.spec.model.l2 * torch.stack(list(biases)).sum()
 
 
 def of_loss(change: Callable[..., Tensor]) -> Callable[[pytest.MonkeyPatch], None]:

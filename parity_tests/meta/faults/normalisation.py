@@ -78,10 +78,9 @@ def of_the_next_step(patch: pytest.MonkeyPatch) -> None:
     def late(self: TorchModel, picked: Tensor, keep: dict[str, Tensor]) -> object:
         taken["steps"] += 1
         seed = self.spec.training.seed
-        rows = self.spec.model.dropouts().items()
         masks = {
-            name: randomness.keep_mask(seed, name, taken["steps"], len(picked), shape, rate)
-            for name, (rate, shape) in rows
+            name: randomness.draw(seed, name, taken["steps"], len(picked), draw)
+            for name, draw in self.spec.model.draws().items()
         }
         return step(self, picked, {name: torch.as_tensor(mask) for name, mask in masks.items()})
 

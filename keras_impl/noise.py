@@ -1,0 +1,73 @@
+"""Noise in training from numbers that come from outside, so that the twin has the same ones."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from keras_impl.framework import keras, tf
+from keras_impl.layers import SharedDropout
+from parity.constants import as_float32
+from parity.specs.dropout import DropoutSpec
+from parity.specs.feed_forward import FeedForwardSpec
+
+ALPHA_P = -1.6732632423543772 * 1.0507009873554805
+"""What SELU tends to for very negative inputs: −α·scale, as Keras writes them."""
+
+
+def noise(spec: FeedForwardSpec) -> Any:
+    """Gaussian noise on the inputs with the spec's σ; or none."""
+    return SharedGaussianNoise(as_float32(spec.noise), name="noise") if spec.noise else None
+
+
+def dropout(spec: DropoutSpec, number: int) -> Any:
+    """Dropout ``number``, from 1, of the spec's kind and rate."""
+    kinds = {
+        "standard": SharedDropout,
+        "gaussian": SharedGaussianDropout,
+        "alpha": SharedAlphaDropout,
+    }
+    return kinds[spec.dropout_kind](spec.rate, name=f"dropout_{number}")
+
+
+class SharedGaussianNoise(keras.layers.Layer):
+    """x + σ·z with standard normal z, as ``keras.layers.GaussianNoise`` while training."""
+
+    def __init__(self, stddev: float, name: str) -> None:
+        super().__init__(name=name)
+        self.stddev = stddev
+
+    def call(self, x: Any, drawn: Any = None, training: bool = False) -> Any:
+        """Map x (N, …) with z of its shape to x's shape and dtype."""
+        return x + tf.cast(drawn, x.dtype) * self.stddev if training else x
+
+
+class SharedGaussianDropout(keras.layers.Layer):
+    """x·(1 + z·√(r/(1 − r))) with standard normal z, as ``keras.layers.GaussianDropout``."""
+
+    def __init__(self, rate: float, name: str) -> None:
+        super().__init__(name=name)
+        self.stddev = math.sqrt(rate / (1.0 - rate))
+
+    def call(self, x: Any, drawn: Any = None, training: bool = False) -> Any:
+        """Map x (N, …) with z of its shape to x's shape and dtype."""
+        return x * (tf.cast(drawn, x.dtype) * self.stddev + 1.0) if training else x
+
+
+class SharedAlphaDropout(keras.layers.Layer):
+    """a·(x·keep + α'·(1 − keep)) + b, as ``keras.layers.AlphaDropout``: mean and variance stay.
+
+    With a = 1/√((1 − r)(1 + r·α'²)) and b = −a·α'·r. Source: Klambauer et al., 2017.
+    """
+
+    def __init__(self, rate: float, name: str) -> None:
+        super().__init__(name=name)
+        self.a = ((1 - rate) * (1 + rate * ALPHA_P**2)) ** (-0.5)
+        self.b = -self.a * ALPHA_P * rate
+
+    def call(self, x: Any, keep: Any = None, training: bool = False) -> Any:
+        """Map x (N, …) with keep, bool and of its shape, to x's shape and dtype."""
+        if not training:
+            return x
+        keep = tf.cast(keep, x.dtype)
+        return self.a * (x * keep + ALPHA_P * (1 - keep)) + self.b

@@ -1,0 +1,125 @@
+"""Faults of image augmentation: which way images are turned, and how they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+import torch_impl.augmentation
+from parity_tests.meta.planting import Case, Fault, Plant, around, wrapped
+from torch_impl.augmentation import Augmentation
+
+Drawn = Callable[..., Tensor]
+
+
+def of_the_other_axis(original: Drawn, x: Tensor, horizontal: Tensor, vertical: Tensor) -> Tensor:
+    return original(x, vertical, horizontal)
+
+
+def the_other_half(original: Drawn, x: Tensor, horizontal: Tensor, vertical: Tensor) -> Tensor:
+    """Flip where Keras does not."""
+    return original(x, ~horizontal, vertical)
+
+
+def the_other_way(original: Drawn, turns: Tensor, height: int, width: int) -> Tensor:
+    return original(-turns, height, width)
+
+
+def about_the_corner(original: Drawn, turns: Tensor, height: int, width: int) -> Tensor:
+    """Turn about half the size, which lies half a pixel beside the middle."""
+    return original(turns, height + 1, width + 1)
+
+
+def other_rows(change: Callable[..., tuple[Tensor, ...]]) -> Plant:
+    """Change the six numbers of the maps that shift (ones on the diagonal) or zoom."""
+    return wrapped(
+        torch_impl.augmentation, "_matrices", lambda original, *rows: original(*change(*rows))
+    )
+
+
+def inverted(*rows: Tensor) -> tuple[Tensor, ...]:
+    """Zoom out for in: only where the map scales."""
+    a0, a1, a2, b0, b1, b2 = rows
+    if a1.any() or (a0 == 1).all():
+        return rows
+    return 1 / a0, a1, -a2 / a0, b0, 1 / b1, -b2 / b1
+
+
+def to_the_other_side(*rows: Tensor) -> tuple[Tensor, ...]:
+    a0, a1, a2, b0, b1, b2 = rows
+    return (a0, a1, -a2, b0, b1, -b2) if (a0 == 1).all() else rows
+
+
+def read(**other: object) -> Plant:
+    """Read images otherwise than by bilinear interpolation and reflection at the edge."""
+
+    def otherwise(original: Drawn, x: Tensor, matrices: Tensor) -> Tensor:
+        return original(x, matrices, **other)
+
+    return wrapped(torch_impl.augmentation, "transform", otherwise)
+
+
+def of_a_single_mean(original: Drawn, x: Tensor, factors: Tensor, **how: object) -> Tensor:
+    """The contrast about the mean of all channels, as ``torchvision`` has it of grey values."""
+    factors = factors.to(x)[:, None, None, None]
+    mean = x.mean((1, 2, 3), keepdim=True)
+    return ((x - mean) * factors + mean).clamp(0.0, 255.0)
+
+
+def clipped_to_one(original: Drawn, x: Tensor, factors: Tensor, **how: object) -> Tensor:
+    return original(x, factors, **{**how, "value_range": (0.0, 1.0)})
+
+
+def in_evaluation_too(
+    original: Drawn, self: Augmentation, x: Tensor, drawn: Tensor | None = None
+) -> Tensor:
+    was, self.training = self.training, drawn is not None
+    try:
+        return original(self, x, drawn)
+    finally:
+        self.training = was
+
+
+def for_the_whole_batch(forward: Drawn, x: Tensor, drawn: Tensor | None = None) -> Tensor:
+    """The first image's numbers for all."""
+    return forward(x, None if drawn is None else drawn[:1].expand_as(drawn))
+
+
+def of_another_row(forward: Drawn, x: Tensor, drawn: Tensor | None = None) -> Tensor:
+    return forward(x, None if drawn is None else torch.roll(drawn, 1, 0))
+
+
+CASES = (Case("cnn", "augmented", "augmentation"),)
+FLIPPED = (Case("cnn", "flipped", "augmentation"),)
+
+
+def of(name: str, change: Drawn) -> Plant:
+    return wrapped(torch_impl.augmentation, name, change)
+
+
+FAULTS = [
+    Fault("augmentation.flip_axis", "forward_train", of("flip", of_the_other_axis), FLIPPED),
+    Fault("augmentation.flip_of_the_other_half", "forward_train", of("flip", the_other_half),
+          FLIPPED),
+    Fault("augmentation.rotation_the_other_way", "forward_train", of("_rotations", the_other_way),
+          CASES),
+    Fault("augmentation.rotation_about_the_corner", "forward_train",
+          of("_rotations", about_the_corner), CASES),
+    Fault("augmentation.zoom_inverted", "forward_train", other_rows(inverted), CASES),
+    Fault("augmentation.shift_to_the_other_side", "forward_train", other_rows(to_the_other_side),
+          CASES),
+    Fault("augmentation.fill_mode", "forward_train", read(fill_mode="nearest"), CASES),
+    Fault("augmentation.interpolation", "forward_train", read(interpolation="nearest"), CASES),
+    Fault("augmentation.contrast_of_all_channels", "forward_train",
+          of("contrast", of_a_single_mean), CASES),
+    Fault("augmentation.contrast_clipped_to_one", "forward_train", of("contrast", clipped_to_one),
+          CASES),
+    Fault("augmentation.in_evaluation_too", "forward_eval",
+          wrapped(Augmentation, "forward", in_evaluation_too), FLIPPED),
+    Fault("augmentation.one_draw_for_the_batch", "forward_train",
+          around("augmentation", for_the_whole_batch), (*CASES, *FLIPPED)),
+    Fault("augmentation.draw_of_another_image", "forward_train",
+          around("augmentation", of_another_row), (*CASES, *FLIPPED)),
+]  # fmt: skip
