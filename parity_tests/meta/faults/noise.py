@@ -61,11 +61,11 @@ ALPHA = (Case("dropout", "alpha", "dropout_1"),)
 
 FAULTS = [
     Fault("noise.variance_for_stddev", "forward_train", forward_of("noise", of_variance), NOISY),
-    Fault("noise.multiplied", "forward_train", forward_of("noise", multiplied), NOISY),
+    Fault("noise.multiplied", "forward_train", forward_of("noise", multiplied), NOISY[:1]),
     Fault("noise.numbers_of_its_own", "forward_train",
-          wrapped(GaussianNoise, "_normal", with_numbers_of_its_own), NOISY),
+          wrapped(GaussianNoise, "_normal", with_numbers_of_its_own), NOISY[2:]),
     Fault("noise.in_evaluation_too", "forward_eval", forward_of("noise", in_evaluation_too),
-          NOISY),
+          NOISY[1:2]),
     Fault("gaussian_dropout.stddev", "forward_train", forward_of("dropout.0", of_the_mask),
           GAUSSIAN),
     Fault("alpha_dropout.not_made_up_for", "forward_train",
