@@ -74,7 +74,7 @@ def test_every_command_runs(folder: Path) -> None:
     """Every command of the README but make succeeds, in its order, in an empty folder."""
     ran = [shell(command, folder) for command in COMMANDS if command not in MADE]
     verdicts = [text.splitlines()[-1] for text in ran if "SAME" in text or "DIFFERENT" in text]
-    assert len(verdicts) == 3
+    assert len(verdicts) == 4
     assert all(verdict.startswith("SAME: ") for verdict in verdicts)
     assert (folder / "runs" / "labels.csv").is_file()
     assert (folder / "runs" / "verdict.json").is_file()
