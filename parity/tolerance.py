@@ -40,12 +40,14 @@ FLOAT64: dict[str, Allowed] = {
     "step": Allowed(1e-11, "Adam divides by gradients as small as their own noise; measured 6e-12"),
     "steps": Allowed(1e-11, "ten steps let the first one's difference grow; measured 6e-12"),
     "predictions": Allowed(1e-11, "the k steps' weights on the whole test set; measured 8e-13"),
-    "training": Allowed(1e-9, "hundreds of steps let rounding grow"),
+    "training": Allowed(1e-9, "thousands of steps let rounding grow; measured 1.2e-11"),
 }
 """Rung to what float64 allows for up to :data:`STEPS` optimizer steps.
 
 Measured on the pairs of ``make soak`` and, where that is more, on the default CNN with
-``python -m benchmarks.tolerances --whole cnn --seeds 1 2 3 4 5 6``.
+``python -m benchmarks.tolerances --whole cnn --seeds 1 2 3 4 5 6``; whole trainings with ``parity run
+--model rnn --cell lstm --optimizer sgd --learning-rate 0.1 --epochs 60`` (the default CNN with Adam, five
+epochs of the whole Fashion-MNIST: 5.2e-13).
 """
 
 A_DIVISION = 2.0**-52
