@@ -45,9 +45,9 @@ FLOAT64: dict[str, Allowed] = {
 """Rung to what float64 allows for up to :data:`STEPS` optimizer steps.
 
 Measured on the pairs of ``make soak`` and, where that is more, on the default CNN with
-``python -m benchmarks.tolerances --whole cnn --seeds 1 2 3 4 5 6``; whole trainings with ``parity run
---model rnn --cell lstm --optimizer sgd --learning-rate 0.1 --epochs 60`` (the default CNN with Adam, five
-epochs of the whole Fashion-MNIST: 5.2e-13).
+``python -m benchmarks.tolerances --whole cnn --seeds 1 2 3 4 5 6``; whole trainings with ``parity
+run --model rnn --cell lstm --optimizer sgd --learning-rate 0.1 --epochs 60`` (the default CNN with
+Adam, five epochs of the whole Fashion-MNIST: 5.2e-13).
 """
 
 A_DIVISION = 2.0**-52
