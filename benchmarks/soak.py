@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmarks.soak_figures import as_data, planted, show
 from benchmarks.soak_processes import CHILD, Soak
-from benchmarks.soak_rows import product, rows, slices, tenth
+from benchmarks.soak_rows import product, rows, sample, slices
 from parity import strict_json
 
 
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None, child: Sequence[str] = CHILD) -> int
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--product", action="store_true", help="everything with everything")
-    which.add_argument("--tenth", action="store_true", help="a tenth of the rows")
+    which.add_argument("--sample", action="store_true", help="a twentieth of the rows")
     parser.add_argument("--only", default="", help="only rows whose name holds this text")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at a time")
     parser.add_argument(
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None, child: Sequence[str] = CHILD) -> int
         parser.error(f"--jobs: received {args.jobs}, accepted: 1 or more")
     if args.out and not args.out.absolute().parent.is_dir():
         parser.error(f"--out: there is no folder {args.out.absolute().parent}")
-    whole = product() if args.product else tenth() if args.tenth else rows()
+    whole = product() if args.product else sample() if args.sample else rows()
     asked = [row for row in whole if args.only in row.name]
     if not asked:
         parser.error(f"--only: received {args.only!r}, which no row's name holds")

@@ -102,14 +102,17 @@ def _cases() -> list[tuple[str, str, str]]:
     ]
 
 
-def tenth() -> list[Row]:
-    """A fixed tenth of :func:`rows`: of each ten one, at a place that turns.
+def sample() -> list[Row]:
+    """A fixed part of :func:`rows`: of each optimizer with each Keras one row in twenty.
 
-    Always the same place would be in step with the rotation.
+    They lie evenly, and begin at another place each, so that all kinds of rows are among them.
     """
-    whole = rows()
-    places = (10 * ten + (3 * ten + ten // 11) % 10 for ten in range(-(-len(whole) // 10)))
-    return [whole[place] for place in places if place < len(whole)]
+    whole, found = rows(), []
+    for place, pair in enumerate(itertools.product(FLAVOURS, cases.OPTIMIZERS)):
+        own = [row for row in whole if (row.flavour, row.optimizer) == pair]
+        count = -(-len(own) // 20)
+        found += [own[(7 * place + part * len(own) // count) % len(own)] for part in range(count)]
+    return found
 
 
 def slices(found: Iterable[Row], size: int = SLICE) -> list[list[Row]]:

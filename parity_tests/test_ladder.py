@@ -17,7 +17,7 @@ pytestmark = pytest.mark.flavour
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Every variant with Keras 2, a third with Keras 3 (the tenth of the soak has more)."""
+    """Every variant with Keras 2, a third with Keras 3 (the sample of the soak has more)."""
     if "case" in metafunc.fixturenames:
         full = metafunc.config.getoption("--full")
         rows = cases.every_optimizer() if full else cases.one_optimizer_each()

@@ -107,7 +107,7 @@ POSITIVE = (("softmax", "non_negative"), ("rnn", "non_negative"))
 FAULTS = [
     Fault("penalty.activity_not_averaged", "loss",
           wrapped(Penalties, "_see", summed_over_the_batch), penalised("softmax", "cnn")),
-    Fault("penalty.activity_averaged_over_units_too", "loss",
+    Fault("penalty.activity_averaged_over_units", "loss",
           wrapped(Penalties, "_see", averaged_over_everything), penalised("cnn")),
     Fault("penalty.activity_of_the_inputs", "loss",
           wrapped(Penalties, "_see", of_what_it_takes), penalised("cnn")),

@@ -59,8 +59,8 @@ def in_training_mode(original: Callable[..., Any], self: TorchModel, *fed: torch
 
 def _everything(model: TorchModel, size: int) -> dict[str, torch.Tensor]:
     """Keep masks that drop nothing."""
-    shapes = {name: shape for name, (_, shape) in model.spec.model.dropouts().items()}
-    return {name: torch.ones((size, *shape), dtype=torch.bool) for name, shape in shapes.items()}
+    draws = model.spec.model.draws().items()
+    return {name: torch.ones((size, *draw.shape), dtype=torch.bool) for name, draw in draws}
 
 
 def nothing(*_: object) -> None:
@@ -95,7 +95,7 @@ FAULTS = [
     Fault("early_stopping.min_delta", "training",
           wrapped(EarlyStopping, "__init__", with_other(min_delta=0.0)),
           trained("stopped", SOFTMAX, CNN)),
-    Fault("early_stopping.best_weights_not_restored", "training",
+    Fault("early_stopping.best_not_restored", "training",
           replaced(EarlyStopping, "on_train_end", nothing), trained("stopped", SOFTMAX, CNN)),
     Fault("plateau.patience", "training",
           wrapped(ReduceLROnPlateau, "__init__", one_epoch_more),
