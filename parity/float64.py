@@ -90,7 +90,7 @@ class Float64:
         dtype, rung, _ = rungs.split(name)
         meant, pair, scale = self.pair.meanings[name], self.pair, scale or 1.0
         if (rung, meant.owner) == (rungs.WHOLE, "epochs"):
-            return tolerance.EXACT
+            return tolerance.COUNTED
         if dtype == "float64" and rung in self.overrides and meant.kind not in tolerance.GIVEN:
             return self.overrides[rung]
         step = pair.step(meant) if rung in ("steps", "predictions") else 1

@@ -31,6 +31,9 @@ GIVEN = ("parameter", "fed", "mask")
 EXACT = Allowed(0.0, "the same bits are loaded into both, nothing is computed")
 """For parameters, and for what models are fed: inputs, labels, masks."""
 
+COUNTED = Allowed(0.0, "a count")
+"""For the number of epochs that a whole training took."""
+
 FLOAT64: dict[str, Allowed] = {
     "parameters": EXACT,
     "forward_eval": Allowed(1e-12, "measured 3e-15 on every variant; sums of some thousand terms"),

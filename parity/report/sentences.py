@@ -66,6 +66,9 @@ def _culprit(found: Blame, comparison: Comparison) -> Iterator[str]:
     if found.check.rung == rungs.WHOLE:
         steps = comparison.reference.header.steps
         first = f"{steps} steps" if steps > 1 else "first step"
+        if found.check.tensor == "epochs":
+            yield "one side's whole training stops earlier: to blame is a callback, or what it saw"
+            return
         yield (
             f"shows{at or ' at the end'} of the whole training, while the ladder's {first} agree: "
             "it begins later (schedule, callbacks, the end of an epoch), or rounding adds up"
