@@ -49,17 +49,17 @@ class State:
 
 
 @dataclass
-class Progress:
+class History:
     """How far a training has come.
 
     Attributes:
         losses: of every step so far, one array for each piece.
-        history: metrics of every epoch so far.
+        epochs: metrics of every epoch so far.
         stopped: whether a callback ended it.
     """
 
     losses: list[np.ndarray] = field(default_factory=list)
-    history: list[dict[str, float]] = field(default_factory=list)
+    epochs: list[dict[str, float]] = field(default_factory=list)
     stopped: bool = False
 
     @property
@@ -68,7 +68,7 @@ class Progress:
         return sum(map(len, self.losses))
 
 
-def write(path: Path, spec: Spec, dtype: str, state: State, progress: Progress) -> None:
+def write(path: Path, spec: Spec, dtype: str, state: State, history: History) -> None:
     """Replace the file at ``path``, whole or not at all.
 
     Raises:
@@ -80,13 +80,13 @@ def write(path: Path, spec: Spec, dtype: str, state: State, progress: Progress) 
         **{f"weights/{name}": value for name, value in state.weights.items()},
         **{f"slots/{name}": value for name, value in state.slots.items()},
         **{f"best_weights/{name}": value for name, value in state.best_weights.items()},
-        "losses": np.concatenate(progress.losses),
+        "losses": np.concatenate(history.losses),
     }
     tensors = {name: np.asarray(value, order="C") for name, value in tensors.items()}
     done = {
         "numbers": state.numbers,
-        "history": progress.history,
-        "stopped": progress.stopped,
+        "epochs": history.epochs,
+        "stopped": history.stopped,
     }
     texts = {
         "format": FORMAT,
@@ -102,7 +102,7 @@ def write(path: Path, spec: Spec, dtype: str, state: State, progress: Progress) 
         raise ParityError(f"--checkpoint: {error}") from None
 
 
-def read(path: Path, spec: Spec, dtype: str) -> tuple[State, Progress]:
+def read(path: Path, spec: Spec, dtype: str) -> tuple[State, History]:
     """What was written for this very training.
 
     The number of epochs may be another one: it only says how long to go on.
@@ -138,7 +138,7 @@ def read(path: Path, spec: Spec, dtype: str) -> tuple[State, Progress]:
         _below("best_weights/", tensors),
         done["numbers"],
     )
-    return state, Progress([tensors["losses"]], done["history"], done["stopped"])
+    return state, History([tensors["losses"]], done["epochs"], done["stopped"])
 
 
 def _below(prefix: str, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

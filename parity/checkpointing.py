@@ -10,7 +10,7 @@ from pathlib import Path
 from parity import checkpoint
 from parity.backend import Model
 from parity.callbacks import MONITORS
-from parity.checkpoint import Progress
+from parity.checkpoint import History
 from parity.checks import HISTORY
 from parity.data_files import write_whole
 from parity.errors import ParityError
@@ -34,16 +34,16 @@ class Checkpoints:
     written: int = 0
 
     def offer(
-        self, model: Model, spec: Spec, dtype: str, progress: Progress, epoch_ends: bool
+        self, model: Model, spec: Spec, dtype: str, history: History, epoch_ends: bool
     ) -> None:
         """Write if it is time."""
         if self.best_only:
-            due = epoch_ends and is_best(spec.callbacks.monitor, progress.history)
+            due = epoch_ends and is_best(spec.callbacks.monitor, history.epochs)
         else:
-            due = epoch_ends or 0 < self.steps <= progress.steps - self.written
+            due = epoch_ends or 0 < self.steps <= history.steps - self.written
         if due:
-            checkpoint.write(self.path, spec, dtype, model.state(), progress)
-            self.written = progress.steps
+            checkpoint.write(self.path, spec, dtype, model.state(), history)
+            self.written = history.steps
 
 
 def is_best(monitor: str, history: list[dict[str, float]]) -> bool:

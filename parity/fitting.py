@@ -7,7 +7,7 @@ import numpy as np
 from parity import batches, metrics
 from parity.backend import Model
 from parity.batches import Chunk
-from parity.checkpoint import Progress
+from parity.checkpoint import History
 from parity.data import Split
 from parity.errors import ParityError
 from parity.specs.run import Spec
@@ -28,7 +28,7 @@ class Watch:
     def epoch(self, epoch: int, logs: dict[str, float]) -> None:
         """An epoch, numbered from 0, has ended with these metrics."""
 
-    def state(self, progress: Progress, epoch_ends: bool) -> None:
+    def state(self, history: History, epoch_ends: bool) -> None:
         """Training can be gone on from here; called after :meth:`chunk` and :meth:`epoch`."""
 
 
@@ -53,7 +53,7 @@ def fit(
     spec: Spec,
     train: Split,
     test: Split,
-    progress: Progress,
+    history: History,
     watch: Watch,
     chunk_steps: int = CHUNK_STEPS,
 ) -> np.ndarray:
@@ -68,7 +68,7 @@ def fit(
         spec: the run.
         train: examples as the model takes them.
         test: likewise, to validate on.
-        progress: how far the training has come; it is kept up to date.
+        history: how far the training has come; it is kept up to date.
         watch: who is told.
         chunk_steps: steps in one piece at most.
 
@@ -76,17 +76,17 @@ def fit(
         What the model returns for the test set at the end, (N, units).
     """
     size, per_epoch = len(train.x), batches.steps_per_epoch(spec.training, len(train.x))
-    steps, done = steps_of(spec, size), progress.steps
+    steps, done = steps_of(spec, size), history.steps
     lengths = _batch_sizes(spec, size)
-    if done < steps and not progress.stopped:
+    if done < steps and not history.stopped:
         for chunk in batches.chunks(spec, size, steps, chunk_steps, done):
-            progress.losses.append(model.train(chunk))
+            history.losses.append(model.train(chunk))
             done += chunk.steps
             watch.chunk(chunk)
             ends = done % per_epoch == 0
             if ends:
-                losses = np.concatenate(progress.losses)[-per_epoch:].astype(np.float64)
-                progress.losses = [np.concatenate(progress.losses)]
+                losses = np.concatenate(history.losses)[-per_epoch:].astype(np.float64)
+                history.losses = [np.concatenate(history.losses)]
                 val_loss, outputs = model.validate(test)
                 predicted = metrics.labels(spec.model, outputs)
                 logs = {
@@ -95,11 +95,11 @@ def fit(
                     "val_accuracy": metrics.accuracy(predicted, test.y),
                     "learning_rate": model.learning_rate(),
                 }
-                progress.history.append(logs)
-                progress.stopped = model.epoch_end(chunk.epoch, logs)
+                history.epochs.append(logs)
+                history.stopped = model.epoch_end(chunk.epoch, logs)
                 watch.epoch(chunk.epoch, logs)
-            watch.state(progress, ends)
-            if progress.stopped:
+            watch.state(history, ends)
+            if history.stopped:
                 break
     model.finish()
     return model.outputs(test)

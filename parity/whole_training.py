@@ -8,7 +8,7 @@ import numpy as np
 
 from parity import checks, fitting, losses, metrics, randomness, rungs
 from parity.backend import Model
-from parity.checkpoint import Progress
+from parity.checkpoint import History
 from parity.data import Split
 from parity.specs.run import Spec
 
@@ -41,14 +41,14 @@ def trained(
     """
     model.set_weights(randomness.initial_weights(spec.model, spec.training.seed))
     model.reset_optimizer()
-    progress = Progress()
+    history = History()
     watch = _EachEpoch(spec.training.epochs, advance)
-    outputs = fitting.fit(model, spec, train, test, progress, watch)
+    outputs = fitting.fit(model, spec, train, test, history, watch)
     return {
-        "epochs": np.asarray(len(progress.history)),
-        "losses": np.concatenate(progress.losses),
+        "epochs": np.asarray(len(history.epochs)),
+        "losses": np.concatenate(history.losses),
         **{
-            f"history/{name}": np.array([epoch[name] for epoch in progress.history])
+            f"history/{name}": np.array([epoch[name] for epoch in history.epochs])
             for name in checks.HISTORY
         },
         "outputs": outputs,

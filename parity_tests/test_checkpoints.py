@@ -14,7 +14,7 @@ from safetensors.numpy import save_file
 from parity import batches, checkpoint, cli, fitting, from_flags, tolerance
 from parity.backend import Backend
 from parity.callbacks import CallbacksSpec
-from parity.checkpoint import Progress, State
+from parity.checkpoint import History, State
 from parity.checkpointing import is_best
 from parity.constants import FLAVOURS
 from parity.specs.run import Spec
@@ -65,26 +65,26 @@ class Cut(fitting.Watch):
     def __init__(self, model, spec: Spec, path: Path) -> None:
         self.model, self.spec, self.path = model, spec, path
 
-    def state(self, progress: Progress, epoch_ends: bool) -> None:
-        if progress.steps == CUT:
-            dtype = progress.losses[0].dtype.name
-            checkpoint.write(self.path, self.spec, dtype, self.model.state(), progress)
+    def state(self, history: History, epoch_ends: bool) -> None:
+        if history.steps == CUT:
+            dtype = history.losses[0].dtype.name
+            checkpoint.write(self.path, self.spec, dtype, self.model.state(), history)
             raise CutHere
 
 
 def trained(
-    backend: Backend, spec: Spec, dtype: str, begun: tuple[State, Progress] | None = None
-) -> tuple[Progress, dict[str, np.ndarray]]:
+    backend: Backend, spec: Spec, dtype: str, begun: tuple[State, History] | None = None
+) -> tuple[History, dict[str, np.ndarray]]:
     """From the start, or from a checkpoint, to the end."""
     train, test = cases.splits_of(spec)
     model = backend.create(spec, dtype)
     model.feed(train)
-    progress = Progress()
+    history = History()
     if begun:
         model.restore(begun[0])
-        progress = begun[1]
-    fitting.fit(model, spec, train, test, progress, fitting.Watch())
-    return progress, model.weights()
+        history = begun[1]
+    fitting.fit(model, spec, train, test, history, fitting.Watch())
+    return history, model.weights()
 
 
 def cut(backend: Backend, spec: Spec, dtype: str, path: Path) -> None:
@@ -93,7 +93,7 @@ def cut(backend: Backend, spec: Spec, dtype: str, path: Path) -> None:
     model = backend.create(spec, dtype)
     model.feed(train)
     with pytest.raises(CutHere):
-        fitting.fit(model, spec, train, test, Progress(), Cut(model, spec, path), chunk_steps=1)
+        fitting.fit(model, spec, train, test, History(), Cut(model, spec, path), chunk_steps=1)
 
 
 @pytest.mark.flavour
@@ -120,12 +120,12 @@ def test_training_goes_on_as_if_never_cut(
         begun = checkpoint.read(tmp_path / "cut", spec, "float64")
         assert begun[1].steps == CUT
         again, their_weights = trained(backend, spec, "float64", begun)
-        assert len(again.history) == len(whole.history)
+        assert len(again.epochs) == len(whole.epochs)
         assert again.stopped == whole.stopped
         x, y = (np.concatenate(one.losses) for one in (whole, again))
         assert np.array_equal(x[:CUT], y[:CUT])
         assert np.abs(x - y).max() <= limit * x.max()
-        for before, after in zip(whole.history, again.history, strict=True):
+        for before, after in zip(whole.epochs, again.epochs, strict=True):
             for name, value in before.items():
                 assert abs(after[name] - value) <= limit * abs(value), name
         for name, value in weights.items():
@@ -146,7 +146,7 @@ def test_float32_goes_on_with_the_very_numbers(
     whole, weights = trained(backend, spec, "float32")
     begun = checkpoint.read(tmp_path / "cut", spec, "float32")
     again, their_weights = trained(backend, spec, "float32", begun)
-    assert whole.history == again.history
+    assert whole.epochs == again.epochs
     assert np.array_equal(np.concatenate(whole.losses), np.concatenate(again.losses))
     for name, value in weights.items():
         assert np.array_equal(value, their_weights[name]), name
@@ -161,12 +161,12 @@ def test_what_is_lost_shows(lost: str, torch_backend: Backend, tmp_path: Path) -
     )  # the first epoch is the best one
     cut(torch_backend, spec, "float64", tmp_path / "cut")
     whole, weights = trained(torch_backend, spec, "float64")
-    state, progress = checkpoint.read(tmp_path / "cut", spec, "float64")
+    state, history = checkpoint.read(tmp_path / "cut", spec, "float64")
     if lost in ("slots", "best_weights"):
         setattr(state, lost, {name: 0 * value for name, value in getattr(state, lost).items()})
     else:
         state.numbers[lost] += 1
-    again, their_weights = trained(torch_backend, spec, "float64", (state, progress))
+    again, their_weights = trained(torch_backend, spec, "float64", (state, history))
     losses = [np.concatenate(one.losses) for one in (whole, again)]
     kept = all(np.array_equal(value, their_weights[name]) for name, value in weights.items())
     assert not (kept and np.array_equal(*losses))
@@ -191,9 +191,12 @@ def written(torch_backend: Backend, tmp_path: Path) -> Path:
     train, _ = from_flags.splits(spec, dataset)
     model = torch_backend.create(spec, "float32")
     model.feed(train)
-    losses = model.train(next(batches.chunks(spec, len(train.x), 3, 3)))
+    steps = batches.steps_per_epoch(spec.training, len(train.x)) + 3
+    losses = np.concatenate(
+        [model.train(chunk) for chunk in batches.chunks(spec, len(train.x), steps, 100)]
+    )
     path = tmp_path / "cut"
-    checkpoint.write(path, spec, "float32", model.state(), Progress([losses]))
+    checkpoint.write(path, spec, "float32", model.state(), History([losses]))
     return path
 
 
@@ -287,6 +290,7 @@ def test_checkpoints_of_another_training_are_refused(
 
 
 WRONG = {
+    "fewer epochs": (("--resume", "cut", "--epochs", "1"), "at least 2, which cut has begun"),
     "no file": (("--resume", "nowhere"), "nowhere is no file"),
     "there already": (("--checkpoint", "cut"), "cut exists already"),
     "steps alone": (("--checkpoint-steps", "3"), "accepted: with --checkpoint"),

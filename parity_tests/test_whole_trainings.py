@@ -9,7 +9,7 @@ import pytest
 
 from parity import checks, fitting, ladder, record
 from parity.backend import Backend
-from parity.checkpoint import Progress
+from parity.checkpoint import History
 from parity_tests import cases
 from parity_tests.test_ladder import explain
 
@@ -76,23 +76,23 @@ def test_callbacks_do_what_they_are_for(
         _trained(backend, cases.spec_of(*ROWS[0], flavour=flavour, **cases.WHOLE[recipe]))
         for recipe in ("stopped", "plateau")
     )
-    epochs = [epoch["val_loss"] for epoch in stopped[0].history]
+    epochs = [epoch["val_loss"] for epoch in stopped[0].epochs]
     assert stopped[0].stopped
     assert len(epochs) < 8
     assert stopped[1] == pytest.approx(epochs[-3], rel=1e-12), "not the best epoch's weights"
-    rates = [epoch["learning_rate"] for epoch in plateau[0].history]
+    rates = [epoch["learning_rate"] for epoch in plateau[0].epochs]
     assert rates[0] > rates[-1] > 0
     assert not plateau[0].stopped
 
 
-def _trained(backend: Backend, spec) -> tuple[Progress, float]:
+def _trained(backend: Backend, spec) -> tuple[History, float]:
     """A training from the initial weights, and its model's loss on the test set."""
     train, test = cases.splits_of(spec)
     model = backend.create(spec, "float64")
     model.feed(train)
-    progress = Progress()
-    fitting.fit(model, spec, train, test, progress, fitting.Watch())
-    return progress, model.validate(test)[0]
+    history = History()
+    fitting.fit(model, spec, train, test, history, fitting.Watch())
+    return history, model.validate(test)[0]
 
 
 @pytest.mark.parametrize("which", ["keras_backend", "torch_backend"])

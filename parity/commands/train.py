@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from parity import (
+    batches,
     checkpoint,
     checkpointing,
     fitting,
@@ -25,11 +26,11 @@ from parity import (
 )
 from parity.backend import Backend, Model
 from parity.batches import Chunk
-from parity.checkpoint import Progress
+from parity.checkpoint import History
 from parity.checkpointing import Checkpoints
 from parity.errors import ParityError
 from parity.memory import PeakMemory
-from parity.progress import Progress as Bar
+from parity.progress import Progress
 from parity.specs.run import Spec
 
 
@@ -43,11 +44,12 @@ def run(args: argparse.Namespace) -> int:
     train, test = from_flags.splits(spec, dataset)
     steps = fitting.steps_of(spec, len(train.x))
     resumed = args.resume and checkpoint.read(Path(args.resume), spec, args.dtype)
-    progress = resumed[1] if resumed else Progress()
-    if progress.steps > steps:
+    history = resumed[1] if resumed else History()
+    if history.steps > steps:
+        begun = -(-history.steps // batches.steps_per_epoch(spec.training, len(train.x)))
         raise ParityError(
-            f"--epochs: received {spec.training.epochs}, accepted: at least "
-            f"{len(progress.history)}, which {args.resume} has behind it"
+            f"--epochs: received {spec.training.epochs}, accepted: at least {begun}, which "
+            f"{args.resume} has begun"
         )
     peak = PeakMemory()
     backend = from_flags.backend_for(args, spec)
@@ -62,14 +64,14 @@ def run(args: argparse.Namespace) -> int:
         print(textwrap.fill(f"note: {note}", 80, subsequent_indent="  "), flush=True)
     if resumed:
         model.restore(resumed[0])
-        print(f"resumed after step {progress.steps} of {steps}", flush=True)
-    with Bar(f"{backend.name} {spec.family}", steps) as bar:
-        bar.advance("", progress.steps)
-        watch = _Watch(args, spec, model, progress, bar)
+        print(f"resumed after step {history.steps} of {steps}", flush=True)
+    with Progress(f"{backend.name} {spec.family}", steps) as bar:
+        bar.advance("", history.steps)
+        watch = _Watch(args, spec, model, history, bar)
         computed = fitting.fit(
-            model, spec, train, test, progress, watch, args.checkpoint_steps or fitting.CHUNK_STEPS
+            model, spec, train, test, history, watch, args.checkpoint_steps or fitting.CHUNK_STEPS
         )
-    _conclude(spec, progress)
+    _conclude(spec, history)
     accuracy = metrics.accuracy(metrics.labels(spec.model, computed), test.y)
     if spec.optimizer.ema_momentum:
         print(f"averaged weights: test accuracy {accuracy:.4f}")
@@ -80,13 +82,13 @@ def run(args: argparse.Namespace) -> int:
         print(f"{1000 * step_seconds:.2f} ms per step")
     if out:
         test_loss = losses.reference_loss(spec.model, test.y, computed.astype(np.float64))
-        results = {"accuracy": accuracy, "loss": test_loss, "epochs": progress.history}
-        header = _header(args, backend, spec, model, progress, results, step_seconds, peak)
+        results = {"accuracy": accuracy, "loss": test_loss, "epochs": history.epochs}
+        header = _header(args, backend, spec, model, history, results, step_seconds, peak)
         tensors = {
             rungs.join(args.dtype, "parameters", name): value
             for name, value in model.weights().items()
         }
-        tensors[rungs.join(args.dtype, "steps", "losses")] = np.concatenate(progress.losses)
+        tensors[rungs.join(args.dtype, "steps", "losses")] = np.concatenate(history.losses)
         record.write(out, header, tensors)
         print(f"weights: {out}")
     return 0
@@ -115,9 +117,9 @@ class _Watch(fitting.Watch):
     """Prints a line per epoch, shows progress, writes checkpoints and the log."""
 
     def __init__(
-        self, args: argparse.Namespace, spec: Spec, model: Model, progress: Progress, bar: Bar
+        self, args: argparse.Namespace, spec: Spec, model: Model, history: History, bar: Progress
     ) -> None:
-        self.args, self.spec, self.model, self.progress, self.bar = args, spec, model, progress, bar
+        self.args, self.spec, self.model, self.history, self.bar = args, spec, model, history, bar
         self.timed: list[tuple[float, int]] = []
         self.began = time.perf_counter()
         place = args.checkpoint or args.resume
@@ -126,7 +128,7 @@ class _Watch(fitting.Watch):
                 Path(place),
                 args.checkpoint_steps or 0,
                 best_only=args.save_best_only,
-                written=progress.steps,
+                written=history.steps,
             )
             if place
             else None
@@ -146,12 +148,12 @@ class _Watch(fitting.Watch):
             flush=True,
         )
         if self.args.csv_log:
-            checkpointing.write_log(Path(self.args.csv_log), self.progress.history)
+            checkpointing.write_log(Path(self.args.csv_log), self.history.epochs)
 
-    def state(self, progress: Progress, epoch_ends: bool) -> None:
+    def state(self, history: History, epoch_ends: bool) -> None:
         """Write a checkpoint if it is time, and start the clock again."""
         if self.checkpoints:
-            self.checkpoints.offer(self.model, self.spec, self.args.dtype, progress, epoch_ends)
+            self.checkpoints.offer(self.model, self.spec, self.args.dtype, history, epoch_ends)
         self.began = time.perf_counter()
 
     def step_seconds(self) -> float:
@@ -161,10 +163,10 @@ class _Watch(fitting.Watch):
         return sum(seconds for seconds, _ in warm) / steps if steps else 0.0
 
 
-def _conclude(spec: Spec, progress: Progress) -> None:
+def _conclude(spec: Spec, history: History) -> None:
     """Say why it ended where that is not the last epoch."""
-    epochs = len(progress.history)
-    if progress.stopped and epochs < spec.training.epochs:
+    epochs = len(history.epochs)
+    if history.stopped and epochs < spec.training.epochs:
         patience = spec.callbacks.early_stopping
         print(
             f"stopped after epoch {epochs}: {spec.callbacks.monitor} not better for {patience} "
@@ -177,7 +179,7 @@ def _header(
     backend: Backend,
     spec: Spec,
     model: Model,
-    progress: Progress,
+    history: History,
     results: dict[str, Any],
     step_seconds: float,
     peak: PeakMemory,
@@ -192,7 +194,7 @@ def _header(
         "training",
         backend,
         spec,
-        steps=progress.steps,
+        steps=history.steps,
         dtypes=(args.dtype,),
         device=args.device,
         ladder=kept,
