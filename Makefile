@@ -37,7 +37,7 @@ test test-full: $(STAMP)
 	$(BIN)/python -m pytest -n 2 $(FULL) --flavour=keras3 -m flavour $(ARGS)
 
 soak: SOAKED := $(shell mktemp -d)
-soak: $(STAMP) ## Find every planted fault, then call no clean pair different (an hour or so)
+soak: $(STAMP) ## Find every planted fault, then call no clean pair different (two hours or so)
 	$(BIN)/python -m pytest -n 2 -q $(FAULTS) --faults-out=$(SOAKED)/tf_keras.json
 	$(BIN)/python -m pytest -n 2 -q $(FAULTS) --faults-out=$(SOAKED)/keras3.json \
 		--flavour=keras3 --full
