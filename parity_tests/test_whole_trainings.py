@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity import checks, fitting, ladder, record
+from parity import callbacks, checks, fitting, ladder, record, schedules
 from parity.backend import Backend
 from parity.checkpoint import History
 from parity_tests import cases
@@ -112,3 +112,11 @@ def test_validation_loss_is_without_class_weights(
     weights = cases.RECIPES["class_weights"]["training"]
     assert validated(**weights) == plain
     assert not np.isclose(validated(label_smoothing=0.3), plain, rtol=1e-6)
+
+
+def test_every_row_of_the_tables_is_tried() -> None:
+    """Each schedule and each callback of a spec stands in the recipes of these tests."""
+    tried = {fields["name"] for fields in cases.SCHEDULES.values()}
+    assert tried == set(schedules.SCHEDULES) - {"constant"}
+    turned_on = {name for recipe in cases.WHOLE.values() for name in recipe.get("callbacks", {})}
+    assert set(callbacks.CALLBACKS) <= turned_on
