@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -75,11 +75,11 @@ class KerasBackend:
         """See :meth:`parity.backend.Backend.use_threads`; never called here."""
         raise ValueError(f"count: received {count}, but TensorFlow fixes its threads at the start")
 
-    def notes(self, spec: Spec) -> list[str]:
+    def notes(self, spec: Spec, dtypes: Collection[str]) -> list[str]:
         """See :meth:`parity.backend.Backend.notes`."""
         keras3 = self.framework.FLAVOUR == "keras3"
         found = []
-        if getattr(spec.model, "batch_norm", False) and not keras3:
+        if getattr(spec.model, "batch_norm", False) and "float64" in dtypes and not keras3:
             found.append(
                 "batch norm: in float64 the running variance takes the unbiased batch variance, as "
                 "Keras 2's fused float32 kernel does (its float64 path would take the biased one)"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -202,8 +202,11 @@ class Backend(Protocol):
     def use_threads(self, count: int) -> None:
         """Compute with this many threads from now on: one of :meth:`thread_counts`, or its own."""
 
-    def notes(self, spec: Spec) -> list[str]:
-        """Where float64 was made to follow what users run in float32, a sentence each."""
+    def notes(self, spec: Spec, dtypes: Collection[str]) -> list[str]:
+        """Where a run in these dtypes was made to be other than usual, a sentence each.
+
+        Such as float64 that follows what users run in float32.
+        """
 
 
 def registered() -> dict[str, str]:

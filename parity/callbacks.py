@@ -90,11 +90,6 @@ class CallbacksSpec(Checked):
                     )
         super().__post_init__()
 
-    @property
-    def any(self) -> bool:
-        """Whether there is a callback at all."""
-        return bool(self.early_stopping or self.reduce_lr_on_plateau)
-
 
 def callback_of(option: str) -> str | None:
     """The callback whose option that is, or None."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -201,6 +200,6 @@ def digest(tensors: Mapping[str, np.ndarray], texts: Mapping[str, str]) -> str:
         digest.update(f"{name}={texts[name]}\n".encode())
     for name in sorted(tensors):
         value = tensors[name]
-        digest.update(f"{name} {value.dtype} {value.shape} {math.prod(value.shape)}\n".encode())
+        digest.update(f"{name} {value.dtype} {value.shape}\n".encode())
         digest.update(np.ascontiguousarray(value).data)
     return digest.hexdigest()

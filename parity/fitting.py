@@ -78,6 +78,7 @@ def fit(
     size, per_epoch = len(train.x), batches.steps_per_epoch(spec.training, len(train.x))
     steps, done = steps_of(spec, size), history.steps
     lengths = _batch_sizes(spec, size)
+    outputs = None
     if done < steps and not history.stopped:
         for chunk in batches.chunks(spec, size, steps, chunk_steps, done):
             history.losses.append(model.train(chunk))
@@ -102,7 +103,9 @@ def fit(
             if history.stopped:
                 break
     model.finish()
-    return model.outputs(test)
+    if outputs is None or spec.ends_elsewhere:
+        return model.outputs(test)
+    return outputs
 
 
 def _batch_sizes(spec: Spec, examples: int) -> np.ndarray:

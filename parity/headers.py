@@ -83,5 +83,5 @@ def header(
         trainable=ladder.trainable,
         counts=ladder.counts,
         null_gradients=ladder.null_gradients,
-        notes=tuple(backend.notes(spec)),
+        notes=tuple(backend.notes(spec, dtypes)),
     )

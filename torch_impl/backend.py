@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -66,9 +66,9 @@ class TorchBackend:
         """See :meth:`parity.backend.Backend.use_threads`."""
         self.framework.torch.set_num_threads(count)
 
-    def notes(self, spec: Spec) -> list[str]:
+    def notes(self, spec: Spec, dtypes: Collection[str]) -> list[str]:
         """See :meth:`parity.backend.Backend.notes`."""
-        if getattr(spec.model, "batch_norm", False):
+        if getattr(spec.model, "batch_norm", False) and "float64" in dtypes:
             return [
                 "batch norm: in float64 PyTorch computes from the formula, because its kernel adds "
                 "one value after the other and loses three digits"

@@ -50,7 +50,8 @@ def run(args: argparse.Namespace) -> int:
                 f"{spec_flags.flag_of(foreign[0])}: does not apply to a ladder, which has no "
                 "epochs; accepted: with --epochs"
             )
-        fitting.steps_of(spec, len(dataset.train.x))
+        if whole:
+            fitting.steps_of(spec, len(dataset.train.x))
         planned.append((spec, dataset))
     backend = from_flags.backend_for(args, spec)
     climbs = recording.climbs(backend, dtypes, args.steps, args.seeds) + whole * epochs

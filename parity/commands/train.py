@@ -60,13 +60,14 @@ def run(args: argparse.Namespace) -> int:
         f"{backend.name}, {args.dtype}",
         flush=True,
     )
-    for note in backend.notes(spec):
+    for note in backend.notes(spec, (args.dtype,)):
         print(textwrap.fill(f"note: {note}", 80, subsequent_indent="  "), flush=True)
     if resumed:
         model.restore(resumed[0])
         print(f"resumed after step {history.steps} of {steps}", flush=True)
     with Progress(f"{backend.name} {spec.family}", steps) as bar:
-        bar.advance("", history.steps)
+        if resumed:
+            bar.advance("resumed", history.steps)
         watch = _Watch(args, spec, model, history, bar)
         computed = fitting.fit(
             model, spec, train, test, history, watch, args.checkpoint_steps or fitting.CHUNK_STEPS

@@ -100,6 +100,11 @@ class Spec:
                 "computes each rate anew)"
             )
 
+    @property
+    def ends_elsewhere(self) -> bool:
+        """Whether training ends with other weights than the last step's: averages, or the best."""
+        return bool(self.optimizer.ema_momentum or self.callbacks.restore_best_weights)
+
     def to_json(self) -> dict[str, Any]:
         """The spec as plain JSON data."""
         return to_json(self)
