@@ -13,6 +13,10 @@ from parity.specs.feed_forward import FeedForwardSpec
 from parity.specs.rnn import RnnSpec
 from parity.specs.softmax import SoftmaxSpec
 
+UNROLLED = 64
+"""Steps of a sequence up to which a recurrent layer is unrolled: TensorFlow's loops cost half of
+the time of small layers, but a graph of many steps takes long to make."""
+
 
 class SharedDropout(keras.layers.Layer):
     """Dropout by a keep mask from outside: x·keep/(1 − rate) while training, x otherwise.
@@ -128,6 +132,7 @@ def recurrent(spec: RnnSpec, number: int) -> Any:
     """Recurrent layer ``number``, from 1: (N, T, in) to (N, T, width), the last to (N, width)."""
     name = f"rnn_{number}"
     common = {
+        "unroll": spec.input_shape[0] <= UNROLLED,
         "return_sequences": number < spec.recurrent_layers,
         **of_weights(spec),
         "name": name,

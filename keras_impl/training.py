@@ -16,11 +16,14 @@ from keras_impl.framework import FLAVOUR, tf
 from keras_impl.network import Network, gradients_of
 from keras_impl.optimizers import initial_state, optimizer_for, slots
 from keras_impl.state import restore, state_of
-from parity.batches import Chunk
+from parity.batches import Chunk, steps_per_epoch
 from parity.checkpoint import State
 from parity.data import Split
 from parity.optimizers.spec import AVERAGE
 from parity.specs.run import Spec
+
+LONG_EPOCH = 100
+"""Steps in an epoch from which on XLA's compiling, about a second, is soon won back."""
 
 
 class KerasModel(Network):
@@ -33,10 +36,22 @@ class KerasModel(Network):
         self.initial_state = initial_state(self.optimizer)
         self.null: frozenset[str] = frozenset()
         self.callbacks = self._callbacks()
+        self.long = False
         self._compile()
 
-    def _compile(self) -> None:
-        """One trace serves every chunk and batch size; only the model's own shapes are fixed."""
+    def _compile(self, long: bool = False) -> None:
+        """One trace serves every chunk and batch size; only the model's own shapes are fixed.
+
+        XLA makes one kernel of an optimizer's dozen operations. Of a whole step it does where all
+        layers are dense: its convolutions and loops are slower than TensorFlow's on a CPU.
+        """
+        dense = getattr(self.model, "all_dense", False)
+        self._learn = (
+            tf.function(self._descend, jit_compile=True) if long and dense else self._descend
+        )
+        self._apply = (
+            tf.function(self._move, jit_compile=True) if long and not dense else self._move
+        )
         order = tf.TensorSpec((None, None), tf.int64)
         keep = {
             name: tf.TensorSpec((None, None, *draw.shape), draw.dtype)
@@ -51,7 +66,7 @@ class KerasModel(Network):
     def still(self, parameters: frozenset[str]) -> None:
         """See :meth:`parity.backend.Model.still`."""
         self.null = parameters
-        self._compile()  # which gradients are zero is part of the graph
+        self._compile(self.long)  # which gradients are zero is part of the graph
 
     def _stilled(self, gradients: list[Any]) -> list[Any]:
         names = self.trained_names()
@@ -65,7 +80,8 @@ class KerasModel(Network):
         with tf.device(self.device):
             self.x, self.y = self._tensor(examples.x), tf.constant(examples.y)
             self.lengths = None if examples.lengths is None else tf.constant(examples.lengths)
-        self._compile()  # the examples are part of the graph
+        self.long = steps_per_epoch(self.spec.training, len(examples.x)) >= LONG_EPOCH
+        self._compile(self.long)  # the examples are part of the graph
 
     def train(self, chunk: Chunk) -> np.ndarray:
         """See :meth:`parity.backend.Model.train`."""
@@ -93,12 +109,19 @@ class KerasModel(Network):
         fed = {"input": tf.gather(self.x, picked), "labels": tf.gather(self.y, picked)}
         if self.lengths is not None:
             fed["lengths"] = tf.gather(self.lengths, picked)
-        with tf.GradientTape() as tape:
-            loss = self._loss(fed["input"], fed["labels"], fed.get("lengths"), keep)
-        trained = self.model.trainable_variables
-        gradients = self._stilled(gradients_of(tape, loss, trained))
-        self.optimizer.apply_gradients(zip(gradients, trained, strict=True))
+        loss = self._learn(fed["input"], fed["labels"], fed.get("lengths"), keep)
         return loss, fed | {f"{name}/mask": mask for name, mask in keep.items()}
+
+    def _descend(self, x: Any, y: Any, lengths: Any, keep: dict[str, Any]) -> Any:
+        """The loss of a batch; the weights are moved along its gradients."""
+        with tf.GradientTape() as tape:
+            loss = self._loss(x, y, lengths, keep)
+        self._apply(self._stilled(gradients_of(tape, loss, self.model.trainable_variables)))
+        return loss
+
+    def _move(self, gradients: list[Any]) -> None:
+        trained = self.model.trainable_variables
+        self.optimizer.apply_gradients(zip(gradients, trained, strict=True))
 
     def slots(self) -> dict[str, np.ndarray]:
         """See :meth:`parity.backend.Model.slots`."""

@@ -101,7 +101,9 @@ class Network:
     def _loss(
         self, x: Tensor, y: Tensor, lengths: Tensor | None, keep: dict[str, Tensor]
     ) -> Tensor:
-        return self._objective(y, self.model.train()(x, lengths=lengths, keep=keep))
+        if not self.model.training:
+            self.model.train()
+        return self._objective(y, self.model(x, lengths=lengths, keep=keep))
 
     def _objective(self, y: Tensor, outputs: Tensor, loss_fn: HeadLoss | None = None) -> Tensor:
         loss: Tensor = (loss_fn or self.loss_fn)(y, outputs)

@@ -18,6 +18,8 @@ from parity.specs.dropout import DropoutSpec
 class DropoutClassifier(keras.Model):
     """Flatten (→ noise) → [dense(hidden) → activation → dropout(rate)] … → dense(classes)."""
 
+    all_dense = True
+
     def __init__(self, spec: DropoutSpec) -> None:
         super().__init__(name=spec.family)
         numbers = range(1, len(spec.hidden) + 1)

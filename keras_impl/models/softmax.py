@@ -17,6 +17,8 @@ from parity.specs.softmax import SoftmaxSpec
 class SoftmaxClassifier(keras.Model):
     """Flatten (→ noise) → [dense(hidden) → layer norm → activation] … → dense(classes)."""
 
+    all_dense = True
+
     def __init__(self, spec: SoftmaxSpec) -> None:
         super().__init__(name=spec.family)
         numbers = range(1, len(spec.hidden) + 1)

@@ -138,12 +138,11 @@ class KerasLoss(nn.Module):
         as_is = self.flavour == "keras3" and losses.shape in ((), (0,))
         if self.reduction == "none" or as_is:
             return losses
-        total = losses.sum()
-        if self.reduction == "sum":
-            return total
         if self.reduction == "mean_with_sample_weight" and weight is not None:
-            return _divide_no_nan(total, weight.sum())
-        return total / max(losses.numel(), 1)
+            return _divide_no_nan(losses.sum(), weight.sum())
+        if self.reduction == "sum" or not losses.numel():
+            return losses.sum()
+        return losses.mean()
 
     def _masked(self, losses: Tensor, weight: Tensor | None, valid: Tensor) -> Tensor:
         """The weights, 0 where a loss does not count; a mean is then one over those that do."""

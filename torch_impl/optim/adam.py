@@ -83,16 +83,67 @@ class Adam(_Moments):
         self, group: Group, params: list[Tensor], gradients: list[Tensor], step: int
     ) -> None:
         """See :meth:`KerasOptimizer.update`."""
-        first, second = self._move_moments(group["betas"], params, gradients)
-        if group["amsgrad"]:
-            largest = self.of(params, "v_hat")
-            torch._foreach_maximum_(largest, second)
-            second = largest
         beta_1, beta_2 = map(as_float32, group["betas"])
         rate = group["lr"] * math.sqrt(1.0 - beta_2**step) / (1.0 - beta_1**step)
+        largest = self.of(params, "v_hat") if group["amsgrad"] else []
+        slots = [self.of(params, slot) for slot in self.slots]
+        if _alike(params, gradients, *slots, *([largest] if largest else [])):
+            _fused(group, params, gradients, *slots, largest, rate)
+            return
+        first, second = self._move_moments(group["betas"], params, gradients)
+        if group["amsgrad"]:
+            torch._foreach_maximum_(largest, second)
+            second = largest
         roots = torch._foreach_sqrt(second)
         torch._foreach_add_(roots, group["eps"])
         torch._foreach_addcdiv_(params, first, roots, -rate)
+
+
+def _alike(*lists: list[Tensor]) -> bool:
+    """Whether all tensors share dtype and device, and those of one weight their strides.
+
+    PyTorch's fused kernels do not look: given other strides they mix up entries in silence.
+    """
+    dtype, device = lists[0][0].dtype, lists[0][0].device
+    return all(
+        len({tensor.stride() for tensor in of_one}) == 1
+        and all(tensor.dtype == dtype and tensor.device == device for tensor in of_one)
+        for of_one in zip(*lists, strict=True)
+    )
+
+
+def _fused(
+    group: Group,
+    params: list[Tensor],
+    gradients: list[Tensor],
+    first: list[Tensor],
+    second: list[Tensor],
+    largest: list[Tensor],
+    rate: float,
+) -> None:
+    """The same by PyTorch's one kernel for all of it, some five times as fast on a CPU.
+
+    It computes w ← w − α'·m/(1 − β₁ⁿ) / (√s/√(1 − β₂ⁿ) + ε'); told that each step is the first,
+    n = 1, it takes α' and ε' such that its corrections cancel.
+    Source: ``aten/src/ATen/native/cpu/FusedAdamKernel.cpp``.
+    """
+    beta_1, beta_2 = group["betas"]
+    root = math.sqrt(1.0 - beta_2)
+    torch._fused_adam_(
+        params,
+        gradients,
+        first,
+        second,
+        largest,
+        [torch.ones((), device=params[0].device)] * len(params),
+        lr=rate * (1.0 - beta_1) / root,
+        beta1=beta_1,
+        beta2=beta_2,
+        weight_decay=0.0,
+        eps=group["eps"] / root,
+        amsgrad=group["amsgrad"],
+        maximize=False,
+    )
 
 
 class AdamW(Adam):
