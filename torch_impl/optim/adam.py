@@ -86,9 +86,9 @@ class Adam(_Moments):
         beta_1, beta_2 = map(as_float32, group["betas"])
         rate = group["lr"] * math.sqrt(1.0 - beta_2**step) / (1.0 - beta_1**step)
         largest = self.of(params, "v_hat") if group["amsgrad"] else []
-        slots = [self.of(params, slot) for slot in self.slots]
-        if _alike(params, gradients, *slots, *([largest] if largest else [])):
-            _fused(group, params, gradients, *slots, largest, rate)
+        moments = self.of(params, "m"), self.of(params, "v")
+        if _alike(params, gradients, *moments, *([largest] if largest else [])):
+            _fused(group, params, gradients, moments, largest, rate)
             return
         first, second = self._move_moments(group["betas"], params, gradients)
         if group["amsgrad"]:
@@ -116,8 +116,7 @@ def _fused(
     group: Group,
     params: list[Tensor],
     gradients: list[Tensor],
-    first: list[Tensor],
-    second: list[Tensor],
+    moments: tuple[list[Tensor], list[Tensor]],
     largest: list[Tensor],
     rate: float,
 ) -> None:
@@ -132,8 +131,7 @@ def _fused(
     torch._fused_adam_(
         params,
         gradients,
-        first,
-        second,
+        *moments,
         largest,
         [torch.ones((), device=params[0].device)] * len(params),
         lr=rate * (1.0 - beta_1) / root,

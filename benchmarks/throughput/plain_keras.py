@@ -1,0 +1,33 @@
+"""The models as a Keras tutorial writes them, with whichever Keras is given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.throughput.workloads import CLASSES, Workload
+
+
+def model(keras: Any, workload: Workload, shared_masks: bool = False) -> Any:
+    """A Sequential model from one example's shape to logits."""
+    layers = keras.layers
+    stack = [keras.Input(workload.shape)]
+    for channels in workload.channels:
+        relu = None if workload.batch_norm else "relu"
+        stack.append(layers.Conv2D(channels, 3, padding="same", activation=relu))
+        if workload.batch_norm:
+            stack += [layers.BatchNormalization(), layers.ReLU()]
+        stack.append(layers.MaxPooling2D())
+        if workload.rate:
+            stack.append(layers.SpatialDropout2D(workload.rate))
+    if workload.cell:
+        if workload.masked:
+            stack.append(layers.Masking())
+        kind = {"gru": layers.GRU, "lstm": layers.LSTM}[workload.cell]
+        stack.append(kind(workload.units))
+    else:
+        stack.append(layers.Flatten())
+    for units in workload.hidden:
+        stack.append(layers.Dense(units, activation="relu"))
+        if workload.rate and not workload.channels:
+            stack.append(layers.Dropout(workload.rate))
+    return keras.Sequential([*stack, layers.Dense(CLASSES)])

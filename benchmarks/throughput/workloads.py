@@ -1,0 +1,80 @@
+"""What is trained: a model, its data's shape and a batch size, in terms of no framework."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+CLASSES = 10
+IMAGE, VOWELS, ROWS = (28, 28, 1), (29, 12), (28, 28)
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A model by its family's terms, and how much of it is trained in one round.
+
+    Attributes:
+        name: what the tables call it.
+        family: which of the project's models it is.
+        batch: examples per step.
+        steps: steps in a round, each round one pass over ``steps`` batches of data.
+        shape: of one example.
+        hidden: widths of hidden dense layers.
+        channels: of the convolutions, each followed by a 2×2 max pool.
+        batch_norm: whether each convolution is normalised.
+        rate: of the dropout behind each hidden layer, or of whole channels behind each pool.
+        cell: kind of recurrent layer.
+        units: its width.
+        masked: whether sequences have lengths of their own.
+    """
+
+    name: str
+    family: str
+    batch: int
+    steps: int
+    shape: tuple[int, ...] = IMAGE
+    hidden: tuple[int, ...] = (128,)
+    channels: tuple[int, ...] = ()
+    batch_norm: bool = False
+    rate: float = 0.0
+    cell: str = ""
+    units: int = 0
+    masked: bool = False
+
+    @property
+    def examples(self) -> int:
+        """How many a round trains on."""
+        return self.batch * self.steps
+
+    def data(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Random x float32 (N, *shape), y int64 (N,), and lengths int64 (N,) where masked."""
+        numbers = np.random.default_rng(0)
+        x = numbers.random((self.examples, *self.shape), np.float32)
+        y = numbers.integers(0, CLASSES, self.examples)
+        if not self.masked:
+            return x, y, None
+        lengths = numbers.integers(7, self.shape[0] + 1, self.examples)  # as Japanese Vowels
+        x += 0.1  # Keras's Masking takes a step of zeros for padding; none but padding may be zero
+        x[np.arange(self.shape[0]) >= lengths[:, None]] = 0.0
+        return x, y, lengths
+
+
+_SOFTMAX = Workload("softmax", "softmax", 64, 200)
+_CNN = Workload("cnn", "cnn", 64, 50, channels=(16, 32), batch_norm=True, rate=0.1)
+_RNN = Workload("rnn", "rnn", 64, 50, VOWELS, hidden=(), cell="gru", units=48, masked=True)
+_SMALL_BATCH = (
+    _SOFTMAX,
+    replace(_SOFTMAX, name="dropout", family="dropout", rate=0.5),
+    _CNN,
+    _RNN,
+    replace(_SOFTMAX, name="MLP 784-256-10", hidden=(256,)),
+    replace(_CNN, name="CNN 32-64", channels=(32, 64), batch_norm=False, rate=0.0, steps=25),
+    replace(_RNN, name="LSTM 64 on 28x28", shape=ROWS, cell="lstm", units=64, masked=False),
+)
+WORKLOADS = tuple(
+    replace(workload, batch=batch, steps=max(workload.steps * 64 // batch, 10))
+    for workload in _SMALL_BATCH
+    for batch in (64, 256)
+)
+"""The four default models, then the three that the first readings were taken of."""
