@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Mapping
+from functools import partial
 
 import numpy as np
 
 from parity import metrics, rungs, tolerance
+from parity.blocks import BLOCK, over_blocks
 from parity.checks import Check
 from parity.optimizers.formulas import handed_down
 from parity.pair import Pair
 from parity.tolerance import Allowed
+
+OF_A_NORM = 1 << 22
+"""Where gradients are clipped by norm: entries at most whose norm is taken for their tensor's."""
 
 
 class Float64:
@@ -108,15 +113,15 @@ class Float64:
         if name not in self._handed:
             found = self.pair.distance(name)
             fine = found.relative <= tolerance.FLOAT64["gradients"].limit
-            pieces = zip(
-                self.pair.reference.pieces(weights),
-                *(record.pieces(name) for record in self.pair.records),
-                strict=True,
+            three = (
+                self.pair.reference.entries(weights),
+                *(record.entries(name) for record in self.pair.records),
             )
             optimizer = self.pair.header.spec.optimizer
+            norms = optimizer.clipnorm or optimizer.global_clipnorm
+            block = OF_A_NORM if norms else BLOCK
+            handed = over_blocks(partial(handed_down, optimizer), *three, block=block)
             self._handed[name] = (
-                max((handed_down(optimizer, *three) for three in pieces), default=0.0)
-                if fine and not any(found.not_finite)
-                else 0.0
+                max(handed, default=0.0) if fine and not any(found.not_finite) else 0.0
             )
         return self._handed[name]
