@@ -34,21 +34,13 @@ class Float32:
         judged = [self._held(name, side) for side in self._sides(name)]
         return max(judged, key=lambda check: (not check.ok, check.severity))
 
-    def _exact(self, name: str) -> str:
-        """The tensor's float64; itself if it is recorded in float32 alone, or amiss there."""
-        exact = rungs.join("float64", *rungs.split(name)[1:])
-        reference = self.pair.reference
-        if exact in self.pair.both and reference.shape(exact) == reference.shape(name):
-            return exact
-        return name
-
     def _sides(self, name: str) -> tuple[int, ...]:
         """The numbers of the sides that can be judged: the reference's only by its own float64."""
-        return (1, 0) if self._exact(name) != name else (1,)
+        return (1, 0) if self.pair.exact(name) != name else (1,)
 
     def _held(self, name: str, side: int) -> Check:
         """One side's float32 held against the float64, its limit taken from the other side's."""
-        exact = self._exact(name)
+        exact = self.pair.exact(name)
         found = self.pair.distance(name, exact, side)
         others = self.pair.distance(name, exact, 1 - side)
         spreads = self._spreads(name, found.scales[0])
@@ -94,7 +86,7 @@ class Float32:
                     continue
                 if not name.startswith("float32/"):
                     continue
-                size = self.pair.distance(name, self._exact(name)).scales[0]
+                size = self.pair.distance(name, self.pair.exact(name)).scales[0]
                 for side, moved in enumerate(self._spread(name)):
                     if size and math.isfinite(moved):
                         widest[side] = max(widest[side], moved / size)

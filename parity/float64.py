@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Mapping
+from functools import partial
 
 import numpy as np
 
 from parity import metrics, rungs, tolerance
+from parity.blocks import BLOCK, over_blocks
 from parity.checks import Check
-from parity.optimizers.formulas import handed_down
+from parity.optimizers.formulas import handed_down, steepest
 from parity.pair import Pair
 from parity.tolerance import Allowed
+
+OF_A_NORM = 1 << 22
+"""Where gradients are clipped by norm: entries at most whose norm is taken for their tensor's."""
 
 
 class Float64:
@@ -96,27 +101,50 @@ class Float64:
         step = pair.step(meant) if rung in ("steps", "predictions") else 1
         # the smaller, so that one side's ensemble does not excuse the other
         moved = min(record.header.rounding.get(name, 0.0) for record in pair.records)
-        handed = self._handed_down(meant.parameter) if meant.kind == "weight" else 0.0
+        handed = 0.0
+        if meant.kind == "weight" and self._could_matter(meant.parameter, rung, step, scale):
+            handed = self._handed_down(meant.parameter)
         return tolerance.allowed_float64(meant.kind, rung, step, moved / scale, handed / scale)
+
+    def _could_matter(self, parameter: str | None, rung: str, step: int, scale: float) -> bool:
+        """Whether :meth:`_handed_down`, slow to find, could be more than the table allows anyway.
+
+        Args:
+            parameter: the weight.
+            rung: where it stands.
+            step: number of the step after which it stands so.
+            scale: its largest entry then.
+        """
+        gradient, weight = self._names(parameter)
+        if not {gradient, weight} <= self.pair.both:
+            return False
+        most = steepest(self.pair.header.spec.optimizer) * self.pair.distance(gradient).largest
+        most += tolerance.OF_A_STEP * (self.pair.distance(weight).scale + scale)
+        return not min(step, tolerance.STEPS) * most <= tolerance.FLOAT64[rung].limit * scale
+
+    def _names(self, parameter: str | None) -> tuple[str, str]:
+        """A parameter's gradient, and its weights before the first step."""
+        rest = str(parameter)
+        return rungs.join("float64", "gradients", rest), rungs.join("float64", "parameters", rest)
 
     def _handed_down(self, parameter: str | None) -> float:
         """What the gradients' distance, if that is allowed, comes to in a weight by one step."""
-        name = rungs.join("float64", "gradients", str(parameter))
-        weights = rungs.join("float64", "parameters", str(parameter))
-        if not {name, weights} <= self.pair.both or parameter in self.null:
+        gradient, weight = self._names(parameter)
+        if parameter in self.null:
             return 0.0
-        if name not in self._handed:
-            found = self.pair.distance(name)
+        if gradient not in self._handed:
+            found = self.pair.distance(gradient)
             fine = found.relative <= tolerance.FLOAT64["gradients"].limit
-            pieces = zip(
-                self.pair.reference.pieces(weights),
-                *(record.pieces(name) for record in self.pair.records),
-                strict=True,
+            three = (
+                self.pair.reference.entries(weight),
+                *(record.entries(gradient) for record in self.pair.records),
             )
             optimizer = self.pair.header.spec.optimizer
-            self._handed[name] = (
-                max((handed_down(optimizer, *three) for three in pieces), default=0.0)
-                if fine and not any(found.not_finite)
-                else 0.0
+            norms = optimizer.clipnorm or optimizer.global_clipnorm
+            handed = over_blocks(
+                partial(handed_down, optimizer), *three, block=OF_A_NORM if norms else BLOCK
             )
-        return self._handed[name]
+            self._handed[gradient] = (
+                max(handed, default=0.0) if fine and not any(found.not_finite) else 0.0
+            )
+        return self._handed[gradient]

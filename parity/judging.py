@@ -47,8 +47,9 @@ class Judge:
         dtype, _, rest = rungs.split(name)
         past = saturation.covers(self.pair, name, self.saturated[dtype])
         if past or rest.startswith("over_seeds/"):
-            found = self.pair.distance(name)
-            if any(found.not_finite):  # which no rounding explains
+            _, not_finite = self.pair.sizes(name)
+            if any(not_finite):  # which no rounding explains
+                found = self.pair.distance(name)
                 yield self.pair.check(name, found, math.inf, tolerance.EXACT)
         elif dtype == "float64":
             yield self._float64.check(name)

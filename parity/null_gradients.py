@@ -6,13 +6,16 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from parity import rungs, tolerance
-from parity.backend import Model
-from parity.batches import Chunk
 from parity.constants import DTYPES
-from parity.data import Split
 from parity.pair import Pair
+
+if TYPE_CHECKING:  # what they import would double the time that comparing takes to start
+    from parity.backend import Model
+    from parity.batches import Chunk
+    from parity.data import Split
 
 
 def measured(model: Model, plan: list[Chunk], train: Split) -> dict[str, float]:
@@ -71,9 +74,9 @@ class NullGradients:
             zero = [False, False]
             name = rungs.join("float64", "gradients", parameter)
             if name in self.pair.both:
-                gradient = self.pair.distance(name)
+                scales, not_finite = self.pair.sizes(name)
                 for side in range(2):
-                    zero[side] = not gradient.scales[side] and not gradient.not_finite[side]
+                    zero[side] = not scales[side] and not not_finite[side]
             if (parameter in a or zero[0]) and (parameter in b or zero[1]):
                 found[parameter] = (a.get(parameter, 0.0), b.get(parameter, 0.0))
         return found
@@ -84,7 +87,7 @@ class NullGradients:
         return {
             dtype: max(
                 (
-                    self.pair.distance(name).scale
+                    max(self.pair.sizes(name)[0])
                     for parameter in self.pair.header.trainable
                     if (name := rungs.join(dtype, "gradients", parameter)) in self.pair.both
                     and parameter not in self.parameters
@@ -104,9 +107,11 @@ class NullGradients:
         large = []
         for dtype, share in tolerance.NULL_SHARES.items():
             name, limit = gradients[dtype], share * self._largest_other[dtype]
-            found = self.pair.distance(name) if name in self.pair.both else None
-            if not found or any(found.not_finite) or found.scale > limit:
-                large.append(dtype)
+            if name in self.pair.both:
+                scales, not_finite = self.pair.sizes(name)
+                if not any(not_finite) and max(scales) <= limit:
+                    continue
+            large.append(dtype)
         judged = DTYPES if "float64" in large else large
         return [gradients[dtype] for dtype in judged if gradients[dtype] in self.pair.both]
 

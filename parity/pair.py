@@ -50,14 +50,42 @@ class Pair:
         """Whether the reference trains a parameter."""
         return parameter in self.header.trainable
 
+    def exact(self, name: str) -> str:
+        """A tensor's float64; itself if it is recorded in float32 alone, or amiss there."""
+        exact = rungs.join("float64", *rungs.split(name)[1:])
+        if exact in self.both and self.reference.shape(exact) == self.reference.shape(name):
+            return exact
+        return name
+
     def distance(self, name: str, reference: str | None = None, side: int = 1) -> Distance:
         """From the reference's tensor (``name``, or another dtype's) to a side's ``name``."""
         key = (name, reference or name, side)
         if key not in self._distances:
-            record = self.records[side]
-            pieces = zip(self.reference.pieces(key[1]), record.pieces(name), strict=True)
-            self._distances[key] = measure(self.reference.shape(key[1]), pieces)
+            keys = dict.fromkeys((key, *self._held_against(key[1])))
+            others = [self.records[side].entries(name) for name, _, side in keys]
+            found = measure(self.reference.shape(key[1]), self.reference.entries(key[1]), *others)
+            self._distances |= zip(keys, found, strict=True)
         return self._distances[key]
+
+    def _held_against(self, exact: str) -> Iterator[tuple[str, str, int]]:
+        """All that is held against a tensor of the reference, to read that one once."""
+        yield exact, exact, 1
+        rounded = rungs.join("float32", *rungs.split(exact)[1:])
+        if rounded != exact and rounded in self.both and self.exact(rounded) == exact:
+            yield rounded, exact, 0
+            yield rounded, exact, 1
+
+    def sizes(self, name: str) -> tuple[tuple[float, float], tuple[int, int]]:
+        """``scales`` and ``not_finite`` of both sides' tensor, as in :class:`Distance`.
+
+        A float32 is not held against the other side's float32 for that.
+        """
+        exact = self.exact(name)
+        if exact == name:
+            found = self.distance(name)
+            return found.scales, found.not_finite
+        a, b = (self.distance(name, exact, side) for side in (0, 1))
+        return (a.scales[1], b.scales[1]), (a.not_finite[1], b.not_finite[1])
 
     def check(
         self,

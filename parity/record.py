@@ -7,23 +7,22 @@ read with its header and the checksum of its tensors verified.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import math
 import reprlib
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from parity import rungs, strict_json
+from parity import checksums, rungs, stored, strict_json
 from parity.constants import DTYPES
 from parity.errors import ParityError
 from parity.specs.run import Spec, spec_from_json
+from parity.stored import Stored
 
 FORMAT = "keras-torch-parity record"
 VERSION = 4
@@ -31,8 +30,6 @@ KINDS = ("ladder", "training", "replay")
 HEADER, TENSORS = "record.json", "tensors.safetensors"
 
 _FIGURES = ("timings", "results", "rounding", "null_gradients")  # may hold what is not finite
-_PIECE = 1 << 22  # entries looked at in one piece: 32 MiB of float64
-_ELEMENTS = ("F64", "F32", "F16", "I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL")
 
 
 @dataclass(frozen=True)
@@ -109,7 +106,7 @@ def write(path: Path, header: Header, tensors: Mapping[str, np.ndarray]) -> None
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
         try:
             save_file(arrays, temporary / TENSORS)
-            content["tensors"] = {"sha256": _digest(temporary / TENSORS)}
+            content["tensors"] = {"sha256": checksums.sha256([temporary / TENSORS])[0]}
             (temporary / HEADER).write_text(strict_json.dumps(content), "utf-8")
             for made, mode in ((TENSORS, 0o644), (HEADER, 0o644), ("", 0o755)):
                 (temporary / made).chmod(mode)  # temporary files are readable by their owner only
@@ -125,37 +122,31 @@ def write(path: Path, header: Header, tensors: Mapping[str, np.ndarray]) -> None
 class Record:
     """A record opened for reading: its header, and its tensors one piece at a time."""
 
-    def __init__(self, path: Path, header: Header, tensors: Any, sha256: str) -> None:
+    def __init__(
+        self, path: Path, header: Header, tensors: Mapping[str, Stored], sha256: str
+    ) -> None:
         """Use :func:`read`."""
         self.path = path
         self.header = header
         self.sha256 = sha256
         self._tensors = tensors
-        self.names: tuple[str, ...] = tuple(sorted(tensors.keys()))
+        self.names: tuple[str, ...] = tuple(sorted(tensors))
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Shape of a tensor, without reading it."""
-        return tuple(self._tensors.get_slice(name).get_shape())
+        return self._tensors[name].shape
 
     def dtype(self, name: str) -> str:
         """Dtype of a tensor as safetensors spells it (``F64``), without reading it."""
-        return str(self._tensors.get_slice(name).get_dtype())
+        return self._tensors[name].element
 
     def tensor(self, name: str) -> np.ndarray:
         """A whole tensor."""
-        whole: np.ndarray = self._tensors.get_tensor(name)
-        return whole
+        return self._tensors[name][:].reshape(self.shape(name)).copy()
 
-    def pieces(self, name: str) -> Iterator[np.ndarray]:
-        """A tensor in consecutive slices of its first axis, some 32 MiB each."""
-        shape = self.shape(name)
-        if not shape:
-            yield self.tensor(name)
-            return
-        rows = max(1, _PIECE // max(math.prod(shape[1:]), 1))
-        view = self._tensors.get_slice(name)
-        for start in range(0, shape[0], rows):
-            yield view[start : min(start + rows, shape[0])]
+    def entries(self, name: str) -> Stored:
+        """A tensor's entries, to be sliced without reading the others."""
+        return self._tensors[name]
 
 
 @contextmanager
@@ -166,26 +157,41 @@ def read(path: Path) -> Iterator[Record]:
         ParityError: not a record, of another format, truncated, edited, or its tensors do not
             match the checksum.
     """
-    from safetensors import SafetensorError, safe_open
+    with read_all(path) as (record,):
+        yield record
 
-    content = _content(path)
-    header = _header(path / HEADER, content)
-    file = path / TENSORS
-    if not file.is_file():
-        raise ParityError(f"{path}: damaged record: {TENSORS} is missing")
-    expected, found = content["tensors"]["sha256"], _digest(file)
-    if found != expected:
-        raise ParityError(
-            f"{path}: damaged record: {TENSORS} has sha256 {found[:12]}…, {HEADER} says "
-            f"{expected[:12]}…; record it again"
-        )
-    try:
-        with safe_open(file, framework="numpy") as tensors:
-            record = Record(path, header, tensors, found)
-            _check_tensors(record)
-            yield record
-    except SafetensorError as error:
-        raise ParityError(f"{path}: damaged record: {TENSORS}: {error}") from None
+
+@contextmanager
+def read_all(*paths: Path) -> Iterator[list[Record]]:
+    """Open several records as :func:`read` does, their checksums verified at the same time."""
+    from safetensors import SafetensorError
+
+    contents = [_content(path) for path in paths]
+    headers = [
+        _header(path / HEADER, content) for path, content in zip(paths, contents, strict=True)
+    ]
+    for path in paths:
+        if not (path / TENSORS).is_file():
+            raise ParityError(f"{path}: damaged record: {TENSORS} is missing")
+    digests = checksums.sha256([path / TENSORS for path in paths])
+    for path, content, found in zip(paths, contents, digests, strict=True):
+        expected = content["tensors"]["sha256"]
+        if found != expected:
+            raise ParityError(
+                f"{path}: damaged record: {TENSORS} has sha256 {found[:12]}…, {HEADER} says "
+                f"{expected[:12]}…; record it again"
+            )
+    with ExitStack() as opened:
+        records = []
+        for path, header, digest in zip(paths, headers, digests, strict=True):
+            file = opened.enter_context((path / TENSORS).open("rb"))
+            try:
+                tensors = stored.tensors(path / TENSORS, file)
+            except SafetensorError as error:
+                raise ParityError(f"{path}: damaged record: {TENSORS}: {error}") from None
+            records.append(Record(path, header, tensors, digest))
+            _check_tensors(records[-1])
+        yield records
 
 
 def _content(path: Path) -> dict[str, Any]:
@@ -302,18 +308,13 @@ def _check_tensors(record: Record) -> None:
         dtype, rung, rest = (*name.split("/", 2), "", "")[:3]
         if dtype not in record.header.dtypes or rung not in rungs.TITLES or not rest:
             raise ParityError(f"{record.path}: damaged record: tensor {name!r} is of no rung")
-        if record.dtype(name) not in _ELEMENTS:
+        if record.dtype(name) not in stored.ELEMENTS:
             raise ParityError(
                 f"{record.path}: damaged record: tensor {name}: received {record.dtype(name)}, "
-                f"accepted: {', '.join(_ELEMENTS)}"
+                f"accepted: {', '.join(stored.ELEMENTS)}"
             )
 
 
 def _short(value: Any) -> str:
     """A value for an error line, cut where it is long."""
     return reprlib.repr(value)
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

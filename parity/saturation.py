@@ -35,7 +35,7 @@ def _over_its_scale(pair: Pair, name: str) -> bool:
     spreads = (record.header.rounding.get(name, 0.0) for record in pair.records)
     wide = [
         scale > 0 and tolerance.SATURATED * scale <= moved < math.inf
-        for moved, scale in zip(spreads, pair.distance(name).scales, strict=True)
+        for moved, scale in zip(spreads, pair.sizes(name)[0], strict=True)
     ]
     return any(wide) if name.startswith("float32") else all(wide)
 

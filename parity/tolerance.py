@@ -56,6 +56,9 @@ Adam, five epochs of the whole Fashion-MNIST: 5.2e-13).
 A_DIVISION = 2.0**-52
 """Relative distance of two accuracies: shares of whole numbers, each divided once."""
 
+OF_A_STEP = 2.0**-46
+"""Share of a weight, before and after, that one optimizer step in float64 rounds at most."""
+
 STEPS = 10
 """Beyond so many steps drift adds up: float64 is then held against an ensemble as well."""
 

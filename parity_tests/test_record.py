@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import math
 import resource
@@ -18,7 +19,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from parity import record
+from parity import checksums, record, stored
 from parity.errors import ParityError
 from parity.optimizers.spec import OptimizerSpec
 from parity.record import VERSION, Header
@@ -197,25 +198,63 @@ def test_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_pieces_are_small_and_whole(tmp_path: Path) -> None:
-    """A large tensor comes in pieces of at most 32 MiB which together are the tensor."""
-    large = np.arange(10e6).reshape(10, 1000, 1000)
-    record.write(tmp_path / "large", HEADER, {"float64/parameters/large": large})
-    with record.read(tmp_path / "large") as found:
-        pieces = list(found.pieces("float64/parameters/large"))
-    assert len(pieces) == 3
-    assert max(piece.nbytes for piece in pieces) <= 32 * 2**20
-    np.testing.assert_array_equal(np.concatenate(pieces), large, strict=True)
+@pytest.mark.parametrize("element", sorted(stored.ELEMENTS))
+def test_entries_of_every_dtype(tmp_path: Path, element: str) -> None:
+    """Any slice of a tensor in a file is that of the array it was, in C order."""
+    dtype = stored.ELEMENTS[element]
+    values = np.random.default_rng(0).integers(0, 100, (5, 700, 3)).astype(dtype)
+    name = "float64/parameters/kernel"
+    others = {"float64/loss/loss": np.ones((), np.uint8), "float64/parameters/a": np.ones(3, "f2")}
+    record.write(tmp_path / "made", HEADER, {name: values, **others})
+    with record.read(tmp_path / "made") as found:
+        entries = found.entries(name)
+        assert (entries.size, entries.shape) == (values.size, values.shape)
+        for part in (slice(None), slice(0, 1), slice(4097, 9000), slice(7, 7), slice(10499, 20000)):
+            np.testing.assert_array_equal(entries[part], values.reshape(-1)[part], strict=True)
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (5, 0), (3,)])
-def test_pieces_of_odd_shapes(tmp_path: Path, shape: tuple[int, ...]) -> None:
-    """Scalars come in one piece, and empty tensors give nothing that is not empty."""
+def test_tensors_of_odd_shapes(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    """Scalars and empty tensors come back as they were."""
     value = np.ones(shape)
     record.write(tmp_path / "odd", HEADER, {"float64/loss/odd": value})
     with record.read(tmp_path / "odd") as found:
-        pieces = list(found.pieces("float64/loss/odd"))
-    assert sum(piece.size for piece in pieces) == value.size
+        np.testing.assert_array_equal(found.tensor("float64/loss/odd"), value, strict=True)
+        assert found.entries("float64/loss/odd").size == value.size
+
+
+COMPARING = """
+import sys
+from pathlib import Path
+from parity import record
+from parity.distance import measure
+from parity.memory import PeakMemory
+with record.read_all(*map(Path, sys.argv[1:])) as both:
+    memory = PeakMemory()
+    before = memory.bytes()
+    tensors = [side.entries("float64/parameters/large") for side in both]
+    measure(tensors[0].shape, *tensors)
+    print(memory.bytes() - before)
+"""
+
+
+def test_memory_does_not_grow_with_the_record(tmp_path: Path) -> None:
+    """Comparing two tensors of 200 MB takes much less memory than either."""
+    large = np.zeros((5000, 5000))
+    for side in ("a", "b"):
+        record.write(tmp_path / side, HEADER, {"float64/parameters/large": large})
+    command = [sys.executable, "-c", COMPARING, str(tmp_path / "a"), str(tmp_path / "b")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < large.nbytes / 2
+
+
+def test_checksums_of_several_files(tmp_path: Path) -> None:
+    """Each file's own, in the order given, of an empty one and of one read in parts."""
+    contents = [b"", b"one", bytes(range(256)) * 5000]
+    files = [tmp_path / str(number) for number in range(3)]
+    for file, content in zip(files, contents, strict=True):
+        file.write_bytes(content)
+    assert checksums.sha256(files) == [hashlib.sha256(content).hexdigest() for content in contents]
 
 
 @pytest.mark.parametrize("keep", [0, 10, 300, -1])
@@ -315,7 +354,7 @@ def test_edited_spec_is_refused(
 def test_tensor_of_no_rung_is_refused(made: Path, tensors: dict[str, np.ndarray]) -> None:
     """A tensor whose name no rung gives is refused, even under a right checksum."""
     save_file(tensors, made / record.TENSORS)
-    found = record._digest(made / record.TENSORS)
+    found = checksums.sha256([made / record.TENSORS])[0]
     edit(made, lambda content: content["tensors"].update(sha256=found))
     assert "is of no rung" in refused(made)
 
@@ -323,7 +362,7 @@ def test_tensor_of_no_rung_is_refused(made: Path, tensors: dict[str, np.ndarray]
 def test_tensors_of_another_format_are_refused(made: Path) -> None:
     """Bytes that are no safetensors are refused, even under a right checksum."""
     (made / record.TENSORS).write_bytes(b"PK\x03\x04" + bytes(100))
-    found = record._digest(made / record.TENSORS)
+    found = checksums.sha256([made / record.TENSORS])[0]
     edit(made, lambda content: content["tensors"].update(sha256=found))
     assert record.TENSORS in refused(made)
 
@@ -353,7 +392,7 @@ def test_interrupted_write_removes_its_temporary_folder(
     def interrupt(*_: object) -> None:
         signal.raise_signal(signal.SIGINT)  # to this thread, and so at once
 
-    monkeypatch.setattr(record, "_digest", interrupt)
+    monkeypatch.setattr(checksums, "sha256", interrupt)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in background jobs
     try:
         with pytest.raises(KeyboardInterrupt):

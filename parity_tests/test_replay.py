@@ -74,7 +74,8 @@ def far(teacher: Path, made: Ladder) -> set[tuple[str, str]]:
                 continue
             reference = whole.tensor(name)
             assert reference.shape == value.shape, name
-            away = distance.measure(value.shape, [(reference, value)]).relative
+            (apart,) = distance.measure(value.shape, reference.reshape(-1), value.reshape(-1))
+            away = apart.relative
             if not away <= tolerance.FLOAT64[rung].limit:
                 found.add((rung, rest))
     return found

@@ -67,7 +67,7 @@ def judge(
     with ExitStack() as opened:
         comparisons = []
         for x, y in pairs:
-            one, two = (opened.enter_context(record.read(path)) for path in (x, y))
+            one, two = opened.enter_context(record.read_all(x, y))
             comparison = ladder.compare(one, two, overrides=overrides)
             try:
                 made = replay(comparison) if replay else None

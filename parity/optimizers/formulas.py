@@ -89,12 +89,10 @@ def clipped(spec: OptimizerSpec, gradient: np.ndarray, norm: float | None = None
         norm: of all gradients together, for ``global_clipnorm``; if None, this one is all there is.
     """
     c = spec.constants()
-    own = math.sqrt(float((gradient**2).sum()))
-    if c["clipnorm"]:
-        return np.asarray(gradient * (c["clipnorm"] / max(own, c["clipnorm"])))
-    if c["global_clipnorm"]:
-        largest = c["global_clipnorm"]
-        return np.asarray(gradient * (largest / max(own if norm is None else norm, largest)))
+    if largest := c["clipnorm"] or c["global_clipnorm"]:
+        if c["clipnorm"] or norm is None:
+            norm = math.sqrt(float((gradient**2).sum()))
+        return np.asarray(gradient * (largest / max(norm, largest)))
     if c["clipvalue"]:
         return gradient.clip(-c["clipvalue"], c["clipvalue"])
     return gradient
@@ -154,6 +152,30 @@ def handed_down(spec: OptimizerSpec, weight: np.ndarray, a: np.ndarray, b: np.nd
     """
     after = [reference_step(spec, 1, weight, g, first_slots(spec, weight))[0] for g in (a, b)]
     return float(np.abs(after[0] - after[1]).max(initial=0.0))
+
+
+def steepest(spec: OptimizerSpec) -> float:
+    """How many times a gradient's difference :func:`handed_down` can be; inf where not worked out.
+
+    The slope of the first step at a gradient of zero, where Adam's and its kin's is largest: it is
+    α·√(1 − β₂)·g / (√(1 − β₂)·|g| + ε).
+    """
+    c = spec.constants()
+    if c["clipnorm"] or c["global_clipnorm"]:
+        return math.inf
+    rate = c["learning_rate"]
+    match spec.name:
+        case "sgd" | "momentum":
+            return rate
+        case "nesterov":
+            return rate * (1 + c["momentum"])
+        case "adam" | "amsgrad" | "adamw":
+            return rate * math.sqrt(1 - c["beta_2"]) / c["epsilon"]
+        case "adagrad":
+            return rate / math.sqrt(c["initial_accumulator_value"] + c["epsilon"])
+        case "rmsprop":
+            return rate / math.sqrt(c["epsilon"])
+    return math.inf
 
 
 def _sgd(at: At, w: np.ndarray, g: np.ndarray, s: Slots) -> After:

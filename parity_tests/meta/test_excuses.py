@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.optimizers.formulas import first_slots, handed_down, reference_step
+from parity.optimizers.formulas import first_slots, handed_down, reference_step, steepest
 from parity.optimizers.spec import OptimizerSpec
 from parity.optimizers.table import OPTIMIZERS
 from parity.specs.run import Spec
@@ -56,6 +58,30 @@ def test_handed_down_is_what_a_step_makes_of_a_gradient(name: str, size: float) 
     found = float(abs(after[1] - after[0])[0])
     allowed = handed_down(spec, weight, np.array([size]), np.array([size + away]))
     assert allowed == found
+
+
+@pytest.mark.parametrize("options", [{}, {"clipvalue": 0.5}, {"ema_momentum": 0.5}], ids=str)
+@pytest.mark.parametrize(
+    "name", [name for name in OPTIMIZERS if steepest(OptimizerSpec(name=name)) < math.inf]
+)
+def test_no_optimizer_hands_down_more_than_its_steepest(name: str, options: dict[str, Any]) -> None:
+    """Whatever the gradients, the first step magnifies their difference no more than is said."""
+    spec = OptimizerSpec(name=name, learning_rate=0.5, **options)
+    rng = np.random.default_rng(0)
+    weight = rng.normal(size=100)
+    for size, away in itertools.product(10.0 ** np.arange(-14, 3), repeat=2):
+        a = size * rng.normal(size=100)
+        b = a + away * rng.normal(size=100)
+        found = handed_down(spec, weight, a, b)
+        assert found <= steepest(spec) * abs(a - b).max() * (1 + 1e-9) + 1e-13 * (3 + found)
+    small = handed_down(spec, np.zeros(1), np.zeros(1), np.array([1e-12]))
+    assert small == pytest.approx(steepest(spec) * 1e-12, rel=1e-3)
+
+
+@pytest.mark.parametrize("clip", ["clipnorm", "global_clipnorm"])
+def test_clipped_norms_have_no_steepest(clip: str) -> None:
+    """A clipped norm lets one entry move all others, which no slope of one entry tells."""
+    assert steepest(OptimizerSpec(name="sgd", **{clip: 1.0})) == math.inf
 
 
 @pytest.mark.parametrize("epsilon", [1e-7, 1e-20])
