@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -14,6 +18,9 @@ BLOCK = 1 << 15
 
 PIECE = 1 << 19
 """Entries that a core takes at a time, which are then in memory: 4 MiB of float64."""
+
+LARGE = 1 << 22
+"""Entries from which on a second process, started in some milliseconds, pays."""
 
 CORES = min(os.cpu_count() or 1, 4)
 """More do not help: memory is no faster."""
@@ -32,29 +39,51 @@ class Entries(Protocol):
         """Some of them."""
 
 
-def over_blocks(
-    function: Callable[..., Result], *tensors: Entries, block: int = BLOCK
-) -> Iterator[Result]:
-    """What a function makes of each block of tensors of equal size, from the first to the last.
+def blocks(
+    start: int, stop: int, *tensors: Entries, block: int = BLOCK
+) -> Iterator[tuple[int, list[np.ndarray]]]:
+    """Entries ``start:stop`` of tensors of equal size, block by block, each with its place."""
+    piece = max(PIECE, block)
+    for begin in range(start, stop, piece):
+        pieces = [entries[begin : min(begin + piece, stop)] for entries in tensors]
+        for at in range(0, len(pieces[0]), block):
+            yield begin + at, [one[at : at + block] for one in pieces]
+
+
+def in_shares(function: Callable[[int, int], Result], size: int) -> list[Result]:
+    """What a function makes of each core's share of ``size`` entries, from the first to the last.
+
+    The others' shares are worked on by forks of this process, for threads of NumPy's short calls
+    get in each other's way; where there are other threads, which no fork gets along with, or where
+    one comes to nothing, by this process.
 
     Args:
-        function: takes a block of each tensor, arrays of one axis and equal size; called by several
-            threads at a time.
-        tensors: one or more.
-        block: entries of a block; a power of two.
+        function: takes the first entry and the one after the last; its result can be pickled.
+        size: how many entries there are.
     """
-    size, piece = tensors[0].size, max(PIECE, block)
+    count = CORES if size >= LARGE and threading.active_count() == 1 else 1
+    each = -(-size // count // PIECE) * PIECE if count > 1 else size
+    shares = [(start, min(start + each, size)) for start in range(0, size, max(each, 1))]
+    context = multiprocessing.get_context("fork")
+    children = []
+    for share in shares[1:]:
+        ours, theirs = context.Pipe(duplex=False)
+        child = context.Process(target=_tell, args=(theirs, function, share), daemon=True)
+        child.start()
+        theirs.close()
+        children.append((share, child, ours))
+    found = [function(*share) for share in shares[:1]]
+    for share, child, ours in children:
+        with ours:
+            try:
+                found.append(ours.recv())
+            except EOFError:
+                found.append(function(*share))
+        child.join()
+    return found
 
-    def of_piece(start: int) -> list[Result]:
-        pieces = [entries[start : min(start + piece, size)] for entries in tensors]
-        places = range(0, len(pieces[0]), block)
-        return [function(*(one[at : at + block] for one in pieces)) for at in places]
 
-    starts = range(0, size, piece)
-    if len(starts) < 2:
-        for start in starts:
-            yield from of_piece(start)
-        return
-    with ThreadPoolExecutor(CORES) as pool:
-        for found in pool.map(of_piece, starts):
-            yield from found
+def _tell(pipe: Connection, function: Callable[[int, int], Result], share: tuple[int, int]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent answers for both
+    with contextlib.suppress(BrokenPipeError):
+        pipe.send(function(*share))

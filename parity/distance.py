@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import partial
 
 import numpy as np
 
-from parity.blocks import BLOCK, Entries, over_blocks
+from parity.blocks import BLOCK, Entries, blocks, in_shares
 
 SQUARED = (2.0**-480, 2.0**480)
 """Differences whose squares can be added up as they are: none overflows, and what underflows is too
@@ -47,22 +47,58 @@ class Distance:
         return self.largest / self.scale if self.scale else self.largest
 
 
-ROW = 1 << 10
+ROW = 1 << 13
 """Entries whose squares are added up together."""
 
 
-class _Block(NamedTuple):
-    """What a block of a tensor and the same of its reference come to.
+class _Found:
+    """What is known of a tensor against its reference, after some blocks.
 
-    ``scales`` and ``not_finite`` are those of :class:`Distance`; the sum of the squared differences
-    is ``squares`` · ``unit``².
+    Attributes:
+        largest, scales, not_finite: as in :class:`Distance`; -1 for ``largest`` before any block.
+        start: first entry of the block with the largest difference.
+        squares: of each block (s, u): the sum of its squared differences is s·u².
     """
 
-    largest: float
-    squares: float
-    unit: float
-    scales: tuple[float, float]
-    not_finite: tuple[int, int]
+    def __init__(self) -> None:
+        self.largest, self.start = -1.0, 0
+        self.scales = [0.0, 0.0]
+        self.not_finite = [0, 0]
+        self.squares: list[tuple[float, float]] = []
+
+    def add(
+        self, start: int, reference: np.ndarray, other: np.ndarray, scale: float, away: np.ndarray
+    ) -> None:
+        """Take a block in.
+
+        Args:
+            start: its first entry.
+            reference: the reference's entries.
+            other: the other's.
+            scale: the reference's largest finite one.
+            away: float64, of their shape, to be overwritten: new memory costs as much as a pass.
+        """
+        other_64 = other
+        if other.dtype != away.dtype:  # NumPy converts faster by itself than within a subtraction
+            np.copyto(away, other)
+            other_64 = away
+        np.subtract(reference, other_64, out=away)
+        largest = _largest(away)
+        if not math.isfinite(largest):  # or else every entry is finite
+            away = _away(reference, other)
+            largest = float(away.max())
+            for side, entries in enumerate((reference, other)):
+                self.not_finite[side] += int(np.count_nonzero(~np.isfinite(entries)))
+        unit = 1.0
+        if not SQUARED[0] < largest < SQUARED[1]:
+            unit = largest or 1.0
+            away /= unit
+        self.squares.append((_sum_of_squares(away), unit))
+        if largest > self.largest:
+            self.largest, self.start = largest, start
+        self.scales[0] = max(self.scales[0], scale)
+        if (scale + largest) * (1.0 + 2.0**-50) >= self.scales[1]:  # or else it cannot be larger
+            self.scales[1] = max(self.scales[1], _largest_finite(other))
 
 
 def measure(shape: tuple[int, ...], reference: Entries, *others: Entries) -> list[Distance]:
@@ -71,64 +107,49 @@ def measure(shape: tuple[int, ...], reference: Entries, *others: Entries) -> lis
     Differences are taken in float64. A NaN or infinity on either side counts as infinitely far,
     also where both sides have it.
     """
-    blocks = [*over_blocks(_measure_block, reference, *others, block=BLOCK)]
+    shares = in_shares(partial(_measure_share, reference, others), reference.size)
     return [
-        _in_all(shape, reference, other, [block[number] for block in blocks])
+        _in_all(shape, reference, other, [share[number] for share in shares])
         for number, other in enumerate(others)
     ]
 
 
-def _measure_block(reference: np.ndarray, *others: np.ndarray) -> list[_Block]:
-    """One axis each, not empty."""
+def _measure_share(
+    reference: Entries, others: Sequence[Entries], start: int, stop: int
+) -> list[_Found]:
+    """Each of the others against the reference, entries ``start:stop``."""
+    found = [_Found() for _ in others]
+    room = np.empty(min(BLOCK, stop - start))
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
-        scale = _largest_finite(reference)
-        return [_against(reference, other, scale) for other in others]
-
-
-def _against(reference: np.ndarray, other: np.ndarray, scale: float) -> _Block:
-    """Of a reference whose largest finite entry is ``scale``."""
-    away = np.subtract(reference, other, dtype=np.float64)
-    largest, bad = _largest(away), (0, 0)
-    if not math.isfinite(largest):  # or else every entry is finite
-        away = _away(reference, other)
-        largest = float(away.max())
-        bad = _count_not_finite(reference), _count_not_finite(other)
-    unit = largest
-    if SQUARED[0] < largest < SQUARED[1]:
-        unit = 1.0
-    else:
-        away /= unit or 1.0
-    return _Block(largest, _sum_of_squares(away), unit, (scale, _largest_finite(other)), bad)
+        for place, (x, *those) in blocks(start, stop, reference, *others, block=BLOCK):
+            scale, away = _largest_finite(x), room[: len(x)]
+            for one, y in zip(found, those, strict=True):
+                one.add(place, x, y, scale, away)
+    return found
 
 
 def _in_all(
-    shape: tuple[int, ...], reference: Entries, other: Entries, blocks: Sequence[_Block]
+    shape: tuple[int, ...], reference: Entries, other: Entries, shares: Sequence[_Found]
 ) -> Distance:
-    """The distance, from that of all blocks."""
-    if not blocks:
+    """The distance, from that of all shares."""
+    if not shares:
         return Distance(0.0, 0.0, (0.0, 0.0), (0,) * len(shape), None, (0, 0))
-    largest = max(block.largest for block in blocks)
-    start = BLOCK * [block.largest for block in blocks].index(largest)
+    worst = max(shares, key=lambda share: share.largest)  # the first of them
+    largest, start = worst.largest, worst.start
     x, y = (entries[start : start + BLOCK] for entries in (reference, other))
     place = int(_away(x, y).argmax())
     rms = largest
     if 0 < largest < math.inf:
-        squares = math.fsum(block.squares * (block.unit / largest) ** 2 for block in blocks)
-        rms = largest * math.sqrt(squares / reference.size)
+        squares = [s * (unit / largest) ** 2 for share in shares for s, unit in share.squares]
+        rms = largest * math.sqrt(math.fsum(squares) / reference.size)
     return Distance(
         largest=largest,
         rms=rms,
-        scales=_of_both(max, (block.scales for block in blocks)),
+        scales=(max(s.scales[0] for s in shares), max(s.scales[1] for s in shares)),
         index=tuple(int(i) for i in np.unravel_index(start + place, shape)),
         values=(float(x[place]), float(y[place])),
-        not_finite=_of_both(sum, (block.not_finite for block in blocks)),
+        not_finite=(sum(s.not_finite[0] for s in shares), sum(s.not_finite[1] for s in shares)),
     )
-
-
-def _of_both(over: Callable[[Iterable[Any]], Any], blocks: Iterable[tuple[Any, Any]]) -> Any:
-    """What both sides' figures come to ``over`` all blocks."""
-    reference, other = zip(*blocks, strict=True)
-    return over(reference), over(other)
 
 
 def _away(reference: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -144,10 +165,6 @@ def _sum_of_squares(entries: np.ndarray) -> float:
     whole = entries.size // ROW * ROW
     rows, rest = entries[:whole].reshape(-1, ROW), entries[whole:]
     return float(np.vecdot(rows, rows).sum() + np.vecdot(rest, rest))
-
-
-def _count_not_finite(entries: np.ndarray) -> int:
-    return int(np.count_nonzero(~np.isfinite(entries)))
 
 
 def _largest(entries: np.ndarray) -> float:

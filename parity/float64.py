@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Mapping
-from functools import partial
 
 import numpy as np
 
 from parity import metrics, rungs, tolerance
-from parity.blocks import BLOCK, over_blocks
+from parity.blocks import BLOCK, blocks
 from parity.checks import Check
 from parity.optimizers.formulas import handed_down, steepest
 from parity.pair import Pair
@@ -141,8 +140,10 @@ class Float64:
             )
             optimizer = self.pair.header.spec.optimizer
             norms = optimizer.clipnorm or optimizer.global_clipnorm
-            handed = over_blocks(
-                partial(handed_down, optimizer), *three, block=OF_A_NORM if norms else BLOCK
+            size, block = three[0].size, OF_A_NORM if norms else BLOCK
+            handed = (
+                handed_down(optimizer, *arrays)
+                for _, arrays in blocks(0, size, *three, block=block)
             )
             self._handed[gradient] = (
                 max(handed, default=0.0) if fine and not any(found.not_finite) else 0.0

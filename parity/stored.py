@@ -22,6 +22,9 @@ ELEMENTS: Mapping[str, np.dtype] = {
 }
 """Dtypes that NumPy can hold, by the name that safetensors has for them."""
 
+_AT_ONCE = mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0)
+"""All pages in one go where the system can (Linux), not each when it is first looked at."""
+
 
 class Stored:
     """A tensor in a file.
@@ -51,7 +54,7 @@ class Stored:
         before = begin % mmap.ALLOCATIONGRANULARITY  # where a map must begin
         length = before + (stop - start) * dtype.itemsize
         mapped = mmap.mmap(
-            self._file.fileno(), length, access=mmap.ACCESS_READ, offset=begin - before
+            self._file.fileno(), length, flags=_AT_ONCE, prot=mmap.PROT_READ, offset=begin - before
         )
         return np.frombuffer(mapped, dtype, offset=before)
 
