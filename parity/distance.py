@@ -91,8 +91,8 @@ class _Found:
                 self.not_finite[side] += int(np.count_nonzero(~np.isfinite(entries)))
         unit = 1.0
         if not SQUARED[0] < largest < SQUARED[1]:
-            unit = largest or 1.0
-            away /= unit
+            unit = largest
+            away /= unit or 1.0
         self.squares.append((_sum_of_squares(away), unit))
         if largest > self.largest:
             self.largest, self.start = largest, start
