@@ -10,11 +10,11 @@ FAULTS := parity_tests/meta/test_twin_faults.py
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help compare test test-full soak lint format wheel clean
+.PHONY: help compare test test-full soak bench bench-quick lint format wheel clean
 
 help: ## Print this list
-	@echo 'usage: make TARGET [PYTHON=python3.11] [ARGS="more arguments for parity run, pytest or the soak"]'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo 'usage: make TARGET [PYTHON=python3.11] [ARGS="more arguments for parity run, pytest, the soak or the benchmarks"]'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/pip \
@@ -43,6 +43,13 @@ soak: $(STAMP) ## Find every planted fault, then call no clean pair different (t
 		--flavour=keras3 --full
 	$(BIN)/python -m benchmarks.soak --faults $(SOAKED)/*.json $(ARGS)
 	@rm -r $(SOAKED)
+
+bench: ## Measure training, checks and comparing; writes benchmarks/RESULTS.md (three quarters of an hour)
+bench-quick: ## A part of that in some minutes, written to a folder of its own
+bench-quick: BENCH := --quick --out benchmarks/quick
+bench bench-quick: $(STAMP)
+	@$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[all,bench]'
+	$(BIN)/python -m benchmarks $(BENCH) $(ARGS)
 
 lint: $(STAMP) ## Check style, formatting and types
 	$(BIN)/ruff check

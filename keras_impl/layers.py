@@ -13,10 +13,6 @@ from parity.specs.feed_forward import FeedForwardSpec
 from parity.specs.rnn import RnnSpec
 from parity.specs.softmax import SoftmaxSpec
 
-UNROLLED = 64
-"""Steps of a sequence up to which a recurrent layer is unrolled: TensorFlow's loops cost half of
-the time of small layers, but a graph of many steps takes long to make."""
-
 
 class SharedDropout(keras.layers.Layer):
     """Dropout by a keep mask from outside: x·keep/(1 − rate) while training, x otherwise.
@@ -132,7 +128,6 @@ def recurrent(spec: RnnSpec, number: int) -> Any:
     """Recurrent layer ``number``, from 1: (N, T, in) to (N, T, width), the last to (N, width)."""
     name = f"rnn_{number}"
     common = {
-        "unroll": spec.input_shape[0] <= UNROLLED,
         "return_sequences": number < spec.recurrent_layers,
         **of_weights(spec),
         "name": name,
@@ -154,6 +149,21 @@ def recurrent(spec: RnnSpec, number: int) -> Any:
     if spec.bidirectional:
         return keras.layers.Bidirectional(layer, merge_mode="concat", name=name)
     return layer
+
+
+def unroll(layer: Any) -> None:
+    """Have a recurrent layer make a graph without a loop from its next call on.
+
+    TensorFlow's loops cost a third of the time of small layers; the graph takes longer to make.
+    """
+    for own in (
+        layer,
+        getattr(layer, "forward_layer", None),
+        getattr(layer, "backward_layer", None),
+    ):
+        if own is not None:
+            own.unroll = True
+            own._could_use_gpu_kernel = False  # Keras 2 would take a loop of its own, as made
 
 
 def output_activation(head: str, output: str) -> Any:

@@ -13,7 +13,8 @@ import numpy as np
 
 from keras_impl.callbacks import Callbacks, Watched
 from keras_impl.framework import FLAVOUR, tf
-from keras_impl.network import Network, gradients_of
+from keras_impl.layers import unroll
+from keras_impl.network import Network, gradients_of, graph
 from keras_impl.optimizers import initial_state, optimizer_for, slots
 from keras_impl.state import restore, state_of
 from parity.batches import Chunk, steps_per_epoch
@@ -23,7 +24,10 @@ from parity.optimizers.spec import AVERAGE
 from parity.specs.run import Spec
 
 LONG_EPOCH = 100
-"""Steps in an epoch from which on XLA's compiling, about a second, is soon won back."""
+"""Steps in an epoch from which on a graph that takes a second longer to make soon pays."""
+
+UNROLLED = 64
+"""Steps of a sequence up to which such a graph is made of a recurrent layer."""
 
 
 class KerasModel(Network):
@@ -39,34 +43,39 @@ class KerasModel(Network):
         self.long = False
         self._compile()
 
-    def _compile(self, long: bool = False) -> None:
+    def _compile(self) -> None:
         """One trace serves every chunk and batch size; only the model's own shapes are fixed.
 
         XLA makes one kernel of an optimizer's dozen operations. Of a whole step it does where all
         layers are dense: its convolutions and loops are slower than TensorFlow's on a CPU.
         """
         dense = getattr(self.model, "all_dense", False)
-        self._learn = (
-            tf.function(self._descend, jit_compile=True) if long and dense else self._descend
-        )
-        self._apply = (
-            tf.function(self._move, jit_compile=True) if long and not dense else self._move
-        )
-        order = tf.TensorSpec((None, None), tf.int64)
+        self._learn, self._apply = self._descend, self._move
+        if self.long and dense:
+            self._learn = graph(self._descend, jit_compile=True)
+        elif self.long:
+            self._apply = graph(self._move, jit_compile=True)
+        if self.long and self.spec.model.input_shape[0] <= UNROLLED:
+            for layer in getattr(self.model, "rnn", ()):
+                unroll(layer)
+        numbers, order = tf.TensorSpec((None,), tf.int64), tf.TensorSpec((None, None), tf.int64)
+        shape = (None, *self.spec.model.input_shape)
+        held = {"input": tf.TensorSpec(shape, self.dtype), "labels": numbers}
+        if getattr(self.model, "variable_length", False):
+            held["lengths"] = numbers
         keep = {
             name: tf.TensorSpec((None, None, *draw.shape), draw.dtype)
             for name, draw in self.spec.model.draws().items()
         }
-        self._steps = tf.function(self._run_steps, input_signature=(order, keep))
+        self._steps = graph(self._run_steps, (held, order, keep))
         one = {name: tf.TensorSpec(mask.shape[1:], mask.dtype) for name, mask in keep.items()}
-        picked = tf.TensorSpec((None,), tf.int64)
-        self._one_step = tf.function(self._step, input_signature=(picked, one))
-        self._rate = tf.function(self._learning_rate, input_signature=())
+        self._one_step = graph(self._step, (held, numbers, one))
+        self._rate = graph(self._learning_rate, ())
 
     def still(self, parameters: frozenset[str]) -> None:
         """See :meth:`parity.backend.Model.still`."""
         self.null = parameters
-        self._compile(self.long)  # which gradients are zero is part of the graph
+        self._compile()  # which gradients are zero is part of the graph
 
     def _stilled(self, gradients: list[Any]) -> list[Any]:
         names = self.trained_names()
@@ -77,38 +86,58 @@ class KerasModel(Network):
 
     def feed(self, examples: Split) -> None:
         """See :meth:`parity.backend.Model.feed`."""
-        with tf.device(self.device):
-            self.x, self.y = self._tensor(examples.x), tf.constant(examples.y)
-            self.lengths = None if examples.lengths is None else tf.constant(examples.lengths)
+        self.mapped = examples if isinstance(examples.x, np.memmap) else None
+        if self.mapped is None:
+            self._hold(examples)
         self.long = steps_per_epoch(self.spec.training, len(examples.x)) >= LONG_EPOCH
-        self._compile(self.long)  # the examples are part of the graph
+        self._compile()
+
+    def _hold(self, examples: Split) -> None:
+        with tf.device(self.device):
+            self.held = {"input": self._tensor(examples.x), "labels": tf.constant(examples.y)}
+            if getattr(self.model, "variable_length", False):
+                self.held["lengths"] = tf.constant(examples.lengths)
+
+    def _at_hand(self, chunk: Chunk) -> Chunk:
+        """The chunk, its examples in their places."""
+        if self.mapped is None:
+            return chunk
+        examples, chunk = chunk.brought(self.mapped)
+        self._hold(examples)
+        return chunk
 
     def train(self, chunk: Chunk) -> np.ndarray:
         """See :meth:`parity.backend.Model.train`."""
+        chunk = self._at_hand(chunk)
         with tf.device(self.device):
             keep = {name: tf.constant(mask) for name, mask in chunk.keep.items()}
-            return self._steps(tf.constant(chunk.order), keep).numpy()
+            return self._steps(self.held, tf.constant(chunk.order), keep).numpy()
 
     def train_watched(self, chunk: Chunk) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """See :meth:`parity.backend.Model.train_watched`."""
+        chunk = self._at_hand(chunk)
         with tf.device(self.device):
             keep = {name: tf.constant(mask[0]) for name, mask in chunk.keep.items()}
-            loss, fed = self._one_step(tf.constant(chunk.order[0]), keep)
+            loss, fed = self._one_step(self.held, tf.constant(chunk.order[0]), keep)
             return loss.numpy()[None], {name: value.numpy() for name, value in fed.items()}
 
-    def _run_steps(self, order: Any, keep: dict[str, Any]) -> Any:
+    def _run_steps(self, held: dict[str, Any], order: Any, keep: dict[str, Any]) -> Any:
         steps = tf.shape(order)[0]
+
+        def body(step: Any, losses: Any) -> tuple[Any, Any]:
+            masks = {name: mask[step] for name, mask in keep.items()}
+            loss, _ = self._step(held, order[step], masks)
+            return step + 1, losses.write(step, loss)
+
         losses = tf.TensorArray(self.dtype, size=steps)
-        for step in tf.range(steps):
-            loss, _ = self._step(order[step], {name: mask[step] for name, mask in keep.items()})
-            losses = losses.write(step, loss)
+        _, losses = tf.while_loop(
+            lambda step, _: step < steps, body, (0, losses), parallel_iterations=1
+        )
         return losses.stack()
 
-    def _step(self, picked: Any, keep: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """One optimizer step: its loss, and what it was fed."""
-        fed = {"input": tf.gather(self.x, picked), "labels": tf.gather(self.y, picked)}
-        if self.lengths is not None:
-            fed["lengths"] = tf.gather(self.lengths, picked)
+    def _step(self, held: Any, picked: Any, keep: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """One optimizer step: its loss, and what it was fed of the examples that are held."""
+        fed = {name: tf.gather(values, picked) for name, values in held.items()}
         loss = self._learn(fed["input"], fed["labels"], fed.get("lengths"), keep)
         return loss, fed | {f"{name}/mask": mask for name, mask in keep.items()}
 

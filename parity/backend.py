@@ -103,7 +103,10 @@ class Model(Protocol):
         """
 
     def feed(self, examples: Split) -> None:
-        """Put the training examples where :meth:`train` finds them (on the device)."""
+        """Put the training examples where :meth:`train` finds them: on the device.
+
+        Those that are mapped from a file stay there, and go to the device chunk by chunk.
+        """
 
     def train(self, chunk: Chunk) -> np.ndarray:
         """Run the chunk's optimizer steps; the loss before each update, (steps,)."""

@@ -6,6 +6,7 @@ nothing while the framework computes.
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -49,6 +50,20 @@ class Chunk:
         """The same steps, each with its examples in another order: ``places``, int64 (batch,)."""
         keep = {name: mask[:, places] for name, mask in self.keep.items()}
         return Chunk(self.epoch, self.order[:, places], keep)
+
+    def brought(self, examples: Split) -> tuple[Split, Chunk]:
+        """Just the examples of these steps, read from where they are mapped, and their places.
+
+        What was mapped for it takes up memory no longer.
+        """
+        picked = self.order.reshape(-1)
+        lengths = None if examples.lengths is None else examples.lengths[picked]
+        split = Split(np.array(examples.x[picked]), examples.y[picked], lengths)
+        mapped: mmap.mmap | None = getattr(examples.x, "_mmap", None)
+        if mapped is not None:
+            mapped.madvise(mmap.MADV_DONTNEED)
+        places = np.arange(len(picked)).reshape(self.order.shape)
+        return split, Chunk(self.epoch, places, self.keep)
 
     def first_batch(self, examples: Split) -> Batch:
         """The examples and masks of the first step."""

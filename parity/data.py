@@ -24,7 +24,10 @@ class Split:
     """The examples of one split, in the order of their file."""
 
     x: np.ndarray
-    """float32. Images (N, H, W, C) in [0, 1]; sequences (N, T, D), zero after their last step."""
+    """float32. Images (N, H, W, C) in [0, 1]; sequences (N, T, D), zero after their last step.
+
+    It may be an ``np.memmap``: training then reads what a hundred steps need, and no more.
+    """
     y: np.ndarray
     """int64 (N,), class indices."""
     lengths: np.ndarray | None

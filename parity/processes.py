@@ -82,6 +82,11 @@ class Child:
                 elif line.strip():
                     self.said.append(line.strip())
 
+    def stand_back(self) -> None:
+        """Let other processes go first from now on."""
+        with contextlib.suppress(ProcessLookupError):  # it has ended already
+            os.setpriority(os.PRIO_PROCESS, self.process.pid, 10)
+
     @property
     def failed(self) -> bool:
         """Whether it ended, and not well."""

@@ -31,6 +31,9 @@ from parity.specs.run import Spec
 
 TIMED_REPEATS = 3
 
+FEW_STEPS = 20
+"""Steps up to which all are watched: a second graph for those between takes longer to make."""
+
 
 @dataclass
 class Ladder:
@@ -221,12 +224,16 @@ def _steps(model: Model, plan: list[Chunk], detailed: bool) -> dict[str, np.ndar
     losses = []
     last = sum(chunk.steps for chunk in plan)
     kept = {1, *rungs.snapshots(last), last}
+    watched = kept
+    if detailed and last <= FEW_STEPS:
+        watched = {*range(1, last + 1)}
     done = 0
-    for piece in _pieces(plan, kept):
+    for piece in _pieces(plan, watched):
         place = "step" if done == 0 else f"steps/{done + 1}"
-        if detailed and done + 1 in kept:
+        if detailed and done + 1 in watched:
             step_losses, fed = model.train_watched(piece)
-            found.update(rungs.named(place, fed))
+            if done + 1 in kept:
+                found.update(rungs.named(place, fed))
         else:
             step_losses = model.train(piece)
         losses.append(step_losses)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from parity import batches, tolerance
 from parity.backend import Backend
+from parity.optimizers.table import OPTIMIZERS
 from parity.specs.registry import MODELS
 from parity_tests import cases
 
@@ -47,6 +50,68 @@ def test_chunks_change_nothing(which: str, flavour: str, request: pytest.Fixture
     spec = cases.spec_of("dropout", "rate_0.5", flavour=flavour)
     one = losses_of(backend, spec, "float32", 1)
     assert np.array_equal(one, losses_of(backend, spec, "float32", 100))
+
+
+@pytest.mark.parametrize(("family", "variant"), TRAINED)
+def test_long_epochs_compute_the_same(
+    family: str,
+    variant: str,
+    flavour: str,
+    keras_backend: Backend,
+    torch_backend: Backend,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Keras's other graph, made where epochs are long, trains as PyTorch does too."""
+    import keras_impl.training
+
+    spec = cases.spec_of(family, variant, optimizer="adam", flavour=flavour)
+    t = losses_of(torch_backend, spec, "float64", 100)
+    monkeypatch.setattr(keras_impl.training, "LONG_EPOCH", 1)
+    k = losses_of(keras_backend, spec, "float64", 100)
+    assert abs(k - t).max() <= tolerance.FLOAT64["steps"].limit * abs(k).max()
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_long_epochs_move_weights_the_same(
+    name: str, flavour: str, keras_backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every optimizer compiled by XLA leaves the weights that it leaves otherwise."""
+    import keras_impl.training
+
+    spec = cases.spec_of("rnn", "lstm-1-uni-fixed", optimizer=name, flavour=flavour)
+    train, _ = cases.splits_of(spec)
+    found = []
+    for long_epoch in (10**9, 1):
+        monkeypatch.setattr(keras_impl.training, "LONG_EPOCH", long_epoch)
+        model = keras_backend.create(spec, "float64")
+        model.feed(train)
+        assert model.long == (long_epoch == 1)
+        for chunk in batches.chunks(spec, len(train.x), 10, 10):
+            model.train(chunk)
+        found.append(model.weights())
+    for parameter, weights in found[0].items():
+        away = abs(weights - found[1][parameter]).max()
+        assert away <= tolerance.FLOAT64["step"].limit * abs(weights).max(), parameter
+
+
+@pytest.mark.parametrize("which", ["keras_backend", "torch_backend"])
+@pytest.mark.parametrize(("family", "variant"), TRAINED)
+def test_mapped_examples_train_the_same(
+    which: str, family: str, variant: str, flavour: str, tmp_path, request: pytest.FixtureRequest
+) -> None:
+    """Examples read from a mapped file, chunk by chunk, give the bits that those in memory give."""
+    backend = request.getfixturevalue(which)
+    spec = cases.spec_of(family, variant, flavour=flavour)
+    train, _ = cases.splits_of(spec)
+    np.save(tmp_path / "x.npy", train.x)
+    mapped = dataclasses.replace(train, x=np.load(tmp_path / "x.npy", mmap_mode="r"))
+    chunk = next(batches.chunks(spec, len(train.x), 4, 4))
+    losses = []
+    for examples in (train, mapped):
+        model = backend.create(spec, "float32")
+        model.feed(examples)
+        losses.append([*model.train(chunk), *model.train_watched(chunk.part(1, 2))[0]])
+    assert losses[0] == losses[1]
 
 
 @pytest.mark.parametrize("which", ["keras_backend", "torch_backend"])

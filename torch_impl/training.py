@@ -50,12 +50,26 @@ class TorchModel(Network):
 
     def feed(self, examples: Split) -> None:
         """See :meth:`parity.backend.Model.feed`."""
+        self.mapped = examples if isinstance(examples.x, np.memmap) else None
+        if self.mapped is None:
+            self._hold(examples)
+
+    def _hold(self, examples: Split) -> None:
         self.x = self._tensor(examples.x)
         self.y = torch.as_tensor(examples.y, device=self.device)
         self.lengths = None if examples.lengths is None else torch.as_tensor(examples.lengths)
 
+    def _at_hand(self, chunk: Chunk) -> Chunk:
+        """The chunk, its examples in their places."""
+        if self.mapped is None:
+            return chunk
+        examples, chunk = chunk.brought(self.mapped)
+        self._hold(examples)
+        return chunk
+
     def train(self, chunk: Chunk) -> np.ndarray:
         """See :meth:`parity.backend.Model.train`."""
+        chunk = self._at_hand(chunk)
         losses = torch.empty(chunk.steps, dtype=self.dtype, device=self.device)
         order, keep = self._on_device(chunk)
         for step in range(chunk.steps):
@@ -64,6 +78,7 @@ class TorchModel(Network):
 
     def train_watched(self, chunk: Chunk) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """See :meth:`parity.backend.Model.train_watched`."""
+        chunk = self._at_hand(chunk)
         order, keep = self._on_device(chunk)
         loss, fed = self._step(order[0], {name: mask[0] for name, mask in keep.items()})
         return to_numpy(loss)[None], {name: to_numpy(value) for name, value in fed.items()}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 
 from benchmarks.throughput.workloads import CLASSES, Workload
 from parity import batches, fitting
@@ -13,10 +15,16 @@ from parity.optimizers.spec import OptimizerSpec
 from parity.specs.registry import MODELS
 from parity.specs.run import DataSpec, Spec, TrainingSpec
 
+Round = Any
+"""Runs one pass over the workload's examples: a function without arguments."""
+
+EPOCH = 200
+"""Steps of an epoch at least: long enough for the graph that long epochs get. A round is a part."""
+
 
 def spec_of(workload: Workload, flavour: str = "tf_keras") -> Spec:
     """The workload in the project's terms."""
-    fields = {"input_shape": workload.shape, "classes": CLASSES, "flavour": flavour}
+    fields: dict[str, Any] = {"input_shape": workload.shape, "classes": CLASSES, "flavour": flavour}
     if workload.cell:
         fields |= {"cell": workload.cell, "units": workload.units}
         fields |= {"variable_length": workload.masked}
@@ -36,27 +44,23 @@ def spec_of(workload: Workload, flavour: str = "tf_keras") -> Spec:
     )
 
 
-def train(backend_name: str, flavour: str = "tf_keras"):
-    """Chunks of steps, drawn ahead."""
+def train(workload: Workload, implementation: str, flavour: str = "tf_keras") -> Round:
+    """The chunks of steps that ``train`` makes, drawn ahead, one epoch after the other."""
+    os.environ["PARITY_FLAVOUR"] = flavour
+    spec = spec_of(workload, flavour)
+    model = load(implementation, Settings(flavour)).create(spec, "float32")
+    times = -(-EPOCH // workload.steps)
+    x, y, lengths = (
+        None if values is None else np.concatenate([values] * times) for values in workload.data()
+    )
+    model.feed(Split(x, y, lengths))
+    done = 0
 
-    def prepare(workload: Workload) -> Callable[[], None]:
-        os.environ["PARITY_FLAVOUR"] = flavour
-        spec = spec_of(workload, flavour)
-        model = load(backend_name, Settings(flavour)).create(spec, "float32")
-        x, y, lengths = workload.data()
-        if lengths is None and workload.cell:
-            pass
-        model.feed(Split(x, y, lengths))
-        done = 0
+    def steps() -> None:
+        nonlocal done
+        until = done + workload.steps
+        for chunk in batches.chunks(spec, len(x), until, fitting.CHUNK_STEPS, done):
+            model.train(chunk)
+        done = until
 
-        def epoch() -> None:
-            nonlocal done
-            for chunk in batches.chunks(
-                spec, len(x), done + workload.steps, fitting.CHUNK_STEPS, done
-            ):
-                model.train(chunk)
-            done += workload.steps
-
-        return epoch
-
-    return prepare
+    return steps

@@ -6,10 +6,15 @@ from typing import Any
 
 from benchmarks.throughput.workloads import CLASSES, Workload
 
+KINDS = (
+    *("BatchNormalization", "Conv2D", "Dense", "Dropout", "Flatten", "GRU", "LSTM"),
+    *("Masking", "MaxPooling2D", "ReLU", "SpatialDropout2D"),
+)
+"""Names of the layers in use."""
 
-def model(keras: Any, workload: Workload, shared_masks: bool = False) -> Any:
-    """A Sequential model from one example's shape to logits."""
-    layers = keras.layers
+
+def model(layers: Any, keras: Any, workload: Workload) -> Any:
+    """A Sequential model of these ``layers``, from one example's shape to logits."""
     stack = [keras.Input(workload.shape)]
     for channels in workload.channels:
         relu = None if workload.batch_norm else "relu"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
@@ -20,10 +22,15 @@ class Recurrent(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Map x (N, T, D), with lengths (N,) where they differ, to (N, classes)."""
-        if lengths is not None:
-            x = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
-        _, state = self.rnn(x)
+        _, state = self.rnn(self.packed(x, lengths))
         return self.logits((state[0] if isinstance(state, tuple) else state)[-1])
+
+    @staticmethod
+    def packed(x: Tensor, lengths: Tensor | None = None) -> Any:
+        """The sequences without their padding, where they have lengths of their own."""
+        if lengths is None:
+            return x
+        return pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
 
 
 def model(workload: Workload) -> nn.Module:

@@ -18,7 +18,7 @@ class Workload:
         name: what the tables call it.
         family: which of the project's models it is.
         batch: examples per step.
-        steps: steps in a round, each round one pass over ``steps`` batches of data.
+        steps: steps in a round, each of them on other examples.
         shape: of one example.
         hidden: widths of hidden dense layers.
         channels: of the convolutions, each followed by a 2×2 max pool.
@@ -60,21 +60,21 @@ class Workload:
         return x, y, lengths
 
 
-_SOFTMAX = Workload("softmax", "softmax", 64, 200)
-_CNN = Workload("cnn", "cnn", 64, 50, channels=(16, 32), batch_norm=True, rate=0.1)
-_RNN = Workload("rnn", "rnn", 64, 50, VOWELS, hidden=(), cell="gru", units=48, masked=True)
+_SOFTMAX = Workload("softmax", "softmax", 64, 100)
+_CNN = Workload("cnn", "cnn", 64, 20, channels=(16, 32), batch_norm=True, rate=0.1)
+_RNN = Workload("rnn", "rnn", 64, 40, VOWELS, hidden=(), cell="gru", units=48, masked=True)
 _SMALL_BATCH = (
     _SOFTMAX,
     replace(_SOFTMAX, name="dropout", family="dropout", rate=0.5),
     _CNN,
     _RNN,
     replace(_SOFTMAX, name="MLP 784-256-10", hidden=(256,)),
-    replace(_CNN, name="CNN 32-64", channels=(32, 64), batch_norm=False, rate=0.0, steps=25),
+    replace(_CNN, name="CNN 32-64", channels=(32, 64), batch_norm=False, rate=0.0),
     replace(_RNN, name="LSTM 64 on 28x28", shape=ROWS, cell="lstm", units=64, masked=False),
 )
 WORKLOADS = tuple(
-    replace(workload, batch=batch, steps=max(workload.steps * 64 // batch, 10))
+    replace(workload, batch=64 * times, steps=workload.steps // (2 if times > 1 else 1))
     for workload in _SMALL_BATCH
-    for batch in (64, 256)
+    for times in (1, 4)
 )
 """The four default models, then the three that the first readings were taken of."""

@@ -135,6 +135,7 @@ def _elsewhere(args: argparse.Namespace, own: Backend, wanted: bool) -> Iterator
         command = [registered()[own.name], "record"]
         command += processes.record_flags(argparse.Namespace(**flags))
         child = processes.Child([*command, f"--out={out}"])
+        child.stand_back()  # the ladder itself is what takes longest
         try:
             yield _Elsewhere(child, out)
         finally:

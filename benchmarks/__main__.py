@@ -1,0 +1,100 @@
+"""Measure everything and write ``RESULTS.md``, ``results.json`` and ``growth.png``.
+
+python -m benchmarks
+python -m benchmarks --quick --out /tmp/benchmarks
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from benchmarks import commands, growth, plots, records, results
+from benchmarks.throughput import contestants
+from benchmarks.throughput.turns import Turns
+from benchmarks.throughput.workloads import WORKLOADS
+
+QUICK_WORKLOADS = [one for one in WORKLOADS if (one.name, one.batch) == ("MLP 784-256-10", 64)]
+
+PACKAGES = ("tensorflow", "tf-keras", "keras", "torch", "pytorch-lightning", "numpy")
+
+
+def main() -> None:
+    """Measure what was asked for; the rest stays as it was measured last."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a part of it, in two minutes")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=PARTS,
+        help="parts; by default all, where it must be quick all but growth",
+    )
+    parser.add_argument("--repeats", type=int, default=5, help="rounds of each, at least 3")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent)
+    args = parser.parse_args()
+    if args.repeats < 3:
+        parser.error(f"--repeats: received {args.repeats}, accepted: 3 or more")
+    parts = args.only or [name for name in PARTS if name != "growth" or not args.quick]
+    args.out.mkdir(parents=True, exist_ok=True)
+    file = args.out / "results.json"
+    found = json.loads(file.read_text()) if file.exists() else {}
+    for part in parts:
+        began = time.perf_counter()
+        print(f"{part} …", flush=True)
+        found[part] = PARTS[part](args.repeats, args.quick)
+        found["about"] = _about(args.quick)
+        text = json.dumps(found, indent=1) + "\n"
+        file.write_text(text)
+        print(f"{part}: {time.perf_counter() - began:.0f} s", flush=True)
+    found = json.loads(file.read_text())  # keys are text there
+    if "growth" in parts:
+        plots.growth(found["growth"], args.out / "growth.png")
+    (args.out / "RESULTS.md").write_text(results.page(found))
+    print(f"{args.out / 'RESULTS.md'}, {file}")
+
+
+def _throughput(repeats: int, quick: bool) -> dict[str, Any]:
+    """By workload, the seconds per step of each contestant."""
+    names = contestants.QUICK if quick else [*contestants.CONTESTANTS]
+    workloads = QUICK_WORKLOADS if quick else WORKLOADS
+    found = {}
+    with Turns(names) as turns:
+        for workload in workloads:
+            name = f"{workload.name}, batch {workload.batch}"
+            found[name] = turns.measure(workload, repeats)
+            print(f"  {name}", flush=True)
+    return found
+
+
+def _records(repeats: int, quick: bool) -> dict[str, Any]:
+    return records.measure(1.0, repeats, quick=quick)
+
+
+PARTS: dict[str, Callable[[int, bool], dict[str, Any]]] = {
+    "throughput": _throughput,
+    "first result": commands.first_result,
+    "check": commands.check,
+    "records": _records,
+    "growth": growth.measured,
+}
+
+
+def _about(quick: bool) -> dict[str, Any]:
+    return {
+        "quick": quick,
+        "cores": os.cpu_count(),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+    }
+
+
+if __name__ == "__main__":
+    main()

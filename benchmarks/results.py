@@ -1,0 +1,191 @@
+"""The page ``RESULTS.md``: measured figures, ratios first, then what bounds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+FRAMEWORKS = ("Keras 2", "Keras 3", "PyTorch")
+USUAL = {"Keras 2": "fit", "Keras 3": "fit", "PyTorch": "DataLoader loop"}
+"""What tutorials teach, by framework."""
+
+Found = Mapping[str, Any]
+
+
+def page(found: Found) -> str:
+    """The whole page, of the parts that were measured."""
+    parts = {
+        "throughput": _throughput,
+        "first result": _first_result,
+        "check": _check,
+        "records": _records,
+        "growth": _growth,
+    }
+    about = found["about"]
+    packages = ", ".join(f"{name} {number}" for name, number in about["packages"].items())
+    lines = [
+        "# What it costs",
+        "",
+        f"Written by `{'make bench-quick' if about['quick'] else 'make bench'}`: {about['cores']} "
+        f"cores ({about['machine']}), Python {about['python']}, {packages}. Each figure is a "
+        "median; in brackets the least and the most. Contestants take turns, each in a process of "
+        "its own.",
+    ]
+    for name, part in parts.items():
+        if name in found:
+            lines += ["", *part(found[name])]
+    notes = Path(__file__).with_name("bounds.md").read_text("utf-8")
+    return "\n".join(lines) + "\n\n" + notes
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    aligned = [":--", *["--:"] * (len(head) - 1)]
+    return [f"| {' | '.join(row)} |" for row in (head, aligned, *rows)]
+
+
+def _text(figure: Found, unit: float = 1.0, digits: int = 2) -> str:
+    median, least, most = (unit * figure[name] for name in ("median", "least", "most"))
+    return f"{median:.{digits}f} ({least:.{digits}f} to {most:.{digits}f})"
+
+
+def _throughput(found: Found) -> list[str]:
+    """Ratios of ours to the usual loop and to the best one, then all milliseconds."""
+    lines = [
+        "## Training",
+        "",
+        "How many times as fast ours trains: against what tutorials write (`fit`, the `DataLoader` "
+        "loop), and against the best loop by hand in the same framework (compiled or not). Of the "
+        "floor, how many times its time ours takes; it is made of PyTorch's kernels alone.",
+        "",
+    ]
+    head = ["workload"]
+    for framework in FRAMEWORKS:
+        head += [f"{framework}: usual", "best", "floor"]
+    rows = []
+    for workload, by_name in found.items():
+        row = [workload]
+        for framework in FRAMEWORKS:
+            row += _ratios(framework, {name: one["median"] for name, one in by_name.items()})
+        rows.append(row)
+    lines += _table(head, rows)
+    names = list(dict.fromkeys(name for by_name in found.values() for name in by_name))
+    lines += ["", "Milliseconds per step:", ""]
+    lines += _table(
+        ["", *found],
+        [
+            [name, *(_text(one[name], 1e3) if name in one else "" for one in found.values())]
+            for name in names
+        ],
+    )
+    return lines
+
+
+def _ratios(framework: str, seconds: Mapping[str, float]) -> list[str]:
+    """Ours against the usual, the best by hand, and the floor; empty where one is lacking."""
+    ours = seconds.get(f"{framework}: ours")
+    if ours is None:
+        return ["", "", ""]
+    best = min(
+        seconds[name]
+        for name in (f"{framework}: best loop by hand", f"{framework}: the same, compiled")
+        if name in seconds
+    )
+    usual = seconds[f"{framework}: {USUAL[framework]}"]
+    return [f"{usual / ours:.2f}", f"{best / ours:.2f}", f"{ours / seconds['floor']:.2f}"]
+
+
+def _first_result(found: Found) -> list[str]:
+    """Seconds to the first epoch's line."""
+    lines = [
+        "## The first result",
+        "",
+        "Seconds from the start of the command to the line of its first epoch (embedded "
+        "Fashion-MNIST), imports and graphs included.",
+        "",
+    ]
+    names = next(iter(found.values()))
+    rows = [[name, *(_text(by_name[name]) for by_name in found.values())] for name in names]
+    return lines + _table(["", *found], rows)
+
+
+def _check(found: Found) -> list[str]:
+    """What a check costs against training, and both backends at once against in turn."""
+    lines = [
+        "## A check",
+        "",
+        "`parity run` with one model in float64 and float32, ensemble included, against `train` "
+        "for as many steps (ten) in both frameworks and both dtypes: seconds of whole commands.",
+        "",
+    ]
+    models = {name: one for name, one in found.items() if name != "all models"}
+    lines += _table(
+        ["model", "times the trainings", "check", "trainings"],
+        [
+            [name, f"{one['ratio']:.2f}", _text(one["check"]), _text(one["training"])]
+            for name, one in models.items()
+        ],
+    )
+    both = found["all models"]
+    lines += [
+        "",
+        f"All models: `parity run` is {both['ratio']:.2f} times as fast as both `record` and "
+        f"`compare` one after the other: {_text(both['run'])} s against "
+        f"{_text(both['one after the other'])} s.",
+    ]
+    return lines
+
+
+def _records(found: Found) -> list[str]:
+    """Speeds of comparing, memory, start."""
+    speeds, start = found["speeds"], found["start"]
+    lines = [
+        "## Comparing records",
+        "",
+        f"Two records, {found['size'] / 1e9:.2f} GB together, in the page cache; GB/s of both "
+        "together. `compare` is the comparison with all its statistics, without start and "
+        "checksums.",
+        "",
+    ]
+    lines += _table(
+        ["", "times assert_close", "GB/s"],
+        [[name, f"{found['ratios'][name]:.1f}", _text(one)] for name, one in speeds.items()],
+    )
+    memory = ", ".join(
+        f"{one['median'] / 1e6:.0f} MB with records of {size} GB"
+        for size, one in found["memory"].items()
+    )
+    frameworks = ", ".join(found["frameworks"]) or "none"
+    lines += ["", f"Most resident memory of `parity compare`: {memory}."]
+    lines += ["", f"Start, in seconds (frameworks imported: {frameworks}):", ""]
+    return lines + _table(["", "seconds"], [[name, _text(one)] for name, one in start.items()])
+
+
+def _growth(found: Found) -> list[str]:
+    """The picture, and memory with mapped data."""
+    rows = [
+        [
+            f"{float(times):g}",
+            *(f"{one[name]['memory'] / 1e6:.0f} MB" for name in one),
+            *(f"{one[name]['throughput']:,.0f}" for name in one),
+        ]
+        for times, one in found["data"].items()
+    ]
+    names = list(next(iter(found["data"].values())))
+    return [
+        "## Growth",
+        "",
+        "![Examples per second against batch size, width, sequence length and data](growth.png)",
+        "",
+        "Mapped examples, softmax 784-128-10, batch 256: most resident memory and examples per "
+        "second of one epoch.",
+        "",
+        *_table(
+            [
+                "times Fashion-MNIST",
+                *(f"memory, {name}" for name in names),
+                *(f"examples/s, {name}" for name in names),
+            ],
+            rows,
+        ),
+    ]

@@ -1,0 +1,68 @@
+"""Who takes part, by the name that the tables call them."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmarks.throughput.workloads import Workload
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A way to train.
+
+    Attributes:
+        framework: whose row it stands in: ``Keras 2``, ``Keras 3``, ``PyTorch`` or ``none``.
+        room: module of this package.
+        function: in it; called with the workload and ``given``, it prepares and returns a round.
+        given: further arguments.
+    """
+
+    framework: str
+    room: str
+    function: str
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+    def prepare(self, workload: Workload) -> Any:
+        """Import what it needs, in this process, and get ready: a function that makes a round."""
+        room = importlib.import_module(f"benchmarks.throughput.{self.room}")
+        return getattr(room, self.function)(workload, **self.given)
+
+
+def _keras(framework: str, module: str, flavour: str) -> dict[str, Contestant]:
+    def of(room: str, function: str, **given: Any) -> Contestant:
+        return Contestant(framework, room, function, given)
+
+    return {
+        f"{framework}: ours": of("ours", "train", implementation="keras", flavour=flavour),
+        f"{framework}: fit": of("keras_loops", "fit", keras=module),
+        f"{framework}: fit, 50 steps per execution": of(
+            "keras_loops", "fit", keras=module, steps_per_execution=50
+        ),
+        f"{framework}: best loop by hand": of("keras_loops", "by_hand", keras=module),
+    }
+
+
+CONTESTANTS = {
+    **_keras("Keras 2", "tf_keras", "tf_keras"),
+    **_keras("Keras 3", "keras", "keras3"),
+    "Keras 3 on PyTorch: fit": Contestant(
+        "Keras 3", "keras_loops", "fit", {"keras": "keras", "backend": "torch"}
+    ),
+    "PyTorch: ours": Contestant("PyTorch", "ours", "train", {"implementation": "torch"}),
+    "PyTorch: DataLoader loop": Contestant("PyTorch", "torch_loops", "dataloader"),
+    "PyTorch: Lightning": Contestant("PyTorch", "torch_loops", "lightning"),
+    "PyTorch: best loop by hand": Contestant("PyTorch", "torch_loops", "by_hand"),
+    "PyTorch: the same, compiled": Contestant(
+        "PyTorch", "torch_loops", "by_hand", {"compiled": True}
+    ),
+    "floor": Contestant("none", "floor", "kernels"),
+}
+
+QUICK = (
+    *("Keras 2: ours", "Keras 2: fit", "Keras 2: best loop by hand"),
+    *("PyTorch: ours", "PyTorch: DataLoader loop", "PyTorch: best loop by hand", "floor"),
+)

@@ -1,0 +1,98 @@
+"""Contestants in processes of their own that take turns, so that all meet the same weather."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import statistics
+import time
+from collections.abc import Iterable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from benchmarks.throughput.contestants import CONTESTANTS
+from benchmarks.throughput.workloads import Workload
+
+PAUSE = 0.2
+"""Seconds between two turns: idle OpenMP threads spin for a while."""
+
+Figure = dict[str, float]
+
+
+def figure(values: Iterable[float]) -> Figure:
+    """Median, least and most."""
+    ordered = sorted(values)
+    return {"median": statistics.median(ordered), "least": ordered[0], "most": ordered[-1]}
+
+
+class Turns:
+    """Contestants, each in a process, for one workload after the other."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        """Start the processes; they import nothing yet."""
+        context = multiprocessing.get_context("spawn")
+        self.pipes: dict[str, Connection] = {}
+        self.processes = []
+        for name in names:
+            self.pipes[name], theirs = context.Pipe()
+            process = context.Process(target=_serve, args=(theirs, name), daemon=True)
+            process.start()
+            theirs.close()
+            self.processes.append(process)
+
+    def __enter__(self) -> Turns:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pipe, process in zip(self.pipes.values(), self.processes, strict=True):
+            pipe.close()
+            process.join()
+
+    def measure(self, workload: Workload, repeats: int) -> dict[str, Figure]:
+        """Seconds per step of each contestant, warm: ``repeats`` rounds in turns.
+
+        Raises:
+            RuntimeError: a contestant failed.
+        """
+        for name in self.pipes:
+            self._ask(name, workload)
+        taken: dict[str, list[float]] = {name: [] for name in self.pipes}
+        for _ in range(repeats):
+            for name in self.pipes:
+                time.sleep(PAUSE)
+                taken[name].append(self._ask(name, None) / workload.steps)
+        return {name: figure(seconds) for name, seconds in taken.items()}
+
+    def _ask(self, name: str, workload: Workload | None) -> float:
+        self.pipes[name].send(workload)
+        try:
+            said: Any = self.pipes[name].recv()
+        except EOFError:
+            said = "its process has ended"
+        if isinstance(said, str):
+            raise RuntimeError(f"{name}: {said}")
+        return float(said)
+
+
+def _serve(pipe: Connection, name: str) -> None:
+    """Get warm for each workload that comes; make a round each time that none does."""
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    with Path(os.devnull).open("w") as nowhere:  # frameworks talk
+        os.dup2(nowhere.fileno(), 2)
+    run: Any = None
+    with contextlib.suppress(EOFError):
+        while True:
+            workload = pipe.recv()
+            began = time.perf_counter()
+            try:
+                if workload is None:
+                    run()
+                else:
+                    run = CONTESTANTS[name].prepare(workload)
+                    run()
+                    run()
+                pipe.send(time.perf_counter() - began)
+            except Exception as error:
+                pipe.send(f"{type(error).__name__}: {error}"[:500])
