@@ -21,6 +21,7 @@ def page(found: Found) -> str:
         "check": _check,
         "records": _records,
         "growth": _growth,
+        "tries": _tries,
     }
     about = found["about"]
     packages = ", ".join(f"{name} {number}" for name, number in about["packages"].items())
@@ -159,6 +160,25 @@ def _records(found: Found) -> list[str]:
     lines += ["", f"Most resident memory of `parity compare`: {memory}."]
     lines += ["", f"Start, in seconds (frameworks imported: {frameworks}):", ""]
     return lines + _table(["", "seconds"], [[name, _text(one)] for name, one in start.items()])
+
+
+def _tries(found: Found) -> list[str]:
+    """Milliseconds per step of each try."""
+    names = list(dict.fromkeys(name for by_name in found.values() for name in by_name))
+    return [
+        "## How the best loops by hand were found",
+        "",
+        "Milliseconds per step, batch 64, nothing of ours; each line adds to the one above it but "
+        "where it says rather.",
+        "",
+        *_table(
+            ["", *found],
+            [
+                [name, *(_text(one[name], 1e3) if name in one else "" for one in found.values())]
+                for name in names
+            ],
+        ),
+    ]
 
 
 def _growth(found: Found) -> list[str]:

@@ -37,19 +37,37 @@ def fit(
     return lambda: model.fit(x, y, batch_size=workload.batch, epochs=1, verbose=0)
 
 
-def by_hand(workload: Workload, keras: str) -> Round:
-    """All steps in one ``tf.function``, examples gathered by number, one operation at a time.
+def by_hand(
+    workload: Workload,
+    keras: str,
+    *,
+    at_a_time: int = 1,
+    xla: str = "best",
+    recurrent: str = "unrolled",
+    adam: str = "keras",
+) -> Round:
+    """All steps in one ``tf.function``, examples gathered by number.
 
-    Dense models are compiled by XLA as a whole; of the others the optimizer is, and recurrent
-    layers are unrolled. Each of these was the fastest that we found: ``benchmarks/RESULTS.md``.
+    By default what we found to be fastest; the rest is for ``python -m benchmarks --only tries``.
+
+    Args:
+        workload: what to train.
+        keras: the module, ``tf_keras`` or ``keras``.
+        at_a_time: operations at a time, each with all threads; 0: as many as TensorFlow likes.
+        xla: what it compiles: ``nothing``, the ``optimizer`` or the whole ``step``; ``best`` is the
+            step of dense models, of others the optimizer.
+        recurrent: layers as a ``loop``, ``unrolled``, or as TensorFlow's one ``kernel`` (of an
+            LSTM, float32 alone).
+        adam: Keras's own, or TensorFlow's one ``kernel``, whose float32 1 − β₂ is 1.3e-5 off.
     """
     module = _imported(keras, "tensorflow")
     tf = importlib.import_module("tensorflow")
-    if tf.config.threading.get_inter_op_parallelism_threads() != 1:
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-    dense = not (workload.channels or workload.cell)
+    if at_a_time != tf.config.threading.get_inter_op_parallelism_threads():
+        tf.config.threading.set_inter_op_parallelism_threads(at_a_time)
+    if xla == "best":
+        xla = "optimizer" if workload.channels or workload.cell else "step"
     x, y = (tf.constant(values) for values in workload.data()[:2])
-    model = plain_keras.model(_unrolled(module.layers), module, workload)
+    model = plain_keras.model(_layers(module.layers, recurrent), module, workload)
     trained = model.trainable_variables
     optimizer = module.optimizers.Adam()
     optimizer.build(trained)
@@ -58,17 +76,21 @@ def by_hand(workload: Workload, keras: str) -> Round:
     def apply(gradients: Any) -> None:
         optimizer.apply_gradients(zip(gradients, trained, strict=True))
 
-    apply_compiled = apply if dense else tf.function(apply, jit_compile=True)
+    if adam == "kernel":
+        apply = _adam_kernel(tf, variables)
+    if xla == "optimizer":
+        apply = tf.function(apply, jit_compile=True)
 
     def step(inputs: Any, labels: Any) -> Any:
         with tf.GradientTape() as tape:
             logits = model(inputs, training=True)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
             loss = tf.reduce_mean(losses)
-        apply_compiled(tape.gradient(loss, variables))
+        apply(tape.gradient(loss, variables))
         return loss
 
-    step_compiled = tf.function(step, jit_compile=True) if dense else step
+    if xla == "step":
+        step = tf.function(step, jit_compile=True)
 
     @tf.function
     def epoch() -> Any:
@@ -76,11 +98,26 @@ def by_hand(workload: Workload, keras: str) -> Round:
         order = tf.reshape(order, (workload.steps, workload.batch))
         losses = tf.TensorArray(tf.float32, workload.steps)
         for n in tf.range(workload.steps):
-            loss = step_compiled(tf.gather(x, order[n]), tf.gather(y, order[n]))
-            losses = losses.write(n, loss)
+            losses = losses.write(n, step(tf.gather(x, order[n]), tf.gather(y, order[n])))
         return losses.stack()
 
     return lambda: epoch().numpy()
+
+
+def _adam_kernel(tf: Any, variables: list[Any]) -> Any:
+    """A function that moves the variables along their gradients."""
+    slots = [[tf.Variable(tf.zeros(v.shape)) for v in variables] for _ in range(2)]
+    steps = tf.Variable(0.0)
+    adam = {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-7}
+
+    def apply(gradients: list[Any]) -> None:
+        steps.assign_add(1.0)
+        powers = {f"{name}_power": tf.pow(adam[name], steps) for name in ("beta1", "beta2")}
+        for var, m, v, grad in zip(variables, *slots, gradients, strict=True):
+            places = {"var": var.handle, "m": m.handle, "v": v.handle}
+            tf.raw_ops.ResourceApplyAdam(**places, **powers, **adam, grad=grad)
+
+    return apply
 
 
 def _imported(keras: str, backend: str) -> Any:
@@ -88,9 +125,37 @@ def _imported(keras: str, backend: str) -> Any:
     return importlib.import_module(keras)
 
 
-def _unrolled(layers: Any) -> Any:
-    """The module of layers, its recurrent ones unrolled."""
+def _layers(layers: Any, recurrent: str) -> Any:
+    """The module of layers, with recurrent ones as asked for."""
     kinds = {name: getattr(layers, name) for name in plain_keras.KINDS}
-    for name in ("GRU", "LSTM"):
-        kinds[name] = functools.partial(kinds[name], unroll=True)
+    if recurrent == "unrolled":
+        kinds |= {name: functools.partial(kinds[name], unroll=True) for name in ("GRU", "LSTM")}
+    if recurrent == "kernel":
+        kinds["LSTM"] = _lstm_kernel(kinds["LSTM"])
     return SimpleNamespace(**kinds)
+
+
+def _lstm_kernel(base: Any) -> Any:
+    """Keras's LSTM, computed by TensorFlow's one kernel for the whole sequence."""
+    tf = importlib.import_module("tensorflow")
+
+    class KernelLSTM(base):
+        def call(self, sequences: Any, *_: Any, **__: Any) -> Any:
+            cell, x = self.cell, tf.transpose(sequences, (1, 0, 2))
+            state, peephole = tf.zeros((tf.shape(x)[1], self.units)), tf.zeros((self.units,))
+            found = tf.raw_ops.BlockLSTMV2(
+                seq_len_max=tf.cast(tf.shape(x)[0], tf.int64),
+                x=x,
+                cs_prev=state,
+                h_prev=state,
+                w=tf.concat([tf.convert_to_tensor(cell.kernel), cell.recurrent_kernel], 0),
+                wci=peephole,
+                wcf=peephole,
+                wco=peephole,
+                b=cell.bias,
+                cell_clip=0.0,
+                use_peephole=False,
+            )
+            return found.h[-1]
+
+    return KernelLSTM

@@ -35,20 +35,24 @@ def dataloader(workload: Workload) -> Round:
     return epoch
 
 
-def by_hand(workload: Workload, compiled: bool = False) -> Round:
-    """Batches by number, images channels-last, Adam fused; losses looked at in the end.
+def by_hand(
+    workload: Workload, compiled: bool = False, channels_last: bool = True, fused: bool = True
+) -> Round:
+    """Batches by number, losses looked at in the end.
 
     Args:
         workload: what to train.
         compiled: whether ``torch.compile`` makes kernels of the model.
+        channels_last: how images lie in memory.
+        fused: whether Adam is one kernel.
     """
     model = plain_torch.model(workload)
     x, y, *lengths = plain_torch.tensors(workload)
-    if workload.channels:
+    if workload.channels and channels_last:
         model = model.to(memory_format=torch.channels_last)
         x = x.contiguous(memory_format=torch.channels_last)
     forward = torch.compile(model) if compiled else model
-    optimizer = torch.optim.Adam(model.parameters(), fused=True)
+    optimizer = torch.optim.Adam(model.parameters(), fused=fused or None)
     model.train()
 
     def epoch() -> None:
