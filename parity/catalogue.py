@@ -16,9 +16,19 @@ from parity.errors import ParityError
 from parity.layers import (
     activations,
     batch_norm,
+    bidirectional,
     conv,
     conv_transpose,
     dense,
+    dropout,
+    embedding,
+    flatten,
+    gru,
+    layer_norm,
+    lstm,
+    masking,
+    pooling,
+    simple_rnn,
 )
 
 LAYERS: tuple[ModuleType, ...] = (
@@ -26,7 +36,17 @@ LAYERS: tuple[ModuleType, ...] = (
     activations,
     conv,
     conv_transpose,
+    pooling,
+    flatten,
     batch_norm,
+    layer_norm,
+    dropout,
+    embedding,
+    simple_rnn,
+    lstm,
+    gru,
+    bidirectional,
+    masking,
 )
 """A module per kind of layer, in the order of the catalogue."""
 

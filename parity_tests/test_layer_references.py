@@ -11,7 +11,7 @@ import pytest
 from parity.backend import Backend
 from parity.catalogue import LAYERS
 from parity.tolerance import FLOAT64
-from parity_tests.catalogue import distance
+from parity_tests.catalogue import distance, dropout
 from parity_tests.catalogue.frameworks import keras_layer, out, weights_of
 from parity_tests.catalogue.table import ROOMS
 
@@ -23,8 +23,17 @@ CASES = [
 
 
 def arguments(config: Any) -> dict[str, Any]:
-    """Keras's arguments of a canonical configuration."""
-    return {entry.name: getattr(config, entry.name) for entry in dataclasses.fields(config)}
+    """Keras's arguments of a canonical configuration, wrapped layers made."""
+    from keras_impl.framework import keras, set_dtype
+
+    set_dtype("float64")
+    found = {entry.name: getattr(config, entry.name) for entry in dataclasses.fields(config)}
+    return {
+        name: getattr(keras.layers, value.keras)(**arguments(value))
+        if dataclasses.is_dataclass(value)
+        else value
+        for name, value in found.items()
+    }
 
 
 @pytest.mark.flavour
@@ -59,9 +68,8 @@ def test_keras_defaults_are_keras(
     from keras_impl.framework import keras
 
     expected = layer.KERAS_DEFAULTS[kind]
-    if flavour == "keras3" and kind in getattr(layer, "KERAS_3_DEFAULTS", {}):
-        parted = layer.KERAS_3_DEFAULTS[kind]
-        expected = parted if set(parted) - set(expected) else {**expected, **parted}
+    if flavour == "keras3":
+        expected = getattr(layer, "KERAS_3_DEFAULTS", {}).get(kind, expected)
     found = defaults(getattr(keras.layers, kind))
     assert {name: single(found[name]) for name in expected} == expected
 
@@ -86,6 +94,10 @@ def test_torch_defaults_are_torch(layer: Any, kind: str) -> None:
 def defaults(kind: type) -> dict[str, Any]:
     """Argument to default, of a class and those that it is derived from."""
     found: dict[str, Any] = {}
+    if kind.__module__.startswith(
+        "torch.nn.modules.rnn"
+    ):  # PyTorch's, whose signatures are *args, **kwargs
+        return vars(kind(1, 1))
     for one in reversed(kind.__mro__):
         if "__init__" in vars(one) and one is not object:
             found |= {
@@ -100,3 +112,12 @@ def single(value: Any) -> Any:
     if isinstance(value, tuple) and len(set(value)) == 1:
         return value[0]
     return value
+
+
+@pytest.mark.flavour
+@pytest.mark.parametrize("config", dropout.KINDS, ids=lambda config: config.keras)
+def test_reference_is_keras_in_training(config: Any, keras_backend: Backend) -> None:
+    """With what Keras drew, the references of layers that draw compute what it does."""
+    expected, found = dropout.in_training(config)
+    assert distance(expected, found) <= FLOAT64["forward_train"].limit
+    assert distance(expected, dropout.IMAGES) > 0.1

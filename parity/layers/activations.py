@@ -35,7 +35,7 @@ KERAS_DEFAULTS: dict[str, dict[str, Any]] = {
 }
 KERAS_3_DEFAULTS: dict[str, dict[str, Any]] = {
     "LeakyReLU": {"negative_slope": 0.3},
-    "PReLU": {"alpha_initializer": "Zeros"},
+    "PReLU": {"alpha_initializer": "Zeros", "shared_axes": None},
 }
 TORCH_DEFAULTS: dict[str, dict[str, Any]] = {
     "LeakyReLU": {"negative_slope": 0.01},

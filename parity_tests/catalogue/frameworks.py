@@ -95,7 +95,8 @@ def gradient(function: Any, x: np.ndarray, wrt: Any = None) -> np.ndarray:
     with tf.GradientTape() as tape:
         tape.watch(given)
         total = tf.reduce_sum(function(given))
-    found = tape.gradient(total, given if wrt is None else getattr(wrt, "value", wrt))
+    value = getattr(wrt, "value", wrt)  # Keras 3 wraps what TensorFlow watches
+    found = tape.gradient(total, given if wrt is None else wrt if callable(value) else value)
     return np.asarray(tf.convert_to_tensor(found).numpy())
 
 

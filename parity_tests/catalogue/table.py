@@ -6,9 +6,19 @@ from parity_tests.catalogue import (
     Demonstration,
     activations,
     batch_norm,
+    bidirectional,
     conv,
     conv_transpose,
     dense,
+    dropout,
+    embedding,
+    flatten,
+    gru,
+    layer_norm,
+    lstm,
+    masking,
+    pooling,
+    simple_rnn,
 )
 
 ROOMS = (
@@ -16,7 +26,17 @@ ROOMS = (
     activations,
     conv,
     conv_transpose,
+    pooling,
+    flatten,
     batch_norm,
+    layer_norm,
+    dropout,
+    embedding,
+    simple_rnn,
+    lstm,
+    gru,
+    bidirectional,
+    masking,
 )
 """In the order of :data:`parity.catalogue.LAYERS`."""
 
