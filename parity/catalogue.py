@@ -10,7 +10,7 @@ import difflib
 from types import ModuleType
 from typing import Any
 
-from parity import strict_json
+from parity import loss_differences, metric_differences, strict_json
 from parity.difference import Difference
 from parity.errors import ParityError
 from parity.layers import (
@@ -30,6 +30,7 @@ from parity.layers import (
     pooling,
     simple_rnn,
 )
+from parity.optimizers import differences as optimizer_differences
 
 LAYERS: tuple[ModuleType, ...] = (
     dense,
@@ -50,7 +51,12 @@ LAYERS: tuple[ModuleType, ...] = (
 )
 """A module per kind of layer, in the order of the catalogue."""
 
-ROOMS: tuple[ModuleType, ...] = LAYERS
+ROOMS: tuple[ModuleType, ...] = (
+    *LAYERS,
+    loss_differences,
+    metric_differences,
+    optimizer_differences,
+)
 """The modules that hold ``DIFFERENCES``, in the order of the catalogue."""
 
 CATALOGUE: dict[str, Difference] = {entry.id: entry for room in ROOMS for entry in room.DIFFERENCES}

@@ -11,13 +11,12 @@ import pytest
 from parity.backend import Backend
 from parity.catalogue import LAYERS
 from parity.tolerance import FLOAT64
-from parity_tests.catalogue import distance, dropout
+from parity_tests.catalogue import distance, dropout, table
 from parity_tests.catalogue.frameworks import keras_layer, out, weights_of
-from parity_tests.catalogue.table import ROOMS
 
 CASES = [
     pytest.param(layer, config, x, given, id=f"{layer.__name__.split('.')[-1]}-{number}")
-    for layer, room in zip(LAYERS, ROOMS, strict=True)
+    for layer, room in zip(LAYERS, table.LAYERS, strict=True)
     for number, (config, x, given) in enumerate(room.REFERENCES)
 ]
 

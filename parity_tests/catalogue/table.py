@@ -15,13 +15,16 @@ from parity_tests.catalogue import (
     flatten,
     gru,
     layer_norm,
+    losses,
     lstm,
     masking,
+    metrics,
+    optimizers,
     pooling,
     simple_rnn,
 )
 
-ROOMS = (
+LAYERS = (
     dense,
     activations,
     conv,
@@ -38,9 +41,11 @@ ROOMS = (
     bidirectional,
     masking,
 )
-"""In the order of :data:`parity.catalogue.LAYERS`."""
+"""In the order of :data:`parity.catalogue.LAYERS`, each with its ``REFERENCES``."""
 
 DEMONSTRATIONS: dict[str, Demonstration] = {
-    name: shown for room in ROOMS for name, shown in room.DEMONSTRATIONS.items()
+    name: shown
+    for room in (*LAYERS, losses, metrics, optimizers)
+    for name, shown in room.DEMONSTRATIONS.items()
 }
 """Id of a difference to what shows it."""
