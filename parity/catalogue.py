@@ -15,6 +15,7 @@ from parity.difference import Difference
 from parity.errors import ParityError
 from parity.layers import (
     activations,
+    attention,
     batch_norm,
     bidirectional,
     conv,
@@ -27,6 +28,8 @@ from parity.layers import (
     layer_norm,
     lstm,
     masking,
+    merging,
+    padding,
     pooling,
     simple_rnn,
 )
@@ -38,7 +41,9 @@ LAYERS: tuple[ModuleType, ...] = (
     conv,
     conv_transpose,
     pooling,
+    padding,
     flatten,
+    merging,
     batch_norm,
     layer_norm,
     dropout,
@@ -48,6 +53,7 @@ LAYERS: tuple[ModuleType, ...] = (
     gru,
     bidirectional,
     masking,
+    attention,
 )
 """A module per kind of layer, in the order of the catalogue."""
 

@@ -108,8 +108,8 @@ def defaults(kind: type) -> dict[str, Any]:
 
 def single(value: Any) -> Any:
     """One number where a tuple says the same for each axis."""
-    if isinstance(value, tuple) and len(set(value)) == 1:
-        return value[0]
+    while isinstance(value, tuple) and len(set(value)) == 1:
+        value = value[0]
     return value
 
 

@@ -41,7 +41,7 @@ def _show_all(out: Console) -> None:
         table.add_column()
         for entry in entries:
             table.add_row(escape(entry.id), escape(entry.title))
-        out.print(Padding(table, (0, 0, 1, 2)))
+        out.print(Padding(table, (0, 0, 1, 2), expand=False))
     out.print("parity explain ID: one of them in full")
 
 
@@ -50,4 +50,4 @@ def _show_one(out: Console, entry: Difference) -> None:
     for heading, text in entry.sections():
         out.print()
         out.print(f"[bold]{heading}")
-        out.print(Padding(Text(text), (0, 0, 0, 2)))
+        out.print(Padding(Text(text), (0, 0, 0, 2), expand=False))

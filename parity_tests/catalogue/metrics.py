@@ -19,7 +19,7 @@ def of_keras(
 
     set_dtype(dtype)
     metric = getattr(keras.metrics, kind)(**given)
-    metric.update_state(target, outputs)
+    metric.update_state(target, outputs.astype(dtype))
     return np.asarray(metric.result().numpy(), np.float64)
 
 

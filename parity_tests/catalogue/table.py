@@ -5,6 +5,7 @@ from __future__ import annotations
 from parity_tests.catalogue import (
     Demonstration,
     activations,
+    attention,
     batch_norm,
     bidirectional,
     conv,
@@ -18,8 +19,10 @@ from parity_tests.catalogue import (
     losses,
     lstm,
     masking,
+    merging,
     metrics,
     optimizers,
+    padding,
     pooling,
     simple_rnn,
 )
@@ -30,7 +33,9 @@ LAYERS = (
     conv,
     conv_transpose,
     pooling,
+    padding,
     flatten,
+    merging,
     batch_norm,
     layer_norm,
     dropout,
@@ -40,6 +45,7 @@ LAYERS = (
     gru,
     bidirectional,
     masking,
+    attention,
 )
 """In the order of :data:`parity.catalogue.LAYERS`, each with its ``REFERENCES``."""
 
