@@ -95,6 +95,22 @@ DIFFERENCES = (
         source="tf_keras/src/utils/losses_utils.py (reduce_weighted_loss)",
     ),
     Difference(
+        id="loss.epoch_mean",
+        kind="losses",
+        title="an epoch's loss is weighted by examples in Keras",
+        what="The loss that fit prints is the mean over examples, penalties included, of weights "
+        "as they were at each batch. A mean of batch means gives the last, smaller batch "
+        "too much.",
+        why="Training loops average what each batch printed. Shows wherever the batch size does "
+        "not divide the data.",
+        to_torch="sum loss × batch size, divide by the number of examples",
+        size=0.05,
+        measured="10 examples in batches of 4",
+        rung="steps",
+        latent=True,
+        source="keras/src/trainers/trainer.py",
+    ),
+    Difference(
         id="loss.kl_divergence",
         kind="losses",
         title="Keras sums over classes and clips, F.kl_div takes logarithms and a mean",

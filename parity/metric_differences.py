@@ -32,6 +32,20 @@ DIFFERENCES = (
         source="tf_keras/src/metrics/confusion_metrics.py (AUC)",
     ),
     Difference(
+        id="metric.binary_threshold",
+        kind="metrics",
+        title="BinaryAccuracy cuts at ½, of logits as well",
+        what="An output counts as 1 if it is strictly greater than 0.5, whatever it means. A "
+        "port that is fed logits cuts at 0.",
+        why="The metric 'accuracy' does not know of from_logits.",
+        to_torch="outputs > 0.5 to agree with Keras; > 0 to be right about logits",
+        to_keras="BinaryAccuracy(threshold=0) for logits",
+        size=0.25,
+        measured="accuracy of 50 standard normal logits",
+        rung="predictions",
+        source="keras/src/metrics/accuracy_metrics.py",
+    ),
+    Difference(
         id="metric.argmax_nan",
         kind="metrics",
         title="NaN is never the largest in Keras, always in PyTorch",

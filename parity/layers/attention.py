@@ -63,7 +63,7 @@ def reference(
     """
 
     def projected(name: str, x: np.ndarray) -> np.ndarray:
-        found = np.einsum("nti,ihk->nhtk", x, weights[f"{name}/kernel"])
+        found: np.ndarray = np.einsum("nti,ihk->nhtk", x, weights[f"{name}/kernel"])
         bias = weights.get(f"{name}/bias")
         return found if bias is None else found + bias[:, None]
 

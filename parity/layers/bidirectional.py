@@ -6,7 +6,7 @@ Sources: ``tf_keras/src/layers/rnn/bidirectional.py`` and ``keras/src/layers/rnn
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -55,7 +55,7 @@ def reference(
         runs.append(room.reference(layer, own, x, mask, layer.return_sequences))
     if config.layer.return_sequences:
         runs[1] = runs[1][:, ::-1]
-    merged = {
+    merged: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
         "concat": lambda a, b: np.concatenate((a, b), -1),
         "sum": np.add,
         "mul": np.multiply,

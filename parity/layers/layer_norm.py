@@ -61,7 +61,8 @@ def reference(
     gamma, beta = weights.get("gamma", np.ones(1)), weights.get("beta", np.zeros(1))
     if isinstance(config, GroupNorm):
         grouped = x.reshape(len(x), -1, config.groups, x.shape[-1] // config.groups)
-        return _normed(grouped, (1, 3), config.epsilon).reshape(x.shape) * gamma + beta
+        normed = _normed(grouped, (1, 3), config.epsilon).reshape(x.shape)
+        return np.asarray(normed * gamma + beta)
     axes = (config.axis,) if isinstance(config.axis, int) else config.axis
     axes = tuple(sorted(axis % x.ndim for axis in axes))
     shape = [size if axis in axes else 1 for axis, size in enumerate(x.shape)]
@@ -69,7 +70,7 @@ def reference(
         gamma = gamma.reshape(shape)
     if beta.size > 1:
         beta = beta.reshape(shape)
-    return _normed(x, axes, config.epsilon) * gamma + beta
+    return np.asarray(_normed(x, axes, config.epsilon) * gamma + beta)
 
 
 def _normed(x: np.ndarray, axes: tuple[int, ...], epsilon: float) -> np.ndarray:

@@ -99,6 +99,23 @@ DIFFERENCES = (
         source="torch/nn/modules/rnn.py",
     ),
     Difference(
+        id="lstm.dropout",
+        kind="recurrent",
+        title="dropout is on the inputs in Keras, between layers in PyTorch",
+        what="LSTM(dropout=p) drops entries of the layer's inputs: in Keras 2 others at each "
+        "step, in Keras 3 the same at all steps. nn.LSTM(dropout=p) drops the outputs "
+        "between stacked layers, and with one layer does nothing. recurrent_dropout, on the "
+        "states, PyTorch has not at all.",
+        why="One name for three things.",
+        to_torch="multiply the inputs by keep / (1 − p) beforehand: keep (N, T, in), for Keras 3 "
+        "(N, 1, in)",
+        size=0.7,
+        measured="last output in training, 4 sequences of 6 steps, p = ½",
+        rung="forward_train",
+        latent=True,
+        source="tf_keras/src/layers/rnn/lstm.py (call)",
+    ),
+    Difference(
         id="lstm.forget_bias",
         kind="recurrent",
         title="the forget gate starts with bias 1 in Keras, at random in PyTorch",

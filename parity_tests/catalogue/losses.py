@@ -112,6 +112,22 @@ def hinge_labels(flavour: str) -> Shown:
     return Shown(in_keras("Hinge", BITS, MILD), *ports)
 
 
+def epoch_mean(flavour: str) -> Shown:
+    from keras_impl.framework import keras, set_dtype
+
+    set_dtype("float64")
+    x, y = normal(10, 5), normal(10, 1, seed=3)
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.build((None, 5))
+    model.set_weights([normal(5, 1, seed=4), np.ones(1)])
+    model.compile(optimizer=keras.optimizers.SGD(0.0), loss="mean_squared_error")
+    history = model.fit(x, y, batch_size=4, shuffle=False, verbose=0).history["loss"]
+    kernel, bias = map(t, model.get_weights())
+    each = (t(x) @ kernel + bias - t(y)).square()
+    batches = torch.stack([batch.mean() for batch in each.split(4)])
+    return Shown(np.array(history), n(batches.mean())[None], n(each.mean())[None])
+
+
 def l2_factor(flavour: str) -> Shown:
     from keras_impl.framework import keras, set_dtype
 
@@ -130,6 +146,7 @@ DEMONSTRATIONS: dict[str, Demonstration] = {
     "loss.binary_clipping": binary_clipping,
     "loss.binary_epsilon": binary_epsilon,
     "loss.sample_weight": sample_weight,
+    "loss.epoch_mean": epoch_mean,
     "loss.kl_divergence": kl_divergence,
     "loss.log_cosh": log_cosh,
     "loss.hinge_labels": hinge_labels,

@@ -46,6 +46,12 @@ def auc(flavour: str) -> Shown:
     return Shown(of_keras("AUC", labels, p), np.asarray(exact), ours)
 
 
+def binary_threshold(flavour: str) -> Shown:
+    x, y = normal(50, 1), (normal(50, 1) + 0.5 * normal(50, 1, seed=1) > 0).astype(float)
+    ports = (n(((t(x) > cut) == t(y)).double().mean()) for cut in (0.0, 0.5))
+    return Shown(of_keras("BinaryAccuracy", y, x), *ports)
+
+
 def argmax_nan(flavour: str) -> Shown:
     from keras_impl.framework import tf
 
@@ -58,5 +64,6 @@ def argmax_nan(flavour: str) -> Shown:
 DEMONSTRATIONS: dict[str, Demonstration] = {
     "metric.top_k_ties": top_k_ties,
     "metric.auc_thresholds": auc,
+    "metric.binary_threshold": binary_threshold,
     "metric.argmax_nan": argmax_nan,
 }

@@ -92,14 +92,17 @@ def missing(kind: str) -> Demonstration:
 
 
 def rates(
-    schedule: Any, naive: Callable[[Any], Any], ours: Callable[[Any], Any], steps: int
+    schedule: Any,
+    naive: Callable[[Any], Any],
+    ours: Callable[[Any], Any],
+    steps: int,
+    initial: tuple[float, float] = (1.0, 1.0),
 ) -> Shown:
     """Rates of every step: a Keras schedule's, a naive port's and ours."""
     found = []
-    for make in (naive, ours):
-        optimizer = torch.optim.SGD(
-            [torch.ones(1, dtype=torch.float64, requires_grad=True)], lr=1.0
-        )
+    for make, rate in zip((naive, ours), initial, strict=True):
+        weight = torch.ones(1, dtype=torch.float64, requires_grad=True)
+        optimizer = torch.optim.SGD([weight], lr=rate)
         port = make(optimizer)
         rates = []
         for _ in range(steps):
@@ -131,6 +134,48 @@ def piecewise(flavour: str) -> Shown:
         lambda o: torch.optim.lr_scheduler.MultiStepLR(o, [6], gamma=0.125),
         10,
     )
+
+
+def float32_rates(flavour: str) -> Shown:
+    from keras_impl.framework import keras
+
+    return rates(
+        keras.optimizers.schedules.ExponentialDecay(0.1, 3, 0.7),
+        lambda o: torch.optim.lr_scheduler.LambdaLR(o, lambda step: 0.1 * 0.7 ** (step / 3)),
+        lambda o: optim.ExponentialDecay(o, 3, 0.7),
+        10,
+        (1.0, 0.1),
+    )
+
+
+def plateau(flavour: str) -> Shown:
+    from keras_impl.framework import keras, set_dtype
+
+    set_dtype("float64")
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile(optimizer=keras.optimizers.SGD(1.0), loss="mean_squared_error")
+    callback = keras.callbacks.ReduceLROnPlateau("loss", factor=0.125, patience=3)
+    callback.set_model(model)
+    callback.on_train_begin()
+    ports = [
+        torch.optim.lr_scheduler.ReduceLROnPlateau(
+            torch.optim.SGD([torch.ones(1, requires_grad=True)], lr=1.0),
+            factor=0.125,
+            patience=patience,
+            threshold=1e-4,
+            threshold_mode="abs",
+            eps=0.0,
+        )
+        for patience in (3, 2)
+    ]
+    found: list[list[float]] = [[], [], []]
+    for epoch, loss in enumerate([3.0, *[2.0] * 11]):
+        callback.on_epoch_end(epoch, {"loss": loss})
+        found[0].append(float(model.optimizer.learning_rate.numpy()))
+        for own, port in zip(found[1:], ports, strict=True):
+            port.step(loss)
+            own.append(port.optimizer.param_groups[0]["lr"])
+    return Shown(*map(np.array, found))
 
 
 O = torch.optim  # noqa: E741
@@ -190,5 +235,7 @@ DEMONSTRATIONS: dict[str, Demonstration] = {
     "lion.missing": missing("Lion"),
     "ftrl.missing": missing("Ftrl"),
     "schedule.cosine_end": cosine_end,
+    "schedule.float32": float32_rates,
+    "schedule.plateau_patience": plateau,
     "schedule.piecewise_boundary": piecewise,
 }

@@ -17,8 +17,8 @@ KERAS = np.array([1.0, -2.0])
 
 def shown(naive: float | None, mended: float = 0.0) -> Shown:
     """Ports that stand so far from Keras; None: the naive one raises."""
-    port = None if naive is None else KERAS + [0.0, 2.0 * naive]
-    return Shown(KERAS, port, KERAS + [2.0 * mended, 0.0])
+    port = None if naive is None else KERAS + np.array([0.0, 2.0 * naive])
+    return Shown(KERAS, port, KERAS + np.array([2.0 * mended, 0.0]))
 
 
 def test_what_is_claimed_passes() -> None:
@@ -55,6 +55,6 @@ def test_an_infinite_claim_needs_a_port_that_raises() -> None:
 
 def test_distance_is_relative_and_never_averaged() -> None:
     """The worst entry counts, in units of Keras's largest."""
-    assert distance(KERAS, KERAS + [0.0, 1.0]) == 0.5
+    assert distance(KERAS, KERAS + np.array([0.0, 1.0])) == 0.5
     assert distance(np.zeros(2), np.array([0.0, 3.0])) == 3.0
     assert distance(KERAS, KERAS[None]) == float("inf")
