@@ -111,7 +111,7 @@ DIFFERENCES = (
         "but cuts one more at the beginning.",
         why="The counterpart of conv.same_padding.",
         to_torch="padding=0, then y[..., low : low + n·s] with low = max(k − s, 0) // 2",
-        size=1.5,
+        size=0.9,
         measured="5×5 images, 3×3 kernel, stride 2",
         rung="forward_eval",
         source="keras/src/backend/common/backend_utils.py",

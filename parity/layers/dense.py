@@ -92,7 +92,7 @@ DIFFERENCES = (
         "leaves the second out.",
         why="summary() does not show activations.",
         to_torch="a module of its own behind nn.Linear: nn.ReLU()",
-        size=1,
+        size=0.8,
         measured="5 inputs, 5 units, relu",
         rung="forward_eval",
         source=_FILE,

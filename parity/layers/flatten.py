@@ -69,7 +69,7 @@ DIFFERENCES = (
         "-1).permute(2, 0, 1, 3).flatten(0, 2)",
         to_keras="Permute((3, 1, 2)) before Flatten, or kernel.reshape(C, H, W, -1).transpose(1, "
         "2, 0, 3) flattened",
-        size=1.3,
+        size=1,
         measured="a dense layer behind 4×4 maps of 3 channels",
         rung="forward_eval",
         source="keras/src/layers/reshaping/flatten.py",

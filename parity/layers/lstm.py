@@ -92,7 +92,7 @@ DIFFERENCES = (
         "forward pass shows nothing.",
         to_torch="bias_ih = bias; bias_hh = 0 with requires_grad_(False)",
         to_keras="bias = bias_ih + bias_hh; half the learning rate for it",
-        size=0.1,
+        size=0.2,
         measured="sum of the biases after one step of SGD at rate 0.1",
         rung="step",
         latent=True,

@@ -86,7 +86,7 @@ DIFFERENCES = (
         why="Keras's layers know that the first axis holds the examples. Multiply, Subtract, "
         "Average, Maximum and Minimum alike.",
         to_torch="a[:, None] + b",
-        size=1.2,
+        size=1,
         measured="5 vectors of 3 and 5 sequences of 5 such",
         rung="forward_eval",
         source="keras/src/layers/merging/base_merge.py",

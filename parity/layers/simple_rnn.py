@@ -102,7 +102,7 @@ DIFFERENCES = (
         what="Without batch_first=True PyTorch takes the first axis for time. Any sizes fit.",
         why="Nothing raises; holds for nn.RNN, nn.LSTM, nn.GRU and nn.MultiheadAttention.",
         to_torch="batch_first=True",
-        size=1,
+        size=2,
         measured="5 sequences of 5 steps, all outputs",
         rung="forward_eval",
         source="torch/nn/modules/rnn.py",
