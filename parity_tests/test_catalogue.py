@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import re
 from pathlib import Path
@@ -74,3 +75,30 @@ def test_page_is_up_to_date() -> None:
     assert PAGE.read_text() == catalogue.page(), (
         "run python -m parity.catalogue > docs/catalogue.md"
     )
+
+
+PYTHON_SOURCES = [
+    pytest.param(*found.groups(), id=entry.id)
+    for entry in catalogue.CATALOGUE.values()
+    if (found := re.fullmatch(r"(\w+)(/[\w/]+(?:\.py|/))(?: \(([\w.]+)\))?", entry.source))
+]
+
+
+@pytest.mark.parametrize(("package", "path", "name"), PYTHON_SOURCES)
+def test_source_exists(package: str, path: str, name: str | None) -> None:
+    """The file of a framework that an entry names is there, and holds what it names in it."""
+    spec = importlib.util.find_spec(package)
+    assert spec is not None
+    assert spec.origin is not None
+    file = Path(spec.origin).parent / path.lstrip("/")
+    assert file.exists(), file
+    for part in name.split(".") if name else ():
+        assert re.search(rf"\b{part}\b", file.read_text()), part
+
+
+def test_most_sources_are_looked_up() -> None:
+    """The others are kernels in C++, which no wheel holds, and pages of the documentation."""
+    others = [entry for entry in catalogue.CATALOGUE.values() if ".py" not in entry.source]
+    named = [entry for entry in others if not entry.source.endswith("/")]
+    assert all(entry.source.startswith(("tensorflow/core/", "tensorflow.org/")) for entry in named)
+    assert len(PYTHON_SOURCES) + len(named) == len(catalogue.CATALOGUE)

@@ -92,7 +92,7 @@ DIFFERENCES = (
         rung="step",
         latent=True,
         flavours=("keras3",),
-        source="keras/src/backend/tensorflow/optimizer_distribute.py, trainer.py",
+        source="keras/src/backend/tensorflow/sparse.py",
     ),
     Difference(
         id="embedding.initializer",

@@ -82,6 +82,22 @@ DIFFERENCES = (
         source="torch/nn/utils/clip_grad.py",
     ),
     Difference(
+        id="optimizer.ema_start",
+        kind="optimizers",
+        title="Keras 2 averages from the initial weights, PyTorch from the first step's",
+        what="With use_ema, Keras 2's moving average begins as the initial weights; Keras 3's, "
+        "and AveragedModel's, as those after the first step.",
+        why="A copy made before the step, or after it. (Keras 2's RMSprop overwrites the weights "
+        "with the average every 100 steps by default.)",
+        to_torch="keep e = μ·e + (1 − μ)·w yourself, e starting as a copy of the initial weights",
+        size=3e-4,
+        measured="SGD at rate 0.01, μ = 0.7, averages after 10 steps",
+        rung="steps",
+        latent=True,
+        flavours=("tf_keras",),
+        source="tf_keras/src/optimizers/optimizer.py (_update_model_variables_moving_average)",
+    ),
+    Difference(
         id="sgd.momentum_buffer",
         kind="optimizers",
         title="the rate is inside the velocity in Keras, outside in PyTorch",

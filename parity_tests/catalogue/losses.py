@@ -70,6 +70,13 @@ def probability_clipping(flavour: str) -> Shown:
     return Shown(in_keras(SPARSE, LABELS, p), n(naive), ours(SPARSE, LABELS, p, flavour))
 
 
+def categorical_clipping(flavour: str) -> Shown:
+    p, one_hot = softmax(EXTREME), np.eye(5)[LABELS]
+    naive = F.cross_entropy(t(p).clamp(1e-7, 1 - 1e-7).log(), t(LABELS), reduction="none")
+    kind = "CategoricalCrossentropy"
+    return Shown(in_keras(kind, one_hot, p), n(naive), ours(kind, one_hot, p, flavour))
+
+
 def binary(p: np.ndarray, flavour: str, naive: Any) -> Shown:
     kind = "BinaryCrossentropy"
     return Shown(in_keras(kind, BITS, p), n(naive.mean(1)), ours(kind, BITS, p, flavour))
@@ -143,6 +150,7 @@ DEMONSTRATIONS: dict[str, Demonstration] = {
     "loss.from_logits": from_logits,
     "loss.logits_behind_softmax": logits_behind_softmax,
     "loss.probability_clipping": probability_clipping,
+    "loss.categorical_clipping": categorical_clipping,
     "loss.binary_clipping": binary_clipping,
     "loss.binary_epsilon": binary_epsilon,
     "loss.sample_weight": sample_weight,

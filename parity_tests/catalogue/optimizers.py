@@ -35,6 +35,8 @@ def in_keras(kind: str, change: bool = False, **given: Any) -> np.ndarray:
         if change and step == CHANGE:
             optimizer.learning_rate = given["learning_rate"] / 10
         optimizer.apply_gradients(zip(map(tf.constant, gradients), kernels, strict=True))
+    if given.get("use_ema"):
+        optimizer.finalize_variable_values(kernels)
     return np.stack([kernel.numpy() for kernel in kernels])
 
 
@@ -50,6 +52,8 @@ def in_torch(make: Make, change: bool = False, clip: float | None = None) -> np.
         if clip:
             torch.nn.utils.clip_grad_norm_(weights, clip)
         optimizer.step()
+    if getattr(optimizer, "ema_momentum", None):
+        optimizer.finalize()
     return np.stack([n(weight) for weight in weights])
 
 
@@ -80,6 +84,25 @@ def clipped(name: str) -> Demonstration:
         return Shown(keras, naive, in_torch(ours))
 
     return demonstration
+
+
+def ema_start(flavour: str) -> Shown:
+    def averages(weights: list[Any]) -> Any:
+        return optim.SGD(weights, lr=0.01, ema_momentum=0.7, flavour=flavour)
+
+    plain = torch.nn.ParameterList([torch.ones(SHAPE, dtype=torch.float64) for _ in range(2)])
+    average = torch.optim.swa_utils.AveragedModel(
+        plain, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.7)
+    )
+    optimizer = torch.optim.SGD(plain, lr=0.01)
+    for gradients in GRADIENTS:
+        for weight, gradient in zip(plain, gradients, strict=True):
+            weight.grad = t(gradient)
+        optimizer.step()
+        average.update_parameters(plain)
+    naive = np.stack([n(weight) for weight in average.module])
+    keras = in_keras("SGD", learning_rate=0.01, use_ema=True, ema_momentum=0.7)
+    return Shown(keras, naive, in_torch(averages))
 
 
 def missing(kind: str) -> Demonstration:
@@ -199,6 +222,7 @@ DEMONSTRATIONS: dict[str, Demonstration] = {
     ),
     "optimizer.clipnorm": clipped("clipnorm"),
     "optimizer.global_clipnorm": clipped("global_clipnorm"),
+    "optimizer.ema_start": ema_start,
     "sgd.momentum_buffer": shown(
         "SGD",
         lambda w: O.SGD(w, lr=0.01, momentum=as_float32(0.9)),
