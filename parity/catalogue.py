@@ -10,7 +10,7 @@ import difflib
 from types import ModuleType
 from typing import Any
 
-from parity import loss_differences, metric_differences, strict_json
+from parity import loss_differences, metric_differences, schedule_differences, strict_json
 from parity.difference import Difference
 from parity.errors import ParityError
 from parity.layers import (
@@ -62,6 +62,7 @@ ROOMS: tuple[ModuleType, ...] = (
     loss_differences,
     metric_differences,
     optimizer_differences,
+    schedule_differences,
 )
 """The modules that hold ``DIFFERENCES``, in the order of the catalogue."""
 

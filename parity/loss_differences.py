@@ -56,8 +56,8 @@ DIFFERENCES = (
         kind="losses",
         title="one-hot labels: probabilities are normalised, then clipped",
         what="CategoricalCrossentropy divides by the sum, then clips. The sparse one clips, "
-        "takes logarithms and normalises afterwards, so the two differ for confident "
-        "outputs.",
+        "takes logarithms and normalises afterwards, so the two differ by some 1e-7 for "
+        "confident outputs.",
         why="Two paths through Keras for what should be one loss.",
         to_torch="−(y * (p / p.sum(-1, keepdim=True)).clamp(1e-7, 1 − 1e-7).log()).sum(-1)",
         size=2e-8,
