@@ -115,7 +115,9 @@ def page() -> str:
         lines += [f"## {kind.replace('_', ' ')}", ""]
         for one in entries:
             lines += [f"### `{one.id}`", "", f"{one.title}.", ""]
-            lines += [f"- **{heading}**: {text}" for heading, text in one.sections()]
+            for heading, text in one.sections():
+                starless = text.replace("*", r"\*")  # which Markdown takes for emphasis
+                lines.append(f"- **{heading}**: {starless}")
             lines.append("")
     return "\n".join(lines)
 
