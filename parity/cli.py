@@ -162,6 +162,12 @@ def parity_parser() -> OneLineParser:
     compare.add_argument("--checks", action="store_true", help="print every check")
     allow_flag.add_to(compare)
     _add_json_flag(compare)
+
+    explain = add("explain", help="known differences between the frameworks, and how to port them")
+    explain.add_argument(
+        "id", metavar="ID", nargs="?", help="of one difference (default: list them all)"
+    )
+    _add_json_flag(explain)
     return parser
 
 

@@ -1,0 +1,126 @@
+"""Every known difference between Keras and PyTorch, gathered from where its kind is told.
+
+``python -m parity.catalogue`` prints the page ``docs/catalogue.md``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from types import ModuleType
+from typing import Any
+
+from parity import loss_differences, metric_differences, schedule_differences, strict_json
+from parity.difference import Difference
+from parity.errors import ParityError
+from parity.layers import (
+    activations,
+    attention,
+    batch_norm,
+    bidirectional,
+    conv,
+    conv_transpose,
+    dense,
+    dropout,
+    embedding,
+    flatten,
+    gru,
+    layer_norm,
+    lstm,
+    masking,
+    merging,
+    padding,
+    pooling,
+    simple_rnn,
+)
+from parity.optimizers import differences as optimizer_differences
+
+LAYERS: tuple[ModuleType, ...] = (
+    dense,
+    activations,
+    conv,
+    conv_transpose,
+    pooling,
+    padding,
+    flatten,
+    merging,
+    batch_norm,
+    layer_norm,
+    dropout,
+    embedding,
+    simple_rnn,
+    lstm,
+    gru,
+    bidirectional,
+    masking,
+    attention,
+)
+"""A module per kind of layer, in the order of the catalogue."""
+
+ROOMS: tuple[ModuleType, ...] = (
+    *LAYERS,
+    loss_differences,
+    metric_differences,
+    optimizer_differences,
+    schedule_differences,
+)
+"""The modules that hold ``DIFFERENCES``, in the order of the catalogue."""
+
+CATALOGUE: dict[str, Difference] = {entry.id: entry for room in ROOMS for entry in room.DIFFERENCES}
+"""Id to entry."""
+
+HEAD = """\
+# Where Keras and PyTorch part
+
+Known differences, by kind. `parity explain` prints this list, `parity explain batch_norm.epsilon`
+one of them. Each has a demonstration in `parity_tests/catalogue/` that runs both frameworks: the
+port that most people write, which stands as far away as said here, and the mended one, of which
+float64 leaves rounding alone. Sizes are relative to the largest entry of Keras's tensor.
+
+This page is generated from the entries: `python -m parity.catalogue > docs/catalogue.md`.
+"""
+
+
+def by_kind() -> dict[str, list[Difference]]:
+    """Kind to its entries, both in the order of the catalogue."""
+    found: dict[str, list[Difference]] = {}
+    for entry in CATALOGUE.values():
+        found.setdefault(entry.kind, []).append(entry)
+    return found
+
+
+def entry(name: str) -> Difference:
+    """The entry with this id.
+
+    Raises:
+        ParityError: there is none; the message names ids that are close.
+    """
+    if name in CATALOGUE:
+        return CATALOGUE[name]
+    close = [known for known in CATALOGUE if name in (known.split(".")[0], known.split(".")[-1])]
+    close = close or difflib.get_close_matches(name, CATALOGUE, n=3, cutoff=0.5)
+    accepted = ", ".join(close) if close else "an id that `parity explain` lists"
+    raise ParityError(f"difference: received {name!r}, accepted: {accepted}")
+
+
+def as_data(entry: Difference) -> dict[str, Any]:
+    """An entry's fields, for JSON; an infinite size is the text ``inf``."""
+    return strict_json.as_text(dataclasses.asdict(entry))  # type: ignore[no-any-return]
+
+
+def page() -> str:
+    """The whole catalogue in Markdown."""
+    lines = [HEAD]
+    for kind, entries in by_kind().items():
+        lines += [f"## {kind.replace('_', ' ')}", ""]
+        for one in entries:
+            lines += [f"### `{one.id}`", "", f"{one.title}.", ""]
+            for heading, text in one.sections():
+                starless = text.replace("*", r"\*")  # which Markdown takes for emphasis
+                lines.append(f"- **{heading}**: {starless}")
+            lines.append("")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(page(), end="")

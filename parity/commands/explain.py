@@ -1,0 +1,53 @@
+"""``explain``: the catalogue of known differences, or one entry of it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from parity import catalogue, outputs, strict_json
+from parity.difference import Difference
+
+WIDTH = 80
+"""Columns where the output is no terminal."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print all entries by kind, or one in full; with ``--json`` write the same as data."""
+    entries = [catalogue.entry(args.id)] if args.id else list(catalogue.CATALOGUE.values())
+    json_file = outputs.json_path(args.json)
+    out = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
+    if args.id:
+        _show_one(out, entries[0])
+    else:
+        _show_all(out)
+    if json_file:
+        data = [catalogue.as_data(entry) for entry in entries]
+        json_file.write_text(strict_json.dumps(data))
+    return 0
+
+
+def _show_all(out: Console) -> None:
+    for kind, entries in catalogue.by_kind().items():
+        out.print(f"[bold]{kind.replace('_', ' ')}")
+        table = Table.grid(padding=(0, 2))
+        table.add_column(min_width=max(len(one) for one in catalogue.CATALOGUE), no_wrap=True)
+        table.add_column()
+        for entry in entries:
+            table.add_row(escape(entry.id), escape(entry.title))
+        out.print(Padding(table, (0, 0, 1, 2), expand=False))
+    out.print("parity explain ID: one of them in full")
+
+
+def _show_one(out: Console, entry: Difference) -> None:
+    out.print(f"[bold]{escape(entry.id)}[/]: {escape(entry.title)}")
+    for heading, text in entry.sections():
+        out.print()
+        out.print(f"[bold]{heading}")
+        out.print(Padding(Text(text), (0, 0, 0, 2), expand=False))

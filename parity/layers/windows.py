@@ -1,0 +1,56 @@
+"""What convolutions and pools share: padding, and windows that move over the axes of space."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+
+def same(size: int, kernel: int, stride: int, dilation: int = 1) -> tuple[int, int]:
+    """What TensorFlow's 'same' puts (before, after) an axis of ``size``; an odd one goes after.
+
+    With total = max((⌈n/s⌉ − 1)·s + (k − 1)·d + 1 − n, 0) it is total // 2 before. Source:
+    TensorFlow's "Notes on padding" in the ``tf.nn`` documentation.
+    """
+    total = max((math.ceil(size / stride) - 1) * stride + (kernel - 1) * dilation + 1 - size, 0)
+    return total // 2, total - total // 2
+
+
+def padded(
+    x: np.ndarray,
+    padding: str,
+    kernel: tuple[int, ...],
+    strides: tuple[int, ...],
+    dilation: tuple[int, ...],
+    fill: float = 0.0,
+) -> np.ndarray:
+    """X (N, …, C) with what ``padding`` asks for around its axes of space.
+
+    Args:
+        x: of len(kernel) axes between N and C.
+        padding: 'valid', 'same', or 'causal' (all of it before).
+        kernel: sizes of the window.
+        strides: its steps.
+        dilation: steps within it.
+        fill: what to pad with.
+    """
+    around = [(0, 0)] * len(kernel)
+    if padding == "same":
+        sizes = x.shape[1:-1]
+        around = [same(*axis) for axis in zip(sizes, kernel, strides, dilation, strict=True)]
+    elif padding == "causal":
+        around = [((k - 1) * d, 0) for k, d in zip(kernel, dilation, strict=True)]
+    return np.pad(x, [(0, 0), *around, (0, 0)], constant_values=fill)
+
+
+def windows(
+    x: np.ndarray, kernel: tuple[int, ...], strides: tuple[int, ...], dilation: tuple[int, ...]
+) -> np.ndarray:
+    """Every window of x: (N, *places, C, *kernel), a view."""
+    axes = tuple(range(1, 1 + len(kernel)))
+    spans = tuple((k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True))
+    found = np.lib.stride_tricks.sliding_window_view(x, spans, axis=axes)
+    steps = tuple(slice(None, None, stride) for stride in strides)
+    within = tuple(slice(None, None, one) for one in dilation)
+    return np.asarray(found[(slice(None), *steps, slice(None), *within)])

@@ -1,0 +1,42 @@
+"""Zero padding, cropping and up-sampling, by id."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from torch.nn import functional as F
+
+from parity.layers.padding import Cropping2D, UpSampling2D, ZeroPadding2D
+from parity_tests.catalogue import Demonstration, Shown
+from parity_tests.catalogue.frameworks import first, keras_layer, last, normal, out
+
+IMAGES = normal(2, 4, 4, 3)
+REFERENCES: list[tuple[Any, Any, dict[str, Any]]] = [
+    (ZeroPadding2D(padding=((0, 1), (2, 3))), IMAGES, {}),
+    (Cropping2D(cropping=((0, 1), (2, 0))), IMAGES, {}),
+    (Cropping2D(cropping=((1, 1), (0, 1))), IMAGES, {}),
+    (UpSampling2D(size=(2, 3)), IMAGES, {}),
+]
+
+
+def order(flavour: str) -> Shown:
+    layer = keras_layer("ZeroPadding2D", IMAGES, padding=((0, 1), (1, 0)))
+    ports = [F.pad(first(IMAGES), sides) for sides in ((0, 1, 1, 0), (1, 0, 0, 1))]
+    return Shown(out(layer, IMAGES), *map(last, ports))
+
+
+def align_corners(flavour: str) -> Shown:
+    x = np.round(IMAGES * 4)
+    keras = out(keras_layer("UpSampling2D", x, interpolation="bilinear"), x)
+    ports = [
+        F.interpolate(first(x), scale_factor=2, mode="bilinear", align_corners=aligned)
+        for aligned in (True, False)
+    ]
+    return Shown(keras.astype(float), *map(last, ports))
+
+
+DEMONSTRATIONS: dict[str, Demonstration] = {
+    "zero_padding.order": order,
+    "up_sampling.align_corners": align_corners,
+}
