@@ -11,7 +11,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,8 @@ from benchmarks.throughput import contestants
 from benchmarks.throughput.turns import Turns
 from benchmarks.throughput.workloads import WORKLOADS
 
-QUICK_WORKLOADS = [one for one in WORKLOADS if (one.name, one.batch) == ("MLP 784-256-10", 64)]
+NAMED = {f"{one.name}, batch {one.batch}": one for one in WORKLOADS}
+QUICK_WORKLOADS = ("MLP 784-256-10, batch 64",)
 
 PACKAGES = ("tensorflow", "tf-keras", "keras", "torch", "pytorch-lightning", "numpy")
 
@@ -36,6 +37,9 @@ def main() -> None:
         choices=PARTS,
         help="parts; by default all, where it must be quick all but growth",
     )
+    parser.add_argument(
+        "--workload", nargs="+", choices=NAMED, help="throughput: measure these anew, keep the rest"
+    )
     parser.add_argument("--repeats", type=int, default=5, help="rounds of each, at least 3")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     args = parser.parse_args()
@@ -49,7 +53,12 @@ def main() -> None:
     for part in parts:
         began = time.perf_counter()
         print(f"{part} …", flush=True)
-        found[part] = PARTS[part](args.repeats, args.quick)
+        if part == "throughput":
+            again = _throughput(args.repeats, args.quick, args.workload)
+            kept = found.get(part, {}) if args.workload else {}
+            found[part] = {name: (kept | again)[name] for name in NAMED if name in kept | again}
+        else:
+            found[part] = PARTS[part](args.repeats, args.quick)
         found["about"] = _about(args.quick)
         text = json.dumps(found, indent=1) + "\n"
         file.write_text(text)
@@ -61,15 +70,13 @@ def main() -> None:
     print(f"{args.out / 'RESULTS.md'}, {file}")
 
 
-def _throughput(repeats: int, quick: bool) -> dict[str, Any]:
+def _throughput(repeats: int, quick: bool, only: Collection[str] | None = None) -> dict[str, Any]:
     """By workload, the seconds per step of each contestant."""
     names = contestants.QUICK if quick else [*contestants.CONTESTANTS]
-    workloads = QUICK_WORKLOADS if quick else WORKLOADS
     found = {}
     with Turns(names) as turns:
-        for workload in workloads:
-            name = f"{workload.name}, batch {workload.batch}"
-            found[name] = turns.measure(workload, repeats)
+        for name in only or (QUICK_WORKLOADS if quick else NAMED):
+            found[name] = turns.measure(NAMED[name], repeats)
             print(f"  {name}", flush=True)
     return found
 

@@ -201,6 +201,32 @@ def test_gradients_are_left_alone(name: str, gradients: np.ndarray) -> None:
         assert np.array_equal(weight.grad.numpy(), gradient)
 
 
+@pytest.mark.parametrize("kind", ["Adam", "AdamW"])
+@pytest.mark.parametrize("amsgrad", [False, True])
+def test_how_gradients_lie_in_memory_changes_nothing(kind: str, amsgrad: bool) -> None:
+    """A gradient of other strides, or of another weight's dtype beside it, meets its own entries.
+
+    PyTorch's fused kernels, which Adam otherwise uses, would mix them up without a word.
+    """
+    import torch
+
+    from torch_impl import optim
+
+    torch.manual_seed(0)
+    start, gradients = torch.randn(3, 4), torch.randn(5, 3, 4)
+    moved = []
+    for turned, beside in ((False, torch.float32), (True, torch.float32), (False, torch.float64)):
+        weights = [torch.nn.Parameter(start.clone().to(t)) for t in (torch.float32, beside)]
+        optimizer = getattr(optim, kind)(weights, amsgrad=amsgrad)
+        for gradient in gradients:
+            weights[0].grad = gradient.t().contiguous().t() if turned else gradient
+            weights[1].grad = gradient.to(beside)
+            optimizer.step()
+        moved.append(weights[0].detach().numpy())
+    for one in moved[1:]:
+        np.testing.assert_allclose(one, moved[0], rtol=1e-6)
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_schedule_and_a_closure_work(name: str, gradients: np.ndarray) -> None:
     """PyTorch's own schedulers set the rate, and a closure's loss comes back."""

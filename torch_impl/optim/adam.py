@@ -100,12 +100,12 @@ class Adam(_Moments):
 
 
 def _alike(*lists: list[Tensor]) -> bool:
-    """Whether all tensors share dtype and device, and those of one weight their strides.
+    """Whether all tensors share a dtype and a usual device, and those of one weight their strides.
 
     PyTorch's fused kernels do not look: given other strides they mix up entries in silence.
     """
     dtype, device = lists[0][0].dtype, lists[0][0].device
-    return all(
+    return device.type in ("cpu", "cuda") and all(
         len({tensor.stride() for tensor in of_one}) == 1
         and all(tensor.dtype == dtype and tensor.device == device for tensor in of_one)
         for of_one in zip(*lists, strict=True)
