@@ -43,6 +43,8 @@ class HeadLoss(nn.Module):
         weights = None
         if len(self.class_weights):
             weights = self.class_weights.to(outputs)[y]  # (N,)
+        if self.sparse and weights is None and self.loss.from_logits:
+            return F.cross_entropy(outputs, y)  # the same numbers in one call
         if self.sigmoid:
             y = y.to(outputs.dtype)[:, None]
         elif not self.sparse:

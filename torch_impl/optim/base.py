@@ -207,8 +207,8 @@ class KerasOptimizer(Optimizer):
 
     def _clip(self, weights: list[list[Tensor]], gradients: list[list[Tensor]]) -> None:
         """Put clipped gradients in their places."""
-        every = [gradient for own in gradients for gradient in own]
-        if self.global_clipnorm and every:
+        every = [gradient for own in gradients for gradient in own] if self.global_clipnorm else []
+        if every:
             factor = self.global_clipnorm / _norm(every).clamp_min(self.global_clipnorm)
             for own in gradients:
                 own[:] = torch._foreach_mul(own, factor)
