@@ -30,7 +30,7 @@ PACKAGES = ("tensorflow", "tf-keras", "keras", "torch", "pytorch-lightning", "nu
 def main() -> None:
     """Measure what was asked for; the rest stays as it was measured last."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a part of it, in two minutes")
+    parser.add_argument("--quick", action="store_true", help="a part of it, in some minutes")
     parser.add_argument(
         "--only",
         nargs="+",
