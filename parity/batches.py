@@ -58,10 +58,14 @@ class Chunk:
         """
         picked = self.order.reshape(-1)
         lengths = None if examples.lengths is None else examples.lengths[picked]
-        split = Split(np.array(examples.x[picked]), examples.y[picked], lengths)
+        x = np.empty((len(picked), *examples.x.shape[1:]), examples.x.dtype)
         mapped: mmap.mmap | None = getattr(examples.x, "_mmap", None)
-        if mapped is not None:
-            mapped.madvise(mmap.MADV_DONTNEED)
+        for start in range(0, len(picked), OUTPUT_BATCH):
+            part = slice(start, start + OUTPUT_BATCH)
+            x[part] = examples.x[picked[part]]
+            if mapped is not None:
+                mapped.madvise(mmap.MADV_DONTNEED)
+        split = Split(x, examples.y[picked], lengths)
         places = np.arange(len(picked)).reshape(self.order.shape)
         return split, Chunk(self.epoch, places, self.keep)
 
