@@ -215,16 +215,17 @@ def test_how_gradients_lie_in_memory_changes_nothing(kind: str, amsgrad: bool) -
     torch.manual_seed(0)
     start, gradients = torch.randn(3, 4), torch.randn(5, 3, 4)
     moved = []
-    for turned, beside in ((False, torch.float32), (True, torch.float32), (False, torch.float64)):
-        weights = [torch.nn.Parameter(start.clone().to(t)) for t in (torch.float32, beside)]
+    for turned, beside in ((False, torch.float64), (True, torch.float64), (False, torch.float32)):
+        weights = [torch.nn.Parameter(start.to(t, copy=True)) for t in (torch.float64, beside)]
         optimizer = getattr(optim, kind)(weights, amsgrad=amsgrad)
-        for gradient in gradients:
+        for gradient in gradients.double():
             weights[0].grad = gradient.t().contiguous().t() if turned else gradient
             weights[1].grad = gradient.to(beside)
             optimizer.step()
         moved.append(weights[0].detach().numpy())
     for one in moved[1:]:
-        np.testing.assert_allclose(one, moved[0], rtol=1e-6)
+        away = abs(one - moved[0]).max() / abs(moved[0]).max()
+        assert away <= tolerance.FLOAT64["forward_eval"].limit
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

@@ -9,10 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from benchmarks.throughput import plain_keras
-from benchmarks.throughput.workloads import Workload
-
-Round = Any
-"""Runs one pass over the workload's examples: a function without arguments."""
+from benchmarks.throughput.workloads import Round, Workload
 
 
 def fit(

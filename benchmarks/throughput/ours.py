@@ -7,16 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.throughput.workloads import CLASSES, Workload
+from benchmarks.throughput.workloads import CLASSES, Round, Workload
 from parity import batches, fitting
 from parity.backend import Settings, load
 from parity.data import Split
 from parity.optimizers.spec import OptimizerSpec
 from parity.specs.registry import MODELS
 from parity.specs.run import DataSpec, Spec, TrainingSpec
-
-Round = Any
-"""Runs one pass over the workload's examples: a function without arguments."""
 
 EPOCH = 200
 """Steps of an epoch at least: long enough for the graph that long epochs get. A round is a part."""

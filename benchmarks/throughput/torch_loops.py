@@ -12,10 +12,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.throughput import plain_torch
-from benchmarks.throughput.workloads import Workload
-
-Round = Any
-"""Runs one pass over the workload's examples: a function without arguments."""
+from benchmarks.throughput.workloads import Round, Workload
 
 
 def dataloader(workload: Workload) -> Round:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 CLASSES = 10
 IMAGE, VOWELS, ROWS = (28, 28, 1), (29, 12), (28, 28)
+
+Round = Callable[[], Any]
+"""Runs one pass over a workload's examples."""
 
 
 @dataclass(frozen=True)
