@@ -6,14 +6,13 @@ nothing while the framework computes.
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
-from parity import randomness
+from parity import mapped, randomness
 from parity.data import Split
 from parity.specs.run import Spec, TrainingSpec
 
@@ -52,20 +51,10 @@ class Chunk:
         return Chunk(self.epoch, self.order[:, places], keep)
 
     def brought(self, examples: Split) -> tuple[Split, Chunk]:
-        """Just the examples of these steps, read from where they are mapped, and their places.
-
-        What was mapped for it takes up memory no longer.
-        """
+        """Just the examples of these steps, read from where they are mapped, and their places."""
         picked = self.order.reshape(-1)
         lengths = None if examples.lengths is None else examples.lengths[picked]
-        x = np.empty((len(picked), *examples.x.shape[1:]), examples.x.dtype)
-        mapped: mmap.mmap | None = getattr(examples.x, "_mmap", None)
-        for start in range(0, len(picked), OUTPUT_BATCH):
-            part = slice(start, start + OUTPUT_BATCH)
-            x[part] = examples.x[picked[part]]
-            if mapped is not None:
-                mapped.madvise(mmap.MADV_DONTNEED)
-        split = Split(x, examples.y[picked], lengths)
+        split = Split(mapped.read(examples.x, picked), examples.y[picked], lengths)
         places = np.arange(len(picked)).reshape(self.order.shape)
         return split, Chunk(self.epoch, places, self.keep)
 
