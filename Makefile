@@ -45,7 +45,7 @@ soak: $(STAMP) ## Find every planted fault, then call no clean pair different (t
 	@rm -r $(SOAKED)
 
 bench: ## Measure training, checks and comparing; writes benchmarks/RESULTS.md (three quarters of an hour)
-bench-quick: ## A part of that in some minutes, written to a folder of its own
+bench-quick: ## A part of that in two minutes, written to a folder of its own
 bench-quick: BENCH := --quick --out benchmarks/quick
 bench bench-quick: $(STAMP)
 	@$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[all,bench]'

@@ -30,7 +30,7 @@ PACKAGES = ("tensorflow", "tf-keras", "keras", "torch", "pytorch-lightning", "nu
 def main() -> None:
     """Measure what was asked for; the rest stays as it was measured last."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a part of it, in some minutes")
+    parser.add_argument("--quick", action="store_true", help="a part of it, in two minutes")
     parser.add_argument(
         "--only",
         nargs="+",
@@ -40,9 +40,12 @@ def main() -> None:
     parser.add_argument(
         "--workload", nargs="+", choices=NAMED, help="throughput: measure these anew, keep the rest"
     )
-    parser.add_argument("--repeats", type=int, default=5, help="rounds of each, at least 3")
+    parser.add_argument(
+        "--repeats", type=int, help="rounds of each, at least 3 (default 5; quick 3)"
+    )
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     args = parser.parse_args()
+    args.repeats = args.repeats or (3 if args.quick else 5)
     if args.repeats < 3:
         parser.error(f"--repeats: received {args.repeats}, accepted: 3 or more")
     long = ("tries", "growth")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.throughput.turns import Figure, figure
+from benchmarks.figures import Figure, figure, ratio
 from parity.specs.registry import MODELS
 
 STEPS = 10
@@ -52,13 +52,9 @@ def check(repeats: int, quick: bool = False) -> dict[str, Any]:
     Returns:
         By model ``check``, ``training`` (both frameworks, each dtype once, one after the other) and
         the ``ratio`` of their medians; under ``all models`` ``run``, ``one after the other``
-        (both ``record``, then ``compare``) and theirs. Where it must be quick, of one model and
-        once.
+        (both ``record``, then ``compare``) and theirs. Where it must be quick, one model, once.
     """
-    if quick:
-        repeats, families = 1, ["softmax"]
-    else:
-        families = [*MODELS]
+    repeats, families = (1, ["softmax"]) if quick else (repeats, [*MODELS])
     found = {}
     for family in families:
         batch = [f"--batch-size={BATCHES.get(family, BATCH)}"]
@@ -70,7 +66,9 @@ def check(repeats: int, quick: bool = False) -> dict[str, Any]:
             },
             repeats,
         )
-        found[family] = {**taken, "ratio": _ratio(taken, "check", "training")}
+        found[family] = {**taken, "ratio": ratio(taken["check"], taken["training"])}
+    if quick:
+        return found
     flags = ["--model", *families, "--dtype", "float64", "float32"]
     taken = _in_turns(
         {
@@ -79,8 +77,8 @@ def check(repeats: int, quick: bool = False) -> dict[str, Any]:
         },
         repeats,
     )
-    ratio = _ratio(taken, "one after the other", "run")
-    return {**found, "all models": {**taken, "ratio": ratio}}
+    times = ratio(taken["one after the other"], taken["run"])
+    return {**found, "all models": {**taken, "ratio": times}}
 
 
 def first_result(repeats: int, quick: bool = False) -> dict[str, Any]:
@@ -156,7 +154,3 @@ def _until_line(arguments: list[str]) -> float:
                 process.communicate()
                 return seconds
     raise RuntimeError(f"{arguments}: no loss was told")
-
-
-def _ratio(taken: Mapping[str, Figure], over: str, under: str) -> float:
-    return taken[over]["median"] / taken[under]["median"]

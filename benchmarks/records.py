@@ -18,7 +18,6 @@ import argparse
 import functools
 import json
 import math
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -31,6 +30,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.figures import Figure, figure, ratio, text
 from parity import record, rungs
 from parity_tests import records
 
@@ -47,7 +47,6 @@ COMPARE = [sys.executable, "-m", "benchmarks.records_child", "compare"]
 START = [sys.executable, "-c", "from parity.cli import main; main()"]
 
 Tensors = dict[str, np.ndarray]
-Figure = dict[str, Any]
 
 
 def measure(
@@ -80,24 +79,23 @@ def measure(
         total = sum(values.nbytes for side in sides for values in side.values())
         taken, told = _in_turns(paths, sides, repeats)
         del sides
-        seconds = {name: _figure(values) for name, values in taken.items()}
+        seconds = {name: figure(values) for name, values in taken.items()}
         speeds = {
-            name: _figure([total / value / 1e9 for value in values])
+            name: figure([total / value / 1e9 for value in values])
             for name, values in taken.items()
             if name != "compare, whole process"
         }
-        memory = {f"{size:g}": _figure([answer["memory"] for answer in told])}
+        memory = {f"{size:g}": figure([answer["memory"] for answer in told])}
         for other in flat:
             paths, _ = write(Path(folder) / f"{other:g}", other)
-            memory[f"{other:g}"] = _figure(
+            memory[f"{other:g}"] = figure(
                 [_compared(paths)["memory"] for _ in range(min(repeats, 3))]
             )
         start = _start(Path(folder), repeats)
-    slow = speeds["assert_close"]["median"]
     return {
         "size": total,
         "repeats": repeats,
-        "ratios": {name: figure["median"] / slow for name, figure in speeds.items()},
+        "ratios": {name: ratio(one, speeds["assert_close"]) for name, one in speeds.items()},
         "speeds": speeds,
         "seconds": seconds,
         "memory": memory,
@@ -184,30 +182,24 @@ def _start(folder: Path, repeats: int) -> dict[str, Figure]:
             began = time.perf_counter()
             subprocess.run([*START, *flags], stdout=subprocess.DEVNULL, check=True)
             taken[name].append(time.perf_counter() - began)
-    return {name: _figure(values) for name, values in taken.items()}
-
-
-def _figure(values: list[float]) -> Figure:
-    return {"median": statistics.median(values), "least": min(values), "most": max(values)}
+    return {name: figure(values) for name, values in taken.items()}
 
 
 def show(found: Mapping[str, Any]) -> None:
     """Print the figures, ratios first."""
     console = Console()
-    table = Table("", "times assert_close", "GB/s", "from", "to", "seconds")
-    for name, ratio in found["ratios"].items():
-        speed = found["speeds"][name]
-        cells = [f"{speed[key]:.2f}" for key in ("median", "least", "most")]
-        table.add_row(name, f"{ratio:.1f}", *cells, f"{found['seconds'][name]['median']:.2f}")
+    table = Table("", "times assert_close", "GB/s", "seconds")
+    for name, times in found["ratios"].items():
+        speed, seconds = found["speeds"][name], found["seconds"][name]
+        table.add_row(name, text(times, digits=1), text(speed), f"{seconds['median']:.2f}")
     whole = found["seconds"]["compare, whole process"]
-    table.add_row("compare, whole process", "", "", "", "", f"{whole['median']:.2f}")
+    table.add_row("compare, whole process", "", "", f"{whole['median']:.2f}")
     console.print(table)
-    table = Table("", "median", "from", "to")
-    for size, figure in found["memory"].items():
-        cells = [f"{figure[key] / 1e6:.0f} MB" for key in ("median", "least", "most")]
-        table.add_row(f"compare's memory, records of {size} GB", *cells)
-    for name, figure in found["start"].items():
-        table.add_row(name, *(f"{figure[key]:.2f} s" for key in ("median", "least", "most")))
+    table = Table("", "median (least to most)")
+    for size, one in found["memory"].items():
+        table.add_row(f"compare's memory, records of {size} GB", f"{text(one, 1e-6, 0)} MB")
+    for name, one in found["start"].items():
+        table.add_row(name, f"{text(one)} s")
     console.print(table)
     imported = ", ".join(found["frameworks"]) or "none"
     console.print(f"{found['size'] / 1e9:.2f} GB in all; frameworks imported: {imported}")

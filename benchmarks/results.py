@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.figures import Figure, ratio, text
+
 FRAMEWORKS = ("Keras 2", "Keras 3", "PyTorch")
 USUAL = {"Keras 2": "fit", "Keras 3": "fit", "PyTorch": "DataLoader loop"}
 """What tutorials teach, by framework."""
@@ -45,19 +47,15 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(row)} |" for row in (head, aligned, *rows)]
 
 
-def _text(figure: Found, unit: float = 1.0, digits: int = 2) -> str:
-    median, least, most = (unit * figure[name] for name in ("median", "least", "most"))
-    return f"{median:.{digits}f} ({least:.{digits}f} to {most:.{digits}f})"
-
-
 def _throughput(found: Found) -> list[str]:
     """Ratios of ours to the usual loop and to the best one, then all milliseconds."""
     lines = [
         "## Training",
         "",
         "How many times as fast ours trains: against what tutorials write (`fit`, the `DataLoader` "
-        "loop), and against the best loop by hand in the same framework (compiled or not). Of the "
-        "floor, how many times its time ours takes; it is made of PyTorch's kernels alone.",
+        "loop), and against the best loop by hand in the same framework (compiled or not); round "
+        "by round. Of the floor, how many times its time ours takes; it is made of PyTorch's "
+        "kernels alone.",
         "",
     ]
     head = ["workload"]
@@ -67,7 +65,7 @@ def _throughput(found: Found) -> list[str]:
     for workload, by_name in found.items():
         row = [workload]
         for framework in FRAMEWORKS:
-            row += _ratios(framework, {name: one["median"] for name, one in by_name.items()})
+            row += _ratios(framework, by_name)
         rows.append(row)
     lines += _table(head, rows)
     names = list(dict.fromkeys(name for by_name in found.values() for name in by_name))
@@ -75,25 +73,24 @@ def _throughput(found: Found) -> list[str]:
     lines += _table(
         ["", *found],
         [
-            [name, *(_text(one[name], 1e3) if name in one else "" for one in found.values())]
+            [name, *(text(one[name], 1e3) if name in one else "" for one in found.values())]
             for name in names
         ],
     )
     return lines
 
 
-def _ratios(framework: str, seconds: Mapping[str, float]) -> list[str]:
+def _ratios(framework: str, figures: Mapping[str, Figure]) -> list[str]:
     """Ours against the usual, the best by hand, and the floor; empty where one is lacking."""
-    ours = seconds.get(f"{framework}: ours")
+    ours = figures.get(f"{framework}: ours")
     if ours is None:
         return ["", "", ""]
+    by_hand = (f"{framework}: best loop by hand", f"{framework}: the same, compiled")
     best = min(
-        seconds[name]
-        for name in (f"{framework}: best loop by hand", f"{framework}: the same, compiled")
-        if name in seconds
+        (figures[name] for name in by_hand if name in figures), key=lambda one: one["median"]
     )
-    usual = seconds[f"{framework}: {USUAL[framework]}"]
-    return [f"{usual / ours:.2f}", f"{best / ours:.2f}", f"{ours / seconds['floor']:.2f}"]
+    usual = figures[f"{framework}: {USUAL[framework]}"]
+    return [text(ratio(usual, ours)), text(ratio(best, ours)), text(ratio(ours, figures["floor"]))]
 
 
 def _first_result(found: Found) -> list[str]:
@@ -106,7 +103,7 @@ def _first_result(found: Found) -> list[str]:
         "",
     ]
     names = next(iter(found.values()))
-    rows = [[name, *(_text(by_name[name]) for by_name in found.values())] for name in names]
+    rows = [[name, *(text(by_name[name]) for by_name in found.values())] for name in names]
     return lines + _table(["", *found], rows)
 
 
@@ -123,16 +120,18 @@ def _check(found: Found) -> list[str]:
     lines += _table(
         ["model", "times the trainings", "check", "trainings"],
         [
-            [name, f"{one['ratio']:.2f}", _text(one["check"]), _text(one["training"])]
+            [name, text(one["ratio"]), text(one["check"]), text(one["training"])]
             for name, one in models.items()
         ],
     )
-    both = found["all models"]
+    both = found.get("all models")
+    if not both:
+        return lines
     lines += [
         "",
-        f"All models: `parity run` is {both['ratio']:.2f} times as fast as both `record` and "
-        f"`compare` one after the other: {_text(both['run'])} s against "
-        f"{_text(both['one after the other'])} s.",
+        f"All models: `parity run` is {text(both['ratio'])} times as fast as both `record` and "
+        f"`compare` one after the other: {text(both['run'])} s against "
+        f"{text(both['one after the other'])} s.",
     ]
     return lines
 
@@ -150,7 +149,7 @@ def _records(found: Found) -> list[str]:
     ]
     lines += _table(
         ["", "times assert_close", "GB/s"],
-        [[name, f"{found['ratios'][name]:.1f}", _text(one)] for name, one in speeds.items()],
+        [[name, text(found["ratios"][name], digits=1), text(one)] for name, one in speeds.items()],
     )
     memory = ", ".join(
         f"{one['median'] / 1e6:.0f} MB with records of {size} GB"
@@ -159,7 +158,7 @@ def _records(found: Found) -> list[str]:
     frameworks = ", ".join(found["frameworks"]) or "none"
     lines += ["", f"Most resident memory of `parity compare`: {memory}."]
     lines += ["", f"Start, in seconds (frameworks imported: {frameworks}):", ""]
-    return lines + _table(["", "seconds"], [[name, _text(one)] for name, one in start.items()])
+    return lines + _table(["", "seconds"], [[name, text(one)] for name, one in start.items()])
 
 
 def _tries(found: Found) -> list[str]:
@@ -174,7 +173,7 @@ def _tries(found: Found) -> list[str]:
         *_table(
             ["", *found],
             [
-                [name, *(_text(one[name], 1e3) if name in one else "" for one in found.values())]
+                [name, *(text(one[name], 1e3) if name in one else "" for one in found.values())]
                 for name in names
             ],
         ),

@@ -9,8 +9,9 @@ import math
 import pytest
 
 from benchmarks import results
+from benchmarks.figures import figure
 from benchmarks.throughput.contestants import CONTESTANTS
-from benchmarks.throughput.turns import Turns, figure
+from benchmarks.throughput.turns import Turns
 from benchmarks.throughput.workloads import WORKLOADS
 
 SMALL = [
@@ -53,16 +54,17 @@ def test_a_contestant_that_fails_is_told_of() -> None:
         assert turns.measure(SMALL[2], 3), "its process goes on"
 
 
-def test_the_page_tells_ratios_of_medians() -> None:
+def test_the_page_tells_ratios_by_rounds() -> None:
     """Ours against the usual loop, the best of those by hand, and the floor."""
     names = {"PyTorch: ours": 2.0, "PyTorch: DataLoader loop": 3.0, "floor": 1.0}
     names |= {"PyTorch: best loop by hand": 1.8, "PyTorch: the same, compiled": 1.9}
-    measured = {name: figure([0.1, value, 9.0]) for name, value in names.items()}
+    measured = {name: figure([value, value, 9.0]) for name, value in names.items()}
     page = results.page({"about": ABOUT, "throughput": {"MLP": measured}})
-    assert "| MLP |  |  |  |  |  |  | 1.50 | 0.90 | 2.00 |" in page
-    assert "2000.00 (100.00 to 9000.00)" in page
+    assert "| 1.50 (1.00 to 1.50) | 0.90 (0.90 to 1.00) | 2.00 (1.00 to 2.00) |" in page
+    assert "2000.00 (2000.00 to 9000.00)" in page
 
 
 def test_a_figure_is_a_median_with_its_range() -> None:
     """Not a mean, which one bad moment would move."""
-    assert figure([5.0, 1.0, math.inf]) == {"median": 5.0, "least": 1.0, "most": math.inf}
+    rounds = [5.0, 1.0, math.inf]
+    assert figure(rounds) == {"median": 5.0, "least": 1.0, "most": math.inf, "rounds": rounds}

@@ -114,6 +114,20 @@ def test_mapped_examples_train_the_same(
     assert losses[0] == losses[1]
 
 
+def test_denormal_numbers_count_as_zero_while_training(
+    keras_backend: Backend, torch_backend: Backend
+) -> None:
+    """TensorFlow takes them for zero; PyTorch does so in our training, and nowhere else."""
+    import torch
+
+    tiny = np.full(1 << 17, 2e-38, np.float32)  # enough for more than one thread
+    tf, torch_framework = keras_backend.framework.tf, torch_backend.framework
+    assert not tf.multiply(tiny, np.float32(0.1)).numpy().any()
+    with torch_framework.denormals_as_zero():
+        assert not torch.from_numpy(tiny).mul(0.1)[:100].any()
+    assert torch.from_numpy(tiny).mul(0.1)[:100].all()
+
+
 @pytest.mark.parametrize("which", ["keras_backend", "torch_backend"])
 @pytest.mark.parametrize(("family", "variant"), FIRST_VARIANTS)
 def test_probing_leaves_the_model_as_it_was(

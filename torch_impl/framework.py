@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import torch
 
 from parity.backend import Settings
@@ -19,6 +22,22 @@ def configure(settings: Settings) -> None:
         raise ParityError(f"--device: received {settings.device!r}, accepted: {', '.join(devices)}")
     if settings.threads:
         torch.set_num_threads(settings.threads)
+    with denormals_as_zero():
+        torch.ones(1 << 17).add(1.0)  # threads keep the mode they were started in
+
+
+@contextlib.contextmanager
+def denormals_as_zero() -> Iterator[None]:
+    """As TensorFlow has it on a CPU.
+
+    What is too small to be normal takes processors many times as long, and training makes such
+    numbers: moments of units that died, gradients of what is known by heart.
+    """
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def torch_device(device: str) -> str:

@@ -18,6 +18,7 @@ from parity.checkpoint import State
 from parity.data import Split
 from parity.specs.run import Spec
 from torch_impl.callbacks import Callbacks, Watched
+from torch_impl.framework import denormals_as_zero
 from torch_impl.network import Network, to_numpy
 from torch_impl.optim.schedules import KerasSchedule
 from torch_impl.optimizers import optimizer_for, slots
@@ -67,6 +68,7 @@ class TorchModel(Network):
         self._hold(examples)
         return chunk
 
+    @denormals_as_zero()
     def train(self, chunk: Chunk) -> np.ndarray:
         """See :meth:`parity.backend.Model.train`."""
         chunk = self._at_hand(chunk)
@@ -76,6 +78,7 @@ class TorchModel(Network):
             losses[step], _ = self._step(order[step], {name: m[step] for name, m in keep.items()})
         return to_numpy(losses)
 
+    @denormals_as_zero()
     def train_watched(self, chunk: Chunk) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """See :meth:`parity.backend.Model.train_watched`."""
         chunk = self._at_hand(chunk)

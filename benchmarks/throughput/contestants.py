@@ -83,10 +83,16 @@ TRIES = {
     "rather TensorFlow's Adam kernel": _by_hand(xla="nothing", adam="kernel", **_LOOP),
     "rather TensorFlow's LSTM kernel": _by_hand(xla="optimizer", recurrent="kernel"),
     "PyTorch: batches by number": Contestant(
-        "PyTorch", "torch_loops", "by_hand", {"channels_last": False, "fused": False}
+        "PyTorch",
+        "torch_loops",
+        "by_hand",
+        {"channels_last": False, "fused": False, "flushed": False},
     ),
-    "and channels last": Contestant("PyTorch", "torch_loops", "by_hand", {"fused": False}),
-    "and Adam fused": Contestant("PyTorch", "torch_loops", "by_hand"),
+    "and channels last": Contestant(
+        "PyTorch", "torch_loops", "by_hand", {"fused": False, "flushed": False}
+    ),
+    "and Adam fused": Contestant("PyTorch", "torch_loops", "by_hand", {"flushed": False}),
+    "and denormal numbers as zero": Contestant("PyTorch", "torch_loops", "by_hand"),
     "and compiled": Contestant("PyTorch", "torch_loops", "by_hand", {"compiled": True}),
 }
 """How the best loops by hand were found, one thing after the other."""

@@ -33,7 +33,11 @@ def dataloader(workload: Workload) -> Round:
 
 
 def by_hand(
-    workload: Workload, compiled: bool = False, channels_last: bool = True, fused: bool = True
+    workload: Workload,
+    compiled: bool = False,
+    channels_last: bool = True,
+    fused: bool = True,
+    flushed: bool = True,
 ) -> Round:
     """Batches by number, losses looked at in the end.
 
@@ -42,6 +46,7 @@ def by_hand(
         compiled: whether ``torch.compile`` makes kernels of the model.
         channels_last: how images lie in memory.
         fused: whether Adam is one kernel.
+        flushed: whether denormal numbers count as zero, as TensorFlow has it.
     """
     model = plain_torch.model(workload)
     x, y, *lengths = plain_torch.tensors(workload)
@@ -51,6 +56,7 @@ def by_hand(
     forward = torch.compile(model) if compiled else model
     optimizer = torch.optim.Adam(model.parameters(), fused=fused or None)
     model.train()
+    torch.set_flush_denormal(flushed)
 
     def epoch() -> None:
         losses: list[Tensor] = []

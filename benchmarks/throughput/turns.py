@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import statistics
 import time
 from collections.abc import Iterable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from benchmarks.figures import Figure, figure
 from benchmarks.throughput.contestants import CONTESTANTS, TRIES
 from benchmarks.throughput.workloads import Round, Workload
 
@@ -20,14 +20,6 @@ PAUSE = 0.2
 
 TURN = 0.5
 """Seconds that a turn takes at least, its first pass not counted: who waited has cold caches."""
-
-Figure = dict[str, float]
-
-
-def figure(values: Iterable[float]) -> Figure:
-    """Median, least and most."""
-    ordered = sorted(values)
-    return {"median": statistics.median(ordered), "least": ordered[0], "most": ordered[-1]}
 
 
 class Turns:

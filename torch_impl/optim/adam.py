@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -105,11 +106,17 @@ def _alike(*lists: list[Tensor]) -> bool:
     PyTorch's fused kernels do not look: given other strides they mix up entries in silence.
     """
     dtype, device = lists[0][0].dtype, lists[0][0].device
-    return device.type in ("cpu", "cuda") and all(
-        len({tensor.stride() for tensor in of_one}) == 1
-        and all(tensor.dtype == dtype and tensor.device == device for tensor in of_one)
-        for of_one in zip(*lists, strict=True)
+    kinds = [[(one.dtype, one.device, one.stride()) for one in tensors] for tensors in lists]
+    return (
+        device.type in ("cpu", "cuda")
+        and all((one, other) == (dtype, device) for one, other, _ in kinds[0])
+        and all(others == kinds[0] for others in kinds)
     )
+
+
+@functools.cache
+def _one(device: torch.device) -> Tensor:
+    return torch.ones((), device=device)
 
 
 def _fused(
@@ -133,7 +140,7 @@ def _fused(
         gradients,
         *moments,
         largest,
-        [torch.ones((), device=params[0].device)] * len(params),
+        [_one(params[0].device)] * len(params),
         lr=rate * (1.0 - beta_1) / root,
         beta1=beta_1,
         beta2=beta_2,
