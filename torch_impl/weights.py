@@ -58,25 +58,25 @@ def canonical_name(path: str) -> str:
 
 def _of_module(module: nn.Module) -> dict[str, Place]:
     if isinstance(module, nn.Linear):
-        return {"kernel": _transposed(module.weight), "bias": _same(module.bias)}
+        return {"kernel": transposed(module.weight), "bias": same(module.bias)}
     if isinstance(module, nn.Conv2d):
         kernel = Place(
             (module.weight,),
             lambda weight: weight.permute(2, 3, 1, 0),
             lambda kernel: (kernel.permute(3, 2, 0, 1),),
         )
-        return {"kernel": kernel, "bias": _same(module.bias)}
+        return {"kernel": kernel, "bias": same(module.bias)}
     if isinstance(module, nn.BatchNorm2d):
         return {
-            "gamma": _same(module.weight),
-            "beta": _same(module.bias),
-            "moving_mean": _same(module.running_mean),
-            "moving_variance": _same(module.running_var),
+            "gamma": same(module.weight),
+            "beta": same(module.bias),
+            "moving_mean": same(module.running_mean),
+            "moving_variance": same(module.running_var),
         }
     if isinstance(module, nn.LayerNorm):
-        return {"gamma": _same(module.weight), "beta": _same(module.bias)}
+        return {"gamma": same(module.weight), "beta": same(module.bias)}
     if isinstance(module, nn.Embedding):
-        return {"embeddings": _same(module.weight)}
+        return {"embeddings": same(module.weight)}
     if isinstance(module, Recurrent):
         return _of_recurrent(module.rnn)
     return {}
@@ -94,20 +94,22 @@ def _of_recurrent(rnn: nn.Module) -> dict[str, Place]:
             "recurrent_kernel": getattr(rnn, f"weight_hh{suffix}"),
         }
         for name, weight in weights.items():
-            found[prefix + name] = _gru_kernel(weight) if gru else _transposed(weight)
+            found[prefix + name] = gru_kernel(weight) if gru else transposed(weight)
         bias = getattr(rnn, f"bias_ih{suffix}")
         if isinstance(rnn, nn.GRU):
-            found[f"{prefix}bias"] = _gru_biases(bias, getattr(rnn, f"bias_hh{suffix}"))
+            found[f"{prefix}bias"] = gru_biases(bias, getattr(rnn, f"bias_hh{suffix}"))
         else:
-            found[f"{prefix}bias"] = _gru_bias(bias) if gru else _same(bias)
+            found[f"{prefix}bias"] = _gru_bias(bias) if gru else same(bias)
     return found
 
 
-def _same(tensor: Tensor) -> Place:
+def same(tensor: Tensor) -> Place:
+    """A tensor that is canonical as it is."""
     return Place((tensor,), lambda value: value, lambda value: (value,))
 
 
-def _transposed(tensor: Tensor) -> Place:
+def transposed(tensor: Tensor) -> Place:
+    """(out, in) to (in, out)."""
     return Place((tensor,), lambda value: value.T, lambda value: (value.T,))
 
 
@@ -117,7 +119,8 @@ def _swapped(value: Tensor) -> Tensor:
     return torch.cat((second, first, third), -1)
 
 
-def _gru_kernel(weight: Tensor) -> Place:
+def gru_kernel(weight: Tensor) -> Place:
+    """(3·units, in) with gates r, z, n to (in, 3·units) with z, r, h."""
     return Place((weight,), lambda w: _swapped(w.T), lambda kernel: (_swapped(kernel).T,))
 
 
@@ -125,7 +128,8 @@ def _gru_bias(bias: Tensor) -> Place:
     return Place((bias,), _swapped, lambda value: (_swapped(value),))
 
 
-def _gru_biases(into: Tensor, recurrent: Tensor) -> Place:
+def gru_biases(into: Tensor, recurrent: Tensor) -> Place:
+    """Two biases with gates r, z, n to (2, 3·units) with z, r, h."""
     return Place(
         (into, recurrent),
         lambda a, b: torch.stack((_swapped(a), _swapped(b))),

@@ -27,6 +27,15 @@ class Activation:
     activation: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReLU:
+    """max(x, 0), at most ``max_value``; below 0 ``negative_slope``·x (Keras's LeakyReLU too)."""
+
+    keras: ClassVar[str] = "ReLU"
+    max_value: float | None
+    negative_slope: float
+
+
 KERAS_DEFAULTS: dict[str, dict[str, Any]] = {
     "LeakyReLU": {"alpha": 0.3},
     "ELU": {"alpha": 1.0},
@@ -48,7 +57,10 @@ TORCH_DEFAULTS: dict[str, dict[str, Any]] = {
 
 
 def reference(
-    config: Activation, weights: Mapping[str, np.ndarray], x: np.ndarray, flavour: str = "tf_keras"
+    config: Activation | ReLU,
+    weights: Mapping[str, np.ndarray],
+    x: np.ndarray,
+    flavour: str = "tf_keras",
 ) -> np.ndarray:
     """The activation of x, elementwise but for softmax, which runs along the last axis.
 
@@ -58,6 +70,9 @@ def reference(
         x: of any shape.
         flavour: the Keras; the hard sigmoid is another one in either.
     """
+    if isinstance(config, ReLU):
+        y = np.where(x > 0.0, x, config.negative_slope * x)
+        return y if config.max_value is None else np.minimum(y, config.max_value)
     return apply(config.activation, x, flavour)
 
 
@@ -93,6 +108,11 @@ def _gelu(x: np.ndarray) -> np.ndarray:
     return np.asarray(0.5 * x * erfc(-x * as_float32(math.sqrt(0.5))))
 
 
+def _gelu_tanh(x: np.ndarray) -> np.ndarray:
+    inner = math.sqrt(2.0 / math.pi) * (x + 0.044715 * x**3)
+    return np.asarray(0.5 * x * (1.0 + np.tanh(inner)))
+
+
 def _elu(x: np.ndarray) -> np.ndarray:
     return np.where(x > 0, x, np.expm1(np.minimum(x, 0.0)))
 
@@ -108,6 +128,7 @@ FORMULAS: dict[str | None, Callable[[np.ndarray], np.ndarray]] = {
     "elu": _elu,
     "selu": _selu,
     "gelu": _gelu,
+    "gelu_tanh": _gelu_tanh,
     "swish": lambda x: x * sigmoid(x),
     "softplus": lambda x: np.logaddexp(0.0, x),
     "softsign": lambda x: x / (1.0 + np.abs(x)),

@@ -13,20 +13,20 @@ import numpy as np
 
 from parity.difference import Difference
 from parity.layers import activations
-from parity.layers.windows import padded, windows
+from parity.layers.windows import Sides, padded, windows
 
 
 @dataclass(frozen=True, kw_only=True)
 class Conv:
     """A convolution of as many dimensions as its kernel has sizes.
 
-    ``padding`` is 'valid', 'same', or in one dimension 'causal'.
+    ``padding`` is 'valid', 'same', in one dimension 'causal', or (before, after) of each axis.
     """
 
     filters: int
     kernel_size: tuple[int, ...]
     strides: tuple[int, ...]
-    padding: str
+    padding: str | Sides
     dilation_rate: tuple[int, ...]
     groups: int
     activation: str | None
@@ -44,7 +44,7 @@ class DepthwiseConv:
 
     kernel_size: tuple[int, ...]
     strides: tuple[int, ...]
-    padding: str
+    padding: str | Sides
     dilation_rate: tuple[int, ...]
     depth_multiplier: int
     activation: str | None
@@ -63,7 +63,7 @@ class SeparableConv:
     filters: int
     kernel_size: tuple[int, ...]
     strides: tuple[int, ...]
-    padding: str
+    padding: str | Sides
     dilation_rate: tuple[int, ...]
     depth_multiplier: int
     activation: str | None

@@ -14,16 +14,19 @@ from typing import Any, ClassVar
 import numpy as np
 
 from parity.difference import Difference
-from parity.layers.windows import padded, windows
+from parity.layers.windows import Sides, padded, windows
 
 
 @dataclass(frozen=True, kw_only=True)
 class MaxPooling:
-    """The largest entry of each window. ``padding`` is 'valid' or 'same'."""
+    """The largest entry of each window.
+
+    ``padding`` is 'valid', 'same', or (before, after) of each axis.
+    """
 
     pool_size: tuple[int, ...]
     strides: tuple[int, ...]
-    padding: str
+    padding: str | Sides
 
     @property
     def keras(self) -> str:
@@ -33,7 +36,9 @@ class MaxPooling:
 
 @dataclass(frozen=True, kw_only=True)
 class AveragePooling(MaxPooling):
-    """The mean of each window, of what lies within the input alone."""
+    """The mean of each window: of what lies within the input, or of its zero padding as well."""
+
+    count_include_pad: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +134,8 @@ def _moving(config: MaxPooling, x: np.ndarray) -> np.ndarray:
         return windows(around, sizes, config.strides, still)
 
     if isinstance(config, AveragePooling):
-        counted = seen(np.ones_like(x), 0.0).sum(within)
+        fill = float(config.count_include_pad)
+        counted = seen(np.ones_like(x), fill).sum(within)
         return np.asarray(seen(x, 0.0).sum(within) / counted)
     return np.asarray(seen(x, -np.inf).max(within))
 

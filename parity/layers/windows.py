@@ -6,6 +6,9 @@ import math
 
 import numpy as np
 
+Sides = tuple[tuple[int, int], ...]
+"""(before, after) of each axis of space."""
+
 
 def same(size: int, kernel: int, stride: int, dilation: int = 1) -> tuple[int, int]:
     """What TensorFlow's 'same' puts (before, after) an axis of ``size``; an odd one goes after.
@@ -19,7 +22,7 @@ def same(size: int, kernel: int, stride: int, dilation: int = 1) -> tuple[int, i
 
 def padded(
     x: np.ndarray,
-    padding: str,
+    padding: str | Sides,
     kernel: tuple[int, ...],
     strides: tuple[int, ...],
     dilation: tuple[int, ...],
@@ -29,14 +32,16 @@ def padded(
 
     Args:
         x: of len(kernel) axes between N and C.
-        padding: 'valid', 'same', or 'causal' (all of it before).
+        padding: 'valid', 'same', 'causal' (all of it before), or (before, after) of each axis.
         kernel: sizes of the window.
         strides: its steps.
         dilation: steps within it.
         fill: what to pad with.
     """
     around = [(0, 0)] * len(kernel)
-    if padding == "same":
+    if not isinstance(padding, str):
+        around = list(padding)
+    elif padding == "same":
         sizes = x.shape[1:-1]
         around = [same(*axis) for axis in zip(sizes, kernel, strides, dilation, strict=True)]
     elif padding == "causal":

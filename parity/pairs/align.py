@@ -1,0 +1,177 @@
+"""Which Keras layer is which PyTorch module: by order of execution, kind, shapes and what feeds it.
+
+Layers with weights come first: the same kind, a largest weight of the same shape, fed by layers
+that belong together; siblings that all of that leaves alike are told apart by their names, then by
+their order. What stands between them is matched likewise, one after the other.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from parity.errors import ParityError
+from parity.pairs.calls import Call
+
+MOVES = {"Flatten", "Reshape", "Permute"}
+"""Layers that only move entries about: followed, not matched."""
+
+ALIKE = (
+    {"Activation", "ReLU"},
+    {"MaxPooling1D", "AveragePooling1D"},
+    {"MaxPooling2D", "AveragePooling2D"},
+    {"MaxPooling3D", "AveragePooling3D"},
+    {"GlobalMaxPooling2D", "GlobalAveragePooling2D"},
+    {"SimpleRNN", "LSTM", "GRU"},
+    {"Dropout", "SpatialDropout2D", "AlphaDropout", "GaussianDropout"},
+    {"LayerNormalization", "BatchNormalization", "GroupNormalization"},
+    {"Add", "Multiply"},
+)
+"""Kinds that may be taken for one another by mistake; they are matched, and differ."""
+
+CLEARLY = 0.15
+"""By how much one name must be more like another than the next one to tell siblings apart."""
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Calls that belong together, in Keras's order of execution, and those without a partner."""
+
+    pairs: tuple[tuple[Call, Call], ...]
+    keras_only: tuple[Call, ...]
+    torch_only: tuple[Call, ...]
+
+    def partner(self, number: int) -> int | None:
+        """Number of the PyTorch call that belongs to a Keras call."""
+        return next((t.number for k, t in self.pairs if k.number == number), None)
+
+
+def align(
+    keras: Sequence[Call], torch: Sequence[Call], layer_map: Mapping[str, str] | None = None
+) -> Alignment:
+    """Match the calls of both sides.
+
+    Args:
+        keras: in the order of execution.
+        torch: likewise.
+        layer_map: names of Keras layers to names of PyTorch modules that belong together.
+
+    Raises:
+        ParityError: ``layer_map`` names what is not there.
+    """
+    matched = _given(keras, torch, layer_map or {})
+    for heavy in (True, False):
+        taken = set(matched.values())
+        for k in keras:
+            if k.number in matched or bool(k.weights) != heavy or k.layer in MOVES:
+                continue
+            free = [
+                t
+                for t in torch
+                if t.number not in taken and bool(t.weights) == heavy and _may_match(k, t)
+            ]
+            best = _best(k, free, keras, torch, matched)
+            if best is not None:
+                matched[k.number] = best.number
+                taken.add(best.number)
+    taken = set(matched.values())
+    return Alignment(
+        tuple((k, torch[matched[k.number]]) for k in keras if k.number in matched),
+        tuple(k for k in keras if k.number not in matched and k.layer not in MOVES),
+        tuple(t for t in torch if t.number not in taken and t.layer not in MOVES),
+    )
+
+
+def _given(
+    keras: Sequence[Call], torch: Sequence[Call], names: Mapping[str, str]
+) -> dict[int, int]:
+    found = {}
+    for own, other in names.items():
+        pair = [_called(name, calls) for name, calls in ((own, keras), (other, torch))]
+        for k, t in zip(*pair, strict=False):
+            found[k.number] = t.number
+    return found
+
+
+def _called(name: str, calls: Sequence[Call]) -> list[Call]:
+    found = [call for call in calls if call.name == name]
+    if not found:
+        names = list(dict.fromkeys(call.name for call in calls))
+        close = difflib.get_close_matches(name, names, n=3) or names[:5]
+        raise ParityError(f"layer_map: received {name!r}, accepted: {', '.join(close)}")
+    return found
+
+
+def _may_match(k: Call, t: Call) -> bool:
+    """Whether they could be the same layer: kind and the shape of the largest weight."""
+    same = k.layer == t.layer or any({k.layer, t.layer} <= alike for alike in ALIKE)
+    if k.config is None or t.config is None:
+        same = bool(k.weights) and bool(t.weights)
+    return same and (not k.weights or _largest(k) == _largest(t))
+
+
+def _largest(call: Call) -> tuple[int, ...]:
+    return max((one.shape for one in call.weights.values()), key=lambda shape: (len(shape), shape))
+
+
+def feeds(call: Call, calls: Sequence[Call], matched: set[int]) -> frozenset[int | None]:
+    """The nearest matched calls, or model inputs (negative), that a call's inputs come from."""
+    found: set[int | None] = set()
+    for source in call.sources:
+        if source is None or source < 0 or source in matched:
+            found.add(source)
+        else:
+            found |= feeds(calls[source], calls, matched)
+    return frozenset(found)
+
+
+def _best(
+    k: Call,
+    free: Sequence[Call],
+    keras: Sequence[Call],
+    torch: Sequence[Call],
+    matched: Mapping[int, int],
+) -> Call | None:
+    if not free:
+        return None
+    wanted = {
+        matched.get(one, one) if one is not None else None for one in feeds(k, keras, set(matched))
+    }
+    taken = set(matched.values())
+
+    def agreement(t: Call) -> float:
+        own = feeds(t, torch, taken)
+        if None in own or None in wanted:
+            return 0.5
+        return len(own & wanted) / len(own | wanted)
+
+    def distance(t: Call) -> tuple[bool, bool]:
+        return t.layer != k.layer, t.output.shape != k.output.shape
+
+    agreed = {t.number: agreement(t) for t in free}
+    most = max(agreed.values())
+    if not k.weights and most == 0.0:
+        free = _between(k, free, matched)
+        if not free:
+            return None
+    closest = [t for t in free if agreed[t.number] == most] if most else list(free)
+    nearest = min(distance(t) for t in closest)
+    closest = [t for t in closest if distance(t) == nearest]
+    likeness = sorted(
+        (difflib.SequenceMatcher(None, k.name.lower(), t.name.lower()).ratio(), -t.number, t)
+        for t in closest
+        if feeds(t, torch, taken) == feeds(closest[0], torch, taken)
+    )
+    if len(likeness) > 1 and likeness[-1][0] - likeness[-2][0] > CLEARLY:
+        return likeness[-1][2]
+    return min(closest, key=lambda t: t.number)
+
+
+def _between(k: Call, free: Sequence[Call], matched: Mapping[int, int]) -> list[Call]:
+    """Those that stand between the same neighbours in the order of execution."""
+    before = [t for own, t in matched.items() if own < k.number]
+    after = [t for own, t in matched.items() if own > k.number]
+    low, high = max(before, default=-1), min(after, default=1 << 60)
+    low, high = min(low, high), max(low, high)
+    return [t for t in free if low - 2 <= t.number <= high + 2]

@@ -1,0 +1,61 @@
+"""What is known of a model's layers: each call, with what went in and what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass(eq=False, kw_only=True)
+class Call:
+    """One call of a layer, a module or a function, in terms of no framework.
+
+    Arrays are canonical: channels last, sequences (N, T, …), a flattened map in the order H, W, C.
+
+    Attributes:
+        number: place in the order of execution, from 0.
+        name: of the Keras layer or the PyTorch module, as the model's user knows it; of a function
+            the module that calls it and its own (``features.relu``).
+        kind: the class, or the function.
+        config: of :mod:`parity.layers`, in Keras's terms; None where the kind is not known.
+        weights: parameters and buffers by canonical name, (…) as in the layer's reference.
+        inputs: what went in.
+        output: what came out.
+        sources: for each input the call it comes from, -1 for a model's input, None where what
+            lies between could not be followed.
+        options: what else decides what the layer computes, such as a mask.
+    """
+
+    number: int
+    name: str
+    kind: str
+    config: Any
+    weights: Arrays
+    inputs: tuple[np.ndarray, ...]
+    output: np.ndarray
+    sources: tuple[int | None, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def layer(self) -> str:
+        """Kind of the layer in Keras's terms; the framework's own where it is not known."""
+        return self.kind if self.config is None else str(self.config.keras)
+
+
+@dataclass(eq=False, kw_only=True)
+class Run:
+    """A model's calls in the order of execution, and what it returned.
+
+    Attributes:
+        calls: every layer that was called.
+        outputs: canonical arrays, by the place in the model's output (``output``, ``output/1``,
+            ``output/logits``).
+    """
+
+    calls: list[Call]
+    outputs: Arrays

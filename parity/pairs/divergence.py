@@ -1,0 +1,76 @@
+"""Where two models part: layers fed with the same numbers, and what stands between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from parity import tolerance
+from parity.pairs.calls import Call
+
+ALLOWED = tolerance.FLOAT64["forward_eval"]
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """A tensor that differs by more than rounding explains.
+
+    Attributes:
+        rung: of the ladder.
+        keras_layer: the layer's name in the Keras model; None for what only the other has.
+        torch_module: the module's name in the PyTorch model; None likewise.
+        tensor: which of its tensors: ``output``, ``input``, or a weight.
+        observed: largest absolute difference, relative to the largest entry; inf where shapes or
+            finite entries differ.
+        allowed: likewise, the most that would have passed.
+    """
+
+    rung: str
+    keras_layer: str | None
+    torch_module: str | None
+    tensor: str
+    observed: float
+    allowed: float
+
+    @property
+    def name(self) -> str:
+        """The layer's name for people."""
+        return " / ".join(name for name in (self.keras_layer, self.torch_module) if name)
+
+
+def distance(reference: np.ndarray, other: np.ndarray) -> float:
+    """Largest absolute difference relative to the largest entry of either; inf where none is."""
+    if reference.shape != other.shape:
+        return float("inf")
+    if reference.size == 0 or np.array_equal(reference, other):
+        return 0.0
+    if not (np.isfinite(reference).all() and np.isfinite(other).all()):
+        return float("inf")
+    scale = max(float(np.abs(reference).max()), float(np.abs(other).max()))
+    away = np.abs(np.subtract(reference, other, dtype=np.float64)).max()
+    return float(away) / scale if scale else 0.0
+
+
+def as_keras(value: np.ndarray, like: np.ndarray, call: Call) -> np.ndarray:
+    """A PyTorch output as Keras gives it: the last step of a sequence, without axes of one.
+
+    Args:
+        value: canonical output of the PyTorch call.
+        like: of the Keras call.
+        call: the Keras call.
+    """
+    layer = getattr(call.config, "layer", call.config)
+    if getattr(layer, "return_sequences", True) is False and value.ndim == like.ndim + 1:
+        return value[:, -1]
+    if value.size == like.size and [n for n in value.shape if n != 1] == [
+        n for n in like.shape if n != 1
+    ]:
+        return value.reshape(like.shape)
+    return value
+
+
+def mapped(sources: frozenset[int | None], matched: Mapping[int, int]) -> frozenset[int | None]:
+    """Numbers of Keras calls as their partners'; model inputs as they are."""
+    return frozenset(one if one is None or one < 0 else matched.get(one) for one in sources)

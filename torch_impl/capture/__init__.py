@@ -1,0 +1,1 @@
+"""Any PyTorch model, seen as a sequence of layers. Twin: ``keras_impl/capture``."""

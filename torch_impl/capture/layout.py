@@ -1,0 +1,128 @@
+"""In which order a tensor's entries lie, against the canonical one: channels last.
+
+A tensor is followed from where its layout is known (a model's input, the output of a convolution)
+through what moves its entries about and computes nothing: transpositions, views, flattening.
+Nothing is guessed from a shape.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Axes as they lie, each named by its place in the canonical order, some merged into one.
+
+    Attributes:
+        axes: canonical place of each axis before merging; (0, 3, 1, 2) is channels first.
+        sizes: theirs.
+        merged: how many of them stand in each axis of the tensor; (1, 3) is a flattened map.
+    """
+
+    axes: tuple[int, ...]
+    sizes: tuple[int, ...]
+    merged: tuple[int, ...]
+
+    @staticmethod
+    def plain(shape: Sequence[int]) -> Layout:
+        """Canonical as it is."""
+        return Layout(tuple(range(len(shape))), tuple(shape), (1,) * len(shape))
+
+    @staticmethod
+    def channels_first(shape: Sequence[int]) -> Layout:
+        """(N, C, …)."""
+        rank = len(shape)
+        return Layout((0, rank - 1, *range(1, rank - 1)), tuple(shape), (1,) * rank)
+
+    @property
+    def canonical(self) -> bool:
+        """Whether it is the canonical order already."""
+        return self.axes == tuple(sorted(self.axes))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the tensor."""
+        found, start = [], 0
+        for count in self.merged:
+            found.append(math.prod(self.sizes[start : start + count]))
+            start += count
+        return tuple(found)
+
+    def to_canonical(self, tensor: Tensor) -> Tensor:
+        """The entries in canonical order; axes that were merged stay so."""
+        if self.canonical:
+            return tensor
+        apart = tensor.reshape(self.sizes)
+        places = sorted(range(len(self.axes)), key=self.axes.__getitem__)
+        return apart.permute(places).reshape(self._canonical_shape(places))
+
+    def from_canonical(self, tensor: Tensor) -> Tensor:
+        """The way back."""
+        if self.canonical:
+            return tensor
+        places = sorted(range(len(self.axes)), key=self.axes.__getitem__)
+        apart = tensor.reshape([self.sizes[place] for place in places])
+        back = sorted(range(len(places)), key=places.__getitem__)
+        return apart.permute(back).reshape(self.shape)
+
+    def _canonical_shape(self, places: Sequence[int]) -> list[int]:
+        """Merged axes take the place of the first of theirs that comes."""
+        group = [number for number, count in enumerate(self.merged) for _ in range(count)]
+        found: dict[int, int] = {}
+        for place in places:
+            found[group[place]] = found.get(group[place], 1) * self.sizes[place]
+        return list(found.values())
+
+    def permuted(self, order: Sequence[int]) -> Layout:
+        """After ``tensor.permute(order)``."""
+        starts = [sum(self.merged[:number]) for number in range(len(self.merged))]
+        order = [number % len(self.merged) for number in order]
+        taken = [
+            place
+            for number in order
+            for place in range(starts[number], starts[number] + self.merged[number])
+        ]
+        return Layout(
+            tuple(self.axes[place] for place in taken),
+            tuple(self.sizes[place] for place in taken),
+            tuple(self.merged[number] for number in order),
+        )
+
+    def reshaped(self, shape: Sequence[int]) -> Layout | None:
+        """After ``tensor.reshape(shape)``, where that merges axes or takes them apart again.
+
+        None where it cuts across them: such a tensor has no canonical order any more.
+        """
+        left = list(self.sizes)
+        merged = []
+        for size in shape:
+            count, found = 0, 1
+            while found < size and left:
+                found *= left.pop(0)
+                count += 1
+            if found != size:
+                return None
+            merged.append(count)
+        if any(one != 1 for one in left):
+            return None
+        merged[-1] += len(left)
+        return Layout(self.axes, self.sizes, tuple(merged)) if all(merged) else None
+
+    def with_last(self, size: int) -> Layout:
+        """After a product along the last axis, which has ``size`` entries now."""
+        kept = sum(self.merged[:-1])
+        axes = (*self.axes[:kept], min(self.axes[kept:]))
+        return Layout(axes, (*self.sizes[:kept], size), (*self.merged[:-1], 1))
+
+
+def of_input(canonical: Tensor) -> Layout:
+    """How PyTorch wants a model's input: images and volumes channels first, others as they are."""
+    if canonical.ndim > 3:
+        return Layout.channels_first(tuple(torch.movedim(canonical, -1, 1).shape))
+    return Layout.plain(tuple(canonical.shape))

@@ -1,0 +1,108 @@
+"""Where a module's parameters and buffers are, by canonical name, whatever model it stands in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from torch_impl.capture.layout import Layout
+from torch_impl.weights import Place, gru_biases, gru_kernel, same, transposed
+
+
+def of_module(module: nn.Module, layouts: Sequence[Layout]) -> dict[str, Place]:
+    """Canonical name to place; a bias that is not there is left out.
+
+    Args:
+        module: of any kind; one that is not known has its own names and shapes.
+        layouts: of its inputs: a map flattened channels first meets other rows of a dense kernel
+            than one flattened channels last.
+    """
+    found: dict[str, Place]
+    if isinstance(module, nn.Linear):
+        found = {"kernel": _dense(module.weight, layouts[0]), "bias": same(module.bias)}
+    elif isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d)):
+        depthwise = module.groups == module.in_channels > 1
+        name = "depthwise_kernel" if depthwise else "kernel"
+        weight = module.weight
+        kernel = _depthwise(weight, module.in_channels) if depthwise else _convolution(weight)
+        found = {name: kernel, "bias": same(module.bias)}
+    elif isinstance(module, (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)):
+        found = {"kernel": _convolution(module.weight), "bias": same(module.bias)}
+    elif isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)):
+        found = {
+            "gamma": same(module.weight),
+            "beta": same(module.bias),
+            "moving_mean": same(module.running_mean),
+            "moving_variance": same(module.running_var),
+        }
+    elif isinstance(module, (nn.LayerNorm, nn.GroupNorm)):
+        found = {"gamma": same(module.weight), "beta": same(module.bias)}
+    elif isinstance(module, nn.Embedding):
+        found = {"embeddings": same(module.weight)}
+    elif isinstance(module, (nn.RNN, nn.LSTM, nn.GRU)) and module.num_layers == 1:
+        found = _recurrent(module)
+    else:
+        found = {name: same(one) for name, one in _own(module).items()}
+    return {name: place for name, place in found.items() if place.tensors[0] is not None}
+
+
+def _recurrent(rnn: nn.RNNBase) -> dict[str, Place]:
+    """Keras's names; of two biases the sum is Keras's one, but a GRU's stay two."""
+    gru = isinstance(rnn, nn.GRU)
+    runs = {"forward/": "_l0", "backward/": "_l0_reverse"} if rnn.bidirectional else {"": "_l0"}
+    found = {}
+    for prefix, suffix in runs.items():
+        for name, own in (("kernel", "weight_ih"), ("recurrent_kernel", "weight_hh")):
+            found[prefix + name] = (gru_kernel if gru else transposed)(getattr(rnn, own + suffix))
+        if rnn.bias:
+            biases = getattr(rnn, f"bias_ih{suffix}"), getattr(rnn, f"bias_hh{suffix}")
+            found[f"{prefix}bias"] = gru_biases(*biases) if gru else _summed(*biases)
+    return found
+
+
+def _summed(into: Tensor, recurrent: Tensor) -> Place:
+    return Place(
+        (into, recurrent), lambda a, b: a + b, lambda value: (value, torch.zeros_like(value))
+    )
+
+
+def _own(module: nn.Module) -> dict[str, Tensor]:
+    named = (*module.named_parameters(), *module.named_buffers())
+    return {name: tensor for name, tensor in named if tensor.is_floating_point()}
+
+
+def _dense(weight: Tensor, layout: Layout) -> Place:
+    """(out, in) to (in, out), the rows in the canonical order of what was flattened."""
+    merged = layout.merged[-1]
+    rows = Layout((0, *layout.axes[-merged:]), (len(weight), *layout.sizes[-merged:]), (1, merged))
+    if merged == 1 or rows.shape != tuple(weight.shape):
+        return transposed(weight)
+    return Place(
+        (weight,),
+        lambda value: rows.to_canonical(value).T,
+        lambda kernel: (rows.from_canonical(kernel.T.contiguous()),),
+    )
+
+
+def _convolution(weight: Tensor) -> Place:
+    """(out, in, *sizes) to (*sizes, in, out); of a transposed one likewise, in and out swapped."""
+    rank = weight.ndim - 2
+    there = (*range(2, 2 + rank), 1, 0)
+    back = (1 + rank, rank, *range(rank))
+    return Place(
+        (weight,), lambda value: value.permute(there), lambda kernel: (kernel.permute(back),)
+    )
+
+
+def _depthwise(weight: Tensor, channels: int) -> Place:
+    """(in·m, 1, *sizes) to (*sizes, in, m)."""
+    rank = weight.ndim - 2
+    apart = (channels, weight.shape[0] // channels, *weight.shape[2:])
+    there, back = (*range(2, 2 + rank), 0, 1), (rank, rank + 1, *range(rank))
+    return Place(
+        (weight,),
+        lambda value: value.reshape(apart).permute(there),
+        lambda kernel: (kernel.permute(back).reshape(weight.shape),),
+    )
