@@ -64,12 +64,15 @@ def align(
     for heavy in (True, False):
         taken = set(matched.values())
         for k in keras:
-            if k.number in matched or bool(k.weights) != heavy or k.layer in MOVES:
+            if k.number in matched or bool(k.weights) != heavy or _passed_over(k):
                 continue
             free = [
                 t
                 for t in torch
-                if t.number not in taken and bool(t.weights) == heavy and _may_match(k, t)
+                if t.number not in taken
+                and bool(t.weights) == heavy
+                and not _passed_over(t)
+                and _may_match(k, t)
             ]
             best = _best(k, free, keras, torch, matched)
             if best is not None:
@@ -78,8 +81,8 @@ def align(
     taken = set(matched.values())
     return Alignment(
         tuple((k, torch[matched[k.number]]) for k in keras if k.number in matched),
-        tuple(k for k in keras if k.number not in matched and k.layer not in MOVES),
-        tuple(t for t in torch if t.number not in taken and t.layer not in MOVES),
+        tuple(k for k in keras if k.number not in matched and not _passed_over(k)),
+        tuple(t for t in torch if t.number not in taken and not _passed_over(t)),
     )
 
 
@@ -101,6 +104,11 @@ def _called(name: str, calls: Sequence[Call]) -> list[Call]:
         close = difflib.get_close_matches(name, names, n=3) or names[:5]
         raise ParityError(f"layer_map: received {name!r}, accepted: {', '.join(close)}")
     return found
+
+
+def _passed_over(call: Call) -> bool:
+    """Whether it is followed, but is no layer to be matched."""
+    return call.layer in MOVES or call.absorbed
 
 
 def _may_match(k: Call, t: Call) -> bool:

@@ -29,6 +29,8 @@ class Call:
         sources: for each input the call it comes from, -1 for a model's input, None where what
             lies between could not be followed.
         options: what else decides what the layer computes, such as a mask.
+        parts: numbers of the calls that this one is made of; itself where there is none.
+        absorbed: whether it is part of another one.
     """
 
     number: int
@@ -40,6 +42,11 @@ class Call:
     output: np.ndarray
     sources: tuple[int | None, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
+    parts: tuple[int, ...] = ()
+    absorbed: bool = False
+
+    def __post_init__(self) -> None:
+        self.parts = self.parts or (self.number,)
 
     @property
     def layer(self) -> str:

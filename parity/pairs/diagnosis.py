@@ -87,8 +87,8 @@ def causes_of(
         return unknown
     torch_flavour = "keras3"  # whose hard sigmoid PyTorch has
     rounded = _rounded(t.config)
-    from_keras = _reference(k.config, k.weights, fed, flavour)
-    from_torch = _reference(t.config, t.weights, fed, torch_flavour)
+    from_keras = reference(k.config, k.weights, fed, flavour)
+    from_torch = reference(t.config, t.weights, fed, torch_flavour)
     if from_keras is None or from_torch is None:
         return unknown
     if max(distance(k.output, from_keras), distance(forced, from_torch)) > ALLOWED.limit:
@@ -109,7 +109,7 @@ def causes_of(
             else:
                 config = dataclasses.replace(config, **{one.name: one.keras})
         kind = type(config) is type(k.config)
-        found = _reference(config, weights, fed, flavour if kind else torch_flavour)
+        found = reference(config, weights, fed, flavour if kind else torch_flavour)
         return float("inf") if found is None else distance(k.output, found)
 
     if rounded != t.config and away((), rounded) <= ALLOWED.limit:
@@ -143,7 +143,7 @@ RUNGS = {"momentum": "step", "rate": "forward_train", "stddev": "forward_train"}
 """Settings without an entry of their own to the rung where they show."""
 
 
-def _reference(
+def reference(
     config: Any, weights: Mapping[str, np.ndarray], fed: tuple[np.ndarray, ...], flavour: str
 ) -> np.ndarray | None:
     """What the layer's reference gives; None where it cannot take these weights or inputs."""
