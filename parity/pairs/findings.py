@@ -99,11 +99,24 @@ class Findings:
 
     def _own(self, k: Call, t: Call, forced: np.ndarray, observed: float) -> list[Cause]:
         """Causes within the layer; none where only constants are rounded otherwise."""
-        named = diagnosis.causes_of(k, t, k.inputs, forced, self.keras.flavour)
+        flattened = self._flattened(k)
+        named = diagnosis.causes_of(k, t, k.inputs, forced, self.keras.flavour, flattened)
         if named:
             self._part(k, t, "output", observed)
             self.causes += named
         return named
+
+    def _flattened(self, k: Call) -> tuple[int, ...] | None:
+        """Shape of the map that was flattened into a layer's input."""
+        source = k.sources[0] if k.sources else None
+        while source is not None and source >= 0:
+            call = self.keras_run.calls[source]
+            if call.layer == "Flatten":
+                return call.inputs[0].shape[1:] if call.inputs[0].ndim > 2 else None
+            if call.weights:
+                return None
+            source = call.sources[0] if call.sources else None
+        return None
 
     def _part(self, k: Call, t: Call, tensor: str, observed: float) -> None:
         self.parted.append(
