@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a model returns."""
+
+    keras: ClassVar[str] = "output"
 
 
 @dataclass(eq=False, kw_only=True)
@@ -49,6 +56,11 @@ class Call:
         self.parts = self.parts or (self.number,)
 
     @property
+    def anchor(self) -> bool:
+        """Whether it is matched first: it has weights, or is an output."""
+        return bool(self.weights) or isinstance(self.config, Output)
+
+    @property
     def layer(self) -> str:
         """Kind of the layer in Keras's terms; the framework's own where it is not known."""
         return self.kind if self.config is None else str(self.config.keras)
@@ -62,7 +74,26 @@ class Run:
         calls: every layer that was called.
         outputs: canonical arrays, by the place in the model's output (``output``, ``output/1``,
             ``output/logits``).
+        sources: for each of them the call it comes from, as of :attr:`Call.sources`.
     """
 
     calls: list[Call]
     outputs: Arrays
+    sources: dict[str, int | None]
+
+    def with_outputs(self, calls: Sequence[Call]) -> Run:
+        """These calls, and each output as one more that hands on what it is fed."""
+        ends = [
+            Call(
+                number=len(calls) + place,
+                name=name,
+                kind="output",
+                config=Output(),
+                weights={},
+                inputs=(value,),
+                output=value,
+                sources=(self.sources[name],),
+            )
+            for place, (name, value) in enumerate(self.outputs.items())
+        ]
+        return Run(calls=[*calls, *ends], outputs=self.outputs, sources=self.sources)

@@ -51,20 +51,49 @@ def check(
         raise ParityError(f"weights: received {weights!r}, accepted: {', '.join(WEIGHTS)}")
     given = _arrays(inputs, "inputs")
     own = None if torch_inputs is None else _arrays(torch_inputs, "torch_inputs")
+    findings, notes = _aligned(keras_model, torch_model, given, own, weights, layer_map)
+    findings.compare(given, own)
+    return _report(findings, notes)
+
+
+def side_by_side(
+    keras_model: Any,
+    torch_model: Any,
+    inputs: Any,
+    weights: str = "keras",
+    layer_map: Mapping[str, str] | None = None,
+) -> tuple[Side, Side]:
+    """Copies of both models in float64, the weights of one carried over to the other.
+
+    Args and errors: as of :func:`check`.
+    """
+    findings, _ = _aligned(
+        keras_model, torch_model, _arrays(inputs, "inputs"), None, weights, layer_map
+    )
+    return findings.keras, findings.torch
+
+
+def _aligned(
+    keras_model: Any,
+    torch_model: Any,
+    inputs: list[np.ndarray],
+    own: list[np.ndarray] | None,
+    weights: str,
+    layer_map: Mapping[str, str] | None,
+) -> tuple[Findings, list[str]]:
+    """Both models run with the same weights, their calls side by side; what did not fit."""
     keras = open_side("keras", keras_model, "float64")
     torch = open_side("torch", torch_model, "float64")
-    keras_run, torch_run = _fused(keras.run(given)), _fused(torch.run(given, own))
+    keras_run, torch_run = _fused(keras.run(inputs)), _fused(torch.run(inputs, own))
     alignment = align(keras_run.calls, torch_run.calls, layer_map)
     notes = []
     if weights != "as-is":
         notes += _copy_weights(alignment, keras, torch, weights)
         if weights == "torch":
-            keras_run = _fused(keras.run(given))
-        torch_run = _fused(torch.run(given, own))
+            keras_run = _fused(keras.run(inputs))
+        torch_run = _fused(torch.run(inputs, own))
         alignment = _anew(alignment, keras_run, torch_run)
-    findings = Findings(keras, torch, keras_run, torch_run, alignment)
-    findings.compare(given, own)
-    return _report(findings, notes)
+    return Findings(keras, torch, keras_run, torch_run, alignment), notes
 
 
 def _arrays(values: Any, name: str) -> list[np.ndarray]:
@@ -79,7 +108,7 @@ def _arrays(values: Any, name: str) -> list[np.ndarray]:
 
 
 def _fused(run: Run) -> Run:
-    return Run(calls=fused(run.calls), outputs=run.outputs)
+    return run.with_outputs(fused(run.calls))
 
 
 def _copy_weights(alignment: Alignment, keras: Side, torch: Side, weights: str) -> list[str]:
@@ -111,18 +140,18 @@ def _anew(alignment: Alignment, keras: Run, torch: Run) -> Alignment:
 
 
 def _report(findings: Findings, notes: list[str]) -> Report:
-    """The verdict; the models' outputs decide."""
-    outputs = findings.outputs()
-    different = bool(outputs)
-    parted = [*findings.parted, *outputs] if different else []
-    causes = findings.causes if different else []
-    if different and not causes:
-        causes = [findings.unexplained(parted[0])]
+    """The verdict: different where outputs stand apart and more than rounded constants differ."""
+    different = bool(findings.outputs()) and bool(findings.causes)
+    if findings.rounded and not different:
+        notes.append(
+            f"Keras rounds constants to float32, also in float64: {', '.join(findings.rounded)}. "
+            "With PyTorch's rounded likewise nothing is left."
+        )
     return Report(
         verdict="different" if different else "same",
         dtype="float64",
-        first_divergence=parted[0] if parted else None,
-        causes=tuple(causes),
+        first_divergence=findings.parted[0] if different else None,
+        causes=tuple(findings.causes) if different else (),
         latent=tuple(findings.latent),
         compared=tuple(findings.compared),
         keras_only=tuple(f"{one.name} ({one.kind})" for one in findings.alignment.keras_only),

@@ -19,6 +19,7 @@ import numpy as np
 
 from parity.catalogue import CATALOGUE
 from parity.constants import as_float32
+from parity.layers.activations import ROUNDED
 from parity.layers.windows import same
 from parity.pairs import mistakes
 from parity.pairs.calls import Arrays, Call
@@ -104,7 +105,9 @@ def causes_of(
     if not settings:  # nothing else could have brought another shape
         weights += _shapes(k.weights, t.weights)
     settings += weights
-    if not settings and replay.away(()) <= ALLOWED.limit:
+    if not settings and hasattr(k.config, "activation") and replay.away(()) <= ALLOWED.limit:
+        if k.config.activation in ROUNDED:
+            return []
         formula = Setting("formula", flavour, "PyTorch")
         return [_cause(k, t, formula, before, replay.away(()), flattened)]
     for count in range(1, len(settings) + 1):
@@ -115,8 +118,8 @@ def causes_of(
     return unknown
 
 
-PYTORCH = "keras3"
-"""The Keras whose formulas PyTorch's activations have: its hard sigmoid."""
+PYTORCH = "torch"
+"""The flavour of PyTorch's own formulas, which differ for some activations."""
 
 
 @dataclass(frozen=True)
@@ -131,17 +134,16 @@ class _Replay:
 
     def explains(self, forced: np.ndarray) -> bool:
         """Whether the references give what the frameworks gave."""
-        own = reference(self.k.config, self.k.weights, self.fed, self.flavour)
+        own = (self._away(config, self.k.weights) for config in _either(self.k.config))
         other = reference(self.t.config, self.t.weights, self.fed, PYTORCH)
-        if own is None or other is None:
+        if other is None or min(own) > ALLOWED.limit:
             return False
-        other = as_keras(other, self.wanted, self.k)
-        return max(distance(self.wanted, own), distance(forced, other)) <= ALLOWED.limit
+        return distance(forced, as_keras(other, self.wanted, self.k)) <= ALLOWED.limit
 
     def rounded_alone(self) -> bool:
         """Whether PyTorch's constants, rounded as Keras rounds them, give what Keras gives."""
-        config = _rounded(self.t.config)
-        return config != self.t.config and self._away(config, self.t.weights) <= ALLOWED.limit
+        _, *rounded = _either(self.t.config)
+        return any(self._away(config, self.t.weights) <= ALLOWED.limit for config in rounded)
 
     def away(self, changed: Iterable[Setting]) -> float:
         """How far PyTorch's layer stands off once these settings are Keras's.
@@ -162,7 +164,7 @@ class _Replay:
                 else dataclasses.replace(config, **{one.name: one.keras})
             )
             weights |= {shape.name: shape.keras for shape in _shapes(self.k.weights, weights)}
-        return self._away(config, weights)
+        return min(self._away(one, weights) for one in _either(config))
 
     def _away(self, config: Any, weights: Mapping[str, np.ndarray]) -> float:
         own = type(config) is type(self.k.config)
@@ -258,14 +260,15 @@ def _sides(config: Any, padding: Any, x: np.ndarray) -> Any:
     return tuple(padding)
 
 
-def _rounded(config: Any) -> Any:
-    """The configuration with its floats as Keras has them, rounded to float32."""
+def _either(config: Any) -> list[Any]:
+    """The configuration, and where that is another one with its floats rounded to float32."""
     floats = {
         field.name: as_float32(value)
         for field in dataclasses.fields(config)
         if isinstance(value := getattr(config, field.name), float)
     }
-    return dataclasses.replace(config, **floats)
+    rounded = dataclasses.replace(config, **floats)
+    return [config] if rounded == config else [config, rounded]
 
 
 def _weights(own: Arrays, other: Arrays) -> list[Setting]:

@@ -10,9 +10,9 @@ import numpy as np
 from parity.errors import ParityError
 from parity.pairs import diagnosis, structure
 from parity.pairs.align import Alignment
-from parity.pairs.calls import Call, Run
-from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
-from parity.pairs.divergence import ALLOWED, Divergence, as_keras, distance
+from parity.pairs.calls import Call, Output, Run
+from parity.pairs.diagnosis import Cause
+from parity.pairs.divergence import ALLOWED, Divergence, as_keras, as_torch, distance
 from parity.pairs.fuse import fused
 from parity.pairs.report import Compared
 from parity.pairs.side import Side
@@ -29,6 +29,8 @@ class Findings:
         keras_run: its calls.
         torch_run: its calls in its own course.
         alignment: which call is which.
+        compared, parted, causes, latent: for the report.
+        rounded: layers whose constants differ by Keras's rounding to float32 alone.
     """
 
     keras: Side
@@ -40,47 +42,88 @@ class Findings:
     parted: list[Divergence] = field(default_factory=list)
     causes: list[Cause] = field(default_factory=list)
     latent: list[Cause] = field(default_factory=list)
+    rounded: list[str] = field(default_factory=list)
 
     def compare(
         self, inputs: Sequence[np.ndarray], torch_inputs: Sequence[np.ndarray] | None
     ) -> None:
-        """Every pair, the PyTorch model fed Keras's output behind each layer that was compared."""
-        fed = fused(self.torch.run(inputs, torch_inputs, given=self._given()).calls)
-        misfits = []
+        """Every pair, the PyTorch model fed Keras's output behind each layer that was compared.
+
+        Layers with weights first; what stands between them, only where they are not fed alike.
+        """
+        anchors = [pair for pair in self.alignment.pairs if pair[0].anchor]
+        fed = self._fed(inputs, torch_inputs, anchors)
+        astray = self._astray(anchors, fed)
+        light = [pair for pair in self.alignment.pairs if pair[0].number in astray]
+        if light:
+            fed = self._fed(inputs, torch_inputs, [*anchors, *light])
+        misfits: list[Misfit] = []
+        torn: set[int] = set()
         for k, ran in self.alignment.pairs:
-            t = fed[ran.number]
+            t = fed.calls[ran.number]
             observed = distance(k.output, as_keras(t.output, k.output, k))
-            if observed > ALLOWED.limit:
-                away = self._inputs_apart(k, t)
-                if away <= ALLOWED.limit:
-                    named = self._own(k, t, as_keras(t.output, k.output, k), observed)
-                else:
-                    self._part(k, t, "input", away)
-                    forced = self._forced(k, t)
-                    left = observed if forced is None else distance(k.output, forced)
-                    named = []
-                    if forced is not None and left > ALLOWED.limit:
-                        named = self._own(k, t, forced, left)
-                        proofs = [one.proof.after for one in named if one.proof]
-                        left = max(proofs, default=0.0)
-                    misfits.append(Misfit(k, t, away, left))
-            else:
-                named = []
+            named: list[Cause] = []
+            if observed > ALLOWED.limit and (k.anchor or k.number in astray):
+                misfit, named = self._differs(k, t, observed, torn)
+                misfits += [misfit] if misfit else []
+                if as_torch(k.output, t.output, k) is None:
+                    torn.add(k.number)
             self.latent += diagnosis.latent(k, t, {cause.id for cause in named})
-            self._note(k, ran, observed)
+            if k.kind != "output":
+                self._note(k, ran, observed)
         self.causes += structure.causes_of(
-            misfits, self.alignment, self.keras_run.calls, fed, self.keras.flavour
+            misfits, self.alignment, self.keras_run.calls, fed.calls, self.keras.flavour
         )
         places = {call.name: call.number for call in reversed(self.keras_run.calls)}
         self.causes.sort(key=lambda cause: places.get(cause.layer, len(places)))
 
-    def _given(self) -> dict[int, np.ndarray]:
-        """What PyTorch's calls shall hand on: Keras's outputs, in their own shapes."""
-        return {
-            t.number: k.output.reshape(t.output.shape)
-            for k, t in self.alignment.pairs
-            if k.output.size == t.output.size
-        }
+    def _fed(
+        self,
+        inputs: Sequence[np.ndarray],
+        torch_inputs: Sequence[np.ndarray] | None,
+        pairs: Sequence[tuple[Call, Call]],
+    ) -> Run:
+        """The PyTorch model where these pairs hand on what Keras's layer gave."""
+        given = {t.number: as_torch(k.output, t.output, k) for k, t in pairs}
+        fitting = {number: value for number, value in given.items() if value is not None}
+        run = self.torch.run(inputs, torch_inputs, given=fitting)
+        return run.with_outputs(fused(run.calls))
+
+    def _astray(self, anchors: Sequence[tuple[Call, Call]], fed: Run) -> set[int]:
+        """Keras calls without weights that lead to an anchor that is not fed alike."""
+        found: set[int] = set()
+        for k, t in anchors:
+            if self._inputs_apart(k, fed.calls[t.number]) > ALLOWED.limit:
+                found |= self._leading(k.sources)
+        return found
+
+    def _leading(self, sources: Sequence[int | None]) -> set[int]:
+        """Calls without weights that lead there, back to those with weights."""
+        found: set[int] = set()
+        for source in sources:
+            if source is not None and source >= 0 and not self.keras_run.calls[source].anchor:
+                found |= {source} | self._leading(self.keras_run.calls[source].sources)
+        return found
+
+    def _differs(
+        self, k: Call, t: Call, observed: float, torn: set[int]
+    ) -> tuple[Misfit | None, list[Cause]]:
+        """A pair whose outputs stand apart: what it is fed, its own causes, or both.
+
+        What is fed by one of ``torn``, whose output PyTorch's could not hand on, only follows it.
+        """
+        away = self._inputs_apart(k, t)
+        if away <= ALLOWED.limit:
+            return None, self._own(k, t, as_keras(t.output, k.output, k), observed)
+        forced = self._forced(k, t)
+        left = observed if forced is None else distance(k.output, forced)
+        if not torn & {*k.sources}:
+            self._part(k, t, "input", away)
+        named = []
+        if forced is not None and left > ALLOWED.limit:
+            named = self._own(k, t, forced, left)
+            left = max((one.proof.after for one in named if one.proof), default=0.0)
+        return None if torn & {*k.sources} else Misfit(k, t, away, left), named
 
     def _inputs_apart(self, k: Call, t: Call) -> float:
         if len(k.inputs) != len(t.inputs):
@@ -90,11 +133,16 @@ class Findings:
 
     def _forced(self, k: Call, t: Call) -> np.ndarray | None:
         """What PyTorch's layer gives for Keras's input; None where it cannot take it."""
-        if [one.shape for one in k.inputs] != [one.shape for one in t.inputs]:
+        if isinstance(t.config, Output):
+            return k.output
+        if len(k.inputs) != len(t.inputs):
             return None
         values: Sequence[np.ndarray] = k.inputs
-        for part in t.parts:
-            values = [self.torch.replay(part, values)]
+        try:
+            for part in t.parts:
+                values = [self.torch.replay(part, values)]
+        except (RuntimeError, ValueError):  # of another shape than it takes
+            return None
         return as_keras(values[0], k.output, k)
 
     def _own(self, k: Call, t: Call, forced: np.ndarray, observed: float) -> list[Cause]:
@@ -104,6 +152,8 @@ class Findings:
         if named:
             self._part(k, t, "output", observed)
             self.causes += named
+        else:
+            self.rounded.append(k.name)
         return named
 
     def _flattened(self, k: Call) -> tuple[int, ...] | None:
@@ -148,8 +198,3 @@ class Findings:
                     Divergence("forward_eval", name, theirs, "output", away, ALLOWED.limit)
                 )
         return found
-
-    def unexplained(self, parted: Divergence) -> Cause:
-        """For a divergence that no layer shows."""
-        proof = Proof(parted.observed, parted.observed)
-        return Cause(UNKNOWN, parted.name, "", "", proof)

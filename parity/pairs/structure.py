@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -53,15 +54,18 @@ def causes_of(
     found: list[Cause] = []
     turned: list[Misfit] = []
     for misfit in misfits:
+        cause = _between(misfit, partners, keras, torch, flavour)
         wanted = mapped(feeds(misfit.keras, keras, set(partners)), partners)
         actual = feeds(misfit.torch, torch, set(partners.values()))
-        if None not in wanted and None not in actual and wanted != actual:
+        followed = None not in wanted and None not in actual
+        if cause.id == UNKNOWN and followed and wanted != actual:
             turned.append(misfit)
             continue
         found += _order(turned)
         turned = []
-        found.append(_between(misfit, partners, keras, torch, flavour))
-    return found + _order(turned)
+        found.append(cause)
+    found += _order(turned)
+    return list({(cause.id, cause.layer): cause for cause in found}.values())
 
 
 def _order(turned: Sequence[Misfit]) -> list[Cause]:
@@ -89,8 +93,11 @@ def _between(
     other = _chain(misfit.torch, torch, set(partners.values()))
     names = " > ".join(call.name for call in own) or NOTHING
     others = " > ".join(call.name for call in other) or NOTHING
+    proven = _turned_inputs(misfit)
+    if proven:
+        return proven
     left = misfit.away
-    if misfit.torch.inputs and not (own and other):
+    if misfit.torch.inputs and bool(own) != bool(other):
         put_in = _applied(own, misfit.torch.inputs[0], flavour) if own else _before(other)
         if put_in is not None:
             left = distance(misfit.keras.inputs[0], put_in)
@@ -99,6 +106,26 @@ def _between(
     cause = "structure.missing" if own else "structure.extra"
     layer = (own or other)[0].name
     return Cause(cause, layer, names, others, Proof(misfit.away, left))
+
+
+def _turned_inputs(misfit: Misfit) -> Cause | None:
+    """The same inputs in another order, or sequences whose steps are taken for examples."""
+    k, t = misfit.keras, misfit.torch
+    if len(k.inputs) == len(t.inputs) > 1:
+        for order in itertools.permutations(range(len(t.inputs))):
+            turned = [t.inputs[place] for place in order]
+            left = max(distance(a, b) for a, b in zip(k.inputs, turned, strict=True))
+            if left <= ALLOWED.limit:
+                names = ", ".join(map(str, range(len(order))))
+                others = ", ".join(map(str, order))
+                proof = Proof(misfit.away, left)
+                return Cause("structure.order", k.name, names, others, proof)
+    if k.layer in ("SimpleRNN", "LSTM", "GRU", "Bidirectional") and t.inputs[0].ndim == 3:
+        left = max(distance(k.inputs[0], t.inputs[0].swapaxes(0, 1)), misfit.left)
+        if left <= ALLOWED.limit:
+            own, other = "examples first", "steps first"
+            return Cause("simple_rnn.batch_first", k.name, own, other, Proof(misfit.away, left))
+    return None
 
 
 def _chain(call: Call, calls: Sequence[Call], matched: set[int]) -> list[Call]:
@@ -112,10 +139,13 @@ def _chain(call: Call, calls: Sequence[Call], matched: set[int]) -> list[Call]:
 
 
 def _applied(chain: Sequence[Call], x: np.ndarray, flavour: str) -> np.ndarray | None:
+    """What Keras's layers make of PyTorch's input; of several inputs it stands for its like."""
     for call in chain:
         if call.config is None:
             return None
-        y = reference(call.config, call.weights, (x,), flavour)
+        nearest = min(range(len(call.inputs)), key=lambda n: distance(call.inputs[n], x))
+        fed = (*call.inputs[:nearest], x, *call.inputs[nearest + 1 :])
+        y = reference(call.config, call.weights, fed, flavour)
         if y is None:
             return None
         x = y

@@ -1,0 +1,1 @@
+"""Pairs of models as users write them: no spec of ours, each framework's own classes."""
