@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from parity.errors import ParityError
+from parity.pairs import rounding
 from parity.pairs.align import Alignment, align
 from parity.pairs.calls import Run
 from parity.pairs.findings import Findings
@@ -28,6 +29,9 @@ def check(
     layer_map: Mapping[str, str] | None = None,
 ) -> Report:
     """Compare two models layer by layer in float64, in evaluation mode.
+
+    Where a model cannot be had in float64, float32 is held against what rounding does to it; the
+    report says that this is weaker.
 
     Args:
         keras_model: a model of Keras 2 (``tf_keras``) or 3, or a function that builds one; a
@@ -51,9 +55,20 @@ def check(
         raise ParityError(f"weights: received {weights!r}, accepted: {', '.join(WEIGHTS)}")
     given = _arrays(inputs, "inputs")
     own = None if torch_inputs is None else _arrays(torch_inputs, "torch_inputs")
-    findings, notes = _aligned(keras_model, torch_model, given, own, weights, layer_map)
+    arguments = keras_model, torch_model, given, own, weights, layer_map
+    dtype = "float64"
+    try:
+        findings, notes = _aligned(*arguments, dtype)
+    except ParityError as error:
+        dtype = "float32"
+        try:
+            findings, notes = _aligned(*arguments, dtype)
+        except ParityError:
+            raise error from None
+        notes.append(f"Compared in float32, which is weaker: {error}")
+        rounding.allow(findings.torch, findings.torch_run, findings.alignment, given, own)
     findings.compare(given, own)
-    return _report(findings, notes)
+    return _report(findings, notes, dtype)
 
 
 def side_by_side(
@@ -68,7 +83,7 @@ def side_by_side(
     Args and errors: as of :func:`check`.
     """
     findings, _ = _aligned(
-        keras_model, torch_model, _arrays(inputs, "inputs"), None, weights, layer_map
+        keras_model, torch_model, _arrays(inputs, "inputs"), None, weights, layer_map, "float64"
     )
     return findings.keras, findings.torch
 
@@ -80,11 +95,17 @@ def _aligned(
     own: list[np.ndarray] | None,
     weights: str,
     layer_map: Mapping[str, str] | None,
+    dtype: str,
 ) -> tuple[Findings, list[str]]:
     """Both models run with the same weights, their calls side by side; what did not fit."""
-    keras = open_side("keras", keras_model, "float64")
-    torch = open_side("torch", torch_model, "float64")
+    keras = open_side("keras", keras_model, dtype)
+    torch = open_side("torch", torch_model, dtype)
     keras_run, torch_run = _fused(keras.run(inputs)), _fused(torch.run(inputs, own))
+    if len(keras_run.outputs) != len(torch_run.outputs):
+        raise ParityError(
+            f"outputs: received {', '.join(keras_run.outputs)} of Keras and "
+            f"{', '.join(torch_run.outputs)} of PyTorch, accepted: as many of either"
+        )
     alignment = align(keras_run.calls, torch_run.calls, layer_map)
     notes = []
     if weights != "as-is":
@@ -139,9 +160,9 @@ def _anew(alignment: Alignment, keras: Run, torch: Run) -> Alignment:
     )
 
 
-def _report(findings: Findings, notes: list[str]) -> Report:
+def _report(findings: Findings, notes: list[str], dtype: str) -> Report:
     """The verdict: different where outputs stand apart and more than rounded constants differ."""
-    different = bool(findings.outputs()) and bool(findings.causes)
+    different = findings.outputs_apart() and bool(findings.causes)
     if findings.rounded and not different:
         notes.append(
             f"Keras rounds constants to float32, also in float64: {', '.join(findings.rounded)}. "
@@ -149,7 +170,7 @@ def _report(findings: Findings, notes: list[str]) -> Report:
         )
     return Report(
         verdict="different" if different else "same",
-        dtype="float64",
+        dtype=dtype,
         first_divergence=findings.parted[0] if different else None,
         causes=tuple(findings.causes) if different else (),
         latent=tuple(findings.latent),
