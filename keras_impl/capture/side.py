@@ -19,12 +19,13 @@ class KerasSide:
     """Fulfils :class:`parity.pairs.side.Side`."""
 
     def __init__(self, model: Any | Callable[[], Any], dtype: str) -> None:
-        """Copy the model, or build it, in ``dtype``.
+        """Copy the model, or build it, in ``dtype``; in float32 one that cannot be copied serves.
 
         Raises:
             ParityError: it is none, its builder fails, or it cannot be had in that dtype.
         """
         self.dtype = dtype
+        self.given = model
         self.model = _model_of(model, dtype)
         self.flavour = flavour_of(self.model)
         self.framework = {"tf_keras": "Keras 2", "keras3": "Keras 3"}[self.flavour]
@@ -67,6 +68,11 @@ class KerasSide:
 
     def set_weights(self, layer: str, values: Mapping[str, np.ndarray]) -> None:
         """See :meth:`parity.pairs.side.Side.set_weights`."""
+        if self.model is self.given:
+            raise ParityError(
+                f"weights: received 'torch', but {type(self.model).__name__} cannot be copied, "
+                "accepted: keras, as-is, or a function that builds the model"
+            )
         places = weights.of_module(self.layers[layer])
         for name, value in values.items():
             places[name].assign(value)
@@ -141,6 +147,8 @@ def _copied(model: Any, dtype: str) -> Any:
                 copy.build(model.input_shape)
         copy.set_weights([value.astype(dtype) for value in model.get_weights()])
     except Exception as error:
+        if dtype == "float32" == getattr(model, "dtype", "float32"):
+            return model
         raise ParityError(
             f"keras_model: received {type(model).__name__}, which cannot be copied as {dtype} "
             f"({type(error).__name__}: {_line(error)}), accepted: a function that builds it"
