@@ -1,0 +1,97 @@
+"""What an implementation can do with a model that is trained, and the numbers that both draw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from parity.pairs.calls import Arrays, Run
+from parity.randomness import stream
+
+Key = tuple[str, str]
+"""Name of a layer in its own model, and the canonical name of one of its weights."""
+
+Gradients = dict[Key, np.ndarray]
+"""Weight to gradient, in the weight's canonical shape; a weight without one is not there."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What both models are trained with, in every step.
+
+    Attributes:
+        inputs: as Keras takes them.
+        torch_inputs: as PyTorch does, where that is not how such inputs usually are.
+        targets: one array for every output, or as many as the losses take.
+    """
+
+    inputs: Sequence[np.ndarray]
+    torch_inputs: Sequence[np.ndarray] | None
+    targets: Sequence[np.ndarray]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A formula by name with its constants, as an implementation was told them."""
+
+    kind: str
+    values: Mapping[str, Any]
+
+
+class Trainer(Protocol):
+    """A side's model with a loss and an optimizer; what it changes, :meth:`start` undoes."""
+
+    names: list[str]
+    """By what name each random call draws, in the order of the calls; missing ones have their own
+    place for a name."""
+
+    random_calls: list[int]
+    """Which watched call each random call belonged to in the last :meth:`run`."""
+
+    unshared: list[str]
+    """Names of layers whose random numbers cannot be given to them."""
+
+    def start(self) -> None:
+        """Weights, buffers and optimizer as they were at first."""
+
+    def run(self, batch: Batch, step: int, given: Mapping[int, np.ndarray] | None = None) -> Run:
+        """Call the model in training mode and watch it; buffers stay as they are."""
+
+    def gradients(self, batch: Batch, step: int) -> tuple[float, Gradients]:
+        """Loss, penalties included, and what it gives for every weight; moves buffers.
+
+        Raises:
+            ParityError: the loss cannot be had.
+        """
+
+    def penalty(self) -> float:
+        """Share of the last loss that came from the model's own penalties."""
+
+    def loss_of(self, outputs: Sequence[np.ndarray], batch: Batch) -> float:
+        """The loss of given outputs, canonical, without penalties."""
+
+    def apply(self, gradients: Gradients) -> None:
+        """One step of the optimizer with these; a weight without one has none."""
+
+    def weights(self) -> dict[Key, np.ndarray]:
+        """Parameters and buffers as they are."""
+
+    def settings_of(self, key: Key) -> Settings | None:
+        """The optimizer of a weight; None where it is of no kind that is known."""
+
+
+def uniform(seed: int, name: str, step: int, shape: Sequence[int]) -> np.ndarray:
+    """What a random call draws at a step: float32 in [0, 1) of a canonical shape.
+
+    An entry is kept where it is at least the layer's own rate, so that rates that differ show.
+    """
+    return stream(seed, f"mask/{name}/{step}").random(tuple(shape), dtype=np.float32)
+
+
+def as_outputs(run: Run) -> list[np.ndarray]:
+    """A run's outputs in their order."""
+    found: Arrays = run.outputs
+    return list(found.values())
