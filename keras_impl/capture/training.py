@@ -38,6 +38,8 @@ class KerasTrainer:
         self.side = side
         self.tf, self.keras = side.tf, side.keras
         self.given = optimizer
+        self.shared = False  # whether PyTorch gets the same loss
+        self._config: dict[str, Any] = {}
         with in_dtype(side.keras, side.flavour, side.dtype):
             self.loss, self.loss_settings = self._loss_of(loss)
             self.optimizer = None if optimizer is None else self._optimizer_of(optimizer)
@@ -108,7 +110,7 @@ class KerasTrainer:
         targets = [self.side.tensor(value) for value in batch.targets]
         shapes = ", ".join(str(tuple(one.shape)) for one in outputs)
         try:
-            if self.loss_settings:
+            if self.shared:
                 # the identity hides a softmax that Keras would otherwise undo
                 both = zip(targets, outputs, strict=True)
                 parts = [self.loss(own, self.tf.identity(one)) for own, one in both]
@@ -191,7 +193,8 @@ class KerasTrainer:
         """See :meth:`parity.pairs.trainer.Trainer.settings_of`."""
         if self.spec is None:
             return None
-        return Settings(f"keras.{self.spec.name}", self.spec.constants())
+        values = {**self.spec.constants(), "centered": bool(self.spec.centered)}
+        return Settings(f"keras.{self.spec.name}", values)
 
     def frozen(self, key: Key) -> bool:
         """See :meth:`parity.pairs.trainer.Trainer.frozen`."""

@@ -40,11 +40,13 @@ def statistics_causes(
     own = {"momentum": share(k.config, flavour), "variance": _kind(k, flavour)}
     other = {"momentum": 1.0 - t.config.momentum, "variance": "unbiased"}
     unknown = [Cause(UNKNOWN, k.name, k.kind, t.kind, Proof(before, before), "step")]
-    alone = own["momentum"], _as_keras(own["momentum"], other["momentum"])
+    if distance(after[1], _moved(t, name, other)) > limit:
+        return unknown
+    other["momentum"] = _as_keras(own["momentum"], other["momentum"])
     shown = {"momentum": (k.config.momentum, t.config.momentum)}
     for count in (1, 2):
         for chosen in itertools.combinations(IDS, count):
-            settings = {**other, "momentum": alone[1], **{one: own[one] for one in chosen}}
+            settings = {**other, **{one: own[one] for one in chosen}}
             away = distance(after[0], _moved(k, name, settings))
             if away <= limit:
                 return [
@@ -61,6 +63,7 @@ def statistics_causes(
 
 
 def _as_keras(own: float, other: float) -> float:
+    """A constant that is Keras's once rounded is Keras's."""
     return own if as_float32(own) == as_float32(other) else other
 
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from parity.optimizers.spec import OptimizerSpec
 from parity.pairs.calls import Arrays, Run
 from parity.randomness import stream
 
@@ -81,6 +82,38 @@ class Trainer(Protocol):
 
     def settings_of(self, key: Key) -> Settings | None:
         """The optimizer of a weight; None where it is of no kind that is known."""
+
+    def frozen(self, key: Key) -> bool:
+        """Whether a weight is kept from training."""
+
+
+class KerasTrainer(Trainer, Protocol):
+    """What only Keras's side tells: what PyTorch's shall do as well."""
+
+    shared: bool
+    """Whether both have the same loss, of probabilities where the model gives such."""
+
+    loss_settings: Settings | None
+    """Of a loss of Keras's own."""
+
+    spec: OptimizerSpec | None
+    """Of an optimizer of Keras's own."""
+
+
+class TorchTrainer(Trainer, Protocol):
+    """What only PyTorch's side can be made to do."""
+
+    def take(self, layer: str, values: Mapping[str, float]) -> None:
+        """Give a layer constants of Keras's: ``momentum``, ``epsilon``, ``negative_slope``."""
+
+    def freeze(self, key: Key, frozen: bool) -> None:
+        """Keep a weight from training, or let it train."""
+
+    def second_biases(self) -> list[Key]:
+        """Biases of two tensors that both train, of which only the sum counts."""
+
+    def freeze_second_biases(self) -> None:
+        """Let only the first of two such tensors train."""
 
 
 def uniform(seed: int, name: str, step: int, shape: Sequence[int]) -> np.ndarray:

@@ -111,7 +111,12 @@ def unified(settings: Settings | None) -> Settings | None:
         return None
     framework, _, kind = settings.kind.partition(".")
     found = (_of_keras if framework == "keras" else _of_torch)(kind, settings.values)
-    return None if found is None else Settings(*found)
+    if found is None:
+        return None
+    family, values = found
+    if framework == "port":  # Keras's formula under PyTorch's names
+        values |= {"decay": "decoupled", **PLACES.get(family, {})}
+    return Settings(family, values)
 
 
 def _of_keras(kind: str, values: Values) -> tuple[str, dict[str, Any]] | None:
@@ -125,12 +130,8 @@ def _of_keras(kind: str, values: Values) -> tuple[str, dict[str, Any]] | None:
     if family == "sgd":
         found["nesterov"] = kind == "nesterov"
     elif family == "adam":
-        found |= {"amsgrad": kind == "amsgrad", "epsilon_placement": "before the correction"}
-    elif family == "adamax":
-        found["epsilon_placement"] = "outside the maximum"
-    elif family in ("rmsprop", "adagrad"):
-        found["epsilon_placement"] = "inside the root"
-    return family, found
+        found["amsgrad"] = kind == "amsgrad"
+    return family, found | PLACES.get(family, {})
 
 
 def _of_torch(kind: str, values: Values) -> tuple[str, dict[str, Any]] | None:
@@ -151,10 +152,10 @@ def _of_torch(kind: str, values: Values) -> tuple[str, dict[str, Any]] | None:
     elif family == "adamax":
         found["epsilon_placement"] = "inside the maximum"
     elif family == "rmsprop":
-        found |= {"epsilon_placement": "outside the root", "rho": values["alpha"]}
+        found["epsilon_placement"] = "outside the root"
+        found["rho"] = values.get("alpha", values.get("rho"))
     elif family == "adagrad":
         found["epsilon_placement"] = "outside the root"
-        found["initial_accumulator_value"] = values["initial_accumulator_value"]
     return family, found
 
 
@@ -168,6 +169,14 @@ FAMILIES = {
     "Adadelta": "adadelta",
 }
 """Class, of one name in both frameworks, to formula."""
+
+PLACES = {
+    "adam": {"epsilon_placement": "before the correction"},
+    "adamax": {"epsilon_placement": "outside the maximum"},
+    "rmsprop": {"epsilon_placement": "inside the root"},
+    "adagrad": {"epsilon_placement": "inside the root"},
+}
+"""Formula to where Keras adds ε."""
 
 _RATE = {"learning_rate": 0.0, "weight_decay": 0.0}
 _BETAS = {"beta_1": 0.0, "beta_2": 0.0, "epsilon": 0.0}

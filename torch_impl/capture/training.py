@@ -167,29 +167,43 @@ class TorchTrainer:
     def settings_of(self, key: Key) -> Settings | None:
         """See :meth:`parity.pairs.trainer.Trainer.settings_of`."""
         optimizer = self._built()
-        tensor = self._places()[key].tensors[0]
+        tensors = self._places()[key].tensors
+        if isinstance(self.make, OptimizerSpec):
+            values = {**self.make.constants(), "centered": bool(self.make.centered)}
+            return Settings(f"keras.{self.make.name}", values)
         for group in optimizer.param_groups:
-            if any(tensor is one for one in group["params"]):
+            if any(own is one for own in tensors for one in group["params"]):
                 values = {name: value for name, value in group.items() if name != "params"}
                 own = isinstance(optimizer, KerasOptimizer)
-                kind = f"{'keras.' if own else 'torch.'}{type(optimizer).__name__}"
-                return Settings(kind, values)
+                return Settings(f"{'port' if own else 'torch'}.{type(optimizer).__name__}", values)
         return None
 
     def frozen(self, key: Key) -> bool:
         """See :meth:`parity.pairs.trainer.Trainer.frozen`."""
         return not any(one.requires_grad for one in self._places()[key].tensors)
 
+    def freeze(self, key: Key, frozen: bool) -> None:
+        """See :meth:`parity.pairs.trainer.TorchTrainer.freeze`."""
+        for tensor in self._places()[key].tensors:
+            tensor.requires_grad_(not frozen)
+
+    def second_biases(self) -> list[Key]:
+        """See :meth:`parity.pairs.trainer.TorchTrainer.second_biases`."""
+        return [
+            key
+            for key, place in self._places().items()
+            if _summed(place) and all(one.requires_grad for one in place.tensors)
+        ]
+
     def freeze_second_biases(self) -> None:
-        """See :meth:`parity.pairs.trainer.Trainer.freeze_second_biases`."""
-        for place in self._places().values():
-            if _summed(place):
-                place.tensors[1].requires_grad_(False)
+        """See :meth:`parity.pairs.trainer.TorchTrainer.freeze_second_biases`."""
+        for key in self.second_biases():
+            self._places()[key].tensors[1].requires_grad_(False)
 
     def take(self, layer: str, values: Mapping[str, float]) -> None:
-        """See :meth:`parity.pairs.trainer.Trainer.take`."""
-        module = self.side.modules[layer][0]
-        for name, value in values.items():
+        """See :meth:`parity.pairs.trainer.TorchTrainer.take`."""
+        module = self.side.modules[layer][0] if layer in self.side.modules else None
+        for name, value in values.items() if module else ():
             setattr(module, ATTRIBUTES[name], value)
 
     def _built(self) -> Optimizer:
