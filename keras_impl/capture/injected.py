@@ -20,7 +20,7 @@ class Injected:
     Args:
         tf: TensorFlow.
         model: the model.
-        names: by which each call draws, in the order of the calls.
+        names: by which each call draws, in the order of the calls; an empty one keeps all.
         seed: of all draws.
         watched: number of the layer call that is under way.
     """
@@ -78,6 +78,8 @@ class Injected:
             number = len(self.numbers)
             self.numbers.append(self.watched())
             name = self.names[number] if number < len(self.names) else f"keras/{number}"
+            if not name:
+                return inputs
             shape = tuple(inputs.shape)
             drawn = uniform(self.seed, name, step, shape)
             kept = drawn[tuple(slice(size) for size in _noise(layer, shape))] >= layer.rate

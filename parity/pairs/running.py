@@ -24,7 +24,13 @@ def share(config: Any, flavour: str) -> float:
 
 
 def statistics_causes(
-    k: Call, t: Call, name: str, after: tuple[np.ndarray, np.ndarray], flavour: str, limit: float
+    k: Call,
+    t: Call,
+    name: str,
+    old: np.ndarray,
+    after: tuple[np.ndarray, np.ndarray],
+    flavour: str,
+    limit: float,
 ) -> list[Cause]:
     """Why a running statistic differs after one step; one unknown where no setting explains it.
 
@@ -32,6 +38,7 @@ def statistics_causes(
         k: the Keras call, in training.
         t: the PyTorch call, in training.
         name: of the statistic.
+        old: it, before the step, of both.
         after: it, of Keras and of PyTorch, after the step.
         flavour: the Keras.
         limit: how far the two may stand apart.
@@ -40,14 +47,14 @@ def statistics_causes(
     own = {"momentum": share(k.config, flavour), "variance": _kind(k, flavour)}
     other = {"momentum": 1.0 - t.config.momentum, "variance": "unbiased"}
     unknown = [Cause(UNKNOWN, k.name, k.kind, t.kind, Proof(before, before), "step")]
-    if distance(after[1], _moved(t, name, other)) > limit:
+    if distance(after[1], _moved(t, name, old, other)) > limit:
         return unknown
     other["momentum"] = _as_keras(own["momentum"], other["momentum"])
     shown = {"momentum": (k.config.momentum, t.config.momentum)}
     for count in (1, 2):
         for chosen in itertools.combinations(IDS, count):
             settings = {**other, **{one: own[one] for one in chosen}}
-            away = distance(after[0], _moved(k, name, settings))
+            away = distance(after[0], _moved(k, name, old, settings))
             if away <= limit:
                 return [
                     Cause(
@@ -72,14 +79,13 @@ def _kind(k: Call, flavour: str) -> str:
     return "unbiased" if fused else "biased"
 
 
-def _moved(k: Call, name: str, settings: Mapping[str, Any]) -> np.ndarray:
-    x = k.inputs[0]
+def _moved(call: Call, name: str, old: np.ndarray, settings: Mapping[str, Any]) -> np.ndarray:
+    x = call.inputs[0]
     axes = tuple(range(x.ndim - 1))
     count = x.size // x.shape[-1]
     new = x.mean(axes) if name == "moving_mean" else x.var(axes)
     if name == "moving_variance" and settings["variance"] == "unbiased":
         new = new * (count / max(count - 1, 1))
-    old = k.weights[name]
     return np.asarray(old + (new - old) * settings["momentum"])
 
 

@@ -64,9 +64,7 @@ def compare(
         for (key, theirs), observed in away.items():
             limit = LIMITS[rung]
             if not observed <= limit:
-                found.parted.append(
-                    Divergence(rung, key[0], theirs[0], key[1], observed, limit)
-                )
+                found.parted.append(Divergence(rung, key[0], theirs[0], key[1], observed, limit))
     if found.parted:
         found.causes += _statistics(k, t, batch, keys, pairs, flavour)
         found.causes += _optimizers(k, t, batch, keys, pairs, count)
@@ -206,7 +204,7 @@ def _statistics(
     flavour: str,
 ) -> list[Cause]:
     """What batch norm's running statistics do otherwise in the first step."""
-    _started(k, t)
+    first = _first(k, t)
     k.gradients(batch, 0)
     t.gradients(batch, 0)
     own, other = k.weights(), t.weights()
@@ -219,7 +217,7 @@ def _statistics(
         if distance(*after) <= LIMITS["step"] or calls[0].layer != calls[1].layer:
             continue
         for cause in running.statistics_causes(
-            *calls, key[1], after, flavour, LIMITS["step"]
+            *calls, key[1], first[key], after, flavour, LIMITS["step"]
         ):
             if (cause.id, cause.layer) not in {(one.id, one.layer) for one in causes}:
                 causes.append(cause)

@@ -46,8 +46,8 @@ class Trainer(Protocol):
     """A side's model with a loss and an optimizer; what it changes, :meth:`start` undoes."""
 
     names: list[str]
-    """By what name each random call draws, in the order of the calls; missing ones have their own
-    place for a name."""
+    """By what name each random call draws, in the order of the calls: missing ones have their
+    place for a name, an empty one keeps everything."""
 
     random_calls: list[int]
     """Which watched call each random call belonged to in the last :meth:`run`."""

@@ -25,6 +25,10 @@ from parity.pairs.trainer import Batch, Key, KerasTrainer, TorchTrainer, as_outp
 
 LIMITS = {rung: row.limit for rung, row in tolerance.FLOAT64.items()}
 NOISE = ("Dropout", "SpatialDropout2D")
+FUSED = (
+    "Batch normalisation of images follows Keras 2's float32 kernel in float64 too: its running "
+    "variance is unbiased."
+)
 
 
 @dataclass
@@ -95,6 +99,11 @@ def train_findings(
                 "with a constant rate, or two: (Keras's, PyTorch's)"
             )
     t: TorchTrainer = cast(Any, torch).trainer(other_loss, other_rule, seed, keras.flavour)
+    outputs = len(keras.run(batch.inputs).outputs) if k.shared else 0
+    if outputs and outputs != len(batch.targets):
+        raise ParityError(
+            f"targets: received {len(batch.targets)}, accepted: {outputs}, one for each output"
+        )
     found = _Ladder(keras, k, t, batch, seed, set(known), layer_map)
     try:
         found.forward()
@@ -141,17 +150,15 @@ class _Ladder:
             if trainer.unshared:
                 names = ", ".join(trainer.unshared)
                 self.result.notes.append(f"{side} draws numbers of its own in training: {names}")
+        images = [k for k, _ in self.alignment.pairs if k.layer == "BatchNormalization"]
+        if self.side.flavour == "tf_keras" and any(k.inputs[0].ndim == 4 for k in images):
+            self.result.notes.append(FUSED)
         limit = LIMITS["forward_train"]
         outputs = zip(as_outputs(self.keras_run), as_outputs(self.torch_run), strict=False)
         away = max(distance(own, other) for own, other in outputs)
         if away <= limit:
             return
-        given = {
-            t.number: k.output.reshape(t.output.shape)
-            for k, t in self.alignment.pairs
-            if k.output.size == t.output.size
-        }
-        fed = self.t.run(self.batch, 0, given).calls
+        fed = self.t.run(self.batch, 0, _given(self.alignment)).calls
         for k, t in self.alignment.pairs:
             self._layer(k, fed[t.number])
         if not self.result.parted:
@@ -161,8 +168,7 @@ class _Ladder:
 
     def _layer(self, k: Call, t: Call) -> None:
         limit = LIMITS["forward_train"]
-        both = zip(k.inputs, t.inputs, strict=False)
-        apart = max((distance(own, as_keras(other, own, k)) for own, other in both), default=0.0)
+        apart = _inputs_apart(k, t)
         if apart > limit:
             self._between(k, t, apart)
             return
@@ -185,20 +191,36 @@ class _Ladder:
         self._part("forward_train", k.name, t.name, "input", apart)
         if k.name in self.known:
             return
-        proof = Proof(apart, apart)
-        lone = [
-            (one.name, f"{one.layer} {getattr(one.config, 'rate', '')}".strip(), place)
-            for place, calls in enumerate((self.alignment.keras_only, self.alignment.torch_only))
+        lone = self._lone()
+        after = self._without(lone, k, t) if lone else apart
+        known = after <= LIMITS["forward_train"]
+        ident, proof = "dropout.rate" if known else UNKNOWN, Proof(apart, after)
+        for one, values in lone if known else [(k, (k.kind, t.kind))]:
+            self.known.add(one.name)
+            self.result.causes.append(Cause(ident, one.name, *values, proof, "forward_train"))
+
+    def _lone(self) -> list[tuple[Call, tuple[Any, Any]]]:
+        """Dropout that only one side has, with the rates of both."""
+        alone = self.alignment.keras_only, self.alignment.torch_only
+        return [
+            (one, (one.config.rate, "none") if side == 0 else ("none", one.config.rate))
+            for side, calls in enumerate(alone)
             for one in calls
-            if one.layer in NOISE
+            if one.layer in NOISE and one.name not in self.known
         ]
-        for name, what, place in lone:
-            values = (what, "none") if place == 0 else ("none", what)
-            self.result.causes.append(Cause(UNKNOWN, name, *values, proof, "forward_train"))
-        if not lone:
-            self.result.causes.append(
-                Cause(UNKNOWN, k.name, k.kind, t.kind, proof, "forward_train")
-            )
+
+    def _without(self, lone: Sequence[tuple[Call, tuple[Any, Any]]], k: Call, t: Call) -> float:
+        """How far two layers' inputs stand apart where such dropout keeps everything."""
+        names = self.k.names, self.t.names
+        for trainer, other in ((self.k, 1), (self.t, 0)):
+            gone = {call.number for call, values in lone if values[other] == "none"}
+            both = zip(trainer.names, trainer.random_calls, strict=True)
+            trainer.names = ["" if number in gone else name for name, number in both]
+        keras, torch = self.k.run(self.batch, 0), self.t.run(self.batch, 0)
+        given = _given(_anew(self.alignment, keras, torch))
+        torch = self.t.run(self.batch, 0, given)
+        self.k.names, self.t.names = names
+        return _inputs_apart(keras.calls[k.number], torch.calls[t.number])
 
     def _round_constants(self) -> None:
         """A PyTorch float that is Keras's once rounded to float32 is the same constant."""
@@ -358,6 +380,20 @@ class _Ladder:
         self, rung: str, keras: str | None, torch: str | None, tensor: str, away: float
     ) -> None:
         self.result.parted.append(Divergence(rung, keras, torch, tensor, away, LIMITS[rung]))
+
+
+def _given(alignment: Alignment) -> dict[int, np.ndarray]:
+    """What PyTorch's calls shall hand on: Keras's outputs, in their own shapes."""
+    return {
+        t.number: k.output.reshape(t.output.shape)
+        for k, t in alignment.pairs
+        if k.output.size == t.output.size
+    }
+
+
+def _inputs_apart(k: Call, t: Call) -> float:
+    both = zip(k.inputs, t.inputs, strict=False)
+    return max((distance(own, as_keras(other, own, k)) for own, other in both), default=0.0)
 
 
 def _anew(alignment: Alignment, keras: Run, torch: Run) -> Alignment:

@@ -75,7 +75,7 @@ def cause_of(
     own: Settings, other: Settings, name: str, layer: str, proof: Proof | None, rung: str
 ) -> Cause:
     """A setting as a cause, proven or latent."""
-    return Cause(id_of(own, name), layer, own.values[name], other.values[name], proof, rung)
+    return Cause(id_of(own, other, name), layer, own.values[name], other.values[name], proof, rung)
 
 
 def parting(own: Settings, other: Settings) -> list[str]:
@@ -92,8 +92,12 @@ def parting(own: Settings, other: Settings) -> list[str]:
     ]
 
 
-def id_of(settings: Settings, name: str) -> str:
+def id_of(settings: Settings, other: Settings, name: str) -> str:
     """The catalogue's id of a setting, or one of the same form."""
+    if name == "weight_decay" and other.values["decay"] == "decoupled":
+        return "adamw.weight_decay"
+    if name == "initial_accumulator_value":
+        return "adagrad.initial_accumulator"
     if name in ("learning_rate", "weight_decay"):
         return f"optimizer.{name}"
     if name == "decay":

@@ -22,7 +22,7 @@ class Injected(TorchFunctionMode):
     Modules call the functions, so both are reached.
 
     Args:
-        names: by which each call draws, in the order of the calls.
+        names: by which each call draws, in the order of the calls; an empty one keeps all.
         layouts: how each call's tensor lies; None: they are asked for and remembered.
         seed: of all draws.
         step: of the training, from 0.
@@ -65,6 +65,8 @@ class Injected(TorchFunctionMode):
         self.numbers.append(number)
         self.layouts.append(layout)
         own = self.names[place] if place < len(self.names) else f"torch/{place}"
+        if not own:
+            return x
         shape = layout.to_canonical(x.detach()).shape
         drawn = torch.as_tensor(uniform(self.seed, own, self.step, shape))
         lies = layout.from_canonical(drawn).reshape(x.shape)
