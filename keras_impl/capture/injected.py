@@ -67,7 +67,7 @@ class Injected:
             for layer in self.model._flatten_layers(include_self=False, recursive=True)
             if kind_of(layer) in OTHERS
             or (kind_of(layer) in DROPOUTS and not _own_call(layer))
-            or getattr(layer, "recurrent_dropout", 0)
+            or bool(getattr(layer, "recurrent_dropout", False))
             or (kind_of(layer) in ("LSTM", "GRU", "SimpleRNN") and layer.dropout)
         ]
 
@@ -97,7 +97,7 @@ class Injected:
 
         def call(inputs: Any, *args: Any, training: Any = None, **kwargs: Any) -> Any:
             moved = training and layer.trainable and len(inputs.shape) == 4
-            before = layer.moving_variance.numpy() if moved else None
+            before: Any = layer.moving_variance.numpy() if moved else None
             out = original(inputs, *args, training=training, **kwargs)
             if moved:
                 kept = before * (1.0 - as_float32(1.0 - layer.momentum))

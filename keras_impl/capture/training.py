@@ -42,7 +42,7 @@ class KerasTrainer:
         self._config: dict[str, Any] = {}
         with in_dtype(side.keras, side.flavour, side.dtype):
             self.loss, self.loss_settings = self._loss_of(loss)
-            self.optimizer = None if optimizer is None else self._optimizer_of(optimizer)
+            self.optimizer: Any = None if optimizer is None else self._optimizer_of(optimizer)
         self.spec = spec_of(type(self.optimizer).__name__, self._config) if self.optimizer else None
         self.first = [(one, one.numpy()) for one in side.model.variables]
         self.names: list[str] = []

@@ -95,9 +95,10 @@ def _all(smoothings: Sequence[float]) -> Iterator[dict[str, Any]]:
 
 
 def _away(settings: Values, probe: Probe, side: int, flavour: str) -> float:
+    y, outputs, *wanted = probe
     with np.errstate(all="ignore"):
-        value = _loss(settings, probe[0], probe[1], flavour)
-    return float("inf") if value is None else apart(probe[2 + side], value)
+        value = _loss(settings, y, outputs, flavour)
+    return float("inf") if value is None else apart(wanted[side], value)
 
 
 def _loss(settings: Values, y: np.ndarray, outputs: np.ndarray, flavour: str) -> float | None:

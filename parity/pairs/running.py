@@ -44,13 +44,12 @@ def statistics_causes(
         limit: how far the two may stand apart.
     """
     before = distance(*after)
-    own = {"momentum": share(k.config, flavour), "variance": _kind(k, flavour)}
-    other = {"momentum": 1.0 - t.config.momentum, "variance": "unbiased"}
+    own: dict[str, Any] = {"momentum": share(k.config, flavour), "variance": _kind(k, flavour)}
+    other: dict[str, Any] = {"momentum": 1.0 - t.config.momentum, "variance": "unbiased"}
     unknown = [Cause(UNKNOWN, k.name, k.kind, t.kind, Proof(before, before), "step")]
     if distance(after[1], _moved(t, name, old, other)) > limit:
         return unknown
     other["momentum"] = _as_keras(own["momentum"], other["momentum"])
-    shown = {"momentum": (k.config.momentum, t.config.momentum)}
     for count in (1, 2):
         for chosen in itertools.combinations(IDS, count):
             settings = {**other, **{one: own[one] for one in chosen}}
@@ -60,7 +59,8 @@ def statistics_causes(
                     Cause(
                         IDS[one],
                         k.name,
-                        *shown.get(one, (own[one], other[one])),
+                        k.config.momentum if one == "momentum" else own[one],
+                        t.config.momentum if one == "momentum" else other[one],
                         Proof(before, away),
                         "step",
                     )

@@ -15,20 +15,14 @@ import numpy as np
 from parity import tolerance
 from parity.constants import as_float32
 from parity.errors import ParityError
-from parity.pairs import loss_causes, running, steps
-from parity.pairs.align import Alignment, align
-from parity.pairs.calls import Call, Run
+from parity.pairs import loss_causes, steps
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
-from parity.pairs.divergence import Divergence, as_keras, distance
+from parity.pairs.divergence import Divergence, distance
+from parity.pairs.in_training import Forward
 from parity.pairs.side import Side
-from parity.pairs.trainer import Batch, Key, KerasTrainer, TorchTrainer, as_outputs
+from parity.pairs.trainer import Batch, KerasTrainer, Key, TorchTrainer, as_outputs
 
 LIMITS = {rung: row.limit for rung, row in tolerance.FLOAT64.items()}
-NOISE = ("Dropout", "SpatialDropout2D")
-FUSED = (
-    "Batch normalisation of images follows Keras 2's float32 kernel in float64 too: its running "
-    "variance is unbiased."
-)
 
 
 @dataclass
@@ -104,9 +98,12 @@ def train_findings(
         raise ParityError(
             f"targets: received {len(batch.targets)}, accepted: {outputs}, one for each output"
         )
-    found = _Ladder(keras, k, t, batch, seed, set(known), layer_map)
+    result = Training()
     try:
-        found.forward()
+        seen = Forward(k, t, batch, keras.flavour, seed, set(known))
+        seen.compare(layer_map)
+        result = Training(seen.parted, seen.causes, [], seen.notes)
+        found = _Ladder(keras.flavour, k, t, batch, seen, result)
         found.loss()
         found.gradients()
         if own_rule is not None:
@@ -114,7 +111,7 @@ def train_findings(
     finally:
         k.start()
         t.start()
-    return found.result
+    return result
 
 
 def _two(given: Any, name: str) -> tuple[Any, Any]:
@@ -127,140 +124,18 @@ def _two(given: Any, name: str) -> tuple[Any, Any]:
 
 @dataclass
 class _Ladder:
-    """The rungs, climbed one after the other."""
+    """The rungs behind the forward pass."""
 
-    side: Side
+    flavour: str
     k: KerasTrainer
     t: TorchTrainer
     batch: Batch
-    seed: int
-    known: set[str]
-    layer_map: Mapping[str, str] | None
-    result: Training = field(default_factory=Training)
-
-    def forward(self) -> None:
-        """Both in training mode with the same draws; every pair fed alike."""
-        self.keras_run, self.torch_run = self.k.run(self.batch, 0), self.t.run(self.batch, 0)
-        self.alignment = align(self.keras_run.calls, self.torch_run.calls, self.layer_map)
-        self._round_constants()
-        if self._share_draws() or self.rounded:
-            self.keras_run, self.torch_run = self.k.run(self.batch, 0), self.t.run(self.batch, 0)
-            self.alignment = _anew(self.alignment, self.keras_run, self.torch_run)
-        for side, trainer in (("Keras", self.k), ("PyTorch", self.t)):
-            if trainer.unshared:
-                names = ", ".join(trainer.unshared)
-                self.result.notes.append(f"{side} draws numbers of its own in training: {names}")
-        images = [k for k, _ in self.alignment.pairs if k.layer == "BatchNormalization"]
-        if self.side.flavour == "tf_keras" and any(k.inputs[0].ndim == 4 for k in images):
-            self.result.notes.append(FUSED)
-        limit = LIMITS["forward_train"]
-        outputs = zip(as_outputs(self.keras_run), as_outputs(self.torch_run), strict=False)
-        away = max(distance(own, other) for own, other in outputs)
-        if away <= limit:
-            return
-        fed = self.t.run(self.batch, 0, _given(self.alignment)).calls
-        for k, t in self.alignment.pairs:
-            self._layer(k, fed[t.number])
-        if not self.result.parted:
-            name = next(iter(self.keras_run.outputs))
-            other = next(iter(self.torch_run.outputs))
-            self._part("forward_train", name, other, "output", away)
-
-    def _layer(self, k: Call, t: Call) -> None:
-        limit = LIMITS["forward_train"]
-        apart = _inputs_apart(k, t)
-        if apart > limit:
-            self._between(k, t, apart)
-            return
-        forced = as_keras(t.output, k.output, k)
-        away = distance(k.output, forced)
-        if away <= limit:
-            return
-        self._part("forward_train", k.name, t.name, "output", away)
-        if k.name in self.known:
-            return
-        if {k.layer, t.layer} <= set(NOISE):
-            draw = (self.seed, self.drawn[k.number])
-            self.result.causes += running.dropout_causes(k, t, forced, draw, limit)
-            return
-        proof = Proof(away, away)
-        self.result.causes.append(Cause(UNKNOWN, k.name, k.kind, t.kind, proof, "forward_train"))
-
-    def _between(self, k: Call, t: Call, apart: float) -> None:
-        """What only one side has stands between, and acts in training alone."""
-        self._part("forward_train", k.name, t.name, "input", apart)
-        if k.name in self.known:
-            return
-        lone = self._lone()
-        after = self._without(lone, k, t) if lone else apart
-        known = after <= LIMITS["forward_train"]
-        ident, proof = "dropout.rate" if known else UNKNOWN, Proof(apart, after)
-        for one, values in lone if known else [(k, (k.kind, t.kind))]:
-            self.known.add(one.name)
-            self.result.causes.append(Cause(ident, one.name, *values, proof, "forward_train"))
-
-    def _lone(self) -> list[tuple[Call, tuple[Any, Any]]]:
-        """Dropout that only one side has, with the rates of both."""
-        alone = self.alignment.keras_only, self.alignment.torch_only
-        return [
-            (one, (one.config.rate, "none") if side == 0 else ("none", one.config.rate))
-            for side, calls in enumerate(alone)
-            for one in calls
-            if one.layer in NOISE and one.name not in self.known
-        ]
-
-    def _without(self, lone: Sequence[tuple[Call, tuple[Any, Any]]], k: Call, t: Call) -> float:
-        """How far two layers' inputs stand apart where such dropout keeps everything."""
-        names = self.k.names, self.t.names
-        for trainer, other in ((self.k, 1), (self.t, 0)):
-            gone = {call.number for call, values in lone if values[other] == "none"}
-            both = zip(trainer.names, trainer.random_calls, strict=True)
-            trainer.names = ["" if number in gone else name for name, number in both]
-        keras, torch = self.k.run(self.batch, 0), self.t.run(self.batch, 0)
-        given = _given(_anew(self.alignment, keras, torch))
-        torch = self.t.run(self.batch, 0, given)
-        self.k.names, self.t.names = names
-        return _inputs_apart(keras.calls[k.number], torch.calls[t.number])
-
-    def _round_constants(self) -> None:
-        """A PyTorch float that is Keras's once rounded to float32 is the same constant."""
-        self.rounded = False
-        for k, t in self.alignment.pairs:
-            if type(k.config) is not type(t.config):
-                continue
-            values = {}
-            for name in ("epsilon", "negative_slope"):
-                own, other = getattr(k.config, name, None), getattr(t.config, name, None)
-                if isinstance(own, float) and isinstance(other, float):
-                    if as_float32(own) == as_float32(other):
-                        values[name] = own if name == "epsilon" else as_float32(own)
-            if k.layer == "BatchNormalization":
-                own = running.share(k.config, self.side.flavour)
-                if as_float32(own) == as_float32(1.0 - t.config.momentum):
-                    values["momentum"] = own
-            if values:
-                self.t.take(t.name, values)
-                self.rounded = True
-
-    def _share_draws(self) -> bool:
-        """The same name for calls that belong together; whether there are any."""
-        partners = {t.number: k.number for k, t in self.alignment.pairs}
-        self.drawn: dict[int, str] = {}
-        for trainer, which in ((self.k, "keras"), (self.t, "torch")):
-            names: list[str] = []
-            for number in trainer.random_calls:
-                own = number if which == "keras" else partners.get(number)
-                count = trainer.random_calls[: len(names)].count(number)
-                known = own is not None and own < len(self.keras_run.calls)
-                names.append(f"pair/{own}/{count}" if known else f"{which}/{len(names)}")
-                if which == "keras":
-                    self.drawn.setdefault(number, names[-1])
-            trainer.names = names
-        return bool(self.k.names or self.t.names)
+    seen: Forward
+    result: Training
 
     def loss(self) -> None:
         """Of Keras's outputs, on both sides."""
-        outputs = as_outputs(self.keras_run)
+        outputs = as_outputs(self.seen.keras_run)
         own, other = self.k.loss_of(outputs, self.batch), self.t.loss_of(outputs, self.batch)
         limit = LIMITS["loss"]
         away = loss_causes.apart(own, other)
@@ -278,7 +153,7 @@ class _Ladder:
         given = self.k.loss_settings
         smoothing = float(given.values.get("label_smoothing", 0.0)) if given else 0.0
         self.result.causes += loss_causes.causes_of(
-            probes, (smoothing, as_float32(smoothing), 0.1), self.side.flavour, limit
+            probes, (smoothing, as_float32(smoothing), 0.1), self.flavour, limit
         )
 
     def gradients(self) -> None:
@@ -317,14 +192,13 @@ class _Ladder:
             after = 0.0 if there[0] is None and there[1] is None else float("inf")
             if there[0] is not None and there[1] is not None:
                 after = distance(there[0], there[1])
-            states = [
-                "frozen" if one else "trained"
-                for one in (self.k.frozen(key), not self.k.frozen(key))
-            ]
+            states = ("frozen", "trained") if self.k.frozen(key) else ("trained", "frozen")
             known = after <= LIMITS["gradients"]
             ident = "layer.trainable" if known else UNKNOWN
             proof = Proof(before, after)
-            self.result.causes.append(Cause(ident, key[0], *states, proof, "gradients"))
+            self.result.causes.append(
+                Cause(ident, key[0], states[0], states[1], proof, "gradients")
+            )
         if not frozen:
             first = self.result.parted[0]
             proof = Proof(first.observed, first.observed)
@@ -352,7 +226,7 @@ class _Ladder:
         return list(
             dict.fromkeys(
                 ((k.name, name), (t.name, name))
-                for k, t in self.alignment.pairs
+                for k, t in self.seen.alignment.pairs
                 for name in k.weights
                 if name in t.weights and k.weights[name].shape == t.weights[name].shape
             )
@@ -360,10 +234,8 @@ class _Ladder:
 
     def steps(self, count: int) -> None:
         """One optimizer step, and more."""
-        pairs = {k.name: (k, t) for k, t in self.alignment.pairs}
-        found = steps.compare(
-            self.k, self.t, self.batch, self.keys(), pairs, count, self.side.flavour
-        )
+        pairs = {k.name: (k, t) for k, t in self.seen.alignment.pairs}
+        found = steps.compare(self.k, self.t, self.batch, self.keys(), pairs, count, self.flavour)
         first = not self.result.parted
         if first or found.causes:
             self.result.parted += found.parted
@@ -380,26 +252,3 @@ class _Ladder:
         self, rung: str, keras: str | None, torch: str | None, tensor: str, away: float
     ) -> None:
         self.result.parted.append(Divergence(rung, keras, torch, tensor, away, LIMITS[rung]))
-
-
-def _given(alignment: Alignment) -> dict[int, np.ndarray]:
-    """What PyTorch's calls shall hand on: Keras's outputs, in their own shapes."""
-    return {
-        t.number: k.output.reshape(t.output.shape)
-        for k, t in alignment.pairs
-        if k.output.size == t.output.size
-    }
-
-
-def _inputs_apart(k: Call, t: Call) -> float:
-    both = zip(k.inputs, t.inputs, strict=False)
-    return max((distance(own, as_keras(other, own, k)) for own, other in both), default=0.0)
-
-
-def _anew(alignment: Alignment, keras: Run, torch: Run) -> Alignment:
-    """The same alignment of later runs of the same models."""
-    return Alignment(
-        tuple((keras.calls[k.number], torch.calls[t.number]) for k, t in alignment.pairs),
-        tuple(keras.calls[k.number] for k in alignment.keras_only),
-        tuple(torch.calls[t.number] for t in alignment.torch_only),
-    )

@@ -49,8 +49,9 @@ def causes_of(moved: Moved, keras: Settings | None, torch: Settings | None) -> l
     """The settings that make a weight move otherwise, all together; one unknown if none do."""
     before = distance(moved.keras, moved.torch)
     own, other = unified(keras), unified(torch)
-    names = [one.kind if one else "not known" for one in (keras, torch)]
-    unknown = [Cause(UNKNOWN, moved.layer, *names, Proof(before, before), moved.rung)]
+    kinds = [one.kind if one else "not known" for one in (keras, torch)]
+    proof = Proof(before, before)
+    unknown = [Cause(UNKNOWN, moved.layer, kinds[0], kinds[1], proof, moved.rung)]
     if own is None or other is None:
         return unknown
     if _away(own, moved, moved.keras) > moved.limit or _away(other, moved, moved.torch) > (

@@ -141,7 +141,7 @@ class TorchTrainer:
                 f"loss: received {type(loss).__name__} for PyTorch, accepted: a callable of "
                 "(outputs, targets)"
             )
-        return loss  # type: ignore[no-any-return]
+        return loss
 
     def apply(self, gradients: Gradients) -> None:
         """See :meth:`parity.pairs.trainer.Trainer.apply`."""
