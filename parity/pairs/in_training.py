@@ -140,11 +140,12 @@ class Forward:
         for k, t in self.alignment.pairs:
             if type(k.config) is not type(t.config):
                 continue
-            values = {}
+            values: dict[str, float] = {}
             for name in ("epsilon", "negative_slope"):
-                own, other = getattr(k.config, name, None), getattr(t.config, name, None)
-                floats = isinstance(own, float) and isinstance(other, float)
-                if floats and as_float32(own) == as_float32(other):
+                own, other = (getattr(one.config, name, None) for one in (k, t))
+                if not (isinstance(own, float) and isinstance(other, float)):
+                    continue
+                if as_float32(own) == as_float32(other):
                     values[name] = own if name == "epsilon" else as_float32(own)
             if k.layer == "BatchNormalization":
                 own = running.share(k.config, self.flavour)
