@@ -196,6 +196,11 @@ class KerasTrainer:
         values = {**self.spec.constants(), "centered": bool(self.spec.centered)}
         return Settings(f"keras.{self.spec.name}", values)
 
+    def first_of(self, key: Key) -> np.ndarray:
+        """See :meth:`parity.pairs.trainer.Trainer.first_of`."""
+        variable = self._variables()[key]
+        return next(np.asarray(value) for one, value in self.first if one is variable)
+
     def frozen(self, key: Key) -> bool:
         """See :meth:`parity.pairs.trainer.Trainer.frozen`."""
         trained = {id(variable) for variable in self.side.model.trainable_variables}

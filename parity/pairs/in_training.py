@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from parity import tolerance
 from parity.constants import as_float32
 from parity.pairs import running
 from parity.pairs.align import Alignment, align
 from parity.pairs.calls import Call, Run
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
-from parity.pairs.divergence import Divergence, as_keras, distance
+from parity.pairs.divergence import Divergence, as_keras, as_torch, distance
+from parity.pairs.fuse import fused
 from parity.pairs.trainer import Batch, TorchTrainer, Trainer, as_outputs
 
 LIMIT = tolerance.FLOAT64["forward_train"].limit
@@ -52,16 +51,45 @@ class Forward:
     torch_run: Run = field(init=False)
     alignment: Alignment = field(init=False)
     drawn: dict[int, str] = field(default_factory=dict)
-    rounded: bool = False
 
     def compare(self, layer_map: Mapping[str, str] | None = None) -> None:
         """Run both with the same draws; where outputs part, every pair is fed alike."""
-        self.keras_run, self.torch_run = self.k.run(self.batch, 0), self.t.run(self.batch, 0)
+        self._run()
         self.alignment = align(self.keras_run.calls, self.torch_run.calls, layer_map)
         self._round_constants()
-        if self._share_draws() or self.rounded:
-            self.keras_run, self.torch_run = self.k.run(self.batch, 0), self.t.run(self.batch, 0)
-            self.alignment = _anew(self.alignment, self.keras_run, self.torch_run)
+        self._share_draws()
+        self._run_again()
+        self._tell()
+        if self._outputs_apart() <= LIMIT:
+            return
+        fed = self._failing()
+        self.t.rounded = True
+        self._run_again()
+        if self._outputs_apart() <= LIMIT:
+            return
+        rounded = self._failing()
+        if len(fed) <= len(rounded):
+            self.t.rounded = False
+            self._run_again()
+        for k, t in min(fed, rounded, key=len):
+            self._layer(k, t)
+        if not self.parted:
+            ends = [next(iter(run.outputs)) for run in (self.keras_run, self.torch_run)]
+            self._part(ends[0], ends[1], "output", self._outputs_apart())
+
+    def _run(self) -> None:
+        runs = (self.k.run(self.batch, 0), self.t.run(self.batch, 0))
+        self.keras_run, self.torch_run = (run.with_outputs(fused(run.calls)) for run in runs)
+
+    def _run_again(self) -> None:
+        self._run()
+        self.alignment = _anew(self.alignment, self.keras_run, self.torch_run)
+
+    def _outputs_apart(self) -> float:
+        both = zip(as_outputs(self.keras_run), as_outputs(self.torch_run), strict=False)
+        return max(distance(own, other) for own, other in both)
+
+    def _tell(self) -> None:
         for side, trainer in (("Keras", self.k), ("PyTorch", self.t)):
             if trainer.unshared:
                 names = ", ".join(trainer.unshared)
@@ -69,17 +97,25 @@ class Forward:
         images = [k for k, _ in self.alignment.pairs if k.layer == "BatchNormalization"]
         if self.flavour == "tf_keras" and any(k.inputs[0].ndim == 4 for k in images):
             self.notes.append(FUSED)
-        outputs = zip(as_outputs(self.keras_run), as_outputs(self.torch_run), strict=False)
-        away = max(distance(own, other) for own, other in outputs)
-        if away <= LIMIT:
-            return
-        fed = self.t.run(self.batch, 0, _given(self.alignment)).calls
-        for k, t in self.alignment.pairs:
-            self._layer(k, fed[t.number])
-        if not self.parted:
-            name = next(iter(self.keras_run.outputs))
-            other = next(iter(self.torch_run.outputs))
-            self._part(name, other, "output", away)
+
+    def _failing(self) -> list[tuple[Call, Call]]:
+        """Layers that answer for themselves and are not fed alike, or give something else.
+
+        PyTorch's model runs on with what Keras's layers gave.
+        """
+        given = {}
+        pairs = [pair for pair in self.alignment.pairs if pair[0].anchor or pair[0].layer in NOISE]
+        for k, t in pairs:
+            value = as_torch(k.output, t.output, k)
+            if value is not None:
+                given[t.number] = value
+        run = self.t.run(self.batch, 0, given)
+        calls = run.with_outputs(fused(run.calls)).calls
+        return [
+            (k, calls[t.number])
+            for k, t in pairs
+            if max(_inputs_apart(k, calls[t.number]), _own_apart(k, calls[t.number])) > LIMIT
+        ]
 
     def _layer(self, k: Call, t: Call) -> None:
         apart = _inputs_apart(k, t)
@@ -88,16 +124,17 @@ class Forward:
             return
         forced = as_keras(t.output, k.output, k)
         away = distance(k.output, forced)
-        if away <= LIMIT:
-            return
         self._part(k.name, t.name, "output", away)
         if k.name in self.known:
             return
         if {k.layer, t.layer} <= set(NOISE):
             draw = (self.seed, self.drawn[k.number])
             self.causes += running.dropout_causes(k, t, forced, draw, LIMIT)
-            return
-        self._cause(k, t, away)
+        elif k.layer == t.layer == "BatchNormalization":
+            first = {name: self.k.first_of((k.name, name)) for name in k.weights}
+            self.causes += running.norm_causes(k, t, forced, first, LIMIT)
+        else:
+            self._unknown(k, t, away)
 
     def _between(self, k: Call, t: Call, apart: float) -> None:
         """What only one side has stands between, and acts in training alone."""
@@ -106,11 +143,13 @@ class Forward:
             return
         lone = self._lone()
         after = self._without(lone, k, t) if lone else apart
-        known = after <= LIMIT
-        ident, proof = "dropout.rate" if known else UNKNOWN, Proof(apart, after)
-        for one, (own, other) in lone if known else [(k, (k.kind, t.kind))]:
+        if not after <= LIMIT:
+            self._unknown(k, t, apart)
+            return
+        for one, (own, other) in lone:
             self.known.add(one.name)
-            self.causes.append(Cause(ident, one.name, own, other, proof, "forward_train"))
+            proof = Proof(apart, after)
+            self.causes.append(Cause("dropout.rate", one.name, own, other, proof, "forward_train"))
 
     def _lone(self) -> list[tuple[Call, tuple[Any, Any]]]:
         """Dropout that only one side has, with the rates of both."""
@@ -129,11 +168,12 @@ class Forward:
             gone = {call.number for call, values in lone if values[other] == "none"}
             both = zip(trainer.names, trainer.random_calls, strict=True)
             trainer.names = ["" if number in gone else name for name, number in both]
-        keras, torch = self.k.run(self.batch, 0), self.t.run(self.batch, 0)
-        given = _given(_anew(self.alignment, keras, torch))
-        torch = self.t.run(self.batch, 0, given)
+        self._run_again()
+        after = {(one.name, other.name): (one, other) for one, other in self._failing()}
         self.k.names, self.t.names = names
-        return _inputs_apart(keras.calls[k.number], torch.calls[t.number])
+        self._run_again()
+        left = after.get((k.name, t.name))
+        return _inputs_apart(*left) if left else 0.0
 
     def _round_constants(self) -> None:
         """A PyTorch float that is Keras's once rounded to float32 is the same constant."""
@@ -153,10 +193,9 @@ class Forward:
                     values["momentum"] = own
             if values:
                 self.t.take(t.name, values)
-                self.rounded = True
 
-    def _share_draws(self) -> bool:
-        """The same name for calls that belong together; whether there are any."""
+    def _share_draws(self) -> None:
+        """The same name for calls that belong together."""
         partners = {t.number: k.number for k, t in self.alignment.pairs}
         for trainer, which in ((self.k, "keras"), (self.t, "torch")):
             names: list[str] = []
@@ -168,27 +207,26 @@ class Forward:
                 if which == "keras":
                     self.drawn.setdefault(number, names[-1])
             trainer.names = names
-        return bool(self.k.names or self.t.names)
 
     def _part(self, keras: str, torch: str, tensor: str, away: float) -> None:
         rung = "forward_train"
         self.parted.append(Divergence(rung, keras, torch, tensor, away, LIMIT))
 
-    def _cause(self, k: Call, t: Call, away: float) -> None:
+    def _unknown(self, k: Call, t: Call, away: float) -> None:
+        """What is not explained; where evaluation differs already, that is to be mended first."""
+        if self.known:
+            return
         proof = Proof(away, away)
         self.causes.append(Cause(UNKNOWN, k.name, k.kind, t.kind, proof, "forward_train"))
 
 
-def _given(alignment: Alignment) -> dict[int, np.ndarray]:
-    """What PyTorch's calls shall hand on: Keras's outputs, in their own shapes."""
-    return {
-        t.number: k.output.reshape(t.output.shape)
-        for k, t in alignment.pairs
-        if k.output.size == t.output.size
-    }
+def _own_apart(k: Call, t: Call) -> float:
+    return distance(k.output, as_keras(t.output, k.output, k))
 
 
 def _inputs_apart(k: Call, t: Call) -> float:
+    if len(k.inputs) != len(t.inputs):
+        return float("inf")
     both = zip(k.inputs, t.inputs, strict=False)
     return max((distance(own, as_keras(other, own, k)) for own, other in both), default=0.0)
 

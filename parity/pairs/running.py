@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from parity.constants import as_float32
+from parity.layers import batch_norm
 from parity.pairs.calls import Call
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
 from parity.pairs.divergence import distance
@@ -134,3 +135,27 @@ def dropout_causes(
                     for one in chosen
                 ]
     return unknown
+
+
+def norm_causes(
+    k: Call, t: Call, forced: np.ndarray, first: Mapping[str, np.ndarray], limit: float
+) -> list[Cause]:
+    """Why a batch norm differs in training alone: Keras's is frozen; else one unknown.
+
+    Args:
+        k: the Keras call, in training.
+        t: the PyTorch call.
+        forced: what it gave for the same input.
+        first: weights and statistics before the call.
+        limit: how far the outputs may stand apart.
+    """
+    before = distance(k.output, forced)
+    x = k.inputs[0]
+    frozen = distance(k.output, batch_norm.reference(k.config, first, x))
+    moving = distance(forced, batch_norm.reference(k.config, first, x, training=True))
+    if max(frozen, moving) > limit:
+        proof = Proof(before, before)
+        return [Cause(UNKNOWN, k.name, k.kind, t.kind, proof, "forward_train")]
+    states = "as in evaluation", "the batch's statistics"
+    proof = Proof(before, frozen)
+    return [Cause("batch_norm.frozen", k.name, states[0], states[1], proof, "forward_train")]

@@ -83,6 +83,9 @@ class Trainer(Protocol):
     def settings_of(self, key: Key) -> Settings | None:
         """The optimizer of a weight; None where it is of no kind that is known."""
 
+    def first_of(self, key: Key) -> np.ndarray:
+        """A weight as it was at first."""
+
     def frozen(self, key: Key) -> bool:
         """Whether a weight is kept from training."""
 
@@ -102,6 +105,9 @@ class KerasTrainer(Trainer, Protocol):
 
 class TorchTrainer(Trainer, Protocol):
     """What only PyTorch's side can be made to do."""
+
+    rounded: bool
+    """Whether its functions take their constants rounded to float32, as Keras's do."""
 
     def take(self, layer: str, values: Mapping[str, float]) -> None:
         """Give a layer constants of Keras's: ``momentum``, ``epsilon``, ``negative_slope``."""

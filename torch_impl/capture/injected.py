@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from parity.constants import as_float32
 from parity.pairs.trainer import uniform
 from torch_impl.capture.layout import Layout
 
@@ -28,6 +30,7 @@ class Injected(TorchFunctionMode):
         step: of the training, from 0.
         watched: number of the call that is under way, and how a tensor lies, whose second axis
             may be known for channels.
+        rounded: whether functions take their constants rounded to float32, as Keras's do.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class Injected(TorchFunctionMode):
         seed: int,
         step: int,
         watched: Callable[[Tensor, bool], tuple[int, Layout]],
+        rounded: bool = False,
     ) -> None:
         super().__init__()
         self.names = names
@@ -44,6 +48,7 @@ class Injected(TorchFunctionMode):
         self.seed = seed
         self.step = step
         self.watched = watched
+        self.rounded = rounded
         self.numbers: list[int] = []
         self.layouts: list[Layout] = []
 
@@ -52,6 +57,8 @@ class Injected(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "")
+        if self.rounded and name in ROUNDED:
+            return ROUNDED[name](func, *args, **kwargs)
         if name not in DROPOUTS or not args:
             return func(*args, **kwargs)
         x, rate, training = _asked(*args, **kwargs)
@@ -79,6 +86,20 @@ class Injected(TorchFunctionMode):
         known = self.known or ()
         fits = place < len(known) and known[place].shape == tuple(x.shape)
         return known[place] if fits else Layout.plain(tuple(x.shape))
+
+
+def _gelu(func: Any, x: Tensor, *, approximate: str = "none") -> Any:
+    if approximate != "none":
+        return func(x, approximate=approximate)
+    return 0.5 * x * (1.0 + torch.erf(x / as_float32(math.sqrt(2.0))))
+
+
+def _leaky(func: Any, x: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Any:
+    return func(x, as_float32(negative_slope), inplace)
+
+
+ROUNDED: dict[str, Callable[..., Any]] = {"gelu": _gelu, "leaky_relu": _leaky}
+"""Functions whose constants Keras rounds, as they are then."""
 
 
 def _asked(

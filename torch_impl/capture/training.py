@@ -54,6 +54,7 @@ class TorchTrainer:
         self.names: list[str] = []
         self.random_calls: list[int] = []
         self.layouts: list[Layout] | None = None
+        self.rounded = False
         self.unshared = unshared(side.model)
         self.optimizer: Optimizer | None = None
 
@@ -64,10 +65,13 @@ class TorchTrainer:
 
     def run(self, batch: Batch, step: int, given: Mapping[int, np.ndarray] | None = None) -> Run:
         """See :meth:`parity.pairs.trainer.Trainer.run`."""
-        with Injected(self.names, None, self.seed, step, self._watched) as injected:
+        with self._injected(None, step) as injected:
             found = self.side.run(batch.inputs, batch.torch_inputs, given, training=True)
         self.random_calls, self.layouts = injected.numbers, injected.layouts
         return found
+
+    def _injected(self, layouts: Sequence[Layout] | None, step: int) -> Injected:
+        return Injected(self.names, layouts, self.seed, step, self._watched, self.rounded)
 
     def _watched(self, tensor: Tensor, spatial: bool) -> tuple[int, Layout]:
         watch = self.side.watch
@@ -79,9 +83,8 @@ class TorchTrainer:
         model.train(True)
         model.zero_grad(set_to_none=True)
         tensors, _ = self.side.tensors(batch.inputs, batch.torch_inputs)
-        drawn = Injected(self.names, self.layouts or [], self.seed, step, self._watched)
         with default_dtype(self.side.dtype):
-            with drawn:
+            with self._injected(self.layouts or [], step):
                 out = model(*tensors)
             loss = self._loss([one for _, one in named_outputs(out)], batch)
             loss.backward()
@@ -177,6 +180,14 @@ class TorchTrainer:
                 own = isinstance(optimizer, KerasOptimizer)
                 return Settings(f"{'port' if own else 'torch'}.{type(optimizer).__name__}", values)
         return None
+
+    def first_of(self, key: Key) -> np.ndarray:
+        """See :meth:`parity.pairs.trainer.Trainer.first_of`."""
+        now = copy.deepcopy(self.side.model.state_dict())
+        self.side.model.load_state_dict(self.first)
+        found = self.weights()[key]
+        self.side.model.load_state_dict(now)
+        return found
 
     def frozen(self, key: Key) -> bool:
         """See :meth:`parity.pairs.trainer.Trainer.frozen`."""
