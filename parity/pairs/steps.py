@@ -45,6 +45,7 @@ def compare(
     batch: Batch,
     keys: Keys,
     pairs: Mapping[str, tuple[Call, Call]],
+    settled: set[str],
     count: int,
     flavour: str,
 ) -> Steps:
@@ -56,6 +57,7 @@ def compare(
         batch: of every step.
         keys: weights that both have.
         pairs: Keras layer to the two calls in training, before any step.
+        settled: Keras layers with causes already, whose statistics only follow.
         count: of steps.
         flavour: the Keras.
     """
@@ -66,7 +68,7 @@ def compare(
             if not observed <= limit:
                 found.parted.append(Divergence(rung, key[0], theirs[0], key[1], observed, limit))
     if found.parted:
-        found.causes += _statistics(k, t, batch, keys, pairs, flavour)
+        found.causes += _statistics(k, t, batch, keys, pairs, flavour, settled)
         found.causes += _optimizers(k, t, batch, keys, pairs, count)
     named = {cause.id for cause in found.causes}
     found.latent = [one for one in _latent(k, t, keys) if one.id not in named]
@@ -202,6 +204,7 @@ def _statistics(
     keys: Keys,
     pairs: Mapping[str, tuple[Call, Call]],
     flavour: str,
+    settled: set[str],
 ) -> list[Cause]:
     """What batch norm's running statistics do otherwise in the first step."""
     first = _first(k, t)
@@ -211,7 +214,7 @@ def _statistics(
     causes: list[Cause] = []
     for key, theirs in keys:
         calls = pairs.get(key[0])
-        if key[1] not in running.STATISTICS or calls is None:
+        if key[1] not in running.STATISTICS or calls is None or key[0] in settled:
             continue
         after = own[key], other[theirs]
         if distance(*after) <= LIMITS["step"] or calls[0].layer != calls[1].layer:

@@ -196,9 +196,9 @@ class _Ladder:
             known = after <= LIMITS["gradients"]
             ident = "layer.trainable" if known else UNKNOWN
             proof = Proof(before, after)
-            self.result.causes.append(
-                Cause(ident, key[0], states[0], states[1], proof, "gradients")
-            )
+            cause = Cause(ident, key[0], states[0], states[1], proof, "gradients")
+            if (ident, key[0]) not in {(one.id, one.layer) for one in self.result.causes}:
+                self.result.causes.append(cause)
         if not frozen:
             first = self.result.parted[0]
             proof = Proof(first.observed, first.observed)
@@ -235,7 +235,10 @@ class _Ladder:
     def steps(self, count: int) -> None:
         """One optimizer step, and more."""
         pairs = {k.name: (k, t) for k, t in self.seen.alignment.pairs}
-        found = steps.compare(self.k, self.t, self.batch, self.keys(), pairs, count, self.flavour)
+        settled = {cause.layer for cause in self.result.causes}
+        found = steps.compare(
+            self.k, self.t, self.batch, self.keys(), pairs, settled, count, self.flavour
+        )
         first = not self.result.parted
         if first or found.causes:
             self.result.parted += found.parted

@@ -89,9 +89,11 @@ class Injected(TorchFunctionMode):
 
 
 def _gelu(func: Any, x: Tensor, *, approximate: str = "none") -> Any:
-    if approximate != "none":
-        return func(x, approximate=approximate)
-    return 0.5 * x * (1.0 + torch.erf(x / as_float32(math.sqrt(2.0))))
+    """Source: ``tf.nn.gelu``, which casts √½ and 0.044715 through float32."""
+    if approximate == "none":
+        return 0.5 * x * torch.erfc(-x * as_float32(math.sqrt(0.5)))
+    inner = math.sqrt(2.0 / math.pi) * (x + as_float32(0.044715) * x**3)
+    return 0.5 * x * (1.0 + torch.tanh(inner))
 
 
 def _leaky(func: Any, x: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Any:
