@@ -91,7 +91,7 @@ class KerasSide:
             for one in self.model.trainable_variables
         }
 
-    def trainer(self, loss: Any, optimizer: Any, seed: int, flavour: str = "") -> KerasTrainer:
+    def trainer(self, loss: Any, optimizer: Any, seed: int, flavour: str) -> KerasTrainer:
         """See :meth:`parity.pairs.side.Side.trainer`."""
         return KerasTrainer(self, loss, optimizer, seed)
 

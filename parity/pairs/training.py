@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -76,7 +76,7 @@ def train_findings(
         raise ParityError(f"steps: received {count}, accepted: 1 or more")
     own_loss, other_loss = _two(loss, "loss")
     own_rule, other_rule = _two(optimizer, "optimizer")
-    k: KerasTrainer = cast(Any, keras).trainer(own_loss, own_rule, seed)
+    k: KerasTrainer = keras.trainer(own_loss, own_rule, seed, keras.flavour)
     if other_loss is None:
         other_loss = k.loss_settings
         k.shared = True
@@ -92,7 +92,7 @@ def train_findings(
                 f"optimizer: received {own_rule!r}, accepted: a name, an optimizer of Keras's own "
                 "with a constant rate, or two: (Keras's, PyTorch's)"
             )
-    t: TorchTrainer = cast(Any, torch).trainer(other_loss, other_rule, seed, keras.flavour)
+    t: TorchTrainer = torch.trainer(other_loss, other_rule, seed, keras.flavour)
     outputs = len(keras.run(batch.inputs).outputs) if k.shared else 0
     if outputs and outputs != len(batch.targets):
         raise ParityError(
@@ -141,7 +141,7 @@ class _Ladder:
         away = loss_causes.apart(own, other)
         if away <= limit:
             return
-        self._part("loss", None, None, "loss", away)
+        self._part("loss", "loss", "loss", "loss", away)
         if len(outputs) > 1 or len(self.batch.targets) > 1:
             proof = Proof(away, away)
             self.result.causes.append(Cause(UNKNOWN, "loss", own, other, proof, "loss"))
@@ -213,7 +213,7 @@ class _Ladder:
         away = loss_causes.apart(own, other)
         if away <= limit or self.result.parted:
             return
-        self._part("loss", None, None, "loss", away)
+        self._part("loss", "loss", "loss", "loss", away)
         after = loss_causes.apart(own, other + penalty)
         known = penalty and after <= limit
         values = (penalty, 0.0) if known else (own, other)
