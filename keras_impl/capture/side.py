@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from keras_impl.capture import calls, weights
+from keras_impl.capture.training import KerasTrainer, in_dtype
 from parity.errors import ParityError
 from parity.pairs.calls import Arrays, Run
 
@@ -31,6 +32,7 @@ class KerasSide:
         self.framework = {"tf_keras": "Keras 2", "keras3": "Keras 3"}[self.flavour]
         self.keras = _keras(self.flavour)
         self.tf = importlib.import_module("tensorflow")
+        self.watch = calls.Watch(self.keras, self.model, {}, self.tensor)
         self.made: list[calls.Made] = []
         self.layers: dict[str, Any] = {}
 
@@ -42,11 +44,11 @@ class KerasSide:
         training: bool = False,
     ) -> Run:
         """See :meth:`parity.pairs.side.Side.run`."""
-        tensors = [self._tensor(value) for value in (inputs if own is None else own)]
-        watch = calls.Watch(self.keras, self.model, given or {}, self._tensor)
+        tensors = [self.tensor(value) for value in (inputs if own is None else own)]
+        watch = self.watch = calls.Watch(self.keras, self.model, given or {}, self.tensor)
         watch.feed(tensors)
         kept = [(one, one.numpy()) for one in self.model.non_trainable_variables]
-        with _dtype(self.keras, self.flavour, self.dtype), watch.modules():
+        with in_dtype(self.keras, self.flavour, self.dtype), watch.modules():
             try:
                 fed = tensors[0] if len(tensors) == 1 else tensors
                 out = self.model(fed, training=training)
@@ -79,8 +81,8 @@ class KerasSide:
 
     def replay(self, number: int, inputs: Sequence[np.ndarray]) -> np.ndarray:
         """See :meth:`parity.pairs.side.Side.replay`."""
-        with _dtype(self.keras, self.flavour, self.dtype):
-            return calls.again(self.made[number], [self._tensor(value) for value in inputs])
+        with in_dtype(self.keras, self.flavour, self.dtype):
+            return calls.again(self.made[number], [self.tensor(value) for value in inputs])
 
     def all_parameters(self) -> Arrays:
         """See :meth:`parity.pairs.side.Side.all_parameters`."""
@@ -89,7 +91,12 @@ class KerasSide:
             for one in self.model.trainable_variables
         }
 
-    def _tensor(self, value: np.ndarray) -> Any:
+    def trainer(self, loss: Any, optimizer: Any, seed: int, flavour: str) -> KerasTrainer:
+        """See :meth:`parity.pairs.side.Side.trainer`."""
+        return KerasTrainer(self, loss, optimizer, seed)
+
+    def tensor(self, value: np.ndarray) -> Any:
+        """Floats in the model's dtype, whole numbers as they are."""
         value = np.asarray(value)
         return self.tf.constant(value.astype(self.dtype) if value.dtype.kind == "f" else value)
 
@@ -118,7 +125,7 @@ def _model_of(model: Any, dtype: str) -> Any:
     with contextlib.ExitStack() as stack:
         for flavour, name in (("tf_keras", "tf_keras"), ("keras3", "keras")):
             if name in sys.modules:
-                stack.enter_context(_dtype(sys.modules[name], flavour, dtype))
+                stack.enter_context(in_dtype(sys.modules[name], flavour, dtype))
         try:
             built = model()
         except Exception as error:
@@ -141,7 +148,7 @@ def _copied(model: Any, dtype: str) -> Any:
     keras = _keras(flavour_of(model))
     try:
         config = _of_dtype(model.get_config(), dtype)
-        with _dtype(keras, flavour_of(model), dtype), _lambdas(keras):
+        with in_dtype(keras, flavour_of(model), dtype), _lambdas(keras):
             copy = type(model).from_config(config)
             if not copy.built:
                 copy.build(model.input_shape)
@@ -190,27 +197,6 @@ def _lambdas(keras: Any) -> Iterator[None]:
             yield
     else:
         yield
-
-
-@contextlib.contextmanager
-def _dtype(keras: Any, flavour: str, dtype: str) -> Iterator[None]:
-    """Layers made meanwhile compute in ``dtype``."""
-    before = keras.backend.floatx()
-    policy = keras.config.dtype_policy() if flavour == "keras3" else None
-    old = keras.mixed_precision.global_policy() if flavour == "tf_keras" else None
-    keras.backend.set_floatx(dtype)
-    if flavour == "keras3":
-        keras.config.set_dtype_policy(dtype)
-    else:
-        keras.mixed_precision.set_global_policy(dtype)
-    try:
-        yield
-    finally:
-        keras.backend.set_floatx(before)
-        if flavour == "keras3":
-            keras.config.set_dtype_policy(policy)
-        else:
-            keras.mixed_precision.set_global_policy(old)
 
 
 def _line(error: BaseException) -> str:
