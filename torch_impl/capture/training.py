@@ -155,8 +155,9 @@ class TorchTrainer:
                 tensor = self.side.tensor(value)
                 parts = (tensor,) * len(parts) if _summed(place) else place.from_canonical(tensor)
             for own, part in zip(place.tensors, parts, strict=True):
-                if own.requires_grad:
-                    own.grad = None if part is None else part.clone().contiguous()
+                own.grad = None
+                if part is not None and own.requires_grad:
+                    own.grad = part.clone().contiguous()
         with default_dtype(self.side.dtype):  # in which some keep numbers of their own
             self._built().step()
 
