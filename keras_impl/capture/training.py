@@ -53,6 +53,8 @@ class KerasTrainer:
         self.unshared = self.injected.unshared()
         self.random_calls: list[int] = []
         self.last_penalty = 0.0
+        self._found: dict[Key, Any] = {}
+        self._layers_then = -1
 
     def start(self) -> None:
         """See :meth:`parity.pairs.trainer.Trainer.start`."""
@@ -212,12 +214,16 @@ class KerasTrainer:
         return id(self._variables()[key]) not in trained
 
     def _variables(self) -> dict[Key, Any]:
-        return {
+        if self._layers_then == len(self.side.layers):
+            return self._found
+        self._layers_then = len(self.side.layers)
+        self._found = {
             (name, own): variable
             for name, layer in self.side.layers.items()
             if hasattr(layer, "weights")
             for own, variable in weights.of_module(layer).items()
         }
+        return self._found
 
 
 def _value(variable: Any) -> Any:

@@ -56,9 +56,10 @@ class Forward:
         """Run both with the same draws; where outputs part, every pair is fed alike."""
         self._run()
         self.alignment = align(self.keras_run.calls, self.torch_run.calls, layer_map)
-        self._round_constants()
+        changed = self._round_constants()
         self._share_draws()
-        self._run_again()
+        if changed or self.k.names or self.t.names:
+            self._run_again()
         self._tell()
         if self._outputs_apart() <= LIMIT:
             return
@@ -175,8 +176,13 @@ class Forward:
         left = after.get((k.name, t.name))
         return _inputs_apart(*left) if left else 0.0
 
-    def _round_constants(self) -> None:
-        """A PyTorch float that is Keras's once rounded to float32 is the same constant."""
+    def _round_constants(self) -> bool:
+        """A PyTorch float that is Keras's once rounded to float32 is the same constant.
+
+        Returns:
+            Whether any was another before.
+        """
+        changed = False
         for k, t in self.alignment.pairs:
             if type(k.config) is not type(t.config):
                 continue
@@ -192,7 +198,8 @@ class Forward:
                 if as_float32(own) == as_float32(1.0 - t.config.momentum):
                     values["momentum"] = own
             if values:
-                self.t.take(t.name, values)
+                changed |= self.t.take(t.name, values)
+        return changed
 
     def _share_draws(self) -> None:
         """The same name for calls that belong together."""

@@ -62,7 +62,8 @@ def compare(
         flavour: the Keras.
     """
     found = Steps()
-    for rung, away in _free(k, t, batch, keys, count).items():
+    floors = _floors(pairs)
+    for rung, away in _free(k, t, batch, keys, floors, count).items():
         for (key, theirs), observed in away.items():
             limit = LIMITS[rung]
             if not observed <= limit:
@@ -80,13 +81,34 @@ def _started(k: Trainer, t: Trainer) -> None:
     t.start()
 
 
-def _apart(k: Trainer, t: Trainer, keys: Keys) -> dict[tuple[Key, Key], float]:
+def _floors(pairs: Mapping[str, tuple[Call, Call]]) -> dict[Key, float]:
+    """The least scale of a running mean: its share of the largest entry that is averaged.
+
+    The mean of what an earlier norm has centred is zero but for rounding, of that entry's size.
+    """
+    return {
+        (name, "moving_mean"): (1.0 - k.config.momentum) * float(np.abs(k.inputs[0]).max())
+        for name, (k, _) in pairs.items()
+        if k.layer == "BatchNormalization"
+    }
+
+
+def _distance(own: np.ndarray, other: np.ndarray, floor: float) -> float:
+    """As :func:`distance`, relative to ``floor`` where no entry is as large."""
+    scale = max(float(np.abs(own).max(initial=0.0)), float(np.abs(other).max(initial=0.0)))
+    away = distance(own, other)
+    return away * scale / floor if scale < floor else away
+
+
+def _apart(
+    k: Trainer, t: Trainer, keys: Keys, floors: Mapping[Key, float]
+) -> dict[tuple[Key, Key], float]:
     own, other = k.weights(), t.weights()
-    return {(a, b): distance(own[a], other[b]) for a, b in keys}
+    return {(a, b): _distance(own[a], other[b], floors.get(a, 0.0)) for a, b in keys}
 
 
 def _free(
-    k: Trainer, t: Trainer, batch: Batch, keys: Keys, count: int
+    k: Trainer, t: Trainer, batch: Batch, keys: Keys, floors: Mapping[Key, float], count: int
 ) -> dict[str, dict[tuple[Key, Key], float]]:
     """Each with its own gradients; those that are rounding on both sides are exact zeros."""
     _started(k, t)
@@ -99,9 +121,9 @@ def _free(
         names = {theirs for key, theirs in keys if key in null}
         t.apply({key: g * 0.0 if key in names else g for key, g in other.items()})
         if step == 0:
-            found["step"] = _apart(k, t, keys)
+            found["step"] = _apart(k, t, keys, floors)
     if count > 1:
-        found["steps"] = _apart(k, t, keys)
+        found["steps"] = _apart(k, t, keys, floors)
     return found
 
 
@@ -119,7 +141,7 @@ def _forced(
         trained |= own.keys()
         for key in wanted:
             kept[key].append(own[key])
-    return {pair: away for pair, away in _apart(k, t, keys).items() if pair[0] in trained}, kept
+    return {pair: away for pair, away in _apart(k, t, keys, {}).items() if pair[0] in trained}, kept
 
 
 def _optimizers(
@@ -184,6 +206,7 @@ def _statistics(
     settled: set[str],
 ) -> list[Cause]:
     """What batch norm's running statistics do otherwise in the first step."""
+    floors = _floors(pairs)
     first = _first(k, t)
     k.gradients(batch, 0)
     t.gradients(batch, 0)
@@ -194,7 +217,10 @@ def _statistics(
         if key[1] not in running.STATISTICS or calls is None or key[0] in settled:
             continue
         after = own[key], other[theirs]
-        if distance(*after) <= LIMITS["step"] or calls[0].layer != calls[1].layer:
+        if (
+            _distance(*after, floors.get(key, 0.0)) <= LIMITS["step"]
+            or calls[0].layer != calls[1].layer
+        ):
             continue
         for cause in running.statistics_causes(
             *calls, key[1], first[key], after, flavour, LIMITS["step"]

@@ -109,8 +109,12 @@ class TorchTrainer(Trainer, Protocol):
     rounded: bool
     """Whether its functions take their constants rounded to float32, as Keras's do."""
 
-    def take(self, layer: str, values: Mapping[str, float]) -> None:
-        """Give a layer constants of Keras's: ``momentum``, ``epsilon``, ``negative_slope``."""
+    def take(self, layer: str, values: Mapping[str, float]) -> bool:
+        """Give a layer constants of Keras's: ``momentum``, ``epsilon``, ``negative_slope``.
+
+        Returns:
+            Whether any was another before.
+        """
 
     def freeze(self, key: Key, frozen: bool) -> None:
         """Keep a weight from training, or let it train."""

@@ -93,15 +93,15 @@ def train_findings(
                 "with a constant rate, or two: (Keras's, PyTorch's)"
             )
     t: TorchTrainer = torch.trainer(other_loss, other_rule, seed, keras.flavour)
-    outputs = len(keras.run(batch.inputs).outputs) if k.shared else 0
-    if outputs and outputs != len(batch.targets):
-        raise ParityError(
-            f"targets: received {len(batch.targets)}, accepted: {outputs}, one for each output"
-        )
     result = Training()
     try:
         seen = Forward(k, t, batch, keras.flavour, seed, set(known))
         seen.compare(layer_map)
+        outputs = len(seen.keras_run.outputs)
+        if k.shared and outputs != len(batch.targets):
+            raise ParityError(
+                f"targets: received {len(batch.targets)}, accepted: {outputs}, one for each output"
+            )
         result = Training(seen.parted, seen.causes, [], seen.notes)
         found = _Ladder(keras.flavour, k, t, batch, seen, result)
         found.gradients()

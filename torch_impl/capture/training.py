@@ -214,11 +214,15 @@ class TorchTrainer:
         for key in self.second_biases():
             self._places()[key].tensors[1].requires_grad_(False)
 
-    def take(self, layer: str, values: Mapping[str, float]) -> None:
+    def take(self, layer: str, values: Mapping[str, float]) -> bool:
         """See :meth:`parity.pairs.trainer.TorchTrainer.take`."""
         module = self.side.modules[layer][0] if layer in self.side.modules else None
-        for name, value in values.items() if module else ():
-            setattr(module, ATTRIBUTES[name], value)
+        named = {ATTRIBUTES[name]: value for name, value in values.items()}
+        own = {name: value for name, value in named.items() if hasattr(module, name)}
+        changed = any(getattr(module, name) != value for name, value in own.items())
+        for name, value in own.items():
+            setattr(module, name, value)
+        return changed
 
     def _built(self) -> Optimizer:
         """The optimizer, its floats rounded as Keras rounds its own."""
