@@ -1,0 +1,35 @@
+"""``convert``: weights from a file of one framework to a file of the other."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from pathlib import Path
+
+from parity import outputs
+from parity.errors import ParityError
+from parity.pairs import pair_file
+from parity.pairs.convert import convert
+from parity.progress import Progress
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the file; exit code 0 where the models' outputs then agree, 1 where they do not."""
+    source, target, path = (
+        Path(args.source),
+        outputs.new_path(args.target, "TARGET"),
+        Path(args.pair),
+    )
+    if not source.is_file():
+        raise ParityError(f"SOURCE: received {str(source)!r}, accepted: a file of weights")
+    with Progress(f"starting {path.name}"):
+        arguments = pair_file.load(path)
+    with Progress(f"converting {source.name}"):
+        made = convert(source, target, arguments, dict(args.map))
+    print(f"{target}: {made.weights:,} weights of {made.layers} layers, from {source}")
+    if made.left:
+        told = f"in no layer that these inputs reach, not carried: {', '.join(made.left)}"
+        print(textwrap.fill(told, 80, subsequent_indent="  "))
+    figures = f"{made.observed:.2g} apart in float64, {made.allowed:.0e} allowed"
+    print(f"outputs: {figures}" + ("" if made.same else f"; parity check {path} says why"))
+    return 0 if made.same else 1
