@@ -22,8 +22,8 @@ SUFFIXES = (".keras", ".weights.h5", ".h5")
 MEMBERS = ("config.json", "model.weights.h5")
 """What a ``.keras`` file holds: the configuration, and the weights."""
 
-STATE = ("optimizer", "metrics")
-"""Beginnings of the names, in a file, of what belongs to training and is left there."""
+STATE = ("optimizer", "optimizer_weights", "metrics")
+"""Groups of a file that belong to training; they are left there."""
 
 
 def dtype_of(path: Path) -> str:
@@ -41,7 +41,8 @@ def dtype_of(path: Path) -> str:
 def load(model: Any, path: Path) -> None:
     """See :meth:`parity.pairs.side.Side.load`."""
     with _opened(path) as (_, weights):
-        held = sum(one.size for name, one in _tensors(weights).items() if not _of_training(name))
+        tensors = _tensors(weights).items()
+        held = sum(one.size for name, one in tensors if name.split("/")[0] not in STATE)
     wanted = sum(_size(one) for one in model.weights if "float" in str(one.dtype))
     if held != wanted:
         raise ParityError(
@@ -118,10 +119,6 @@ def _tensors(weights: Any) -> dict[str, Any]:
     return found
 
 
-def _of_training(name: str) -> bool:
-    return any(part.startswith(STATE) for part in name.split("/")[:2])
-
-
 def _carries_code(config: Any) -> bool:
     """Whether a configuration holds a Python function in bytes."""
     if isinstance(config, dict):
@@ -135,4 +132,4 @@ def _size(variable: Any) -> int:
 
 
 def _told(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}".rstrip(": ")

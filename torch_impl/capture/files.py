@@ -57,7 +57,7 @@ def _read(path: Path) -> dict[str, Tensor]:
             found = safetensors.torch.load_file(path)
     except Exception as error:
         raise ParityError(
-            f"{path}: {type(error).__name__}: {_first(error)}; accepted: a whole {path.suffix} "
+            f"{path}: {_told(error)}; accepted: a whole {path.suffix} "
             "file that holds tensors by name, as a state_dict does"
         ) from error
     if not isinstance(found, Mapping) or not all(
@@ -70,6 +70,7 @@ def _read(path: Path) -> dict[str, Tensor]:
     return dict(found)
 
 
-def _first(error: BaseException) -> str:
-    """The first sentence: PyTorch goes on with advice to run the file's code."""
-    return " ".join(str(error).split()).split(". ")[0][:200]
+def _told(error: BaseException) -> str:
+    """With the first sentence only: PyTorch goes on with advice to run the file's code."""
+    said = " ".join(str(error).split()).split(". ")[0][:200]
+    return f"{type(error).__name__}: {said}".rstrip(": ")
