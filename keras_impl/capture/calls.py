@@ -172,8 +172,11 @@ class Watch:
 
     def run_of(self, out: Any) -> Run:
         """The calls so far, and the model's outputs."""
-        outputs = {name: np.asarray(tensor.numpy()) for name, tensor in named_outputs(out)}
-        return Run(calls=self.calls, outputs=outputs)
+        named = named_outputs(out)
+        outputs = {name: np.asarray(tensor.numpy()) for name, tensor in named}
+        found = {name: self.followed.get(id(tensor)) for name, tensor in named}
+        sources = {name: one[1] if one else None for name, one in found.items()}
+        return Run(calls=self.calls, outputs=outputs, sources=sources)
 
 
 def named_outputs(out: Any, name: str = "output") -> list[tuple[str, Any]]:

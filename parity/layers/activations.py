@@ -68,7 +68,8 @@ def reference(
         config: the layer.
         weights: none.
         x: of any shape.
-        flavour: the Keras; the hard sigmoid is another one in either.
+        flavour: ``tf_keras``, ``keras3`` or ``torch``: hard sigmoid and GELU are not the same in
+            all.
     """
     if isinstance(config, ReLU):
         y = np.where(x > 0.0, x, config.negative_slope * x)
@@ -82,6 +83,8 @@ def apply(name: str | None, x: np.ndarray, flavour: str = "tf_keras") -> np.ndar
     Raises:
         ValueError: an unknown name.
     """
+    if name == "gelu" and flavour == "torch":
+        return _gelu(x, math.sqrt(0.5))
     if name == "hard_sigmoid":
         slope = 0.2 if flavour == "tf_keras" else 1 / 6
         return np.clip(slope * x + 0.5, 0.0, 1.0)
@@ -102,10 +105,10 @@ def softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
     return np.asarray(powers / powers.sum(axis, keepdims=True))
 
 
-def _gelu(x: np.ndarray) -> np.ndarray:
+def _gelu(x: np.ndarray, factor: float = as_float32(math.sqrt(0.5))) -> np.ndarray:
     from scipy.special import erfc  # slow to import, and only this needs it
 
-    return np.asarray(0.5 * x * erfc(-x * as_float32(math.sqrt(0.5))))
+    return np.asarray(0.5 * x * erfc(-x * factor))
 
 
 def _gelu_tanh(x: np.ndarray) -> np.ndarray:
@@ -120,6 +123,9 @@ def _elu(x: np.ndarray) -> np.ndarray:
 def _selu(x: np.ndarray) -> np.ndarray:
     return SELU_SCALE * np.where(x > 0, x, SELU_ALPHA * np.expm1(np.minimum(x, 0.0)))
 
+
+ROUNDED = ("gelu",)
+"""Whose constants Keras rounds to float32 and PyTorch does not; else they are the same."""
 
 FORMULAS: dict[str | None, Callable[[np.ndarray], np.ndarray]] = {
     None: lambda x: x,

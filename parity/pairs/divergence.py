@@ -71,6 +71,23 @@ def as_keras(value: np.ndarray, like: np.ndarray, call: Call) -> np.ndarray:
     return value
 
 
+def as_torch(value: np.ndarray, like: np.ndarray, call: Call) -> np.ndarray | None:
+    """A Keras output as PyTorch's call gives it: the way back; None where there is none.
+
+    Args:
+        value: of the Keras call.
+        like: canonical output of the PyTorch call.
+        call: the Keras call.
+    """
+    if value.size == like.size:
+        return value.reshape(like.shape)
+    if as_keras(like, value, call).shape == value.shape and like.ndim == value.ndim + 1:
+        found = like.copy()
+        found[:, -1] = value
+        return found
+    return None
+
+
 def mapped(sources: frozenset[int | None], matched: Mapping[int, int]) -> frozenset[int | None]:
     """Numbers of Keras calls as their partners'; model inputs as they are."""
     return frozenset(one if one is None or one < 0 else matched.get(one) for one in sources)

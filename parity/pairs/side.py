@@ -23,6 +23,9 @@ class Side(Protocol):
     framework: str
     """``Keras 2``, ``Keras 3`` or ``PyTorch``."""
 
+    model: Any
+    """The copy."""
+
     flavour: str
     """Of Keras, ``tf_keras`` or ``keras3``; of PyTorch empty."""
 

@@ -1,1 +1,1 @@
-"""Pairs of models as users write them: how they are compared, and what is said of them."""
+"""Pairs of models as users write them: no spec of ours, each framework's own classes."""

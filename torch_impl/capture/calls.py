@@ -88,16 +88,16 @@ class Watch(TorchFunctionMode):
             places = tuple(n for n, arg in enumerate(args) if isinstance(arg, Tensor))
             first = modules.spatial(module)
             turned = isinstance(module, nn.RNNBase) and not module.batch_first
-            before = self._taken(args, places, first, turned)
             self.within += 1
             try:
+                before = self._taken(args, places, first, turned)
                 out = forward(*args, **kwargs)
+                config = modules.config_of(module)
+                made = (module, args, kwargs, places)
+                kind = type(module).__name__
+                return self._note(name or kind, kind, config, made, before, out, first)
             finally:
                 self.within -= 1
-            config = modules.config_of(module)
-            made = (module, args, kwargs, places)
-            kind = type(module).__name__
-            return self._note(name or kind, kind, config, made, before, out, first)
 
         return call
 
@@ -178,9 +178,10 @@ class Watch(TorchFunctionMode):
         layout = _after(layouts, first, spatial, made[0])
         number = len(self.calls)
         output = to_numpy(layout.to_canonical(first.detach())).copy()
-        if number in self.given and first is out:
+        if number in self.given:
             value = torch.as_tensor(self.given[number], device=first.device).to(first.dtype)
-            first = out = layout.from_canonical(value).contiguous()
+            first = layout.from_canonical(value).contiguous()
+            out = _in_place_of(out, first, value)
         for tensor in _flat((out,)):
             if isinstance(tensor, Tensor):
                 own = layout if tensor is first else Layout.plain(tensor.shape)
@@ -203,11 +204,26 @@ class Watch(TorchFunctionMode):
 
     def run_of(self, out: Any) -> Run:
         """The calls so far, and the model's outputs."""
-        outputs = {}
+        outputs, sources = {}, {}
         for name, tensor in named_outputs(out):
             layout = self._layout(tensor) or Layout.plain(tensor.shape)
             outputs[name] = to_numpy(layout.to_canonical(tensor.detach())).copy()
-        return Run(calls=self.calls, outputs=outputs)
+            found = self.followed.get(id(tensor))
+            sources[name] = found.source if found else None
+        return Run(calls=self.calls, outputs=outputs, sources=sources)
+
+
+def _in_place_of(out: Any, first: Tensor, canonical: Tensor) -> Any:
+    """An output with its first tensor replaced, and a recurrent layer's last state with it."""
+    if isinstance(out, Tensor):
+        return first
+    state = out[1] if len(out) > 1 else None
+    last = canonical[:, -1] if canonical.ndim == 3 else None
+    if isinstance(state, Tensor) and last is not None and state.shape == (1, *last.shape):
+        return (first, last[None], *out[2:])
+    if isinstance(state, tuple) and last is not None and state[0].shape == (1, *last.shape):
+        return (first, (last[None], *state[1:]), *out[2:])
+    return (first, *out[1:])
 
 
 def _value(place: Place) -> np.ndarray:

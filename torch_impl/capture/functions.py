@@ -80,8 +80,8 @@ def _relu6(_: Any, x: Tensor, inplace: bool = False) -> Function:
     return Function(activations.ReLU(max_value=6.0, negative_slope=0.0), (x,))
 
 
-def _leaky(_: Any, x: Tensor, slope: float = 0.01, inplace: bool = False) -> Function:
-    return Function(activations.ReLU(max_value=None, negative_slope=slope), (x,))
+def _leaky(_: Any, x: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Function:
+    return Function(activations.ReLU(max_value=None, negative_slope=negative_slope), (x,))
 
 
 def _dropout(_: Any, x: Tensor, p: float = 0.5, *others: Any, **__: Any) -> Function:
