@@ -27,9 +27,12 @@ def run(args: argparse.Namespace) -> int:
     with Progress(f"converting {source.name}"):
         made = convert(source, target, arguments, dict(args.map))
     print(f"{target}: {made.weights:,} weights of {made.layers} layers, from {source}")
-    if made.left:
-        told = f"in no layer that these inputs reach, not carried: {', '.join(made.left)}"
-        print(textwrap.fill(told, 80, subsequent_indent="  "))
+    for told, names in (
+        ("in no layer that these inputs reach, not carried", made.left),
+        ("rounded, for the sum of two weights becomes one", made.rounded),
+    ):
+        if names:
+            print(textwrap.fill(f"{told}: {', '.join(names)}", 80, subsequent_indent="  "))
     figures = f"{made.observed:.2g} apart in float64, {made.allowed:.0e} allowed"
     print(f"outputs: {figures}" + ("" if made.same else f"; parity check {path} says why"))
     return 0 if made.same else 1

@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from parity import tolerance
 from parity.errors import ParityError
 from parity.pairs.align import Alignment, align
-from parity.pairs.calls import Run
+from parity.pairs.calls import Arrays, Run
 from parity.pairs.divergence import ALLOWED, distance
+from parity.pairs.fuse import fused
 from parity.pairs.side import Side, open_side, sides
 
 
@@ -27,6 +29,8 @@ class Converted:
         observed: how far the models' outputs stand apart in float64, either with the weights of
             its own file, relative to the largest entry; inf where their shapes differ.
         allowed: how far they may.
+        rounded: layers with weights that no number of the target's dtype equals, such as the sum of
+            a PyTorch LSTM's two biases.
         left: weights by name, on either side, that belong to no layer that was called; they stand
             as the model's builder made them, or were not carried.
     """
@@ -35,6 +39,7 @@ class Converted:
     weights: int
     observed: float
     allowed: float
+    rounded: tuple[str, ...]
     left: tuple[str, ...]
 
     @property
@@ -69,10 +74,9 @@ def convert(
     runs = {name: _run(side, name, pair) for name, side in models.items()}
     models[own].load(source)
     runs[own] = _run(models[own], own, pair)
-    counts = [len(one.weights) for one in runs[own].calls]
-    layers, weights = sum(1 for one in counts if one), _count(runs[own])
+    given = _by_layer(runs[own])
     if own != other:
-        alignment = align(runs["keras"].calls, runs["torch"].calls, layer_map)
+        alignment = align(fused(runs["keras"].calls), fused(runs["torch"].calls), layer_map)
         _carry(alignment, models[other], from_keras=own == "keras")
     left = [f"{name}: {one}" for name, side in models.items() for one in side.apart()]
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -80,9 +84,17 @@ def convert(
         made = Path(folder) / target.name
         models[other].save(made)
         del models, runs
-        outputs = [_outputs(one, path, pair) for one, path in ((own, source), (other, made))]
+        exact, result = (_exact(one, path, pair) for one, path in ((own, source), (other, made)))
         made.replace(target)
-    return Converted(layers, weights, _apart(*outputs), ALLOWED.limit, tuple(sorted(left)))
+    rounded = [name for name, one in _by_layer(exact).items() if not _equal(one, given[name])]
+    return Converted(
+        layers=sum(1 for one in given.values() if one),
+        weights=sum(value.size for one in given.values() for value in one.values()),
+        observed=_apart(list(exact.outputs.values()), list(result.outputs.values())),
+        allowed=tolerance.FLOAT32_FLOOR if rounded else ALLOWED.limit,
+        rounded=tuple(rounded),
+        left=tuple(sorted(left)),
+    )
 
 
 def side_of(path: Path, what: str) -> str:
@@ -111,10 +123,12 @@ def _several(values: Any) -> list[np.ndarray] | None:
     return [np.asarray(value) for value in several]
 
 
-def _count(run: Run) -> int:
-    """Numbers in the weights of layers, each layer counted once."""
-    layers = {one.name: one.weights for one in run.calls}
-    return sum(value.size for weights in layers.values() for value in weights.values())
+def _by_layer(run: Run) -> dict[str, Arrays]:
+    return {one.name: one.weights for one in run.calls}
+
+
+def _equal(exact: Arrays, given: Arrays) -> bool:
+    return all(np.array_equal(value, given[name], equal_nan=True) for name, value in exact.items())
 
 
 def _carry(alignment: Alignment, target: Side, *, from_keras: bool) -> None:
@@ -146,12 +160,12 @@ def _listed(shapes: Mapping[str, tuple[int, ...]]) -> str:
     return ", ".join(f"{name} {shape}" for name, shape in sorted(shapes.items())) or "no weights"
 
 
-def _outputs(name: str, path: Path, pair: Mapping[str, Any]) -> list[np.ndarray]:
-    """What a model gives in float64 with a file's weights."""
+def _exact(name: str, path: Path, pair: Mapping[str, Any]) -> Run:
+    """A model in float64 with a file's weights."""
     side = open_side(name, pair[f"{name}_model"], "float64")
     _run(side, name, pair)
     side.load(path)
-    return list(_run(side, name, pair).outputs.values())
+    return _run(side, name, pair)
 
 
 def _apart(own: list[np.ndarray], other: list[np.ndarray]) -> float:
