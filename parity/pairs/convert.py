@@ -14,6 +14,7 @@ from parity import tolerance
 from parity.errors import ParityError
 from parity.pairs.align import Alignment, align
 from parity.pairs.calls import Arrays, Run
+from parity.pairs.check import check
 from parity.pairs.divergence import ALLOWED, distance
 from parity.pairs.fuse import fused
 from parity.pairs.side import Side, open_side, sides
@@ -26,9 +27,10 @@ class Converted:
     Attributes:
         layers: that have weights.
         weights: numbers that were carried.
-        observed: how far the models' outputs stand apart in float64, either with the weights of
-            its own file, relative to the largest entry; inf where their shapes differ.
-        allowed: how far they may.
+        same: whether the models, either with the weights of its own file, compute the same.
+        observed: how far their outputs stand apart in float64, relative to the largest entry; inf
+            where their shapes differ.
+        allowed: how far they may, but for constants that Keras rounds.
         rounded: layers with weights that no number of the target's dtype equals, such as the sum of
             a PyTorch LSTM's two biases.
         left: weights by name, on either side, that belong to no layer that was called; they stand
@@ -37,15 +39,11 @@ class Converted:
 
     layers: int
     weights: int
+    same: bool
     observed: float
     allowed: float
     rounded: tuple[str, ...]
     left: tuple[str, ...]
-
-    @property
-    def same(self) -> bool:
-        """Whether the models compute the same."""
-        return self.observed <= self.allowed
 
 
 def convert(
@@ -84,14 +82,18 @@ def convert(
         made = Path(folder) / target.name
         models[other].save(made)
         del models, runs
-        exact, result = (_exact(one, path, pair) for one, path in ((own, source), (other, made)))
+        read = [(one, _read(one, path, pair)) for one, path in ((own, source), (other, made))]
         made.replace(target)
+    exact, result = (_run(side, name, pair) for name, side in read)
     rounded = [name for name, one in _by_layer(exact).items() if not _equal(one, given[name])]
+    allowed = tolerance.FLOAT32_FLOOR if rounded else ALLOWED.limit
+    observed = _apart(list(exact.outputs.values()), list(result.outputs.values()))
     return Converted(
         layers=sum(1 for one in given.values() if one),
         weights=sum(value.size for one in given.values() for value in one.values()),
-        observed=_apart(list(exact.outputs.values()), list(result.outputs.values())),
-        allowed=tolerance.FLOAT32_FLOOR if rounded else ALLOWED.limit,
+        same=observed <= allowed or (own != other and _checked(dict(read), pair, layer_map)),
+        observed=observed,
+        allowed=allowed,
         rounded=tuple(rounded),
         left=tuple(sorted(left)),
     )
@@ -160,12 +162,27 @@ def _listed(shapes: Mapping[str, tuple[int, ...]]) -> str:
     return ", ".join(f"{name} {shape}" for name, shape in sorted(shapes.items())) or "no weights"
 
 
-def _exact(name: str, path: Path, pair: Mapping[str, Any]) -> Run:
+def _read(name: str, path: Path, pair: Mapping[str, Any]) -> Side:
     """A model in float64 with a file's weights."""
     side = open_side(name, pair[f"{name}_model"], "float64")
     _run(side, name, pair)
     side.load(path)
-    return _run(side, name, pair)
+    return side
+
+
+def _checked(
+    models: Mapping[str, Side], pair: Mapping[str, Any], layer_map: Mapping[str, str] | None
+) -> bool:
+    """The verdict on both as they are: a constant that Keras rounds is no difference."""
+    report = check(
+        lambda: models["keras"].model,
+        lambda: models["torch"].model,
+        pair["inputs"],
+        weights="as-is",
+        torch_inputs=pair.get("torch_inputs"),
+        layer_map=layer_map,
+    )
+    return report.verdict == "same"
 
 
 def _apart(own: list[np.ndarray], other: list[np.ndarray]) -> float:

@@ -14,7 +14,7 @@ pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.flavour
 
 SUITE = """
-from my_pair import inputs, keras_model, torch_model
+from ported import inputs, keras_model, torch_model
 
 
 def test_port(assert_parity):
@@ -27,7 +27,7 @@ def of_a_suite(
     pytester: pytest.Pytester, flavour: str, arguments: str, *changes: tuple[str, str]
 ) -> pytest.RunResult:
     """Run one test with the fixture, in this process; installed or not, the plugin is there."""
-    write(pytester.path, flavour, *changes)
+    write(pytester.path, flavour, *changes, name="ported.py")
     pytester.makepyfile(SUITE.format(arguments=arguments))
     pytester.syspathinsert()
     points = importlib.metadata.entry_points(group="pytest11")
