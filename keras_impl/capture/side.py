@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from keras_impl.capture import calls, files, weights
+from keras_impl.capture.training import KerasTrainer, in_dtype
 from parity.backend import require
 from parity.errors import ParityError
 from parity.pairs.calls import Arrays, Run
@@ -38,17 +39,19 @@ class KerasSide:
             logging.getLogger(name).setLevel(logging.ERROR)
 
     def __init__(self, model: Any | Callable[[], Any], dtype: str) -> None:
-        """Copy the model, or build it, in ``dtype``.
+        """Copy the model, or build it, in ``dtype``; in float32 one that cannot be copied serves.
 
         Raises:
             ParityError: it is none, its builder fails, or it cannot be had in that dtype.
         """
         self.dtype = dtype
+        self.given = model
         self.model = _model_of(model, dtype)
         self.flavour = flavour_of(self.model)
         self.framework = {"tf_keras": "Keras 2", "keras3": "Keras 3"}[self.flavour]
         self.keras = _keras(self.flavour)
         self.tf = importlib.import_module("tensorflow")
+        self.watch = calls.Watch(self.keras, self.model, {}, self.tensor)
         self.made: list[calls.Made] = []
         self.layers: dict[str, Any] = {}
 
@@ -60,11 +63,11 @@ class KerasSide:
         training: bool = False,
     ) -> Run:
         """See :meth:`parity.pairs.side.Side.run`."""
-        tensors = [self._tensor(value) for value in (inputs if own is None else own)]
-        watch = calls.Watch(self.keras, self.model, given or {}, self._tensor)
+        tensors = [self.tensor(value) for value in (inputs if own is None else own)]
+        watch = self.watch = calls.Watch(self.keras, self.model, given or {}, self.tensor)
         watch.feed(tensors)
         kept = [(one, one.numpy()) for one in self.model.non_trainable_variables]
-        with _dtype(self.keras, self.flavour, self.dtype), watch.modules():
+        with in_dtype(self.keras, self.flavour, self.dtype), watch.modules():
             try:
                 fed = tensors[0] if len(tensors) == 1 else tensors
                 out = self.model(fed, training=training)
@@ -86,14 +89,19 @@ class KerasSide:
 
     def set_weights(self, layer: str, values: Mapping[str, np.ndarray]) -> None:
         """See :meth:`parity.pairs.side.Side.set_weights`."""
+        if self.model is self.given:
+            raise ParityError(
+                f"weights: received 'torch', but {type(self.model).__name__} cannot be copied, "
+                "accepted: keras, as-is, or a function that builds the model"
+            )
         places = weights.of_module(self.layers[layer])
         for name, value in values.items():
             places[name].assign(value)
 
     def replay(self, number: int, inputs: Sequence[np.ndarray]) -> np.ndarray:
         """See :meth:`parity.pairs.side.Side.replay`."""
-        with _dtype(self.keras, self.flavour, self.dtype):
-            return calls.again(self.made[number], [self._tensor(value) for value in inputs])
+        with in_dtype(self.keras, self.flavour, self.dtype):
+            return calls.again(self.made[number], [self.tensor(value) for value in inputs])
 
     def all_parameters(self) -> Arrays:
         """See :meth:`parity.pairs.side.Side.all_parameters`."""
@@ -120,7 +128,12 @@ class KerasSide:
             if "float" in str(one.dtype) and id(one) not in seen
         ]
 
-    def _tensor(self, value: np.ndarray) -> Any:
+    def trainer(self, loss: Any, optimizer: Any, seed: int, flavour: str) -> KerasTrainer:
+        """See :meth:`parity.pairs.side.Side.trainer`."""
+        return KerasTrainer(self, loss, optimizer, seed)
+
+    def tensor(self, value: np.ndarray) -> Any:
+        """Floats in the model's dtype, whole numbers as they are."""
         value = np.asarray(value)
         return self.tf.constant(value.astype(self.dtype) if value.dtype.kind == "f" else value)
 
@@ -149,7 +162,7 @@ def _model_of(model: Any, dtype: str) -> Any:
     with contextlib.ExitStack() as stack:
         for flavour, name in (("tf_keras", "tf_keras"), ("keras3", "keras")):
             if name in sys.modules:
-                stack.enter_context(_dtype(sys.modules[name], flavour, dtype))
+                stack.enter_context(in_dtype(sys.modules[name], flavour, dtype))
         try:
             built = model()
         except ParityError:
@@ -174,12 +187,14 @@ def _copied(model: Any, dtype: str) -> Any:
     keras = _keras(flavour_of(model))
     try:
         config = _of_dtype(model.get_config(), dtype)
-        with _dtype(keras, flavour_of(model), dtype), _lambdas(keras):
+        with in_dtype(keras, flavour_of(model), dtype), _lambdas(keras):
             copy = type(model).from_config(config)
             if not copy.built:
                 copy.build(model.input_shape)
         copy.set_weights([value.astype(dtype) for value in model.get_weights()])
     except Exception as error:
+        if dtype == "float32" == getattr(model, "dtype", "float32"):
+            return model
         raise ParityError(
             f"keras_model: received {type(model).__name__}, which cannot be copied as {dtype} "
             f"({type(error).__name__}: {_line(error)}), accepted: a function that builds it"
@@ -221,27 +236,6 @@ def _lambdas(keras: Any) -> Iterator[None]:
             yield
     else:
         yield
-
-
-@contextlib.contextmanager
-def _dtype(keras: Any, flavour: str, dtype: str) -> Iterator[None]:
-    """Layers made meanwhile compute in ``dtype``."""
-    before = keras.backend.floatx()
-    policy = keras.config.dtype_policy() if flavour == "keras3" else None
-    old = keras.mixed_precision.global_policy() if flavour == "tf_keras" else None
-    keras.backend.set_floatx(dtype)
-    if flavour == "keras3":
-        keras.config.set_dtype_policy(dtype)
-    else:
-        keras.mixed_precision.set_global_policy(dtype)
-    try:
-        yield
-    finally:
-        keras.backend.set_floatx(before)
-        if flavour == "keras3":
-            keras.config.set_dtype_policy(policy)
-        else:
-            keras.mixed_precision.set_global_policy(old)
 
 
 def _line(error: BaseException) -> str:

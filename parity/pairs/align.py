@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from parity.errors import ParityError
+from parity.layers.activations import Activation
 from parity.pairs.calls import Call
 
 MOVES = {"Flatten", "Reshape", "Permute"}
@@ -108,7 +109,8 @@ def _called(name: str, calls: Sequence[Call]) -> list[Call]:
 
 def _passed_over(call: Call) -> bool:
     """Whether it is followed, but is no layer to be matched."""
-    return call.layer in MOVES or call.absorbed
+    nothing = call.config == Activation(activation="linear")
+    return call.layer in MOVES or call.absorbed or nothing
 
 
 def _may_match(k: Call, t: Call) -> bool:

@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from parity import tolerance
+
 Arrays = dict[str, np.ndarray]
 
 
@@ -38,6 +40,7 @@ class Call:
         options: what else decides what the layer computes, such as a mask.
         parts: numbers of the calls that this one is made of; itself where there is none.
         absorbed: whether it is part of another one.
+        allowed: how far another framework's output may stand off, relative to the largest entry.
     """
 
     number: int
@@ -51,6 +54,7 @@ class Call:
     options: Mapping[str, Any] = field(default_factory=dict)
     parts: tuple[int, ...] = ()
     absorbed: bool = False
+    allowed: float = tolerance.FLOAT64["forward_eval"].limit
 
     def __post_init__(self) -> None:
         self.parts = self.parts or (self.number,)

@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 
 from parity.errors import ParityError
+from parity.pairs import rounding
 from parity.pairs.align import Alignment, align
 from parity.pairs.calls import Run
 from parity.pairs.findings import Findings
 from parity.pairs.fuse import fused
 from parity.pairs.report import Report
 from parity.pairs.side import Side, open_side
+from parity.pairs.trainer import Batch
+from parity.pairs.training import Training, train_findings
 
 WEIGHTS = ("keras", "torch", "as-is")
 
@@ -23,11 +26,19 @@ def check(
     torch_model: Any,
     inputs: Any,
     *,
+    targets: Any = None,
+    loss: Any = None,
+    optimizer: Any = None,
+    steps: int = 10,
+    seed: int = 0,
     weights: str = "keras",
     torch_inputs: Any = None,
     layer_map: Mapping[str, str] | None = None,
 ) -> Report:
-    """Compare two models layer by layer in float64, in evaluation mode.
+    """Compare two models layer by layer in float64, and their training where a loss is given.
+
+    Where a model cannot be had in float64, float32 is held against what rounding does to it; the
+    report says that this is weaker.
 
     Args:
         keras_model: a model of Keras 2 (``tf_keras``) or 3, or a function that builds one; a
@@ -35,6 +46,13 @@ def check(
         torch_model: a ``torch.nn.Module``, or a function that builds one.
         inputs: an array, or several in a list, as Keras takes them. Images and volumes reach
             PyTorch channels first, all else as it is.
+        targets: what the outputs shall be, an array or one for each output.
+        loss: a Keras loss or its name, which both then get, or the user's own two: (Keras's, a
+            callable of (outputs, targets)). With it loss and gradients are compared as well.
+        optimizer: a Keras optimizer or its name, which both then get, or the user's own two:
+            (Keras's, a function of the parameters). With it optimizer steps are.
+        steps: how many of them.
+        seed: of what dropout draws, the same on both sides.
         weights: ``keras`` copies Keras's weights over, ``torch`` PyTorch's, ``as-is`` none.
         torch_inputs: the inputs of the PyTorch model, where it wants others.
         layer_map: names of Keras layers to names of PyTorch modules that belong together, where
@@ -47,13 +65,38 @@ def check(
     Raises:
         ParityError: an argument cannot be used, a model cannot be built or called.
     """
+    for name, value, other in (("optimizer", optimizer, loss), ("loss", loss, targets)):
+        if value is not None and other is None:
+            needed = "a loss" if name == "optimizer" else "targets"
+            raise ParityError(f"{name}: received one without {needed}, accepted: with {needed}")
     if weights not in WEIGHTS:
         raise ParityError(f"weights: received {weights!r}, accepted: {', '.join(WEIGHTS)}")
     given = _arrays(inputs, "inputs")
     own = None if torch_inputs is None else _arrays(torch_inputs, "torch_inputs")
-    findings, notes = _aligned(keras_model, torch_model, given, own, weights, layer_map)
+    arguments = keras_model, torch_model, given, own, weights, layer_map
+    dtype = "float64"
+    try:
+        findings, notes = _aligned(*arguments, dtype)
+    except ParityError as error:
+        dtype = "float32"
+        try:
+            findings, notes = _aligned(*arguments, dtype)
+        except ParityError:
+            raise error from None
+        notes.append(f"Compared in float32, which is weaker: {error}")
+        rounding.allow(findings.torch, findings.torch_run, findings.alignment, given, own)
     findings.compare(given, own)
-    return _report(findings, notes)
+    trained = Training()
+    if loss is not None and dtype == "float64":
+        known = {cause.layer for cause in findings.causes}
+        known |= {one.keras_layer or "" for one in findings.parted if findings.causes}
+        batch = Batch(given, own, _arrays(targets, "targets"))
+        sides = findings.keras, findings.torch
+        rest: dict[str, Any] = {"count": steps, "seed": seed, "layer_map": layer_map}
+        trained = train_findings(*sides, batch, loss, optimizer, known=known, **rest)
+    elif loss is not None:
+        notes.append("Training was not compared: that takes float64.")
+    return _report(findings, trained, notes, dtype)
 
 
 def side_by_side(
@@ -68,7 +111,7 @@ def side_by_side(
     Args and errors: as of :func:`check`.
     """
     findings, _ = _aligned(
-        keras_model, torch_model, _arrays(inputs, "inputs"), None, weights, layer_map
+        keras_model, torch_model, _arrays(inputs, "inputs"), None, weights, layer_map, "float64"
     )
     return findings.keras, findings.torch
 
@@ -80,11 +123,17 @@ def _aligned(
     own: list[np.ndarray] | None,
     weights: str,
     layer_map: Mapping[str, str] | None,
+    dtype: str,
 ) -> tuple[Findings, list[str]]:
     """Both models run with the same weights, their calls side by side; what did not fit."""
-    keras = open_side("keras", keras_model, "float64")
-    torch = open_side("torch", torch_model, "float64")
+    keras = open_side("keras", keras_model, dtype)
+    torch = open_side("torch", torch_model, dtype)
     keras_run, torch_run = _fused(keras.run(inputs)), _fused(torch.run(inputs, own))
+    if len(keras_run.outputs) != len(torch_run.outputs):
+        raise ParityError(
+            f"outputs: received {', '.join(keras_run.outputs)} of Keras and "
+            f"{', '.join(torch_run.outputs)} of PyTorch, accepted: as many of either"
+        )
     alignment = align(keras_run.calls, torch_run.calls, layer_map)
     notes = []
     if weights != "as-is":
@@ -139,22 +188,25 @@ def _anew(alignment: Alignment, keras: Run, torch: Run) -> Alignment:
     )
 
 
-def _report(findings: Findings, notes: list[str]) -> Report:
+def _report(findings: Findings, trained: Training, notes: list[str], dtype: str) -> Report:
     """The verdict: different where outputs stand apart and more than rounded constants differ."""
-    different = bool(findings.outputs()) and bool(findings.causes)
+    different = findings.outputs_apart() and bool(findings.causes)
+    parted = [*(findings.parted if different else ()), *trained.parted]
+    shown = {(one.id, one.layer) for one in trained.causes}
+    latent = [one for one in findings.latent if (one.id, one.layer) not in shown]
     if findings.rounded and not different:
         notes.append(
             f"Keras rounds constants to float32, also in float64: {', '.join(findings.rounded)}. "
             "With PyTorch's rounded likewise nothing is left."
         )
     return Report(
-        verdict="different" if different else "same",
-        dtype="float64",
-        first_divergence=findings.parted[0] if different else None,
-        causes=tuple(findings.causes) if different else (),
-        latent=tuple(findings.latent),
+        verdict="different" if parted else "same",
+        dtype=dtype,
+        first_divergence=parted[0] if parted else None,
+        causes=(*(findings.causes if different else ()), *trained.causes),
+        latent=(*latent, *trained.latent),
         compared=tuple(findings.compared),
         keras_only=tuple(f"{one.name} ({one.kind})" for one in findings.alignment.keras_only),
         torch_only=tuple(f"{one.name} ({one.kind})" for one in findings.alignment.torch_only),
-        notes=tuple(notes),
+        notes=(*notes, *trained.notes),
     )

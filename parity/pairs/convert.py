@@ -15,9 +15,11 @@ from parity.errors import ParityError
 from parity.pairs.align import Alignment, align
 from parity.pairs.calls import Arrays, Run
 from parity.pairs.check import check
-from parity.pairs.divergence import ALLOWED, distance
+from parity.pairs.divergence import distance
 from parity.pairs.fuse import fused
 from parity.pairs.side import Side, open_side, sides
+
+ALLOWED = tolerance.FLOAT64["forward_eval"]
 
 
 @dataclass(frozen=True)

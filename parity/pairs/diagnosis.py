@@ -23,7 +23,7 @@ from parity.layers.activations import ROUNDED
 from parity.layers.windows import same
 from parity.pairs import mistakes
 from parity.pairs.calls import Arrays, Call
-from parity.pairs.divergence import ALLOWED, as_keras, distance
+from parity.pairs.divergence import as_keras, distance
 
 UNKNOWN = "unknown"
 
@@ -105,7 +105,7 @@ def causes_of(
     if not settings:  # nothing else could have brought another shape
         weights += _shapes(k.weights, t.weights)
     settings += weights
-    if not settings and hasattr(k.config, "activation") and replay.away(()) <= ALLOWED.limit:
+    if not settings and hasattr(k.config, "activation") and replay.away(()) <= k.allowed:
         if k.config.activation in ROUNDED:
             return []
         formula = Setting("formula", flavour, "PyTorch")
@@ -113,7 +113,7 @@ def causes_of(
     for count in range(1, len(settings) + 1):
         for chosen in itertools.combinations(settings, count):
             after = replay.away(chosen)
-            if after <= ALLOWED.limit:
+            if after <= k.allowed:
                 return [_cause(k, t, one, before, after, flattened) for one in chosen]
     return unknown
 
@@ -136,14 +136,14 @@ class _Replay:
         """Whether the references give what the frameworks gave."""
         own = (self._away(config, self.k.weights) for config in _either(self.k.config))
         other = reference(self.t.config, self.t.weights, self.fed, PYTORCH)
-        if other is None or min(own) > ALLOWED.limit:
+        if other is None or min(own) > self.k.allowed:
             return False
-        return distance(forced, as_keras(other, self.wanted, self.k)) <= ALLOWED.limit
+        return distance(forced, as_keras(other, self.wanted, self.k)) <= self.k.allowed
 
     def rounded_alone(self) -> bool:
         """Whether PyTorch's constants, rounded as Keras rounds them, give what Keras gives."""
         _, *rounded = _either(self.t.config)
-        return any(self._away(config, self.t.weights) <= ALLOWED.limit for config in rounded)
+        return any(self._away(config, self.t.weights) <= self.k.allowed for config in rounded)
 
     def away(self, changed: Iterable[Setting]) -> float:
         """How far PyTorch's layer stands off once these settings are Keras's.
@@ -191,7 +191,10 @@ def latent(k: Call, t: Call, named: Iterable[str]) -> list[Cause]:
     if type(k.config) is not type(t.config) or k.config is None:
         return []
     found = []
+    fed_alike = [one.shape for one in k.inputs] == [one.shape for one in t.inputs]
     for one in _settings(k, t, k.inputs):
+        if one.name == "padding" and not fed_alike:
+            continue  # part of it stands before the layer
         cause = _cause(k, t, one, 0.0, 0.0, None)
         if cause.id not in named:
             entry = CATALOGUE.get(cause.id)

@@ -7,10 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parity import tolerance
 from parity.pairs.calls import Call
-
-ALLOWED = tolerance.FLOAT64["forward_eval"]
 
 
 @dataclass(frozen=True)

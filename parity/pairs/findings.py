@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from parity.errors import ParityError
 from parity.pairs import diagnosis, structure
 from parity.pairs.align import Alignment
 from parity.pairs.calls import Call, Output, Run
 from parity.pairs.diagnosis import Cause
-from parity.pairs.divergence import ALLOWED, Divergence, as_keras, as_torch, distance
+from parity.pairs.divergence import Divergence, as_keras, as_torch, distance
 from parity.pairs.fuse import fused
 from parity.pairs.report import Compared
 from parity.pairs.side import Side
@@ -63,14 +62,16 @@ class Findings:
             t = fed.calls[ran.number]
             observed = distance(k.output, as_keras(t.output, k.output, k))
             named: list[Cause] = []
-            if observed > ALLOWED.limit and (k.anchor or k.number in astray):
+            if observed > k.allowed and (k.anchor or k.number in astray):
                 misfit, named = self._differs(k, t, observed, torn)
                 misfits += [misfit] if misfit else []
                 if as_torch(k.output, t.output, k) is None:
                     torn.add(k.number)
+            beside = observed > k.allowed and not (k.anchor or k.number in astray)
+            if isinstance(k.config, Output) or beside:
+                continue  # what stands between was matched otherwise, and comes to the same
             self.latent += diagnosis.latent(k, t, {cause.id for cause in named})
-            if k.kind != "output":
-                self._note(k, ran, observed)
+            self._note(k, ran, observed)
         self.causes += structure.causes_of(
             misfits, self.alignment, self.keras_run.calls, fed.calls, self.keras.flavour
         )
@@ -93,7 +94,7 @@ class Findings:
         """Keras calls without weights that lead to an anchor that is not fed alike."""
         found: set[int] = set()
         for k, t in anchors:
-            if self._inputs_apart(k, fed.calls[t.number]) > ALLOWED.limit:
+            if self._inputs_apart(k, fed.calls[t.number]) > k.allowed:
                 found |= self._leading(k.sources)
         return found
 
@@ -113,14 +114,14 @@ class Findings:
         What is fed by one of ``torn``, whose output PyTorch's could not hand on, only follows it.
         """
         away = self._inputs_apart(k, t)
-        if away <= ALLOWED.limit:
+        if away <= k.allowed:
             return None, self._own(k, t, as_keras(t.output, k.output, k), observed)
         forced = self._forced(k, t)
         left = observed if forced is None else distance(k.output, forced)
         if not torn & {*k.sources}:
             self._part(k, t, "input", away)
         named = []
-        if forced is not None and left > ALLOWED.limit:
+        if forced is not None and left > k.allowed:
             named = self._own(k, t, forced, left)
             left = max((one.proof.after for one in named if one.proof), default=0.0)
         return None if torn & {*k.sources} else Misfit(k, t, away, left), named
@@ -169,32 +170,14 @@ class Findings:
         return None
 
     def _part(self, k: Call, t: Call, tensor: str, observed: float) -> None:
-        self.parted.append(
-            Divergence("forward_eval", k.name, t.name, tensor, observed, ALLOWED.limit)
-        )
+        self.parted.append(Divergence("forward_eval", k.name, t.name, tensor, observed, k.allowed))
 
     def _note(self, k: Call, t: Call, observed: float) -> None:
         ran = distance(k.output, as_keras(t.output, k.output, k))
         names = f"{k.name} ({k.kind})", f"{t.name} ({t.kind})"
-        self.compared.append(Compared(*names, observed, ALLOWED.limit, ran))
+        self.compared.append(Compared(*names, observed, k.allowed, ran))
 
-    def outputs(self) -> list[Divergence]:
-        """Outputs of the models that stand apart, in their own course.
-
-        Raises:
-            ParityError: there are not as many of either.
-        """
-        own, other = self.keras_run.outputs, self.torch_run.outputs
-        if len(own) != len(other):
-            raise ParityError(
-                f"outputs: received {', '.join(own)} of Keras and {', '.join(other)} of PyTorch, "
-                "accepted: as many of either"
-            )
-        found = []
-        for name, theirs in zip(own, other, strict=True):
-            away = distance(own[name], other[theirs])
-            if away > ALLOWED.limit:
-                found.append(
-                    Divergence("forward_eval", name, theirs, "output", away, ALLOWED.limit)
-                )
-        return found
+    def outputs_apart(self) -> bool:
+        """Whether an output of the models stands off, in their own course."""
+        ends = [pair for pair in self.alignment.pairs if isinstance(pair[0].config, Output)]
+        return any(distance(k.output, t.output) > k.allowed for k, t in ends)

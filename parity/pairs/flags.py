@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import argparse
 
+from parity.options import Accepts
+from parity.spec_flags import reader
+
+MOST_STEPS = 10_000
+"""Steps that training may be compared for, each held against the other side's."""
+
 WEIGHTS = ("keras", "torch", "as-is")
 """Those of :data:`parity.pairs.check.WEIGHTS`, which cannot be had without importing NumPy."""
 
@@ -26,6 +32,20 @@ def add_check(parser: argparse.ArgumentParser) -> None:
         "(default: keras)",
     )
     _add_map(parser)
+    parser.add_argument(
+        "--steps",
+        type=reader(Accepts(int, minimum=1, below=MOST_STEPS + 1)),
+        default=10,
+        metavar="K",
+        help="optimizer steps, where the file defines optimizer() (default: 10)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=reader(Accepts(int, minimum=0)),
+        default=0,
+        metavar="N",
+        help="of what dropout draws (default: 0)",
+    )
     parser.add_argument(
         "--out", metavar="DIR", help="write report.json and report.html into this new folder"
     )

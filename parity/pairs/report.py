@@ -14,7 +14,7 @@ from rich.text import Text
 
 from parity import strict_json
 from parity.catalogue import CATALOGUE
-from parity.pairs.diagnosis import Cause
+from parity.pairs.diagnosis import UNKNOWN, Cause
 from parity.pairs.divergence import Divergence
 
 WIDTH = 80
@@ -105,13 +105,13 @@ class Report:
         if self.causes:
             title = "Causes: the difference with PyTorch's value, and with Keras's"
             console.print(f"\n{title}", style="bold")
-            for one in self.causes:
-                _cause(console, one)
+            for alike in _alike(self.causes):
+                _cause(console, alike)
             _explain(console, self.causes)
         if self.latent:
             console.print("\nOther settings, which these inputs do not show", style="bold")
-            for one in self.latent:
-                _cause(console, one)
+            for alike in _alike(self.latent):
+                _cause(console, alike)
         for title, names in (("Keras", self.keras_only), ("PyTorch", self.torch_only)):
             if names:
                 _line(console, f"\nOnly in {title}: {', '.join(names)}")
@@ -124,10 +124,21 @@ def _line(console: Console, text: str) -> None:
     console.print(Text(text), soft_wrap=False)
 
 
-def _cause(console: Console, one: Cause) -> None:
-    """A cause in two or three lines."""
+def _alike(causes: tuple[Cause, ...]) -> list[list[Cause]]:
+    """The same setting with the same values in several layers is told once."""
+    found: dict[tuple[str, ...], list[Cause]] = {}
+    for number, one in enumerate(causes):
+        own = str(number) if one.id == UNKNOWN else ""
+        found.setdefault((one.id, str(one.keras), str(one.torch), own), []).append(one)
+    return list(found.values())
+
+
+def _cause(console: Console, alike: list[Cause]) -> None:
+    """A cause in two or three lines, with the layer where it does most, and how many more."""
+    one = max(alike, key=lambda cause: cause.proof.before if cause.proof else 0.0)
     proof = f"{one.proof.before:.1g} → {one.proof.after:.1g}" if one.proof else f"({one.rung})"
-    _line(console, f"  {one.id:<28} {one.layer:<30} {proof}")
+    layer = one.layer if len(alike) == 1 else f"{one.layer}, {len(alike) - 1} more"
+    _line(console, f"  {one.id:<28} {layer:<30} {proof}")
     for name, value in (("Keras", one.keras), ("PyTorch", one.torch)):
         if value != "":
             _line(console, f"    {name:<9}{_short(value)}")

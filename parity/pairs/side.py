@@ -73,6 +73,16 @@ class Side(Protocol):
     def replay(self, number: int, inputs: Sequence[np.ndarray]) -> np.ndarray:
         """What the layer of that call in the last run gives for other inputs; canonical both."""
 
+    def trainer(self, loss: Any, optimizer: Any, seed: int, flavour: str) -> Any:
+        """The model with a loss and an optimizer, a :class:`parity.pairs.trainer.Trainer`.
+
+        Args:
+            loss: see the implementation.
+            optimizer: likewise; None: no steps.
+            seed: of what random layers draw.
+            flavour: the Keras that is meant.
+        """
+
     def all_parameters(self) -> Arrays:
         """Every parameter by the framework's own name, as it is."""
 

@@ -11,7 +11,7 @@ import numpy as np
 from parity.pairs.align import Alignment, feeds
 from parity.pairs.calls import Call
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof, reference
-from parity.pairs.divergence import ALLOWED, distance, mapped
+from parity.pairs.divergence import distance, mapped
 
 NOTHING = "nothing"
 
@@ -76,7 +76,7 @@ def _order(turned: Sequence[Misfit]) -> list[Cause]:
     other = sorted((misfit.torch for misfit in turned), key=lambda call: call.number)
     left = max(misfit.left for misfit in turned)
     proof = Proof(max(misfit.away for misfit in turned), left)
-    name = "structure.order" if left <= ALLOWED.limit else UNKNOWN
+    name = "structure.order" if left <= turned[0].keras.allowed else UNKNOWN
     names = " > ".join(call.name for call in other)
     return [Cause(name, turned[0].keras.name, own, names, proof)]
 
@@ -101,7 +101,7 @@ def _between(
         put_in = _applied(own, misfit.torch.inputs[0], flavour) if own else _before(other)
         if put_in is not None:
             left = distance(misfit.keras.inputs[0], put_in)
-    if left > ALLOWED.limit:
+    if left > misfit.keras.allowed:
         return Cause(UNKNOWN, misfit.keras.name, names, others, Proof(misfit.away, left))
     cause = "structure.missing" if own else "structure.extra"
     layer = (own or other)[0].name
@@ -115,14 +115,14 @@ def _turned_inputs(misfit: Misfit) -> Cause | None:
         for order in itertools.permutations(range(len(t.inputs))):
             turned = [t.inputs[place] for place in order]
             left = max(distance(a, b) for a, b in zip(k.inputs, turned, strict=True))
-            if left <= ALLOWED.limit:
+            if left <= k.allowed:
                 names = ", ".join(map(str, range(len(order))))
                 others = ", ".join(map(str, order))
                 proof = Proof(misfit.away, left)
                 return Cause("structure.order", k.name, names, others, proof)
     if k.layer in ("SimpleRNN", "LSTM", "GRU", "Bidirectional") and t.inputs[0].ndim == 3:
         left = max(distance(k.inputs[0], t.inputs[0].swapaxes(0, 1)), misfit.left)
-        if left <= ALLOWED.limit:
+        if left <= k.allowed:
             own, other = "examples first", "steps first"
             return Cause("simple_rnn.batch_first", k.name, own, other, Proof(misfit.away, left))
     return None

@@ -28,14 +28,14 @@ class Pair:
     inputs: Callable[[], list[np.ndarray]]
 
 
-def fill(model: Any) -> Any:
+def fill(model: Any, spread: float = 0.4) -> Any:
     """The Keras model with random weights, positive where they are variances."""
     numbers = np.random.default_rng(0)
     model.set_weights(
         [
             (np.abs(value) + 0.5 if value.ndim == 1 else value).astype(np.float32)
             for weight in model.get_weights()
-            for value in [numbers.normal(0, 0.4, weight.shape)]
+            for value in [numbers.normal(0, spread, weight.shape)]
         ]
     )
     return model

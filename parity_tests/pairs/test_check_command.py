@@ -83,9 +83,11 @@ def test_map_and_weights_reach_the_check(
     monkeypatch.setattr("parity.commands.check.check", check)
     loss = ("def inputs():", "def loss():\n    return 'mse'\n\n\ndef inputs():")
     path = write(tmp_path, flavour, loss)
-    assert run(path, "--weights", "as-is", "--map", "conv=features", "head=out") == 130
+    assert (
+        run(path, "--weights", "as-is", "--map", "conv=features", "head=out", "--steps", 3) == 130
+    )
     assert set(told) == {*("keras_model", "torch_model", "inputs", "loss", "weights", "layer_map")}
-    assert (told["loss"], told["weights"]) == ("mse", "as-is")
+    assert (told["loss"], told["weights"], told["steps"]) == ("mse", "as-is", 3)
     assert told["layer_map"] == {"conv": "features", "head": "out"}
     assert np.shape(told["inputs"]) == (2, 6, 6, 3)
 

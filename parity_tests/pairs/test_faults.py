@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib
 from typing import Any
 
 import pytest
@@ -15,12 +14,6 @@ from parity_tests.pairs.models import PAIRS, fill
 pytestmark = pytest.mark.flavour
 
 FAITHFUL = [name for name in PAIRS if name != "gru, reset before"]
-
-
-@pytest.fixture
-def keras(flavour: str) -> Any:
-    """The Keras that this run is of."""
-    return importlib.import_module({"tf_keras": "tf_keras", "keras3": "keras"}[flavour])
 
 
 @pytest.mark.parametrize("name", FAITHFUL)

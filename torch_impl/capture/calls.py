@@ -202,6 +202,10 @@ class Watch(TorchFunctionMode):
         )
         return out
 
+    def layout_of(self, tensor: Tensor, spatial: bool = False) -> Layout:
+        """How a tensor lies; canonically where that is not known."""
+        return self._lies(tensor, spatial, False)
+
     def run_of(self, out: Any) -> Run:
         """The calls so far, and the model's outputs."""
         outputs, sources = {}, {}

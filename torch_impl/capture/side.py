@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from parity.errors import ParityError
 from parity.pairs.calls import Arrays, Run
 from torch_impl.capture import calls, files, weights
 from torch_impl.capture.layout import Layout, of_input
+from torch_impl.capture.training import TorchTrainer, default_dtype
 from torch_impl.network import to_numpy
 
 
@@ -39,6 +39,8 @@ class TorchSide:
         """
         self.dtype: torch.dtype = getattr(torch, dtype)
         self.model = _module_of(model).to(self.dtype)
+        self.watch = calls.Watch(self.model, {})
+        self.outputs: list[Layout] = []
         self.made: list[calls.Made] = []
         self.modules: dict[str, tuple[nn.Module, tuple[Any, ...]]] = {}
 
@@ -51,17 +53,11 @@ class TorchSide:
     ) -> Run:
         """See :meth:`parity.pairs.side.Side.run`."""
         self.model.train(training)
-        tensors = [self._tensor(value) for value in (inputs if own is None else own)]
-        layouts = [Layout.plain(tuple(one.shape)) for one in tensors]
-        if own is None:
-            layouts = [of_input(one) for one in tensors]
-            tensors = [
-                layout.from_canonical(one) for one, layout in zip(tensors, layouts, strict=True)
-            ]
-        watch = calls.Watch(self.model, given or {})
+        tensors, layouts = self.tensors(inputs, own)
+        watch = self.watch = calls.Watch(self.model, given or {})
         watch.feed(tensors, layouts)
         kept = copy.deepcopy(self.model.state_dict()) if training else {}
-        with torch.no_grad(), _default(self.dtype), watch.modules(), watch:
+        with torch.no_grad(), default_dtype(self.dtype), watch.modules(), watch:
             try:
                 out = self.model(*tensors)
             except Exception as error:
@@ -77,9 +73,21 @@ class TorchSide:
             if isinstance(made.target, nn.Module):
                 self.modules[call.name] = (made.target, made.layouts)
         try:
+            self.outputs = [watch.layout_of(one) for _, one in calls.named_outputs(out)]
             return watch.run_of(out)
         except TypeError as error:
             raise ParityError(f"torch_model: its output: {error}") from error
+
+    def tensors(
+        self, inputs: Sequence[np.ndarray], own: Sequence[np.ndarray] | None
+    ) -> tuple[list[Tensor], list[Layout]]:
+        """Inputs as the model takes them, and how they lie; for the arguments see ``run``."""
+        tensors = [self.tensor(value) for value in (inputs if own is None else own)]
+        if own is not None:
+            return tensors, [Layout.plain(tuple(one.shape)) for one in tensors]
+        layouts = [of_input(one) for one in tensors]
+        both = zip(tensors, layouts, strict=True)
+        return [layout.from_canonical(one) for one, layout in both], layouts
 
     def set_weights(self, layer: str, values: Mapping[str, np.ndarray]) -> None:
         """See :meth:`parity.pairs.side.Side.set_weights`."""
@@ -89,13 +97,13 @@ class TorchSide:
             for name, value in values.items():
                 place = places[name]
                 for tensor, part in zip(
-                    place.tensors, place.from_canonical(self._tensor(value)), strict=True
+                    place.tensors, place.from_canonical(self.tensor(value)), strict=True
                 ):
                     tensor.copy_(part)
 
     def replay(self, number: int, inputs: Sequence[np.ndarray]) -> np.ndarray:
         """See :meth:`parity.pairs.side.Side.replay`."""
-        with _default(self.dtype):
+        with default_dtype(self.dtype):
             return calls.again(self.made[number], inputs)
 
     def all_parameters(self) -> Arrays:
@@ -123,7 +131,12 @@ class TorchSide:
             name for name, one in held.items() if one.is_floating_point() and id(one) not in seen
         ]
 
-    def _tensor(self, value: np.ndarray) -> Tensor:
+    def trainer(self, loss: Any, optimizer: Any, seed: int, flavour: str) -> TorchTrainer:
+        """See :meth:`parity.pairs.side.Side.trainer`."""
+        return TorchTrainer(self, loss, optimizer, seed, flavour)
+
+    def tensor(self, value: np.ndarray) -> Tensor:
+        """On the model's device, floats in its dtype."""
         tensor = torch.as_tensor(np.ascontiguousarray(value))
         return tensor.to(self.dtype) if tensor.is_floating_point() else tensor.long()
 
@@ -155,17 +168,6 @@ def _module_of(model: Any) -> nn.Module:
         if inner is not None and type(model).__module__.startswith("torch."):
             model = inner
     return model if built else copy.deepcopy(model)
-
-
-@contextlib.contextmanager
-def _default(dtype: torch.dtype) -> Iterator[None]:
-    """Tensors that the model makes on its way are of the same dtype."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(dtype)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)
 
 
 def _line(error: BaseException) -> str:
