@@ -41,7 +41,7 @@ def add_check(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--seed",
-        type=reader(Accepts(int, minimum=0)),
+        type=reader(Accepts(int, minimum=0, below=2**63)),
         default=0,
         metavar="N",
         help="of what dropout draws (default: 0)",

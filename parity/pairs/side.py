@@ -142,6 +142,19 @@ def open_side(which: str, model: Any, dtype: str, **given: Any) -> Side:
     return _loaded(found[which])(model, dtype, **given)  # type: ignore[call-arg]
 
 
+def refuse_empty(name: str, side: Side, run: Run) -> None:
+    """Refuse a model without weights, of which there is nothing to carry over.
+
+    Raises:
+        ParityError: it has no parameter, frozen ones included.
+    """
+    if not side.all_parameters() and not any(call.weights for call in run.calls):
+        raise ParityError(
+            f"{name}: received {type(side.model).__name__} without a parameter, accepted: a model "
+            "with weights"
+        )
+
+
 def _entries() -> list[importlib.metadata.EntryPoint]:
     return sorted(importlib.metadata.entry_points(group=GROUP), key=lambda entry: entry.name)
 

@@ -86,7 +86,10 @@ def test_map_and_weights_reach_the_check(
     assert (
         run(path, "--weights", "as-is", "--map", "conv=features", "head=out", "--steps", 3) == 130
     )
-    assert set(told) == {*("keras_model", "torch_model", "inputs", "loss", "weights", "layer_map")}
+    assert set(told) == {
+        *("keras_model", "torch_model", "inputs", "loss"),
+        *("weights", "layer_map", "steps", "seed"),
+    }
     assert (told["loss"], told["weights"], told["steps"]) == ("mse", "as-is", 3)
     assert told["layer_map"] == {"conv": "features", "head": "out"}
     assert np.shape(told["inputs"]) == (2, 6, 6, 3)
@@ -113,6 +116,14 @@ REFUSED = {
     "no model": (("return Net()", "return 3"), "its builder returned int, accepted: a torch.nn."),
     "keras shape": (("(2, 6, 6, 3)", "(2, 6, 6, 4)"), "keras_model: cannot be called with inputs"),
     "torch shape": (("(64, 5)", "(65, 5)"), "torch_model: cannot be called with inputs of shape"),
+    "ragged": (
+        ("return np.random.default_rng(0).normal(size=(2, 6, 6, 3))", "return [[[1.0], 2.0]]"),
+        "inputs: received a list of unequal lengths",
+    ),
+    "no parameters": (
+        ("return Net()", "return nn.Flatten()"),
+        "torch_model: received Flatten without a parameter, accepted: a model with weights",
+    ),
     "text": (("return np.random", "return np.array('a') #"), "inputs: received <U1, accepted: "),
 }
 
