@@ -8,6 +8,7 @@ names, then by their order. What stands between them is matched likewise, one af
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -170,13 +171,20 @@ def _best(
     nearest = min(distance(t) for t in closest)
     closest = [t for t in closest if distance(t) == nearest]
     likeness = sorted(
-        (difflib.SequenceMatcher(None, k.name.lower(), t.name.lower()).ratio(), -t.number, t)
+        (_likeness(k.name, t.name), -t.number, t)
         for t in closest
         if feeds(t, torch, taken) == feeds(closest[0], torch, taken)
     )
     if len(likeness) > 1 and likeness[-1][0] - likeness[-2][0] > CLEARLY:
         return likeness[-1][2]
     return min(closest, key=lambda t: t.number)
+
+
+def _likeness(own: str, other: str) -> float:
+    """How like two names' last words are, from 0 to 1; numbers in them say nothing."""
+    last = (re.split("[./]", re.sub(r"[./0-9]+$", "", name))[-1] for name in (own, other))
+    one, two = (" ".join(re.findall("[a-z]+", name.lower())) for name in last)
+    return difflib.SequenceMatcher(None, one, two).ratio()
 
 
 def _between(
