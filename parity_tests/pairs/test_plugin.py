@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import subprocess
 import sys
 
 import pytest
 
+from parity.pairs import side
 from parity_tests.pairs.pair_files import FAULT, write
 
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.flavour
+
+
+@pytest.fixture(autouse=True)
+def frameworks(flavour: str) -> None:
+    """Both are imported before pytester looks: it unloads what is new, and TensorFlow starts once."""
+    side.start()
+    importlib.import_module({"tf_keras": "tf_keras", "keras3": "keras"}[flavour])
+
 
 SUITE = """
 from ported import inputs, keras_model, torch_model
