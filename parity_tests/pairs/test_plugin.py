@@ -18,7 +18,7 @@ pytestmark = pytest.mark.flavour
 
 @pytest.fixture(autouse=True)
 def frameworks(flavour: str) -> None:
-    """Both are imported before pytester looks: it unloads what is new, and TensorFlow starts once."""
+    """Both are there before pytester looks: it unloads what is new; TensorFlow starts once."""
     side.start()
     importlib.import_module({"tf_keras": "tf_keras", "keras3": "keras"}[flavour])
 
