@@ -4,20 +4,39 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import logging
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from keras_impl.capture import calls, weights
+from keras_impl.capture import calls, files, weights
 from keras_impl.capture.training import KerasTrainer, in_dtype
+from parity.backend import require
 from parity.errors import ParityError
 from parity.pairs.calls import Arrays, Run
+from parity.quiet import without_chatter
 
 
 class KerasSide:
     """Fulfils :class:`parity.pairs.side.Side`."""
+
+    suffixes = files.SUFFIXES
+    dtype_of = staticmethod(files.dtype_of)
+
+    @staticmethod
+    def start() -> None:
+        """See :meth:`parity.pairs.side.Side.start`."""
+        require("tensorflow", "keras_impl", "keras")
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+        with without_chatter():
+            importlib.import_module("tensorflow")
+        for name in ("tensorflow", "absl"):
+            logging.getLogger(name).setLevel(logging.ERROR)
 
     def __init__(self, model: Any | Callable[[], Any], dtype: str) -> None:
         """Copy the model, or build it, in ``dtype``; in float32 one that cannot be copied serves.
@@ -91,6 +110,24 @@ class KerasSide:
             for one in self.model.trainable_variables
         }
 
+    def load(self, path: Path) -> None:
+        """See :meth:`parity.pairs.side.Side.load`."""
+        files.load(self.model, path)
+
+    def save(self, path: Path) -> None:
+        """See :meth:`parity.pairs.side.Side.save`."""
+        files.save(self.model, path)
+
+    def apart(self) -> list[str]:
+        """See :meth:`parity.pairs.side.Side.apart`."""
+        layers = [one for one in self.layers.values() if hasattr(one, "weights")]
+        seen = {id(own) for layer in layers for own in weights.of_module(layer).values()}
+        return [
+            getattr(one, "path", one.name)
+            for one in self.model.weights
+            if "float" in str(one.dtype) and id(one) not in seen
+        ]
+
     def trainer(self, loss: Any, optimizer: Any, seed: int, flavour: str) -> KerasTrainer:
         """See :meth:`parity.pairs.side.Side.trainer`."""
         return KerasTrainer(self, loss, optimizer, seed)
@@ -128,6 +165,8 @@ def _model_of(model: Any, dtype: str) -> Any:
                 stack.enter_context(in_dtype(sys.modules[name], flavour, dtype))
         try:
             built = model()
+        except ParityError:
+            raise
         except Exception as error:
             raise ParityError(
                 f"keras_model: its builder raised {type(error).__name__}: {_line(error)}"

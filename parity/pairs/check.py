@@ -14,7 +14,7 @@ from parity.pairs.calls import Run
 from parity.pairs.findings import Findings
 from parity.pairs.fuse import fused
 from parity.pairs.report import Report
-from parity.pairs.side import Side, open_side
+from parity.pairs.side import Side, open_side, refuse_empty
 from parity.pairs.trainer import Batch
 from parity.pairs.training import Training, train_findings
 
@@ -129,6 +129,8 @@ def _aligned(
     keras = open_side("keras", keras_model, dtype)
     torch = open_side("torch", torch_model, dtype)
     keras_run, torch_run = _fused(keras.run(inputs)), _fused(torch.run(inputs, own))
+    refuse_empty("keras_model", keras, keras_run)
+    refuse_empty("torch_model", torch, torch_run)
     if len(keras_run.outputs) != len(torch_run.outputs):
         raise ParityError(
             f"outputs: received {', '.join(keras_run.outputs)} of Keras and "
@@ -147,7 +149,12 @@ def _aligned(
 
 def _arrays(values: Any, name: str) -> list[np.ndarray]:
     several = values if isinstance(values, (list, tuple)) else [values]
-    arrays = [np.asarray(value) for value in several]
+    try:
+        arrays = [np.asarray(value) for value in several]
+    except ValueError:
+        raise ParityError(
+            f"{name}: received a list of unequal lengths, accepted: arrays of numbers"
+        ) from None
     for array in arrays:
         if array.dtype.kind not in "fiub":
             raise ParityError(f"{name}: received {array.dtype}, accepted: arrays of numbers")

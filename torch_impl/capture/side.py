@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from parity.errors import ParityError
 from parity.pairs.calls import Arrays, Run
-from torch_impl.capture import calls, weights
+from torch_impl.capture import calls, files, weights
 from torch_impl.capture.layout import Layout, of_input
 from torch_impl.capture.training import TorchTrainer, default_dtype
 from torch_impl.network import to_numpy
@@ -23,6 +24,12 @@ class TorchSide:
 
     framework = "PyTorch"
     flavour = ""
+    suffixes = files.SUFFIXES
+    dtype_of = staticmethod(files.dtype_of)
+
+    @staticmethod
+    def start() -> None:
+        """See :meth:`parity.pairs.side.Side.start`: this file has imported PyTorch."""
 
     def __init__(self, model: nn.Module | Callable[[], nn.Module], dtype: str) -> None:
         """Copy the model, or build it, in ``dtype``.
@@ -103,6 +110,27 @@ class TorchSide:
         """See :meth:`parity.pairs.side.Side.all_parameters`."""
         return {name: to_numpy(one) for name, one in self.model.named_parameters()}
 
+    def load(self, path: Path) -> None:
+        """See :meth:`parity.pairs.side.Side.load`."""
+        files.load(self.model, path)
+
+    def save(self, path: Path) -> None:
+        """See :meth:`parity.pairs.side.Side.save`."""
+        files.save(self.model, path)
+
+    def apart(self) -> list[str]:
+        """See :meth:`parity.pairs.side.Side.apart`."""
+        seen = {
+            id(tensor)
+            for module, layouts in self.modules.values()
+            for place in weights.of_module(module, layouts).values()
+            for tensor in place.tensors
+        }
+        held = self.model.state_dict(keep_vars=True)
+        return [
+            name for name, one in held.items() if one.is_floating_point() and id(one) not in seen
+        ]
+
     def trainer(self, loss: Any, optimizer: Any, seed: int, flavour: str) -> TorchTrainer:
         """See :meth:`parity.pairs.side.Side.trainer`."""
         return TorchTrainer(self, loss, optimizer, seed, flavour)
@@ -124,6 +152,8 @@ def _module_of(model: Any) -> nn.Module:
             )
         try:
             model = model()
+        except ParityError:
+            raise
         except Exception as error:
             raise ParityError(
                 f"torch_model: its builder raised {type(error).__name__}: {_line(error)}"
