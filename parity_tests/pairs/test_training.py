@@ -11,6 +11,7 @@ from torch import nn
 
 from parity import tolerance
 from parity.errors import ParityError
+from parity.pairs import steps
 from parity.pairs.check import check
 from parity_tests.pairs.models import PAIRS, fill
 from parity_tests.pairs.training_faults import FAULTS, Mlp, keras_mlp
@@ -51,7 +52,7 @@ def port(name: str, **changed: Any) -> nn.Module:
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("name", FAITHFUL)
 def test_a_faithful_pair_trains_alike(name: str, optimizer: str, keras: Any) -> None:
-    """Forward in training, loss, gradients, ten steps with an optimizer by name."""
+    """Forward in training, loss, gradients, steps with an optimizer by name."""
     pair = PAIRS[name]
     report = check(
         fill(pair.keras(keras)),
@@ -60,6 +61,7 @@ def test_a_faithful_pair_trains_alike(name: str, optimizer: str, keras: Any) -> 
         targets=targets(name),
         loss=loss_of(name, keras),
         optimizer=optimizer,
+        steps=4,
     )
     assert report.verdict == "same", str(report)
     assert report.causes == ()
@@ -82,6 +84,32 @@ def test_batch_norm_of_images_follows_what_runs_in_float32(keras: Any, flavour: 
         assert any("float32 kernel" in note for note in report.notes)
     else:
         assert [one.id for one in report.causes] == ["batch_norm.running_variance"]
+
+
+@pytest.mark.parametrize("scaled", [True, False])
+def test_the_mean_of_what_is_centred_is_rounding(
+    scaled: bool, keras: Any, flavour: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A norm behind a norm averages to nothing; without the scale of what it averages it parts."""
+    if not scaled:
+        monkeypatch.setattr(steps, "_floors", lambda pairs: {})
+    layers = keras.layers
+    keras.utils.set_random_seed(0)
+    made = [keras.Input((8, 8, 3))]
+    for number in (1, 2):
+        made.append(layers.Conv2D(4, 1, use_bias=False, name=f"conv{number}"))
+        made.append(layers.BatchNormalization(name=f"norm{number}"))
+    module = nn.Sequential(
+        *(nn.Conv2d(3, 4, 1, bias=False), nn.BatchNorm2d(4, eps=1e-3, momentum=0.01)),
+        *(nn.Conv2d(4, 4, 1, bias=False), nn.BatchNorm2d(4, eps=1e-3, momentum=0.01)),
+        *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)),
+    )
+    made += [layers.GlobalAveragePooling2D(), layers.Dense(3, name="classes")]
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    arguments = {"targets": targets("cnn"), "loss": loss, "optimizer": "sgd", "steps": 1}
+    report = check(keras.Sequential(made), module, PAIRS["cnn"].inputs(), **arguments)
+    usual = {"batch_norm.running_variance"} if flavour == "keras3" else set()
+    assert ({one.id for one in report.causes} == usual) == scaled, str(report)
 
 
 def test_constants_that_keras_rounds_are_no_fault(keras: Any) -> None:
