@@ -12,6 +12,7 @@ from keras_impl.capture import weights
 from keras_impl.capture.calls import named_outputs
 from keras_impl.capture.injected import Injected
 from parity.errors import ParityError
+from parity.optimizers.table import OPTIMIZERS
 from parity.pairs.calls import Run
 from parity.pairs.recipes import loss_class, rounded, spec_of
 from parity.pairs.trainer import Batch, Gradients, Key, Settings
@@ -155,8 +156,11 @@ class KerasTrainer:
     def _optimizer_of(self, optimizer: Any) -> Any:
         """A copy with its floats rounded as Keras rounds them."""
         if isinstance(optimizer, str):
-            try:
-                optimizer = self.keras.optimizers.get(optimizer)
+            kinds = {row.kind.lower(): row.kind for row in OPTIMIZERS.values()}
+            kind = kinds.get(optimizer.lower(), "")
+            try:  # of some, Keras 2 does not know the name
+                named = getattr(self.keras.optimizers, kind, None)
+                optimizer = named() if named else self.keras.optimizers.get(optimizer)
             except Exception as error:
                 raise ParityError(
                     f"optimizer: received {optimizer!r}, accepted: the name of one of Keras's"
@@ -193,7 +197,8 @@ class KerasTrainer:
         """See :meth:`parity.pairs.trainer.Trainer.settings_of`."""
         if self.spec is None:
             return None
-        values = {**self.spec.constants(), "centered": bool(self.spec.centered)}
+        values: dict[str, Any] = {**self.spec.constants(), "centered": bool(self.spec.centered)}
+        values["flavour"] = self.side.flavour
         return Settings(f"keras.{self.spec.name}", values)
 
     def first_of(self, key: Key) -> np.ndarray:

@@ -20,7 +20,8 @@ Probe = tuple[np.ndarray, np.ndarray, float, float]
 """Targets, outputs, Keras's loss of them, PyTorch's."""
 
 REDUCTIONS = ("mean", "sum", "sum over the batch's size")
-CLIPPING = ("clipped", "not clipped", "logarithm clipped")
+CLIPPING = ("clipped", "clipped, 1e-7 added", "not clipped", "logarithm clipped")
+CROSSENTROPY = tuple(one for one in CLIPPING if "added" not in one)
 IDS = {
     "from_logits": "loss.from_logits",
     "reduction": "loss.reduction",
@@ -29,22 +30,19 @@ IDS = {
 }
 
 
-def causes_of(
-    probes: Sequence[Probe], smoothings: Sequence[float], flavour: str, limit: float
-) -> list[Cause]:
+def causes_of(probes: Sequence[Probe], smoothings: Sequence[float], limit: float) -> list[Cause]:
     """The settings in which two losses part; one unknown where no formula gives their numbers.
 
     Args:
         probes: the first is the pair's own, others prove that no number is met by chance.
         smoothings: label smoothings that may be at work.
-        flavour: the Keras.
         limit: how far two numbers may stand apart.
     """
     before = apart(probes[0][2], probes[0][3])
     found: list[list[dict[str, Any]]] = [[], []]
     for settings in _all(sorted({0.0, *smoothings})):
         for side in (0, 1):
-            if all(_away(settings, probe, side, flavour) <= limit for probe in probes):
+            if all(_away(settings, probe, side) <= limit for probe in probes):
                 found[side].append(settings)
     pairs = [
         ([name for name in own if own[name] != other.get(name)], own, other)
@@ -53,9 +51,9 @@ def causes_of(
     if not pairs:
         return [Cause(UNKNOWN, "loss", probes[0][2], probes[0][3], Proof(before, before), "loss")]
     parted, own, other = min(pairs, key=lambda pair: len(pair[0]))
-    after = _away(own, probes[0], 0, flavour)
+    after = _away(own, probes[0], 0)
     return [
-        Cause(_id(one, own), "loss", own[one], other.get(one), Proof(before, after), "loss")
+        Cause(_id(one, own, other), "loss", own[one], other.get(one), Proof(before, after), "loss")
         for one in parted
     ]
 
@@ -68,10 +66,12 @@ def apart(own: float, other: float) -> float:
     return abs(own - other) / scale if scale else 0.0
 
 
-def _id(name: str, settings: Values) -> str:
+def _id(name: str, settings: Values, other: Values) -> str:
     if name == "clipping":
-        binary = settings["kind"] == "binary_crossentropy"
-        return "loss.binary_clipping" if binary else "loss.probability_clipping"
+        if settings["kind"] != "binary_crossentropy":
+            return "loss.probability_clipping"
+        added = {settings["clipping"], other["clipping"]} == set(CLIPPING[:2])
+        return "loss.binary_epsilon" if added else "loss.binary_clipping"
     return IDS[name]
 
 
@@ -82,7 +82,7 @@ def _all(smoothings: Sequence[float]) -> Iterator[dict[str, Any]]:
             for smoothing in smoothings:
                 common = {"kind": kind, "reduction": reduction, "label_smoothing": smoothing}
                 yield {**common, "from_logits": True, "clipping": CLIPPING[0]}
-                for clipping in CLIPPING:
+                for clipping in CLIPPING if kind != "crossentropy" else CROSSENTROPY:
                     yield {**common, "from_logits": False, "clipping": clipping}
         for kind in ("mean_squared_error", "mean_absolute_error"):
             yield {
@@ -94,14 +94,14 @@ def _all(smoothings: Sequence[float]) -> Iterator[dict[str, Any]]:
             }
 
 
-def _away(settings: Values, probe: Probe, side: int, flavour: str) -> float:
+def _away(settings: Values, probe: Probe, side: int) -> float:
     y, outputs, *wanted = probe
     with np.errstate(all="ignore"):
-        value = _loss(settings, y, outputs, flavour)
+        value = _loss(settings, y, outputs)
     return float("inf") if value is None else apart(wanted[side], value)
 
 
-def _loss(settings: Values, y: np.ndarray, outputs: np.ndarray, flavour: str) -> float | None:
+def _loss(settings: Values, y: np.ndarray, outputs: np.ndarray) -> float | None:
     kind = settings["kind"]
     classes = outputs.shape[-1]
     target = y
@@ -118,7 +118,7 @@ def _loss(settings: Values, y: np.ndarray, outputs: np.ndarray, flavour: str) ->
         each = -(target * _logarithms(settings, outputs)).sum(-1)
     elif kind == "binary_crossentropy":
         target = (1.0 - s) * target + s / 2.0
-        yes, no = _both(settings, outputs, flavour)
+        yes, no = _both(settings, outputs)
         each = -(target * yes + (1.0 - target) * no)
     else:
         error = outputs - target
@@ -141,13 +141,13 @@ def _logarithms(settings: Values, outputs: np.ndarray) -> np.ndarray:
     return np.asarray(x - highest - np.log(np.exp(x - highest).sum(-1, keepdims=True)))
 
 
-def _both(settings: Values, outputs: np.ndarray, flavour: str) -> tuple[np.ndarray, np.ndarray]:
+def _both(settings: Values, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Logarithms of the probability and of its complement."""
     if settings["from_logits"]:
         return -np.logaddexp(0.0, -outputs), -np.logaddexp(0.0, outputs)
-    if settings["clipping"] == "clipped":
+    if settings["clipping"] in CLIPPING[:2]:
         p = outputs.clip(PROBABILITY_EPSILON, 1.0 - PROBABILITY_EPSILON)
-        epsilon = LOG_EPSILON[flavour]
+        epsilon = LOG_EPSILON["tf_keras"] if "added" in settings["clipping"] else 0.0
         return np.log(p + epsilon), np.log(1.0 - p + epsilon)
     least = -100.0 if "logarithm" in settings["clipping"] else -np.inf
     return np.maximum(np.log(outputs), least), np.maximum(np.log(1.0 - outputs), least)

@@ -35,6 +35,8 @@ def statistics_causes(
 ) -> list[Cause]:
     """Why a running statistic differs after one step; one unknown where no setting explains it.
 
+    None where the two were fed otherwise and do the same.
+
     Args:
         k: the Keras call, in training.
         t: the PyTorch call, in training.
@@ -51,8 +53,11 @@ def statistics_causes(
     if distance(after[1], _moved(t, name, old, other)) > limit:
         return unknown
     other["momentum"] = _as_keras(own["momentum"], other["momentum"])
-    for count in (1, 2):
-        for chosen in itertools.combinations(IDS, count):
+    if distance(after[0], _moved(k, name, old, other)) <= limit:
+        return []  # only what they were fed differs
+    parted = [one for one in IDS if own[one] != other[one]]
+    for count in range(1, len(parted) + 1):
+        for chosen in itertools.combinations(parted, count):
             settings = {**other, **{one: own[one] for one in chosen}}
             away = distance(after[0], _moved(k, name, old, settings))
             if away <= limit:

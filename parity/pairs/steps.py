@@ -10,7 +10,7 @@ import numpy as np
 from parity import tolerance
 from parity.pairs import running, updates
 from parity.pairs.calls import Call
-from parity.pairs.diagnosis import Cause, Proof
+from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
 from parity.pairs.divergence import Divergence, distance
 from parity.pairs.trainer import Batch, Gradients, Key, Settings, TorchTrainer, Trainer
 
@@ -132,6 +132,7 @@ def _optimizers(
 ) -> list[Cause]:
     """What the optimizers do otherwise with the same gradients."""
     causes: list[Cause] = []
+    double: dict[tuple[Key, Key], float] = {}
     away, _ = _forced(k, t, batch, keys, 1)
     rung, done = "step", 1
     if count > 1 and all(one <= LIMITS["step"] for one in away.values()):
@@ -139,62 +140,38 @@ def _optimizers(
         rung, done = "steps", count
     limit = LIMITS[rung]
     if any(away.get(pair, 0.0) > limit for pair in keys if pair[1] in t.second_biases()):
-        causes, away = _two_biases(k, t, batch, keys, pairs, done, away, rung)
+        double = {pair: away[pair] for pair in keys if pair[1] in t.second_biases()}
+        t.freeze_second_biases()
+        away, _ = _forced(k, t, batch, keys, done)
     worst: dict[str, tuple[Key, Key]] = {}
     for pair, one in sorted(away.items(), key=lambda item: -item[1]):
         if one > limit and not t.frozen(pair[1]):
             worst.setdefault(str(t.settings_of(pair[1])), pair)
-    chosen = list(worst.values())
-    start = {key: k_value for key, k_value in _first(k, t).items() if key in dict(chosen)}
-    _, gradients = _forced(k, t, batch, keys, done, [key for key, _ in chosen])
-    for key, theirs in chosen:
-        moved = updates.Moved(
-            key[0],
-            start[key],
-            gradients[key],
-            k.weights()[key],
-            t.weights()[theirs],
-            rung,
-            limit,
-        )
+    left = [pair for pair in double if away[pair] > limit]
+    chosen = dict([*worst.values(), *left])
+    start = {key: value for key, value in _first(k, t).items() if key in chosen}
+    _, gradients = _forced(k, t, batch, keys, done, list(chosen))
+    after = {pair: away[pair] for pair in double}
+    for key, theirs in chosen.items():
+        own, other = k.weights()[key], t.weights()[theirs]
+        moved = updates.Moved(key[0], start[key], gradients[key], own, other, rung, limit)
         for cause in updates.causes_of(moved, k.settings_of(key), t.settings_of(theirs)):
+            if cause.id != UNKNOWN and cause.proof and (key, theirs) in after:
+                after[key, theirs] = cause.proof.after
             if cause.id not in {one.id for one in causes}:
                 causes.append(cause)
+    for (key, theirs), before in double.items():
+        if before > limit and after[key, theirs] <= limit:
+            kind = "simple_rnn" if pairs[key[0]][0].layer == "SimpleRNN" else "lstm"
+            proof = Proof(before, after[key, theirs])
+            name = f"{kind}.two_biases"
+            causes.append(Cause(name, key[0], "one bias", "two biases", proof, rung))
     return causes
 
 
 def _first(k: Trainer, t: Trainer) -> dict[Key, np.ndarray]:
     _started(k, t)
     return k.weights()
-
-
-def _two_biases(
-    k: Trainer,
-    t: TorchTrainer,
-    batch: Batch,
-    keys: Keys,
-    pairs: Mapping[str, tuple[Call, Call]],
-    count: int,
-    before: dict[tuple[Key, Key], float],
-    rung: str,
-) -> tuple[list[Cause], dict[tuple[Key, Key], float]]:
-    """Two biases that both train move their sum twice as far: tried with one of them frozen."""
-    double = [pair for pair in keys if pair[1] in t.second_biases()]
-    t.freeze_second_biases()
-    after, _ = _forced(k, t, batch, keys, count)
-    causes = [
-        Cause(
-            "simple_rnn.two_biases" if pairs[key[0]][0].layer == "SimpleRNN" else "lstm.two_biases",
-            key[0],
-            "one bias",
-            "two biases",
-            Proof(before[key, theirs], after[key, theirs]),
-            rung,
-        )
-        for key, theirs in double
-        if after[key, theirs] < before[key, theirs]
-    ]
-    return causes, after
 
 
 def _statistics(

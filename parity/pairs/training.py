@@ -7,7 +7,7 @@ PyTorch's optimizer is given Keras's gradients, so that it answers for itself al
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -104,7 +104,6 @@ def train_findings(
         seen.compare(layer_map)
         result = Training(seen.parted, seen.causes, [], seen.notes)
         found = _Ladder(keras.flavour, k, t, batch, seen, result)
-        found.loss()
         found.gradients()
         if own_rule is not None:
             found.steps(count)
@@ -133,13 +132,17 @@ class _Ladder:
     seen: Forward
     result: Training
 
-    def loss(self) -> None:
-        """Of Keras's outputs, on both sides."""
-        outputs = as_outputs(self.seen.keras_run)
-        own, other = self.k.loss_of(outputs, self.batch), self.t.loss_of(outputs, self.batch)
-        limit = LIMITS["loss"]
+    def _loss(self, own: float, ran: float) -> None:
+        """Keras's own against PyTorch's of Keras's outputs.
+
+        Args:
+            own: Keras's as it ran, without penalties: behind a softmax it may go back to logits.
+            ran: PyTorch's of its own outputs.
+        """
+        outputs, limit = as_outputs(self.seen.keras_run), LIMITS["loss"]
+        other = self.t.loss_of(outputs, self.batch)
         away = loss_causes.apart(own, other)
-        if away <= limit:
+        if min(away, loss_causes.apart(own, ran)) <= limit:
             return
         self._part("loss", "loss", "loss", "loss", away)
         if len(outputs) > 1 or len(self.batch.targets) > 1:
@@ -147,19 +150,23 @@ class _Ladder:
             self.result.causes.append(Cause(UNKNOWN, "loss", own, other, proof, "loss"))
             return
         probes = [(self.batch.targets[0], outputs[0], own, other)]
-        turned = outputs[0][::-1].copy()
-        values = (self.k.loss_of([turned], self.batch), self.t.loss_of([turned], self.batch))
-        probes.append((self.batch.targets[0], turned, *values))
+        for turn in (1, len(outputs[0]) // 2):
+            target = np.roll(self.batch.targets[0], turn, 0)
+            turned = replace(self.batch, targets=[target])
+            total, _ = self.k.gradients(turned, 0)
+            values = total - self.k.penalty(), self.t.loss_of(outputs, turned)
+            probes.append((target, outputs[0], *values))
+        self.k.start()
         given = self.k.loss_settings
         smoothing = float(given.values.get("label_smoothing", 0.0)) if given else 0.0
-        self.result.causes += loss_causes.causes_of(
-            probes, (smoothing, as_float32(smoothing), 0.1), self.flavour, limit
-        )
+        smoothings = (smoothing, as_float32(smoothing), 0.1)
+        self.result.causes += loss_causes.causes_of(probes, smoothings, limit)
 
     def gradients(self) -> None:
         """Of every weight that both have, from the loss backwards."""
         own_loss, own = self.k.gradients(self.batch, 0)
         other_loss, other = self.t.gradients(self.batch, 0)
+        self._loss(own_loss - self.k.penalty(), other_loss)
         self._penalty(own_loss, other_loss)
         null = steps.negligible(own, other, self.keys())
         limit = LIMITS["gradients"]

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from parity.optimizers.formulas import NADAM_DECAY
 from parity.optimizers.table import OPTIMIZERS
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
 from parity.pairs.divergence import distance
@@ -103,8 +104,12 @@ def id_of(settings: Settings, other: Settings, name: str) -> str:
         return f"optimizer.{name}"
     if name == "decay":
         return "optimizer.weight_decay"
-    if name == "epsilon" and settings.kind in ("rmsprop", "adamax"):
+    if name == "epsilon" and settings.kind in ("rmsprop", "adamax", "nadam"):
         return "adam.epsilon"
+    if settings.kind == "nadam" and name in ("base", "all"):
+        return "nadam.momentum_decay"
+    if name in ("clipnorm", "clipvalue"):
+        return f"optimizer.{name}"
     if settings.kind == "adadelta" and name in ("rho", "epsilon"):
         return "adadelta.constants"
     return f"{settings.kind}.{name}"
@@ -127,8 +132,7 @@ def unified(settings: Settings | None) -> Settings | None:
 def _of_keras(kind: str, values: Values) -> tuple[str, dict[str, Any]] | None:
     row = OPTIMIZERS[kind]
     family = FAMILIES.get(row.kind)
-    clipped = any(values.get(name) for name in ("clipnorm", "global_clipnorm", "clipvalue"))
-    if family is None or clipped or values.get("ema_overwrite_frequency"):
+    if family is None or values.get("global_clipnorm") or values.get("ema_overwrite_frequency"):
         return None
     found = {name: values.get(name, value) for name, value in USUAL[family].items()}
     found["decay"] = "decoupled"
@@ -136,6 +140,8 @@ def _of_keras(kind: str, values: Values) -> tuple[str, dict[str, Any]] | None:
         found["nesterov"] = kind == "nesterov"
     elif family == "adam":
         found["amsgrad"] = kind == "amsgrad"
+    elif family == "nadam" and values["flavour"] == "keras3":
+        found["all"] = 0.96  # not rounded in the product
     return family, found | PLACES.get(family, {})
 
 
@@ -154,6 +160,8 @@ def _of_torch(kind: str, values: Values) -> tuple[str, dict[str, Any]] | None:
         found["beta_1"], found["beta_2"] = values["betas"]
     if family == "adam":
         found["epsilon_placement"] = "after the correction"
+    elif family == "nadam" and kind == "NAdam":
+        found["base"] = found["all"] = 0.96
     elif family == "adamax":
         found["epsilon_placement"] = "inside the maximum"
     elif family == "rmsprop":
@@ -172,6 +180,9 @@ FAMILIES = {
     "RMSprop": "rmsprop",
     "Adagrad": "adagrad",
     "Adadelta": "adadelta",
+    "Nadam": "nadam",
+    "NAdam": "nadam",
+    "Lion": "lion",
 }
 """Class, of one name in both frameworks, to formula."""
 
@@ -183,7 +194,7 @@ PLACES = {
 }
 """Formula to where Keras adds ε."""
 
-_RATE = {"learning_rate": 0.0, "weight_decay": 0.0}
+_RATE = {"learning_rate": 0.0, "weight_decay": 0.0, "clipnorm": 0.0, "clipvalue": 0.0}
 _BETAS = {"beta_1": 0.0, "beta_2": 0.0, "epsilon": 0.0}
 USUAL: dict[str, dict[str, Any]] = {
     "sgd": {**_RATE, "momentum": 0.0, "nesterov": False, "dampening": 0.0},
@@ -192,6 +203,8 @@ USUAL: dict[str, dict[str, Any]] = {
     "rmsprop": {**_RATE, "rho": 0.0, "epsilon": 0.0, "momentum": 0.0, "centered": False},
     "adagrad": {**_RATE, "epsilon": 0.0, "initial_accumulator_value": 0.0},
     "adadelta": {**_RATE, "rho": 0.0, "epsilon": 0.0},
+    "nadam": {**_RATE, **_BETAS, "momentum_decay": 1.0, "base": NADAM_DECAY, "all": NADAM_DECAY},
+    "lion": {**_RATE, "beta_1": 0.0, "beta_2": 0.0},
 }
 """Formula to its settings, as they are where a framework has no such thing."""
 
@@ -201,6 +214,7 @@ def _away(settings: Settings, moved: Moved, wanted: np.ndarray) -> float:
     weight, slots = moved.start, dict[str, np.ndarray]()
     values = settings.values
     for step, gradient in enumerate(moved.gradients, 1):
+        gradient = _clipped(values, gradient)
         decay = values["weight_decay"]
         if decay and values["decay"] == "decoupled":
             weight = weight - weight * decay * values["learning_rate"]
@@ -208,6 +222,12 @@ def _away(settings: Settings, moved: Moved, wanted: np.ndarray) -> float:
             gradient = gradient + decay * weight
         weight = weight - FORMULAS[settings.kind](values, gradient, slots, step)
     return distance(wanted, weight)
+
+
+def _clipped(c: Values, g: np.ndarray) -> np.ndarray:
+    if c["clipnorm"]:
+        return np.asarray(g * c["clipnorm"] / max(float(np.sqrt((g**2).sum())), c["clipnorm"]))
+    return g.clip(-c["clipvalue"], c["clipvalue"]) if c["clipvalue"] else g
 
 
 def _sgd(c: Values, g: np.ndarray, s: Slots, step: int) -> np.ndarray:
@@ -239,6 +259,27 @@ def _adamax(c: Values, g: np.ndarray, s: Slots, step: int) -> np.ndarray:
     s["u"] = np.maximum(c["beta_2"] * s.get("u", 0.0), np.abs(g) + inside)
     bottom = s["u"] + (c["epsilon"] - inside)
     return np.asarray(c["learning_rate"] * s["m"] / ((1.0 - c["beta_1"] ** step) * bottom))
+
+
+def _nadam(c: Values, g: np.ndarray, s: Slots, step: int) -> np.ndarray:
+    s["m"] = s.get("m", 0.0) + (g - s.get("m", 0.0)) * (1.0 - c["beta_1"])
+    s["v"] = s.get("v", 0.0) + (g**2 - s.get("v", 0.0)) * (1.0 - c["beta_2"])
+
+    def share(t: int, base: str = "base") -> float:
+        return float(c["beta_1"] * (1.0 - 0.5 * c[base] ** (t * c["momentum_decay"])))
+
+    product = math.prod(share(t, "all") for t in range(1, step + 1))
+    following = share(step + 1)
+    m = following * s["m"] / (1.0 - product * following)
+    m = m + (1.0 - share(step)) * g / (1.0 - product)
+    root = np.sqrt(s["v"] / (1.0 - c["beta_2"] ** step)) + c["epsilon"]
+    return np.asarray(c["learning_rate"] * m / root)
+
+
+def _lion(c: Values, g: np.ndarray, s: Slots, step: int) -> np.ndarray:
+    m = s.get("m", np.zeros_like(g))
+    s["m"] = m * c["beta_2"] + g * (1.0 - c["beta_2"])
+    return np.asarray(c["learning_rate"] * np.sign(m * c["beta_1"] + g * (1.0 - c["beta_1"])))
 
 
 def _rooted(c: Values, square: np.ndarray) -> np.ndarray:
@@ -279,5 +320,7 @@ FORMULAS: dict[str, Callable[[Values, np.ndarray, Slots, int], np.ndarray]] = {
     "rmsprop": _rmsprop,
     "adagrad": _adagrad,
     "adadelta": _adadelta,
+    "nadam": _nadam,
+    "lion": _lion,
 }
 """Formula to what is taken off a weight; moves the slots."""

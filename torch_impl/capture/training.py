@@ -155,9 +155,11 @@ class TorchTrainer:
                 tensor = self.side.tensor(value)
                 parts = (tensor,) * len(parts) if _summed(place) else place.from_canonical(tensor)
             for own, part in zip(place.tensors, parts, strict=True):
-                if own.requires_grad:
-                    own.grad = None if part is None else part.clone().contiguous()
-        self._built().step()
+                own.grad = None
+                if part is not None and own.requires_grad:
+                    own.grad = part.clone().contiguous()
+        with default_dtype(self.side.dtype):  # in which some keep numbers of their own
+            self._built().step()
 
     def weights(self) -> dict[Key, np.ndarray]:
         """See :meth:`parity.pairs.trainer.Trainer.weights`."""
@@ -172,7 +174,8 @@ class TorchTrainer:
         optimizer = self._built()
         tensors = self._places()[key].tensors
         if isinstance(self.make, OptimizerSpec):
-            values = {**self.make.constants(), "centered": bool(self.make.centered)}
+            values: dict[str, Any] = {**self.make.constants(), "centered": bool(self.make.centered)}
+            values["flavour"] = self.flavour
             return Settings(f"keras.{self.make.name}", values)
         for group in optimizer.param_groups:
             if any(own is one for own in tensors for one in group["params"]):
@@ -226,7 +229,8 @@ class TorchTrainer:
                 trained = [one for one in params if one.requires_grad]
                 self.optimizer = optimizer_for(self.make, trained, joint, self.flavour)
             else:
-                self.optimizer = self._users(params)
+                with default_dtype(self.side.dtype):
+                    self.optimizer = self._users(params)
             for group in self.optimizer.param_groups:
                 group |= {name: rounded(v) for name, v in group.items() if name != "params"}
         return self.optimizer
