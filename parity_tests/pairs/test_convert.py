@@ -202,18 +202,18 @@ class Nested(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 4)
+        self.blocks = nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4)])
 
     def forward(self, x: Any) -> Any:
         """As Keras's."""
-        for layer in (self.first, self.second):
+        for layer in self.blocks:
             x = x + torch.tanh(layer(x))
         return x
 
 
 @pytest.mark.parametrize("named", [{}, {"name": "inner"}], ids=str)
 def test_layers_of_equal_names(named: dict[str, str], keras: Any, tmp_path: Path) -> None:
-    """Blocks whose layers are called alike each get their own weights; a model may be built anew."""
+    """Blocks whose layers are called alike each get their own weights, built once or again."""
     pair = {
         "keras_model": lambda: nested(keras, **named),
         "torch_model": Nested,
