@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,16 @@ class Watch:
         self.made: list[Made] = []
         self.followed: dict[int, tuple[Any, int]] = {}
         self.within = 0
+        parts = {id(one): one.name for one in model._flatten_layers()}
+        self.often = {name for name, count in Counter(parts.values()).items() if count > 1}
+
+    def name_of(self, layer: Any) -> str:
+        """The layer's name; with its place in the model where others have the same one."""
+        own = next(iter(getattr(layer, "weights", ())), None)
+        if own is None or layer.name not in self.often:
+            return str(layer.name)
+        path = getattr(own, "path", own.name)
+        return str(path.rpartition("/")[0] or layer.name)
 
     def feed(self, inputs: Sequence[Any]) -> None:
         """The model's own inputs."""
@@ -79,9 +90,9 @@ class Watch:
                 watch.within -= 1
             made = Made(layer, args, kwargs, places)
             if inner is None:
-                return watch._note(layer.name, layer, made, flat, out)
+                return watch._note(watch.name_of(layer), layer, made, flat, out)
             between, function = inner
-            given = watch._note(layer.name, layer, made, flat, between)
+            given = watch._note(watch.name_of(layer), layer, made, flat, between)
             if given is not between:
                 out = function(given)
             return watch._note_activation(layer, function, given, out)
@@ -126,7 +137,7 @@ class Watch:
         name = modules.name_of(function)
         config = modules.activation_of(function)
         made = Made(function, (x,), {}, (0,))
-        return self._add(f"{layer.name}.{name}", str(name), config, {}, made, [x], out)
+        return self._add(f"{self.name_of(layer)}.{name}", str(name), config, {}, made, [x], out)
 
     def _note(self, name: str, layer: Any, made: Made, flat: Sequence[Any], out: Any) -> Any:
         inputs = [flat[place] for place in made.places]

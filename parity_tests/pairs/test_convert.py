@@ -173,6 +173,60 @@ def test_trained_model(keras: Any, tmp_path: Path) -> None:
         assert convert(source, tmp_path / f"{end[1:]}.pt", pair).same
 
 
+def nested(keras: Any, **named: str) -> Any:
+    """A subclassed model with two blocks, whose layers have the same name, or Keras's numbers."""
+
+    class Block(keras.layers.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = keras.layers.Dense(4, activation="tanh", **named)
+
+        def call(self, x: Any) -> Any:
+            return x + self.inner(x)
+
+    class Model(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.blocks = [Block(), Block()]
+
+        def call(self, x: Any) -> Any:
+            for block in self.blocks:
+                x = block(x)
+            return x
+
+    return Model()
+
+
+class Nested(nn.Module):
+    """Its port."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4)])
+
+    def forward(self, x: Any) -> Any:
+        """As Keras's."""
+        for layer in self.blocks:
+            x = x + torch.tanh(layer(x))
+        return x
+
+
+@pytest.mark.parametrize("named", [{}, {"name": "inner"}], ids=str)
+def test_layers_of_equal_names(named: dict[str, str], keras: Any, tmp_path: Path) -> None:
+    """Blocks whose layers are called alike each get their own weights, built once or again."""
+    pair = {
+        "keras_model": lambda: nested(keras, **named),
+        "torch_model": Nested,
+        "inputs": np.random.default_rng(0).normal(size=(3, 4)),
+    }
+    state = Nested().state_dict()
+    torch.save(state, tmp_path / "model.pt")
+    assert convert(tmp_path / "model.pt", tmp_path / "there.weights.h5", pair).same
+    assert convert(tmp_path / "there.weights.h5", tmp_path / "back.pt", pair).same
+    back = torch.load(tmp_path / "back.pt")
+    assert all(torch.equal(back[name], one) for name, one in state.items())
+
+
 class Tabled(nn.Module):
     """A parameter that no layer has, and a layer that is not called."""
 
