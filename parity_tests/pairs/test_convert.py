@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +23,6 @@ TORCH_FILES = (".pt", ".safetensors")
 
 ROUNDED = {"cnn": 1e-8}
 """How far a pair may stand apart in whose Keras model constants (a slope, GELU's) are float32."""
-
-
-@pytest.fixture
-def keras(flavour: str) -> Any:
-    """The Keras that this run is of."""
-    return importlib.import_module({"tf_keras": "tf_keras", "keras3": "keras"}[flavour])
 
 
 @pytest.fixture(autouse=True)

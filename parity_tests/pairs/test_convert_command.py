@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from collections.abc import Callable
@@ -22,12 +21,6 @@ from parity_tests.pairs.pair_files import FAULT, write
 pytestmark = pytest.mark.flavour
 
 TORCH_FILES = (".pt", ".safetensors")
-
-
-@pytest.fixture
-def keras(flavour: str) -> Any:
-    """The Keras that this run is of."""
-    return importlib.import_module({"tf_keras": "tf_keras", "keras3": "keras"}[flavour])
 
 
 @pytest.fixture(autouse=True)
