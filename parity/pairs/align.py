@@ -32,9 +32,6 @@ ALIKE = (
 )
 """Kinds that may be taken for one another by mistake; they are matched, and differ."""
 
-CLEARLY = 0.15
-"""By how much one name must be more like another than the next one to tell siblings apart."""
-
 
 @dataclass(frozen=True)
 class Alignment:
@@ -175,16 +172,22 @@ def _best(
         for t in closest
         if feeds(t, torch, taken) == feeds(closest[0], torch, taken)
     )
-    if len(likeness) > 1 and likeness[-1][0] - likeness[-2][0] > CLEARLY:
+    if len(likeness) > 1 and likeness[-1][0] > likeness[-2][0]:
         return likeness[-1][2]
     return min(closest, key=lambda t: t.number)
 
 
-def _likeness(own: str, other: str) -> float:
-    """How like two names' last words are, from 0 to 1; numbers in them say nothing."""
+def _likeness(own: str, other: str) -> int:
+    """Letters that two names' last parts share: of words that begin alike, one of them whole.
+
+    ``query`` and ``q_proj`` share one, ``value`` and ``q_proj`` none; numbers say nothing.
+    """
     last = (re.split("[./]", re.sub(r"[./0-9]+$", "", name))[-1] for name in (own, other))
-    one, two = (" ".join(re.findall("[a-z]+", name.lower())) for name in last)
-    return difflib.SequenceMatcher(None, one, two).ratio()
+    ours, theirs = (re.findall("[a-z]+", name.lower()) for name in last)
+    return sum(
+        max((min(len(a), len(b)) for b in theirs if a.startswith(b) or b.startswith(a)), default=0)
+        for a in ours
+    )
 
 
 def _between(

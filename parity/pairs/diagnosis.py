@@ -142,7 +142,7 @@ class _Replay:
 
     def rounded_alone(self) -> bool:
         """Whether PyTorch's constants, rounded as Keras rounds them, give what Keras gives."""
-        _, *rounded = _either(self.t.config)
+        _, *rounded = [*_either(self.t.config), _with_constants(self.t.config, self.k.config)]
         return any(self._away(config, self.t.weights) <= self.k.allowed for config in rounded)
 
     def away(self, changed: Iterable[Setting]) -> float:
@@ -272,6 +272,19 @@ def _either(config: Any) -> list[Any]:
     }
     rounded = dataclasses.replace(config, **floats)
     return [config] if rounded == config else [config, rounded]
+
+
+def _with_constants(config: Any, other: Any) -> Any:
+    """The configuration with the other's floats where both are one once rounded to float32."""
+    if type(config) is not type(other):
+        return config
+    values = {field.name: getattr(other, field.name) for field in dataclasses.fields(config)}
+    same = {
+        name: value
+        for name, value in values.items()
+        if isinstance(value, float) and _alike(value, getattr(config, name))
+    }
+    return dataclasses.replace(config, **same)
 
 
 def _weights(own: Arrays, other: Arrays) -> list[Setting]:

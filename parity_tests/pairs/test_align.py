@@ -53,6 +53,24 @@ def test_siblings_are_told_apart_by_name(
     assert report.verdict == "same", str(report)
 
 
+def test_names_that_are_not_alike_leave_the_order(keras: Any) -> None:
+    """``dense`` has letters of ``second``, and is the first all the same."""
+    layers = keras.layers
+    x = keras.Input((5,))
+    model = fill(keras.Model(x, [layers.Dense(5, name=name)(x) for name in ("dense", "dense_1")]))
+
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.Linear(5, 5), nn.Linear(5, 5)
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            return self.first(x), self.second(x)
+
+    report = check(model, Two(), np.random.default_rng(0).normal(size=(4, 5)))
+    assert report.verdict == "same", str(report)
+
+
 def test_numbers_in_names_say_nothing(keras: Any) -> None:
     """Two heads that differ by a number are taken in order."""
     layers = keras.layers

@@ -49,6 +49,14 @@ def test_settings_that_do_not_show_are_latent(keras: Any) -> None:
     assert all(one.proof is None for one in report.latent)
 
 
+@pytest.mark.parametrize("changed", [{"epsilon": 1e-3}, {"slope": 0.3}])
+def test_a_constant_rounded_to_float32_is_the_same(keras: Any, changed: dict[str, float]) -> None:
+    """Whichever side rounds it."""
+    rounded = {name: float(np.float32(value)) for name, value in changed.items()}
+    report = check(fill(CNN.keras(keras)), CNN.torch(**rounded), CNN.inputs())
+    assert report.verdict == "same", str(report)
+
+
 def test_the_user_models_are_left_alone(keras: Any) -> None:
     """Neither weights nor modes nor dtypes of the models that were given change."""
     model, module = fill(CNN.keras(keras)), CNN.torch()
