@@ -260,7 +260,7 @@ KINDS = {
     "AveragePooling": "average_pool",
     "SimpleRNN": "simple_rnn",
     "SpatialDropout2D": "dropout",
-    "ZeroPadding2D": "zero_padding",
+    "ZeroPadding": "zero_padding",
 }
 """Configuration to the catalogue's name of the kind, where that is not its own in small letters."""
 
