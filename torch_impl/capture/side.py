@@ -13,9 +13,11 @@ from torch import Tensor, nn
 
 from parity.errors import ParityError
 from parity.pairs.calls import Arrays, Run
-from torch_impl.capture import calls, weights
+from torch_impl.capture import calls
 from torch_impl.capture.layout import Layout, of_input
+from torch_impl.capture.rounded import Rounded
 from torch_impl.network import to_numpy
+from torch_impl.weights import Place
 
 
 class TorchSide:
@@ -33,7 +35,7 @@ class TorchSide:
         self.dtype: torch.dtype = getattr(torch, dtype)
         self.model = _module_of(model).to(self.dtype)
         self.made: list[calls.Made] = []
-        self.modules: dict[str, tuple[nn.Module, tuple[Any, ...]]] = {}
+        self.places: dict[str, dict[str, Place]] = {}
 
     def run(
         self,
@@ -54,7 +56,7 @@ class TorchSide:
         watch = calls.Watch(self.model, given or {})
         watch.feed(tensors, layouts)
         kept = copy.deepcopy(self.model.state_dict()) if training else {}
-        with torch.no_grad(), _default(self.dtype), watch.modules(), watch:
+        with torch.no_grad(), _default(self.dtype), watch.modules(), Rounded(), watch:
             try:
                 out = self.model(*tensors)
             except Exception as error:
@@ -67,8 +69,7 @@ class TorchSide:
             self.model.load_state_dict(kept)
         self.made = watch.made
         for call, made in zip(watch.calls, watch.made, strict=True):
-            if isinstance(made.target, nn.Module):
-                self.modules[call.name] = (made.target, made.layouts)
+            self.places[call.name] = made.weights
         try:
             return watch.run_of(out)
         except TypeError as error:
@@ -76,8 +77,7 @@ class TorchSide:
 
     def set_weights(self, layer: str, values: Mapping[str, np.ndarray]) -> None:
         """See :meth:`parity.pairs.side.Side.set_weights`."""
-        module, layouts = self.modules[layer]
-        places = weights.of_module(module, layouts)
+        places = self.places[layer]
         with torch.no_grad():
             for name, value in values.items():
                 place = places[name]
@@ -88,7 +88,7 @@ class TorchSide:
 
     def replay(self, number: int, inputs: Sequence[np.ndarray]) -> np.ndarray:
         """See :meth:`parity.pairs.side.Side.replay`."""
-        with _default(self.dtype):
+        with _default(self.dtype), Rounded():
             return calls.again(self.made[number], inputs)
 
     def all_parameters(self) -> Arrays:
