@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_impl.capture import calls, weights
+from keras_impl.capture import calls
 from parity.errors import ParityError
 from parity.pairs.calls import Arrays, Run
 
@@ -31,7 +31,7 @@ class KerasSide:
         self.keras = _keras(self.flavour)
         self.tf = importlib.import_module("tensorflow")
         self.made: list[calls.Made] = []
-        self.layers: dict[str, Any] = {}
+        self.places: dict[str, dict[str, Any]] = {}
 
     def run(
         self,
@@ -59,7 +59,7 @@ class KerasSide:
             variable.assign(value)
         self.made = watch.made
         for call, made in zip(watch.calls, watch.made, strict=True):
-            self.layers[call.name] = made.target
+            self.places[call.name] = made.weights
         try:
             return watch.run_of(out)
         except TypeError as error:
@@ -67,14 +67,14 @@ class KerasSide:
 
     def set_weights(self, layer: str, values: Mapping[str, np.ndarray]) -> None:
         """See :meth:`parity.pairs.side.Side.set_weights`."""
-        places = weights.of_module(self.layers[layer])
+        places = self.places[layer]
         for name, value in values.items():
             places[name].assign(value)
 
     def replay(self, number: int, inputs: Sequence[np.ndarray]) -> np.ndarray:
         """See :meth:`parity.pairs.side.Side.replay`."""
         with _dtype(self.keras, self.flavour, self.dtype):
-            return calls.again(self.made[number], [self._tensor(value) for value in inputs])
+            return calls.again(self.made[number], inputs)
 
     def all_parameters(self) -> Arrays:
         """See :meth:`parity.pairs.side.Side.all_parameters`."""

@@ -23,7 +23,7 @@ def of_module(layer: Any) -> dict[str, Any]:
         if kind == "Bidirectional":
             run = next(part for part in kept if part.startswith(("forward_", "backward_")))
             name = f"{run.split('_')[0]}/{name}"
-        elif kind not in SINGLE and name in found:
+        elif kind == "MultiHeadAttention" or (kind not in SINGLE and name in found):
             name = "/".join(kept[-2:])
         if kind.startswith("Depthwise") and name == "kernel":  # Keras 3's name
             name = "depthwise_kernel"
