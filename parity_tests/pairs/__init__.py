@@ -1,0 +1,1 @@
+"""Pairs of models of a user's own."""
