@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_impl.capture import exact, modules, operations, recurrent, separable, weights
+from keras_impl.capture import modules, operations, recurrent, separable, weights
 from keras_impl.capture.activations import activation_of, name_of
 from keras_impl.capture.outputs import flat, is_tensor, named_outputs, with_first
 from keras_impl.capture.replaying import Made, again, last, watched_activation
@@ -115,8 +115,7 @@ class Watch:
                     out = original(layer, *args, **kwargs)
                 inner = last(between, out)
             else:
-                out = exact.output_of(layer, args, self.as_tensor)
-                out = original(layer, *args, **kwargs) if out is None else out
+                out = original(layer, *args, **kwargs)
         name = self._name(layer)
         if function is None:
             return self._note(name, layer, made, values, out)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from keras_impl.capture import calls
+from keras_impl.capture.exact import exact
 from parity.errors import ParityError
 from parity.pairs.calls import Arrays, Run
 
@@ -196,7 +197,8 @@ def _dtype(keras: Any, flavour: str, dtype: str) -> Iterator[None]:
     else:
         keras.mixed_precision.set_global_policy(dtype)
     try:
-        yield
+        with exact(keras):
+            yield
     finally:
         keras.backend.set_floatx(before)
         if flavour == "keras3":

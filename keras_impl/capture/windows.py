@@ -56,11 +56,16 @@ def transposed(layer: Any) -> Config:
 
 
 def _cut(layer: Any, given: dict[str, Any]) -> Sides:
-    """Keras's output size is (n − 1)·s + k − 2·pad + output_padding, pad k // 2 for 'same'."""
+    """Keras asks for (n − 1)·s + k − 2·pad + output_padding entries, pad k // 2 for 'same'.
+
+    TensorFlow cuts what is too many on both sides, an odd one at the end.
+    """
     sizes = given["kernel_size"]
-    more = several(layer.output_padding, len(sizes))
-    before = [k // 2 if layer.padding == "same" else 0 for k in sizes]
-    return tuple((one, one - plus) for one, plus in zip(before, more, strict=True))
+    found = []
+    for k, more in zip(sizes, several(layer.output_padding, len(sizes)), strict=True):
+        total = 2 * (k // 2 if layer.padding == "same" else 0) - more
+        found.append((max(total, 0) // 2, total - max(total, 0) // 2))
+    return tuple(found)
 
 
 def pool(kind: type[pooling.MaxPooling]) -> Callable[[Any], Config]:

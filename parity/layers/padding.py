@@ -86,13 +86,21 @@ def reference(
     return x
 
 
+def places(size: int, times: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each entry of an axis made longer, what it lies between, and how far towards the second.
+
+    Returns:
+        int (size·times,) twice, float64 (size·times,).
+    """
+    at = np.clip((np.arange(size * times) + 0.5) / times - 0.5, 0.0, size - 1.0)
+    low = np.floor(at).astype(int)
+    return low, np.minimum(low + 1, size - 1), at - low
+
+
 def _linear(x: np.ndarray, axis: int, times: int) -> np.ndarray:
     """Linear interpolation along an axis, between the middles of its entries."""
-    size = x.shape[axis]
-    places = np.clip((np.arange(size * times) + 0.5) / times - 0.5, 0.0, size - 1.0)
-    low = np.floor(places).astype(int)
-    high = np.minimum(low + 1, size - 1)
-    share = (places - low).reshape(-1, *(1,) * (x.ndim - 1 - axis))
+    low, high, share = places(x.shape[axis], times)
+    share = share.reshape(-1, *(1,) * (x.ndim - 1 - axis))
     return np.asarray(x.take(low, axis) * (1.0 - share) + x.take(high, axis) * share)
 
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from parity.catalogue import CATALOGUE
 from parity.constants import as_float32
+from parity.layers import conv_transpose
 from parity.layers.windows import same
 from parity.pairs.calls import Arrays, Call
 from parity.pairs.divergence import ALLOWED, distance
@@ -187,6 +188,8 @@ def _alike(own: Any, other: Any) -> bool:
 
 def _sides(config: Any, padding: Any, x: np.ndarray) -> Any:
     """What a padding comes to for an input of this size."""
+    if isinstance(config, conv_transpose.ConvTranspose):
+        return conv_transpose.sides(dataclasses.replace(config, padding=padding))
     sizes = getattr(config, "kernel_size", None) or config.pool_size
     steps = config.strides
     within = getattr(config, "dilation_rate", (1,) * len(sizes))

@@ -21,6 +21,7 @@ class Kind:
         torch: gives a module.
         pairs: how many layers are found to belong together.
         alone: classes of layers, and kinds of functions, that only one side has.
+        apart: whether one side has in a step of its own what the other's layer does.
         unknown: likewise, of those that are known by input and output alone.
         flavours: the Kerases that have such a layer.
         own: the PyTorch inputs, made of the Keras ones.
@@ -33,6 +34,7 @@ class Kind:
     torch: Callable[[], nn.Module]
     pairs: int = 1
     alone: tuple[str, ...] = ()
+    apart: bool = False
     unknown: tuple[str, ...] = ()
     flavours: tuple[str, ...] = ("tf_keras", "keras3")
     own: Callable[..., Any] | None = None

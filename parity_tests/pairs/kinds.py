@@ -189,6 +189,7 @@ CONVOLUTIONS = [
             c=nn.Conv1d(4, 6, 3, dilation=2),
         ),
         alone=("pad",),
+        apart=True,
     ),
     one(
         "depthwise2d",
@@ -243,12 +244,23 @@ CONVOLUTIONS = [
             lambda self, x: self.c(x)[:, :, :-1, :-1], c=nn.ConvTranspose2d(4, 6, 3, stride=2)
         ),
         alone=("__getitem__",),
+        apart=True,
     ),
     one(
         "conv2d_transpose.output_padding",
         IMAGE,
         lambda L: L.Conv2DTranspose(6, 3, strides=2, padding="same", output_padding=1),
-        lambda: nn.ConvTranspose2d(4, 6, 3, stride=2, padding=1, output_padding=1),
+        lambda: Net(
+            lambda self, x: self.c(x)[:, :, :-1, :-1], c=nn.ConvTranspose2d(4, 6, 3, stride=2)
+        ),
+        alone=("__getitem__",),
+        apart=True,
+    ),
+    one(
+        "conv2d_transpose.more",
+        IMAGE,
+        lambda L: L.Conv2DTranspose(6, 3, strides=2, output_padding=1),
+        lambda: nn.ConvTranspose2d(4, 6, 3, stride=2, output_padding=1),
     ),
 ]
 CONVOLUTIONS += [
@@ -427,7 +439,22 @@ DROPOUTS = [
 
 MOVES = [
     one("reshape", (2, 6, 4), lambda L: L.Reshape((3, 8)), only(lambda x: x.reshape(-1, 3, 8)), 0),
-    one("permute", SERIES, lambda L: L.Permute((2, 1)), only(lambda x: x.transpose(1, 2)), 0),
+    one(
+        "permute",
+        SERIES,
+        (
+            lambda L: L.Permute((2, 1)),
+            lambda L: L.Dense(5, activation="relu"),
+            lambda L: L.Permute((2, 1)),
+            lambda L: L.Dense(3),
+        ),
+        lambda: Net(
+            lambda self, x: self.b(F.relu(self.a(x.transpose(1, 2))).transpose(1, 2)),
+            a=nn.Linear(7, 5),
+            b=nn.Linear(4, 3),
+        ),
+        3,
+    ),
     one(
         "zero_padding1d",
         SERIES,

@@ -34,6 +34,7 @@ class Followed:
     layout: Layout | None
     source: int | None
     output: str = ""  # of a recurrent call: which of its outputs this is
+    names: Layout | None = None  # of the axes, where a layer has taken another for channels
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Taken:
     arrays: tuple[np.ndarray, ...]
     layouts: tuple[Layout, ...]
     sources: tuple[int | None, ...]
+    names: Layout | None = None  # see Followed
 
 
 class Watch(TorchFunctionMode):
@@ -132,7 +134,8 @@ class Watch(TorchFunctionMode):
             with self._alone():
                 inputs, options = attention.arguments(module, args, kwargs)
             places = (0, 2, 1)[: len(inputs)]
-        before = self._taken(values, places, first, turned)
+        along = modules.along_last(module)
+        before = self._taken(values, places, first, turned, along)
         with self._alone():
             out = forward(*args, **kwargs)
         shape = tuple(values[places[0]].shape) if places else ()
@@ -296,7 +299,8 @@ class Watch(TorchFunctionMode):
             module, x = found
             spatial = modules.spatial(module)
             place = next(n for n, one in enumerate(args) if one is x)
-            before = self._taken(args, (place,), spatial)
+            along = modules.along_last(module)
+            before = self._taken(args, (place,), spatial, along=along)
             with self._alone():
                 out = func(*args, **kwargs)
             places = weights.of_module(module, before.layouts)
@@ -424,26 +428,42 @@ class Watch(TorchFunctionMode):
         for one in flat((out,)):
             if isinstance(one, Tensor) and id(one) not in self.followed:
                 layout = first.layout and functions.moved(func, first.layout, args, one)
-                self.followed[id(one)] = Followed(one, layout, first.source)
+                names = first.names and functions.moved(func, first.names, args, one)
+                if first.names and functions.name_of(func) in functions.TURNS:
+                    layout, names = names, None
+                self.followed[id(one)] = Followed(one, layout, first.source, names=names)
 
     def _taken(
-        self, args: Sequence[Any], places: Sequence[int], spatial: bool, turned: bool = False
+        self,
+        args: Sequence[Any],
+        places: Sequence[int],
+        spatial: bool,
+        turned: bool = False,
+        along: bool = False,
     ) -> Taken:
         tensors = [args[place] for place in places]
-        layouts = tuple(self._lies(one, spatial, turned) for one in tensors)
+        layouts = tuple(self._lies(one, spatial, turned, along) for one in tensors)
         arrays = tuple(
             to_numpy(layout.to_canonical(one.detach())).copy()
             for one, layout in zip(tensors, layouts, strict=True)
         )
         found = [self.followed.get(id(one)) for one in tensors]
-        return Taken(arrays, layouts, tuple(one.source if one else None for one in found))
+        first = found[0] if found else None
+        names = first.names if first else None
+        if first and along and first.layout and first.layout.elsewhere:
+            names = first.layout
+        sources = tuple(one.source if one else None for one in found)
+        return Taken(arrays, layouts, sources, names)
 
-    def _lies(self, tensor: Tensor, spatial: bool, turned: bool) -> Layout:
-        """As the layer takes it, whatever it is: channels first, or steps first."""
+    def _lies(self, tensor: Tensor, spatial: bool, turned: bool, along: bool) -> Layout:
+        """As the layer takes it, whatever it is: channels first, steps first, or along the last."""
         if spatial and tensor.ndim > 2:
             return Layout.channels_first(tuple(tensor.shape))
         if turned and tensor.ndim == 3:
             return Layout((1, 0, 2), tuple(tensor.shape), (1, 1, 1))
+        layout = self._layout(tensor)
+        if along and layout is not None and layout.elsewhere:
+            return Layout.plain(tuple(tensor.shape))
         return self._layout(tensor) or Layout.plain(tuple(tensor.shape))
 
     def _note(
@@ -470,7 +490,10 @@ class Watch(TorchFunctionMode):
             for tensor in flat((out,)):
                 if isinstance(tensor, Tensor):
                     own = layout if tensor is first else Layout.plain(tensor.shape)
-                    self.followed[id(tensor)] = Followed(tensor, own, number)
+                    names = before.names if tensor is first else None
+                    if names is not None and tensor.ndim == len(names.axes):
+                        names = Layout(names.axes, tuple(tensor.shape), names.merged)
+                    self.followed[id(tensor)] = Followed(tensor, own, number, names=names)
             value = self._instead(number, first, layout)
         return out if value is first else with_first(out, value)
 

@@ -277,6 +277,10 @@ MOVES = {
 """Functions that move entries about and compute nothing."""
 
 
+TURNS = {"permute", "transpose", "swapaxes", "t", "T", "mT", "movedim"}
+"""Those that give the axes another order."""
+
+
 def name_of(function: Any) -> str:
     """A function's name; of an attribute of tensors the attribute's."""
     name = getattr(function, "__name__", "")

@@ -44,6 +44,13 @@ def spatial(module: nn.Module) -> bool:
     return isinstance(module, SPATIAL)
 
 
+def along_last(module: nn.Module) -> bool:
+    """Whether it takes its last axis for channels, whatever went before."""
+    if isinstance(module, nn.LayerNorm):
+        return len(module.normalized_shape) == 1
+    return isinstance(module, nn.Linear)
+
+
 def _batch_norm(module: Any) -> Config:
     if not module.track_running_stats or module.momentum is None:
         return None

@@ -47,4 +47,6 @@ def with_first(out: Any, value: Tensor) -> Any:
     """The output with another first tensor."""
     if isinstance(out, Tensor):
         return value
+    if type(out).__module__ == "torch.return_types":
+        return type(out)((value, *out[1:]))
     return (value, *out[1:]) if isinstance(out, (tuple, list)) and out[0] is not None else out
