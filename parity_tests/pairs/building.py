@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+KERAS_2, KERAS_3 = ("tf_keras",), ("keras3",)
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -91,3 +93,23 @@ def chain(*layers: Callable[[Any], Any]) -> Callable[[Any], Any]:
         )
 
     return build
+
+
+def one(
+    name: str,
+    shape: tuple[Any, ...],
+    layer: Callable[[Any], Any] | tuple[Callable[[Any], Any], ...],
+    torch: Callable[[], nn.Module],
+    pairs: int = 1,
+    **more: Any,
+) -> Kind:
+    """A pair of one input."""
+    layers = layer if isinstance(layer, tuple) else (layer,)
+    inner = shape[1:-1] if isinstance(shape[-1], str) else shape[1:]
+    whole = "int32" if isinstance(shape[-1], str) else None
+    return Kind(name, (shape,), lambda k: chain(*layers)(k, inner, whole), torch, pairs, **more)
+
+
+def only(run: Callable[..., Any]) -> Callable[[], Net]:
+    """A function."""
+    return lambda: Net(lambda _, *x: run(*x))

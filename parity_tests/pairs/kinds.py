@@ -10,35 +10,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from parity_tests.pairs.building import Kind, Net, chain
-
-KERAS_2, KERAS_3 = ("tf_keras",), ("keras3",)
-
-
-def one(
-    name: str,
-    shape: tuple[Any, ...],
-    layer: Callable[[Any], Any] | tuple[Callable[[Any], Any], ...],
-    torch: Callable[[], nn.Module],
-    pairs: int = 1,
-    **more: Any,
-) -> Kind:
-    """A pair of one input."""
-    layers = layer if isinstance(layer, tuple) else (layer,)
-    inner = shape[1:-1] if isinstance(shape[-1], str) else shape[1:]
-    whole = "int32" if isinstance(shape[-1], str) else None
-    return Kind(name, (shape,), lambda k: chain(*layers)(k, inner, whole), torch, pairs, **more)
+from parity_tests.pairs.activation_kinds import ACTIVATIONS
+from parity_tests.pairs.building import KERAS_2, Kind, Net, one, only
+from parity_tests.pairs.sequence_kinds import SEQUENCES
 
 
 def turned(*parts: nn.Module) -> Net:
     """Sequences (N, T, C) through modules that want the channels first."""
     net = nn.Sequential(*parts)
     return Net(lambda self, x: self.net(x.transpose(1, 2)).transpose(1, 2), net=net)
-
-
-def only(run: Callable[..., Any]) -> Callable[[], Net]:
-    """A function."""
-    return lambda: Net(lambda _, *x: run(*x))
 
 
 IMAGE, SERIES, VOLUME, ROWS = (2, 9, 8, 4), (2, 7, 4), (2, 6, 5, 4, 2), (3, 6)
@@ -542,4 +522,4 @@ MERGES = [
     merged("Concatenate", lambda a, b: torch.cat((a, b), 2), axis=1),
 ]
 
-ALL = [*DENSE, *CONVOLUTIONS, *POOLS, *NORMS, *DROPOUTS, *MOVES, *MERGES]
+ALL = [*DENSE, *CONVOLUTIONS, *POOLS, *NORMS, *DROPOUTS, *MOVES, *MERGES, *ACTIVATIONS, *SEQUENCES]
