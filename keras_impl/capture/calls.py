@@ -104,7 +104,8 @@ class Watch:
         places: tuple[int, ...],
     ) -> Any:
         if modules.kind_of(layer) == "MultiHeadAttention":
-            places = places[: 2 if len(values) < 3 or values[2] in (None,) else 3]
+            same = len(values) < 3 or values[2] is None or values[2] is values[1]
+            places = places[: 2 if same else 3]
         elif modules.kind_of(layer) in modules.OF_ONE:
             places = places[:1]
         made = Made(layer, args, kwargs, places)

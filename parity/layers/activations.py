@@ -145,7 +145,7 @@ def _gelu(x: np.ndarray) -> np.ndarray:
 
 
 def _gelu_tanh(x: np.ndarray) -> np.ndarray:
-    inner = math.sqrt(2.0 / math.pi) * (x + 0.044715 * x**3)
+    inner = math.sqrt(2.0 / math.pi) * (x + as_float32(0.044715) * x**3)
     return np.asarray(0.5 * x * (1.0 + np.tanh(inner)))
 
 

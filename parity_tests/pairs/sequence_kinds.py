@@ -60,6 +60,14 @@ def gathered(rnn: nn.Module) -> Net:
     return Net(run, rnn=rnn)
 
 
+def before_reset() -> nn.Module:
+    """A GRU of the older kind."""
+    rnn = ResetBeforeGRU(4, 5, False)
+    for one in rnn.parameters():
+        nn.init.normal_(one)
+    return rnn
+
+
 def steps_of(x: Tensor) -> Tensor:
     return (x != 0).any(-1).sum(1)
 
@@ -180,7 +188,7 @@ RECURRENT = [
         "gru.reset_before",
         SERIES,
         lambda L: L.GRU(5, reset_after=False),
-        lambda: Net(lambda self, x: self.rnn(x)[1][0], rnn=ResetBeforeGRU(4, 5, False)),
+        lambda: Net(lambda self, x: self.rnn(x)[1][0], rnn=before_reset()),
     ),
     one(
         "lstm.behind_masking",

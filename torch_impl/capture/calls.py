@@ -64,6 +64,7 @@ class Watch(TorchFunctionMode):
         self.followed: dict[int, Followed] = {}
         self.recurrent: dict[int, recurrent.Outputs] = {}
         self.stacked: dict[nn.Module, list[Any]] = {}
+        self.steps: dict[int, int] = {}  # of what was packed
         self.within = 0
         self.path: list[nn.Module] = []
 
@@ -185,9 +186,10 @@ class Watch(TorchFunctionMode):
         number = len(self.calls)
         source = given.data if isinstance(given, nn.utils.rnn.PackedSequence) else given
         with self._alone():
-            sequences = recurrent.Sequences.of(given, module.batch_first)
+            total = self.steps.get(id(source))
+            sequences = recurrent.Sequences.of(given, module.batch_first, total)
             array = to_numpy(sequences.x.detach()).copy()
-            out, own = recurrent.run(module, given, hx, forward)
+            out, own = recurrent.run(module, given, hx, forward, total)
             if number in self.given:
                 value = torch.as_tensor(self.given[number]).to(own.steps.dtype)
                 out, own = recurrent.replaced(module, sequences, out, own, value)
@@ -206,12 +208,13 @@ class Watch(TorchFunctionMode):
         def replay(x: Tensor) -> Tensor:
             with torch.no_grad():
                 _, again = recurrent.run(
-                    module, sequences.as_given(x, module.batch_first), hx, forward
+                    module, sequences.as_given(x, module.batch_first), hx, forward, total
                 )
             return again.output(own.chosen)
 
-        config = None if hx is not None and _nonzero(hx) else modules.config_of(module)
-        places = weights.of_module(module, (layout,))
+        with self._alone():
+            config = None if hx is not None and _nonzero(hx) else modules.config_of(module)
+            places = weights.of_module(module, (layout,))
         self.made.append(
             Made(module, (given,), {}, (0,), (layout,), Layout.plain(()), places, replay)
         )
@@ -254,6 +257,8 @@ class Watch(TorchFunctionMode):
             if averaged is not None:
                 return averaged
             self._follow(func, args, tensors, out)
+            if functions.name_of(func) == "_pack_padded_sequence":
+                self.steps[id(out[0])] = args[0].shape[1 if args[2] else 0]
             return out
         if isinstance(layer.config, merging.Merging):
             self._agree(layer.inputs)
@@ -506,14 +511,15 @@ class Watch(TorchFunctionMode):
         output: Tensor,
         options: Mapping[str, Any] | None,
     ) -> None:
-        places = self.made[-1].weights
+        with self._alone():
+            own = {key: _value(place) for key, place in self.made[-1].weights.items()}
         self.calls.append(
             Call(
                 number=len(self.calls),
                 name=name,
                 kind=kind,
                 config=config,
-                weights={key: _value(place) for key, place in places.items()},
+                weights=own,
                 inputs=before.arrays,
                 output=to_numpy(output.detach()).copy(),
                 sources=before.sources,

@@ -64,10 +64,12 @@ class Sequences:
     lengths: Tensor | None
 
     @staticmethod
-    def of(given: Tensor | PackedSequence, batch_first: bool) -> Sequences:
-        """What a module was given."""
+    def of(
+        given: Tensor | PackedSequence, batch_first: bool, total: int | None = None
+    ) -> Sequences:
+        """What a module was given; ``total`` steps were packed."""
         if isinstance(given, PackedSequence):
-            return Sequences(*pad_packed_sequence(given, batch_first=True))
+            return Sequences(*pad_packed_sequence(given, batch_first=True, total_length=total))
         return Sequences(given if batch_first else given.transpose(0, 1), None)
 
     def as_given(self, x: Tensor, batch_first: bool) -> Tensor | PackedSequence:
@@ -120,10 +122,12 @@ class Outputs:
         return dataclasses.replace(config, return_sequences=every)
 
 
-def run(module: Any, given: Any, hx: Any, forward: Any) -> tuple[Any, Outputs]:
+def run(
+    module: Any, given: Any, hx: Any, forward: Any, total: int | None = None
+) -> tuple[Any, Outputs]:
     """Call a module of one layer: what it gives, and that in one form."""
     out, state = forward(given) if hx is None else forward(given, hx)
-    steps = Sequences.of(out, module.batch_first).x
+    steps = Sequences.of(out, module.batch_first, total).x
     h = state[0] if isinstance(module, nn.LSTM) else state
     return (out, state), Outputs(steps, h.transpose(0, 1).flatten(1))
 

@@ -28,8 +28,11 @@ class Rounded(TorchFunctionMode):
 
 
 def _gelu(input: Tensor, approximate: str = "none") -> Tensor:
-    if approximate != "none" or input.dtype != torch.float64:
+    if input.dtype != torch.float64:
         return torch._C._nn.gelu(input, approximate=approximate)
+    if approximate == "tanh":
+        inner = input + as_float32(0.044715) * input**3
+        return 0.5 * input * (1.0 + torch.tanh(math.sqrt(2.0 / math.pi) * inner))
     return 0.5 * input * torch.erfc(-input * as_float32(math.sqrt(0.5)))
 
 
