@@ -241,7 +241,7 @@ class Watch(TorchFunctionMode):
             return func(*args, **kwargs)
         tensors = [one for one in flat((args, *kwargs.values())) if isinstance(one, Tensor)]
         moves = functions.name_of(func) in functions.MOVES
-        if not moves:
+        if not moves and functions.name_of(func) not in functions.LOOKS:
             self._use(tensors)
         elif any(self._output(one) for one in tensors):
             return self._moved(func, args, kwargs, tensors)
@@ -513,6 +513,7 @@ class Watch(TorchFunctionMode):
     ) -> None:
         with self._alone():
             own = {key: _value(place) for key, place in self.made[-1].weights.items()}
+            found = to_numpy(output.detach()).copy()
         self.calls.append(
             Call(
                 number=len(self.calls),
@@ -521,7 +522,7 @@ class Watch(TorchFunctionMode):
                 config=config,
                 weights=own,
                 inputs=before.arrays,
-                output=to_numpy(output.detach()).copy(),
+                output=found,
                 sources=before.sources,
                 options=options or {},
             )

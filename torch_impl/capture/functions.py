@@ -277,6 +277,9 @@ MOVES = {
 """Functions that move entries about and compute nothing."""
 
 
+LOOKS = {"shape", "dtype", "device", "ndim", "size", "dim", "__len__", "is_cuda", "numel"}
+"""What is asked of a tensor and gives none."""
+
 TURNS = {"permute", "transpose", "swapaxes", "t", "T", "mT", "movedim"}
 """Those that give the axes another order."""
 
