@@ -78,11 +78,12 @@ class Watch:
             with watch._alone():
                 leaf = watch._leaf(layer)
             if not leaf:
-                watch.path.append(layer.name)
+                inner = [layer.name] if layer.name not in watch.path[-1:] else []
+                watch.path += inner
                 try:
                     return original(layer, *args, **kwargs)
                 finally:
-                    watch.path.pop()
+                    del watch.path[len(watch.path) - len(inner) :]
             args, kwargs = _by_place(layer, args, kwargs)
             values = flat(args)
             places = tuple(n for n, one in enumerate(values) if is_tensor(one))

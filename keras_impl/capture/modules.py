@@ -96,6 +96,7 @@ def config_of(layer: Any, rank: int, first: bool = False) -> Config:
             concatenation's from the start.
         first: whether the channels are its second axis, and the last of the canonical order.
     """
+    config: Any
     if operation(layer):
         config = activations.activation_of(layer.call, flavour_of(layer))
         return None if getattr(config, "activation", "") == "linear" else config

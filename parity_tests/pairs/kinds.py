@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from parity_tests.pairs.activation_kinds import ACTIVATIONS
 from parity_tests.pairs.building import KERAS_2, Kind, Net, one, only
+from parity_tests.pairs.forms import FORMS
 from parity_tests.pairs.sequence_kinds import SEQUENCES
 
 
@@ -522,4 +523,15 @@ MERGES = [
     merged("Concatenate", lambda a, b: torch.cat((a, b), 2), axis=1),
 ]
 
-ALL = [*DENSE, *CONVOLUTIONS, *POOLS, *NORMS, *DROPOUTS, *MOVES, *MERGES, *ACTIVATIONS, *SEQUENCES]
+ALL = [
+    *DENSE,
+    *CONVOLUTIONS,
+    *POOLS,
+    *NORMS,
+    *DROPOUTS,
+    *MOVES,
+    *MERGES,
+    *ACTIVATIONS,
+    *SEQUENCES,
+    *FORMS,
+]

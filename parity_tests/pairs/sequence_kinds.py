@@ -63,8 +63,8 @@ def gathered(rnn: nn.Module) -> Net:
 def before_reset() -> nn.Module:
     """A GRU of the older kind."""
     rnn = ResetBeforeGRU(4, 5, False)
-    for one in rnn.parameters():
-        nn.init.normal_(one)
+    for parameter in rnn.parameters():
+        nn.init.normal_(parameter)
     return rnn
 
 

@@ -55,7 +55,7 @@ def test_faithful_pair_is_the_same(kind: Kind, flavour: str) -> None:
 
 @pytest.mark.parametrize("side", ["keras", "torch"])
 def test_configuration_is_what_the_layer_does(kind: Kind, flavour: str, side: str) -> None:
-    """The reference, given what was read of a layer, gives what the layer gave; so does a replay."""
+    """The reference, given what was read of a layer, gives what it gave; so does a replay."""
     inputs = kind.inputs()
     if side == "keras":
         opened: Any = KerasSide(builder(kind, flavour), "float64")

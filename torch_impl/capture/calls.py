@@ -191,7 +191,7 @@ class Watch(TorchFunctionMode):
             array = to_numpy(sequences.x.detach()).copy()
             out, own = recurrent.run(module, given, hx, forward, total)
             if number in self.given:
-                value = torch.as_tensor(self.given[number]).to(own.steps.dtype)
+                value = torch.tensor(self.given[number], dtype=own.steps.dtype)
                 out, own = recurrent.replaced(module, sequences, out, own, value)
         found = self.followed.get(id(source))
         layout = Layout.plain(sequences.x.shape)
@@ -240,10 +240,10 @@ class Watch(TorchFunctionMode):
         if self.within:
             return func(*args, **kwargs)
         tensors = [one for one in flat((args, *kwargs.values())) if isinstance(one, Tensor)]
-        moves = functions.name_of(func) in functions.MOVES
+        moves = functions.name_of(func) in functions.MOVES and self._of_one(tensors)
         if not moves and functions.name_of(func) not in functions.LOOKS:
             self._use(tensors)
-        elif any(self._output(one) for one in tensors):
+        elif moves and self._output(tensors[0]):
             return self._moved(func, args, kwargs, tensors)
         own = [one for one in tensors if self._parameter(one)]
         if own and len(own) < len(tensors):
@@ -293,7 +293,7 @@ class Watch(TorchFunctionMode):
     def _with_parameters(
         self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], own: Sequence[Tensor]
     ) -> Any:
-        """A function that takes parameters: as the module that does the same, or of no known kind."""
+        """A function that takes parameters: as the module that does the same, or of no kind."""
         with self._alone():
             merged = self._biased(func, args)
             if merged is not None:
@@ -377,11 +377,16 @@ class Watch(TorchFunctionMode):
         """What is handed on in place of a call's output, if anything."""
         if number not in self.given:
             return out
-        value = torch.as_tensor(self.given[number], device=out.device).to(out.dtype)
+        value = torch.tensor(self.given[number], device=out.device, dtype=out.dtype)
         value = layout.from_canonical(value).contiguous()
         self.followed[id(value)] = replace(self.followed[id(out)], tensor=value)
         self.made[number].result = value
         return value
+
+    def _of_one(self, tensors: Sequence[Tensor]) -> bool:
+        """Whether all, but for places to look at, come from one recurrent call."""
+        known = [self.followed.get(id(one)) for one in tensors if one.is_floating_point()]
+        return bool(known) and len({one.source if one else None for one in known}) == 1
 
     def _output(self, tensor: Tensor) -> str:
         found = self.followed.get(id(tensor))

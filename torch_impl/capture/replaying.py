@@ -53,10 +53,10 @@ def again(made: Made, inputs: Sequence[np.ndarray]) -> np.ndarray:
     with torch.no_grad():
         if made.replay is not None:
             like = next(one for one in values if isinstance(one, Tensor))
-            return to_numpy(made.replay(torch.as_tensor(inputs[0]).to(like.dtype))).copy()
+            return to_numpy(made.replay(torch.tensor(inputs[0], dtype=like.dtype))).copy()
         olds = [values[place] for place in made.places]
         for old, layout, value in zip(olds, made.layouts, inputs, strict=True):
-            given = torch.as_tensor(value, device=old.device).to(old.dtype)
+            given = torch.tensor(value, device=old.device, dtype=old.dtype)
             new = layout.from_canonical(given).contiguous()
             values = [new if one is old else one for one in values]
         out = made.target(*packed(made.args, iter(values)), **made.kwargs)

@@ -96,7 +96,7 @@ class TorchSide:
         return {name: to_numpy(one) for name, one in self.model.named_parameters()}
 
     def _tensor(self, value: np.ndarray) -> Tensor:
-        tensor = torch.as_tensor(np.ascontiguousarray(value))
+        tensor = torch.tensor(np.ascontiguousarray(value))  # a copy: a model may write into it
         return tensor.to(self.dtype) if tensor.is_floating_point() else tensor.long()
 
 
