@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from keras_impl.capture import modules, operations, recurrent, separable, weights
 from keras_impl.capture.activations import activation_of, name_of
+from keras_impl.capture.arguments import by_place, masked, starts_elsewhere
 from keras_impl.capture.outputs import flat, is_tensor, named_outputs, with_first
 from keras_impl.capture.replaying import Made, again, last, watched_activation
 from parity.pairs.calls import Call, Run
@@ -84,7 +84,7 @@ class Watch:
                     return original(layer, *args, **kwargs)
                 finally:
                     del watch.path[len(watch.path) - len(inner) :]
-            args, kwargs = _by_place(layer, args, kwargs)
+            args, kwargs = by_place(layer, args, kwargs)
             values = flat(args)
             places = tuple(n for n, one in enumerate(values) if is_tensor(one))
             if not places or any(not hasattr(values[n], "numpy") for n in places):
@@ -124,7 +124,7 @@ class Watch:
         given = self._note(name, layer, made, values, inner)
         if given is not inner:
             with self._alone():
-                out = _masked(function(given), out)
+                out = masked(function(given), out)
         return self._note_activation(name, function, given, out)
 
     def _separable(self, layer: Any, x: Any) -> Any:
@@ -191,7 +191,7 @@ class Watch:
         with self._alone():
             config = modules.config_of(layer, len(inputs[0].shape), first)
             options = self._options(layer, made, inputs)
-        if _starts_elsewhere(layer, made):
+        if starts_elsewhere(layer, made):
             config = None
         own = weights.of_module(layer) if hasattr(layer, "weights") else {}
         kind = type(layer).__name__
@@ -236,7 +236,7 @@ class Watch:
         output = made.canonical(tensor)
         if number in self.given:
             value = made.own(self.given[number].astype(output.dtype), len(tensor.shape))
-            given = _masked(self.as_tensor(value), tensor)
+            given = masked(self.as_tensor(value), tensor)
             out, tensor = with_first(out, given), given
         found = [self.followed.get(id(one)) for one in inputs]
         for one in flat((out,)):
@@ -296,37 +296,3 @@ class Watch:
             value = np.asarray(tensor.numpy())
             outputs[name] = np.moveaxis(value, 1, -1) if found and found[2] else value
         return Run(calls=self.calls, outputs=outputs)
-
-
-def _by_place(
-    layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Inputs that were given by name in their places."""
-    names = [name for name in ("inputs", "query", "value", "key") if name in kwargs]
-    if not names:
-        return args, kwargs
-    order = [one for one in inspect.signature(layer.call).parameters if one != "self"]
-    rest = dict(kwargs)
-    found = list(args)
-    for name in order[len(args) :]:
-        if name not in names:
-            break
-        found.append(rest.pop(name))
-    return tuple(found), rest
-
-
-def _starts_elsewhere(layer: Any, made: Made) -> bool:
-    """Whether a recurrent layer is given states to begin with."""
-    kind = modules.kind_of(layer)
-    recurrent_ = kind in ("SimpleRNN", "LSTM", "GRU", "Bidirectional")
-    several = len(made.args) > 1 and made.args[1] is not None
-    several = several or isinstance(made.args[0], (list, tuple))
-    return recurrent_ and (several or made.kwargs.get("initial_state") is not None)
-
-
-def _masked(tensor: Any, like: Any) -> Any:
-    """The tensor with another one's mask."""
-    mask = getattr(like, "_keras_mask", None)
-    if mask is not None:
-        tensor._keras_mask = mask
-    return tensor
