@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import os
-import tempfile
-from collections.abc import Iterator
 from typing import Any
 
 from parity.backend import Settings
 from parity.errors import ParityError
 from parity.losses import PROBABILITY_EPSILON
+from parity.quiet import without_chatter
 
 FLAVOUR = os.environ.setdefault("PARITY_FLAVOUR", "tf_keras")
 
@@ -20,27 +18,7 @@ if FLAVOUR == "keras3":
     os.environ["KERAS_BACKEND"] = "tensorflow"
 
 
-@contextlib.contextmanager
-def _without_chatter() -> Iterator[None]:
-    """Keep off stderr what TensorFlow's C++ side says before it has read its log level.
-
-    What it said is shown after all where the import fails.
-    """
-    stderr = os.dup(2)
-    with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            said.seek(0)
-            os.write(stderr, said.read())
-            raise
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
-
-
-with _without_chatter():  # imported by name: after the environment is set, and only then
+with without_chatter():  # imported by name: after the environment is set, and only then
     tf: Any = importlib.import_module("tensorflow")
     keras: Any = importlib.import_module({"tf_keras": "tf_keras", "keras3": "keras"}[FLAVOUR])
 tf.get_logger().setLevel("ERROR")

@@ -44,10 +44,12 @@ class KerasModel(Network):
         self._compile()
 
     def _compile(self) -> None:
-        """One trace serves every chunk and batch size; only the model's own shapes are fixed.
+        """Graphs are made as chunks come; a short epoch's one serves every batch size.
 
-        XLA makes one kernel of an optimizer's dozen operations. Of a whole step it does where all
-        layers are dense: its convolutions and loops are slower than TensorFlow's on a CPU.
+        A long one's is made for one size: TensorFlow then knows what is broadcast, and need not
+        look at every step of a recurrent layer. XLA makes one kernel of an optimizer's dozen
+        operations. Of a whole step it does where all layers are dense: its convolutions and loops
+        are slower than TensorFlow's on a CPU.
         """
         dense = getattr(self.model, "all_dense", False)
         self._learn, self._apply = self._descend, self._move
@@ -58,19 +60,29 @@ class KerasModel(Network):
         if self.long and self.spec.model.input_shape[0] <= UNROLLED:
             for layer in getattr(self.model, "rnn", ()):
                 unroll(layer)
-        numbers, order = tf.TensorSpec((None,), tf.int64), tf.TensorSpec((None, None), tf.int64)
-        shape = (None, *self.spec.model.input_shape)
+        self._graphs: dict[int | None, Any] = {}
+        held, one = self._fed(None)
+        self._one_step = graph(self._step, (held, tf.TensorSpec((None,), tf.int64), one))
+        self._rate = graph(self._learning_rate, ())
+
+    def _fed(self, batch: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Shapes of the examples that are held, and of what a step of ``batch`` draws."""
+        numbers, shape = tf.TensorSpec((None,), tf.int64), (None, *self.spec.model.input_shape)
         held = {"input": tf.TensorSpec(shape, self.dtype), "labels": numbers}
         if getattr(self.model, "variable_length", False):
             held["lengths"] = numbers
-        keep = {
-            name: tf.TensorSpec((None, None, *draw.shape), draw.dtype)
-            for name, draw in self.spec.model.draws().items()
-        }
-        self._steps = graph(self._run_steps, (held, order, keep))
-        one = {name: tf.TensorSpec(mask.shape[1:], mask.dtype) for name, mask in keep.items()}
-        self._one_step = graph(self._step, (held, numbers, one))
-        self._rate = graph(self._learning_rate, ())
+        draws = self.spec.model.draws().items()
+        return held, {n: tf.TensorSpec((batch, *draw.shape), draw.dtype) for n, draw in draws}
+
+    def _steps(self, held: Any, order: Any, keep: dict[str, Any]) -> Any:
+        """The losses of a chunk's steps."""
+        batch = int(order.shape[1]) if self.long else None
+        if batch not in self._graphs:
+            shapes, one = self._fed(batch)
+            drawn = {n: tf.TensorSpec((None, *mask.shape), mask.dtype) for n, mask in one.items()}
+            numbers = tf.TensorSpec((None, batch), tf.int64)
+            self._graphs[batch] = graph(self._run_steps, (shapes, numbers, drawn))
+        return self._graphs[batch](held, order, keep)
 
     def still(self, parameters: frozenset[str]) -> None:
         """See :meth:`parity.backend.Model.still`."""

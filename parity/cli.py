@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from parity import __version__, allow_flag, commands, metric_table, spec_flags
 from parity.constants import DTYPES, FLAVOURS
 from parity.options import Accepts
+from parity.pairs import flags as pair_flags
 from parity.spec_flags import reader
 from parity.specs.registry import MODELS
 from parity.specs.run import DataSpec
@@ -140,7 +141,7 @@ def parity_parser() -> OneLineParser:
     """The parser of ``parity``."""
     parser = OneLineParser(
         prog="parity",
-        description="Say whether a Keras and a PyTorch classifier are the same, "
+        description="Say whether a Keras and a PyTorch model are the same, "
         "and if not, where they part.",
     )
     add = _commands(parser).add_parser
@@ -162,6 +163,13 @@ def parity_parser() -> OneLineParser:
     compare.add_argument("--checks", action="store_true", help="print every check")
     allow_flag.add_to(compare)
     _add_json_flag(compare)
+
+    check = add("check", help="compare a pair of models of your own, and name what parts them")
+    pair_flags.add_check(check)
+    _add_json_flag(check)
+
+    convert = add("convert", help="weights from a file of one framework to one of the other")
+    pair_flags.add_convert(convert)
 
     explain = add("explain", help="known differences between the frameworks, and how to port them")
     explain.add_argument(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import time
@@ -55,6 +56,12 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def flavour(request: pytest.FixtureRequest) -> str:
     return request.config.getoption("--flavour")
+
+
+@pytest.fixture(scope="session")
+def keras(flavour: str) -> Any:
+    """The Keras that this run is of: ``tf_keras`` or ``keras``."""
+    return importlib.import_module({"tf_keras": "tf_keras", "keras3": "keras"}[flavour])
 
 
 @pytest.fixture(scope="session")

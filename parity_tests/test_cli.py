@@ -61,6 +61,8 @@ def test_every_field_of_a_spec_has_a_flag(family: str, capsys: pytest.CaptureFix
     [
         (["parity", "--help"], "from parity.cli import main; main()"),
         (["parity", "explain", "--help"], "from parity.cli import main; main()"),
+        (["parity", "check", "--help"], "from parity.cli import main; main()"),
+        (["parity", "convert", "--help"], "from parity.cli import main; main()"),
         (["parity", "run", "--help"], "from parity.cli import main; main()"),
         (["", "--help"], "runpy.run_module('torch_impl', run_name='__main__')"),
         (["", "train", "--help"], "runpy.run_module('keras_impl', run_name='__main__')"),

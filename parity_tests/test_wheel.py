@@ -95,7 +95,7 @@ def test_data_comes_with_nothing_but_its_descriptions(names):
 
 
 def test_entry_points(dist_info):
-    """The command and both backends are announced."""
+    """The command, both backends, both sides of a pair and the pytest plugin are announced."""
     entry_points = configparser.ConfigParser(delimiters=("=",))
     entry_points.read_string(dist_info("entry_points.txt"))
     assert {section: dict(entry_points[section]) for section in entry_points.sections()} == {
@@ -104,6 +104,11 @@ def test_entry_points(dist_info):
             "keras": "keras_impl.backend:KerasBackend",
             "torch": "torch_impl.backend:TorchBackend",
         },
+        "parity.sides": {
+            "keras": "keras_impl.capture.side:KerasSide",
+            "torch": "torch_impl.capture.side:TorchSide",
+        },
+        "pytest11": {"parity": "parity.pairs.plugin"},
     }
 
 

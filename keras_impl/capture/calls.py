@@ -290,9 +290,10 @@ class Watch:
 
     def run_of(self, out: Any) -> Run:
         """The calls so far, and the model's outputs."""
-        outputs = {}
+        outputs, sources = {}, {}
         for name, tensor in named_outputs(out):
             found = self.followed.get(id(tensor))
             value = np.asarray(tensor.numpy())
             outputs[name] = np.moveaxis(value, 1, -1) if found and found[2] else value
-        return Run(calls=self.calls, outputs=outputs)
+            sources[name] = found[1] if found else None
+        return Run(calls=self.calls, outputs=outputs, sources=sources)

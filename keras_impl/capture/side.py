@@ -4,35 +4,56 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import logging
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from keras_impl.capture import calls
-from keras_impl.capture.exact import exact
+from keras_impl.capture import calls, copying, files, weights
+from keras_impl.capture.training import KerasTrainer, in_dtype
+from parity.backend import require
 from parity.errors import ParityError
 from parity.pairs.calls import Arrays, Run
+from parity.quiet import without_chatter
 
 
 class KerasSide:
     """Fulfils :class:`parity.pairs.side.Side`."""
 
+    suffixes = files.SUFFIXES
+    dtype_of = staticmethod(files.dtype_of)
+
+    @staticmethod
+    def start() -> None:
+        """See :meth:`parity.pairs.side.Side.start`."""
+        require("tensorflow", "keras_impl", "keras")
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+        with without_chatter():
+            importlib.import_module("tensorflow")
+        for name in ("tensorflow", "absl"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+
     def __init__(self, model: Any | Callable[[], Any], dtype: str) -> None:
-        """Copy the model, or build it, in ``dtype``.
+        """Copy the model, or build it, in ``dtype``; in float32 one that cannot be copied serves.
 
         Raises:
             ParityError: it is none, its builder fails, or it cannot be had in that dtype.
         """
         self.dtype = dtype
+        self.given = model
         self.model = _model_of(model, dtype)
         self.flavour = flavour_of(self.model)
         self.framework = {"tf_keras": "Keras 2", "keras3": "Keras 3"}[self.flavour]
         self.keras = _keras(self.flavour)
         self.tf = importlib.import_module("tensorflow")
+        self.watch = calls.Watch(self.keras, self.model, {}, self.tensor)
         self.made: list[calls.Made] = []
-        self.places: dict[str, dict[str, Any]] = {}
+        self.layers: dict[str, Any] = {}
 
     def run(
         self,
@@ -42,11 +63,11 @@ class KerasSide:
         training: bool = False,
     ) -> Run:
         """See :meth:`parity.pairs.side.Side.run`."""
-        tensors = [self._tensor(value) for value in (inputs if own is None else own)]
-        watch = calls.Watch(self.keras, self.model, given or {}, self._tensor)
+        tensors = [self.tensor(value) for value in (inputs if own is None else own)]
+        watch = self.watch = calls.Watch(self.keras, self.model, given or {}, self.tensor)
         watch.feed(tensors)
         kept = [(one, one.numpy()) for one in self.model.non_trainable_variables]
-        with _dtype(self.keras, self.flavour, self.dtype), watch.modules():
+        with in_dtype(self.keras, self.flavour, self.dtype), watch.modules():
             try:
                 fed = tensors[0] if len(tensors) == 1 else tensors
                 out = self.model(fed, training=training)
@@ -60,7 +81,7 @@ class KerasSide:
             variable.assign(value)
         self.made = watch.made
         for call, made in zip(watch.calls, watch.made, strict=True):
-            self.places[call.name] = made.weights
+            self.layers[call.name] = made.target
         try:
             return watch.run_of(out)
         except TypeError as error:
@@ -68,13 +89,18 @@ class KerasSide:
 
     def set_weights(self, layer: str, values: Mapping[str, np.ndarray]) -> None:
         """See :meth:`parity.pairs.side.Side.set_weights`."""
-        places = self.places[layer]
+        if self.model is self.given:
+            raise ParityError(
+                f"weights: received 'torch', but {type(self.model).__name__} cannot be copied, "
+                "accepted: keras, as-is, or a function that builds the model"
+            )
+        places = weights.of_module(self.layers[layer])
         for name, value in values.items():
             places[name].assign(value)
 
     def replay(self, number: int, inputs: Sequence[np.ndarray]) -> np.ndarray:
         """See :meth:`parity.pairs.side.Side.replay`."""
-        with _dtype(self.keras, self.flavour, self.dtype):
+        with in_dtype(self.keras, self.flavour, self.dtype):
             return calls.again(self.made[number], inputs)
 
     def all_parameters(self) -> Arrays:
@@ -84,7 +110,30 @@ class KerasSide:
             for one in self.model.trainable_variables
         }
 
-    def _tensor(self, value: np.ndarray) -> Any:
+    def load(self, path: Path) -> None:
+        """See :meth:`parity.pairs.side.Side.load`."""
+        files.load(self.model, path)
+
+    def save(self, path: Path) -> None:
+        """See :meth:`parity.pairs.side.Side.save`."""
+        files.save(self.model, path)
+
+    def apart(self) -> list[str]:
+        """See :meth:`parity.pairs.side.Side.apart`."""
+        layers = [one for one in self.layers.values() if hasattr(one, "weights")]
+        seen = {id(own) for layer in layers for own in weights.of_module(layer).values()}
+        return [
+            getattr(one, "path", one.name)
+            for one in self.model.weights
+            if "float" in str(one.dtype) and id(one) not in seen
+        ]
+
+    def trainer(self, loss: Any, optimizer: Any, seed: int, flavour: str) -> KerasTrainer:
+        """See :meth:`parity.pairs.side.Side.trainer`."""
+        return KerasTrainer(self, loss, optimizer, seed)
+
+    def tensor(self, value: np.ndarray) -> Any:
+        """Floats in the model's dtype, whole numbers as they are."""
         value = np.asarray(value)
         return self.tf.constant(value.astype(self.dtype) if value.dtype.kind == "f" else value)
 
@@ -113,9 +162,11 @@ def _model_of(model: Any, dtype: str) -> Any:
     with contextlib.ExitStack() as stack:
         for flavour, name in (("tf_keras", "tf_keras"), ("keras3", "keras")):
             if name in sys.modules:
-                stack.enter_context(_dtype(sys.modules[name], flavour, dtype))
+                stack.enter_context(in_dtype(sys.modules[name], flavour, dtype))
         try:
             built = model()
+        except ParityError:
+            raise
         except Exception as error:
             raise ParityError(
                 f"keras_model: its builder raised {type(error).__name__}: {_line(error)}"
@@ -136,12 +187,15 @@ def _copied(model: Any, dtype: str) -> Any:
     keras = _keras(flavour_of(model))
     try:
         config = _of_dtype(model.get_config(), dtype)
-        with _dtype(keras, flavour_of(model), dtype), _lambdas(keras):
+        own = keras.utils.custom_object_scope(copying.own_classes(model))
+        with in_dtype(keras, flavour_of(model), dtype), _lambdas(keras), own:
             copy = type(model).from_config(config)
-            if not copy.built:
-                copy.build(model.input_shape)
+            if len(copy.weights) != len(model.weights):
+                copying.build_like(copy, model, dtype)
         copy.set_weights([value.astype(dtype) for value in model.get_weights()])
     except Exception as error:
+        if dtype == "float32" == getattr(model, "dtype", "float32"):
+            return model
         raise ParityError(
             f"keras_model: received {type(model).__name__}, which cannot be copied as {dtype} "
             f"({type(error).__name__}: {_line(error)}), accepted: a function that builds it"
@@ -183,28 +237,6 @@ def _lambdas(keras: Any) -> Iterator[None]:
             yield
     else:
         yield
-
-
-@contextlib.contextmanager
-def _dtype(keras: Any, flavour: str, dtype: str) -> Iterator[None]:
-    """Layers made meanwhile compute in ``dtype``."""
-    before = keras.backend.floatx()
-    policy = keras.config.dtype_policy() if flavour == "keras3" else None
-    old = keras.mixed_precision.global_policy() if flavour == "tf_keras" else None
-    keras.backend.set_floatx(dtype)
-    if flavour == "keras3":
-        keras.config.set_dtype_policy(dtype)
-    else:
-        keras.mixed_precision.set_global_policy(dtype)
-    try:
-        with exact(keras):
-            yield
-    finally:
-        keras.backend.set_floatx(before)
-        if flavour == "keras3":
-            keras.config.set_dtype_policy(policy)
-        else:
-            keras.mixed_precision.set_global_policy(old)
 
 
 def _line(error: BaseException) -> str:

@@ -12,6 +12,8 @@ def of_module(layer: Any) -> dict[str, Any]:
 
     A part's name goes before its variables' (``forward/kernel``); cells count as their layers.
     """
+    if isinstance(layer.weights, dict):  # a part of a separable convolution
+        return dict(layer.weights)
     found = {}
     kind = kind_of(layer)
     for variable in layer.weights:

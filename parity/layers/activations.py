@@ -91,10 +91,11 @@ def reference(
         config: the layer.
         weights: none, of a PReLU alpha, of a shape that broadcasts to x's.
         x: of any shape.
-        flavour: the Keras; the hard sigmoid is another one in either.
+        flavour: ``tf_keras``, ``keras3`` or ``torch``: hard sigmoid and GELU are not the same in
+            all.
     """
     if isinstance(config, ReLU):
-        y = np.where(x > 0.0, x, as_float32(config.negative_slope) * x)
+        y = np.where(x > 0.0, x, config.negative_slope * x)
         return y if config.max_value is None else np.minimum(y, config.max_value)
     if isinstance(config, ELU):
         return np.where(x > 0.0, x, config.alpha * np.expm1(np.minimum(x, 0.0)))
@@ -111,6 +112,10 @@ def apply(name: str | None, x: np.ndarray, flavour: str = "tf_keras") -> np.ndar
     Raises:
         ValueError: an unknown name.
     """
+    if name == "gelu" and flavour == "torch":
+        return _gelu(x, math.sqrt(0.5))
+    if name == "gelu_tanh" and flavour == "torch":
+        return _gelu_tanh(x, 0.044715)
     if name == "hard_sigmoid":
         slope = 0.2 if flavour == "tf_keras" else 1 / 6
         return np.clip(slope * x + 0.5, 0.0, 1.0)
@@ -138,14 +143,14 @@ def softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
     return np.asarray(powers / powers.sum(axis, keepdims=True))
 
 
-def _gelu(x: np.ndarray) -> np.ndarray:
+def _gelu(x: np.ndarray, factor: float = as_float32(math.sqrt(0.5))) -> np.ndarray:
     from scipy.special import erfc  # slow to import, and only this needs it
 
-    return np.asarray(0.5 * x * erfc(-x * as_float32(math.sqrt(0.5))))
+    return np.asarray(0.5 * x * erfc(-x * factor))
 
 
-def _gelu_tanh(x: np.ndarray) -> np.ndarray:
-    inner = math.sqrt(2.0 / math.pi) * (x + as_float32(0.044715) * x**3)
+def _gelu_tanh(x: np.ndarray, factor: float = as_float32(0.044715)) -> np.ndarray:
+    inner = math.sqrt(2.0 / math.pi) * (x + factor * x**3)
     return np.asarray(0.5 * x * (1.0 + np.tanh(inner)))
 
 
@@ -156,6 +161,9 @@ def _elu(x: np.ndarray) -> np.ndarray:
 def _selu(x: np.ndarray) -> np.ndarray:
     return SELU_SCALE * np.where(x > 0, x, SELU_ALPHA * np.expm1(np.minimum(x, 0.0)))
 
+
+ROUNDED = ("gelu", "gelu_tanh")
+"""Whose constants Keras rounds to float32 and PyTorch does not; else they are the same."""
 
 FORMULAS: dict[str | None, Callable[[np.ndarray], np.ndarray]] = {
     None: lambda x: x,

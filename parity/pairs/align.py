@@ -1,17 +1,19 @@
 """Which Keras layer is which PyTorch module: by order of execution, kind, shapes and what feeds it.
 
-Layers with weights come first: the same kind, a largest weight of the same shape, fed by layers
-that belong together; siblings that all of that leaves alike are told apart by their names, then by
-their order. What stands between them is matched likewise, one after the other.
+Layers with weights, and outputs, come first: the same kind, a largest weight of the same shape, fed
+by layers that belong together; siblings that all of that leaves alike are told apart by their
+names, then by their order. What stands between them is matched likewise, one after the other.
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from parity.errors import ParityError
+from parity.layers.activations import Activation
 from parity.pairs.calls import Call
 
 MOVES = {"Flatten", "Reshape", "Permute"}
@@ -61,25 +63,28 @@ def align(
         ParityError: ``layer_map`` names what is not there.
     """
     matched = _given(keras, torch, layer_map or {})
-    for heavy in (True, False):
+    for anchors, reach in ((True, 0), (False, 1), (False, 2)):
         taken = set(matched.values())
         for k in keras:
-            if k.number in matched or bool(k.weights) != heavy or k.layer in MOVES:
+            if k.number in matched or k.anchor != anchors or _passed_over(k):
                 continue
             free = [
                 t
                 for t in torch
-                if t.number not in taken and bool(t.weights) == heavy and _may_match(k, t)
+                if t.number not in taken
+                and t.anchor == anchors
+                and not _passed_over(t)
+                and _may_match(k, t)
             ]
-            best = _best(k, free, keras, torch, matched)
+            best = _best(k, free, keras, torch, matched, reach)
             if best is not None:
                 matched[k.number] = best.number
                 taken.add(best.number)
     taken = set(matched.values())
     return Alignment(
         tuple((k, torch[matched[k.number]]) for k in keras if k.number in matched),
-        tuple(k for k in keras if k.number not in matched and k.layer not in MOVES),
-        tuple(t for t in torch if t.number not in taken and t.layer not in MOVES),
+        tuple(k for k in keras if k.number not in matched and not _passed_over(k)),
+        tuple(t for t in torch if t.number not in taken and not _passed_over(t)),
     )
 
 
@@ -101,6 +106,12 @@ def _called(name: str, calls: Sequence[Call]) -> list[Call]:
         close = difflib.get_close_matches(name, names, n=3) or names[:5]
         raise ParityError(f"layer_map: received {name!r}, accepted: {', '.join(close)}")
     return found
+
+
+def _passed_over(call: Call) -> bool:
+    """Whether it is followed, but is no layer to be matched."""
+    nothing = call.config == Activation(activation="linear")
+    return call.layer in MOVES or call.absorbed or nothing
 
 
 def _may_match(k: Call, t: Call) -> bool:
@@ -132,6 +143,7 @@ def _best(
     keras: Sequence[Call],
     torch: Sequence[Call],
     matched: Mapping[int, int],
+    reach: int,
 ) -> Call | None:
     if not free:
         return None
@@ -151,15 +163,15 @@ def _best(
 
     agreed = {t.number: agreement(t) for t in free}
     most = max(agreed.values())
-    if not k.weights and most == 0.0:
-        free = _between(k, free, matched)
-        if not free:
+    closest = [t for t in free if agreed[t.number] == most]
+    if not k.anchor and most < 1.0:
+        closest = _between(k, free, keras, matched, reach)
+        if not closest:
             return None
-    closest = [t for t in free if agreed[t.number] == most] if most else list(free)
     nearest = min(distance(t) for t in closest)
     closest = [t for t in closest if distance(t) == nearest]
     likeness = sorted(
-        (difflib.SequenceMatcher(None, k.name.lower(), t.name.lower()).ratio(), -t.number, t)
+        (_likeness(k.name, t.name), -t.number, t)
         for t in closest
         if feeds(t, torch, taken) == feeds(closest[0], torch, taken)
     )
@@ -168,10 +180,20 @@ def _best(
     return min(closest, key=lambda t: t.number)
 
 
-def _between(k: Call, free: Sequence[Call], matched: Mapping[int, int]) -> list[Call]:
-    """Those that stand between the same neighbours in the order of execution."""
-    before = [t for own, t in matched.items() if own < k.number]
-    after = [t for own, t in matched.items() if own > k.number]
-    low, high = max(before, default=-1), min(after, default=1 << 60)
-    low, high = min(low, high), max(low, high)
-    return [t for t in free if low - 2 <= t.number <= high + 2]
+def _likeness(own: str, other: str) -> float:
+    """How like two names' last words are, from 0 to 1; numbers in them say nothing."""
+    last = (re.split("[./]", re.sub(r"[./0-9]+$", "", name))[-1] for name in (own, other))
+    one, two = (" ".join(re.findall("[a-z]+", name.lower())) for name in last)
+    return difflib.SequenceMatcher(None, one, two).ratio()
+
+
+def _between(
+    k: Call, free: Sequence[Call], keras: Sequence[Call], matched: Mapping[int, int], reach: int
+) -> list[Call]:
+    """Those that stand between the same anchors, or between the next but one."""
+    anchors = sorted(number for number in matched if keras[number].anchor)
+    before = [matched[n] for n in anchors if n < k.number]
+    after = [matched[n] for n in anchors if n > k.number]
+    low = before[-reach] if len(before) >= reach else -1
+    high = after[reach - 1] if len(after) >= reach else 1 << 60
+    return [t for t in free if low < t.number < high]

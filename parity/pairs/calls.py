@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from parity import tolerance
+
 Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a model returns."""
+
+    keras: ClassVar[str] = "output"
 
 
 @dataclass(eq=False, kw_only=True)
@@ -29,6 +38,9 @@ class Call:
         sources: for each input the call it comes from, -1 for a model's input, None where what
             lies between could not be followed.
         options: what else decides what the layer computes, such as a mask.
+        parts: numbers of the calls that this one is made of; itself where there is none.
+        absorbed: whether it is part of another one.
+        allowed: how far another framework's output may stand off, relative to the largest entry.
     """
 
     number: int
@@ -40,6 +52,17 @@ class Call:
     output: np.ndarray
     sources: tuple[int | None, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
+    parts: tuple[int, ...] = ()
+    absorbed: bool = False
+    allowed: float = tolerance.FLOAT64["forward_eval"].limit
+
+    def __post_init__(self) -> None:
+        self.parts = self.parts or (self.number,)
+
+    @property
+    def anchor(self) -> bool:
+        """Whether it is matched first: it has weights, or is an output."""
+        return bool(self.weights) or isinstance(self.config, Output)
 
     @property
     def layer(self) -> str:
@@ -55,7 +78,26 @@ class Run:
         calls: every layer that was called.
         outputs: canonical arrays, by the place in the model's output (``output``, ``output/1``,
             ``output/logits``).
+        sources: for each of them the call it comes from, as of :attr:`Call.sources`.
     """
 
     calls: list[Call]
     outputs: Arrays
+    sources: dict[str, int | None]
+
+    def with_outputs(self, calls: Sequence[Call]) -> Run:
+        """These calls, and each output as one more that hands on what it is fed."""
+        ends = [
+            Call(
+                number=len(calls) + place,
+                name=name,
+                kind="output",
+                config=Output(),
+                weights={},
+                inputs=(value,),
+                output=value,
+                sources=(self.sources[name],),
+            )
+            for place, (name, value) in enumerate(self.outputs.items())
+        ]
+        return Run(calls=[*calls, *ends], outputs=self.outputs, sources=self.sources)

@@ -8,8 +8,6 @@ configuration, with that setting as Keras has it, gives what Keras gives. Nothin
 from __future__ import annotations
 
 import dataclasses
-import importlib
-import inspect
 import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,9 +18,12 @@ import numpy as np
 from parity.catalogue import CATALOGUE
 from parity.constants import as_float32
 from parity.layers import conv_transpose
+from parity.layers.activations import ROUNDED
+from parity.layers.computed import computed
 from parity.layers.windows import same
+from parity.pairs import mistakes
 from parity.pairs.calls import Arrays, Call
-from parity.pairs.divergence import ALLOWED, distance
+from parity.pairs.divergence import as_keras, distance
 
 UNKNOWN = "unknown"
 
@@ -67,7 +68,12 @@ class Setting:
 
 
 def causes_of(
-    k: Call, t: Call, fed: tuple[np.ndarray, ...], forced: np.ndarray, flavour: str
+    k: Call,
+    t: Call,
+    fed: tuple[np.ndarray, ...],
+    forced: np.ndarray,
+    flavour: str,
+    flattened: tuple[int, ...] | None = None,
 ) -> list[Cause]:
     """What makes a PyTorch layer differ from Keras's when it is fed the same.
 
@@ -77,6 +83,7 @@ def causes_of(
         fed: what Keras's layer was fed, and PyTorch's now.
         forced: what PyTorch's gave for it.
         flavour: the Keras.
+        flattened: shape (H, W, C) of the map that was flattened into the layer's input, if any.
 
     Returns:
         The causes, each necessary and all together sufficient; one unknown where there is none;
@@ -86,44 +93,97 @@ def causes_of(
     unknown = [Cause(UNKNOWN, k.name, k.layer, t.layer, Proof(before, before))]
     if k.config is None or t.config is None:
         return unknown
-    torch_flavour = "keras3"  # whose hard sigmoid PyTorch has
-    rounded = _rounded(t.config)
-    from_keras = _reference(k.config, k.weights, fed, flavour)
-    from_torch = _reference(t.config, t.weights, fed, torch_flavour)
-    if from_keras is None or from_torch is None:
+    fed, wanted, forced = _worst(fed, k.output, forced)
+    replay = _Replay(k, t, fed, wanted, flavour)
+    if not replay.explains(forced):
         return unknown
-    if max(distance(k.output, from_keras), distance(forced, from_torch)) > ALLOWED.limit:
-        return unknown
-    settings = [*_settings(k, t, fed), *_weights(k.weights, t.weights)]
-    if type(k.config) is not type(t.config):
-        settings = [Setting("kind", k.config, t.config), *_weights(k.weights, t.weights)]
-
-    def away(changed: Iterable[Setting], config: Any = t.config) -> float:
-        weights = dict(t.weights)
-        for one in changed:
-            if one.weight and one.keras is None:
-                weights.pop(one.name, None)
-            elif one.weight:
-                weights[one.name] = one.keras
-            elif one.name == "kind":
-                config = one.keras
-            else:
-                config = dataclasses.replace(config, **{one.name: one.keras})
-        kind = type(config) is type(k.config)
-        found = _reference(config, weights, fed, flavour if kind else torch_flavour)
-        return float("inf") if found is None else distance(k.output, found)
-
-    if rounded != t.config and away((), rounded) <= ALLOWED.limit:
+    if replay.rounded_alone():
         return []
-    if not settings and away(()) <= ALLOWED.limit:  # only the flavour's own formula differs
-        settings = []
-        return [_cause(k, Setting("formula", flavour, "PyTorch"), before, away(()))]
+    weights = _weights(k.weights, t.weights)
+    same = type(k.config) is type(t.config)
+    settings = _settings(k, t, fed) if same else [Setting("kind", k.config, t.config)]
+    if not settings:  # nothing else could have brought another shape
+        weights += _shapes(k.weights, t.weights)
+    settings += weights
+    if not settings and hasattr(k.config, "activation") and replay.away(()) <= k.allowed:
+        if k.config.activation in ROUNDED:
+            return []
+        formula = Setting("formula", flavour, "PyTorch")
+        return [_cause(k, t, formula, before, replay.away(()), flattened)]
     for count in range(1, len(settings) + 1):
         for chosen in itertools.combinations(settings, count):
-            after = away(chosen)
-            if after <= ALLOWED.limit:
-                return [_cause(k, one, before, after) for one in chosen]
+            after = replay.away(chosen)
+            if after <= k.allowed:
+                return [_cause(k, t, one, before, after, flattened) for one in chosen]
     return unknown
+
+
+PYTORCH = "torch"
+"""The flavour of PyTorch's own formulas, which differ for some activations."""
+
+
+@dataclass(frozen=True)
+class _Replay:
+    """References of both layers for one input, and what a change of PyTorch's would give."""
+
+    k: Call
+    t: Call
+    fed: tuple[np.ndarray, ...]
+    wanted: np.ndarray
+    flavour: str
+
+    def explains(self, forced: np.ndarray) -> bool:
+        """Whether the references give what the frameworks gave."""
+        own = (self._away(config, self.k.weights) for config in _either(self.k.config))
+        other = reference(self.t.config, self.t.weights, self.fed, PYTORCH)
+        if other is None or min(own) > self.k.allowed:
+            return False
+        return distance(forced, as_keras(other, self.wanted, self.k)) <= self.k.allowed
+
+    def rounded_alone(self) -> bool:
+        """Whether PyTorch's constants, rounded as Keras rounds them, give what Keras gives."""
+        _, *rounded = _either(self.t.config)
+        return any(self._away(config, self.t.weights) <= self.k.allowed for config in rounded)
+
+    def away(self, changed: Iterable[Setting]) -> float:
+        """How far PyTorch's layer stands off once these settings are Keras's.
+
+        With a field come Keras's weights of another shape, which belong to it.
+        """
+        config, weights = self.t.config, dict(self.t.weights)
+        for one in changed:
+            if one.weight and one.keras is None:
+                del weights[one.name]
+            elif one.weight:
+                weights[one.name] = one.keras
+            if one.weight:
+                continue
+            config = (
+                one.keras
+                if one.name == "kind"
+                else dataclasses.replace(config, **{one.name: one.keras})
+            )
+            weights |= {shape.name: shape.keras for shape in _shapes(self.k.weights, weights)}
+        return min(self._away(one, weights) for one in _either(config))
+
+    def _away(self, config: Any, weights: Mapping[str, np.ndarray]) -> float:
+        own = type(config) is type(self.k.config)
+        found = reference(config, weights, self.fed, self.flavour if own else PYTORCH)
+        if found is None:
+            return float("inf")
+        return distance(self.wanted, as_keras(found, self.wanted, self.k))
+
+
+def _worst(
+    fed: tuple[np.ndarray, ...], wanted: np.ndarray, forced: np.ndarray
+) -> tuple[tuple[np.ndarray, ...], np.ndarray, np.ndarray]:
+    """The example that differs most, for references are slow; all where shapes differ."""
+    count = len(wanted)
+    if wanted.shape != forced.shape or any(len(one) != count for one in fed) or count < 2:
+        return fed, wanted, forced
+    apart = np.nan_to_num(np.abs(wanted - forced), nan=np.inf).reshape(count, -1).max(1)
+    worst = slice(int(apart.argmax()), int(apart.argmax()) + 1)
+    return tuple(one[worst] for one in fed), wanted[worst], forced[worst]
 
 
 def latent(k: Call, t: Call, named: Iterable[str]) -> list[Cause]:
@@ -131,8 +191,11 @@ def latent(k: Call, t: Call, named: Iterable[str]) -> list[Cause]:
     if type(k.config) is not type(t.config) or k.config is None:
         return []
     found = []
+    fed_alike = [one.shape for one in k.inputs] == [one.shape for one in t.inputs]
     for one in _settings(k, t, k.inputs):
-        cause = _cause(k, one, 0.0, 0.0)
+        if one.name == "padding" and not fed_alike:
+            continue  # part of it stands before the layer
+        cause = _cause(k, t, one, 0.0, 0.0, None)
         if cause.id not in named:
             entry = CATALOGUE.get(cause.id)
             rung = entry.rung if entry else RUNGS.get(one.name, "forward_eval")
@@ -144,17 +207,12 @@ RUNGS = {"momentum": "step", "rate": "forward_train", "stddev": "forward_train"}
 """Settings without an entry of their own to the rung where they show."""
 
 
-def _reference(
+def reference(
     config: Any, weights: Mapping[str, np.ndarray], fed: tuple[np.ndarray, ...], flavour: str
 ) -> np.ndarray | None:
     """What the layer's reference gives; None where it cannot take these weights or inputs."""
-    function = importlib.import_module(type(config).__module__).reference
-    given: dict[str, Any] = {}
-    if "flavour" in inspect.signature(function).parameters:
-        given["flavour"] = flavour
-    x: Any = fed if type(config).__name__ in ("Add", "Multiply", "Concatenate") else fed[0]
     try:
-        return np.asarray(function(config, weights, x, **given))
+        return computed(config, weights, fed, {}, flavour)
     except (KeyError, ValueError, IndexError, TypeError):
         return None
 
@@ -202,31 +260,56 @@ def _sides(config: Any, padding: Any, x: np.ndarray) -> Any:
     return tuple(padding)
 
 
-def _rounded(config: Any) -> Any:
-    """The configuration with its floats as Keras has them, rounded to float32."""
+def _either(config: Any) -> list[Any]:
+    """The configuration, and where that is another one with its floats rounded to float32."""
     floats = {
         field.name: as_float32(value)
         for field in dataclasses.fields(config)
         if isinstance(value := getattr(config, field.name), float)
     }
-    return dataclasses.replace(config, **floats)
+    rounded = dataclasses.replace(config, **floats)
+    return [config] if rounded == config else [config, rounded]
 
 
 def _weights(own: Arrays, other: Arrays) -> list[Setting]:
+    """Weights of one shape that differ, and those that only one side has."""
     return [
         Setting(name, own.get(name), other.get(name), weight=True)
         for name in dict.fromkeys([*own, *other])
-        if name not in own or name not in other or not np.array_equal(own[name], other[name])
+        if name not in own
+        or name not in other
+        or (own[name].shape == other[name].shape and not np.array_equal(own[name], other[name]))
     ]
 
 
-def _cause(k: Call, one: Setting, before: float, after: float) -> Cause:
-    own, other = one.keras, one.torch
+def _shapes(own: Arrays, other: Mapping[str, np.ndarray]) -> list[Setting]:
+    """Weights of either side whose shapes differ."""
+    return [
+        Setting(name, own[name], other[name], weight=True)
+        for name in own
+        if name in other and own[name].shape != other[name].shape
+    ]
+
+
+def _cause(
+    k: Call,
+    t: Call,
+    one: Setting,
+    before: float,
+    after: float,
+    flattened: tuple[int, ...] | None,
+) -> Cause:
+    own, other, name, rung = one.keras, one.torch, id_of(k, one), "forward_eval"
     if one.weight:
+        rung = "parameters"
+        undone = (
+            mistakes.undone(k, one.name, own, t.weights, flattened) if own is not None else None
+        )
+        name = undone[0] if undone else name
         own, other = ("none" if value is None else "its own" for value in (own, other))
     elif one.name == "kind":
         own, other = _named(own), _named(other)
-    return Cause(id_of(k, one), k.name, own, other, Proof(before, after))
+    return Cause(name, k.name, own, other, Proof(before, after), rung)
 
 
 def _named(config: Any) -> str:

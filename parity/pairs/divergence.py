@@ -7,10 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parity import tolerance
 from parity.pairs.calls import Call
-
-ALLOWED = tolerance.FLOAT64["forward_eval"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +66,23 @@ def as_keras(value: np.ndarray, like: np.ndarray, call: Call) -> np.ndarray:
     ]:
         return value.reshape(like.shape)
     return value
+
+
+def as_torch(value: np.ndarray, like: np.ndarray, call: Call) -> np.ndarray | None:
+    """A Keras output as PyTorch's call gives it: the way back; None where there is none.
+
+    Args:
+        value: of the Keras call.
+        like: canonical output of the PyTorch call.
+        call: the Keras call.
+    """
+    if value.size == like.size:
+        return value.reshape(like.shape)
+    if as_keras(like, value, call).shape == value.shape and like.ndim == value.ndim + 1:
+        found = like.copy()
+        found[:, -1] = value
+        return found
+    return None
 
 
 def mapped(sources: frozenset[int | None], matched: Mapping[int, int]) -> frozenset[int | None]:

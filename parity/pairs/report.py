@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from parity import strict_json
 from parity.catalogue import CATALOGUE
-from parity.pairs.diagnosis import Cause
+from parity.pairs.diagnosis import UNKNOWN, Cause
 from parity.pairs.divergence import Divergence
 
 WIDTH = 80
@@ -29,14 +28,14 @@ class Compared:
     Attributes:
         keras: its name, with its class.
         torch: likewise.
-        observed: how far the outputs stand apart; None where they cannot be held together.
+        observed: how far the outputs stand apart.
         allowed: how far they may.
         as_they_ran: how far they stood apart in the models' own course.
     """
 
     keras: str
     torch: str
-    observed: float | None
+    observed: float
     allowed: float
     as_they_ran: float
 
@@ -91,41 +90,67 @@ class Report:
     def show(self, console: Console) -> None:
         """Print it."""
         style = "bold green" if self.verdict == "same" else "bold red"
-        layers = f"{len(self.compared)} layers compared in {self.dtype}"
-        console.print(Text(self.verdict.upper(), style), Text(f"  {layers}"), sep="")
+        worst = max((one.observed for one in self.compared), default=0.0)
+        layers = f"  {len(self.compared)} pairs of layers in {self.dtype}"
+        if self.verdict == "same":
+            layers += f", at most {worst:.1g} apart"
+        console.print(Text.assemble((self.verdict.upper(), style), layers))
         parted = self.first_divergence
         if parted:
-            console.print()
-            console.print("First divergence")
+            console.print("\nFirst divergence", style="bold")
             for name, value in (("Keras", parted.keras_layer), ("PyTorch", parted.torch_module)):
-                console.print(f"  {name:<9}{value or 'nothing'}", highlight=False)
-            console.print(
-                f"  {parted.tensor:<9}{parted.observed:.2g} apart, {parted.allowed:.0e} allowed "
-                f"({parted.rung})",
-                highlight=False,
-            )
-        self._show_causes(console, "Causes", self.causes)
-        self._show_causes(console, "Latent: other settings, not shown by these inputs", self.latent)
+                _line(console, f"  {name:<9}{value or 'nothing'}")
+            apart = f"{parted.observed:.2g} apart, {parted.allowed:.0e} allowed ({parted.rung})"
+            _line(console, f"  {parted.tensor:<9}{apart}")
+        if self.causes:
+            title = "Causes: the difference with PyTorch's value, and with Keras's"
+            console.print(f"\n{title}", style="bold")
+            for alike in _alike(self.causes):
+                _cause(console, alike)
+            _explain(console, self.causes)
+        if self.latent:
+            console.print("\nOther settings, which these inputs do not show", style="bold")
+            for alike in _alike(self.latent):
+                _cause(console, alike)
         for title, names in (("Keras", self.keras_only), ("PyTorch", self.torch_only)):
             if names:
-                console.print(f"\nOnly in {title}: {', '.join(names)}", highlight=False)
+                _line(console, f"\nOnly in {title}: {', '.join(names)}")
         for note in self.notes:
-            console.print(f"\n{note}", highlight=False)
+            _line(console, f"\n{note}")
 
-    def _show_causes(self, console: Console, title: str, causes: tuple[Cause, ...]) -> None:
-        if not causes:
-            return
-        table = Table("cause", "layer", "Keras", "PyTorch", "before", "after", box=None)
-        for one in causes:
-            proof = [f"{one.proof.before:.1g}", f"{one.proof.after:.1g}"] if one.proof else ["", ""]
-            table.add_row(one.id, one.layer, _short(one.keras), _short(one.torch), *proof)
-        console.print(f"\n{title}")
-        console.print(table, highlight=False)
-        known = [one.id for one in causes if one.id in CATALOGUE]
-        if known:
-            console.print(f"parity explain {known[0]}", highlight=False)
+
+def _line(console: Console, text: str) -> None:
+    """As it is: names of layers are no markup."""
+    console.print(Text(text), soft_wrap=False)
+
+
+def _alike(causes: tuple[Cause, ...]) -> list[list[Cause]]:
+    """The same setting with the same values in several layers is told once."""
+    found: dict[tuple[str, ...], list[Cause]] = {}
+    for number, one in enumerate(causes):
+        own = str(number) if one.id == UNKNOWN else ""
+        found.setdefault((one.id, str(one.keras), str(one.torch), own), []).append(one)
+    return list(found.values())
+
+
+def _cause(console: Console, alike: list[Cause]) -> None:
+    """A cause in two or three lines, with the layer where it does most, and how many more."""
+    one = max(alike, key=lambda cause: cause.proof.before if cause.proof else 0.0)
+    proof = f"{one.proof.before:.1g} → {one.proof.after:.1g}" if one.proof else f"({one.rung})"
+    layer = one.layer if len(alike) == 1 else f"{one.layer}, {len(alike) - 1} more"
+    _line(console, f"  {one.id:<28} {layer:<30} {proof}")
+    for name, value in (("Keras", one.keras), ("PyTorch", one.torch)):
+        if value != "":
+            _line(console, f"    {name:<9}{_short(value)}")
+
+
+def _explain(console: Console, causes: tuple[Cause, ...]) -> None:
+    """The command that says more."""
+    for name in dict.fromkeys(one.id for one in causes if one.id in CATALOGUE):
+        _line(console, f"  parity explain {name}")
 
 
 def _short(value: Any) -> str:
-    text = f"{value:.6g}" if isinstance(value, float) else str(value)
-    return text if len(text) <= 24 else text[:23] + "…"
+    """A value within a line."""
+    text = f"{value:.8g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= WIDTH - 14 else text[: WIDTH - 15] + "…"

@@ -1,1 +1,1 @@
-"""Pairs of models of a user's own."""
+"""Pairs of models as users write them: no spec of ours, each framework's own classes."""

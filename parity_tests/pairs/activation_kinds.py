@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -124,3 +125,6 @@ ACTIVATIONS = [
         unknown=("<lambda>",),
     ),
 ]
+ROUNDED = ("gelu", "leaky_relu", "relu.both")
+"""Beginnings of the names of those with a constant that Keras rounds."""
+ACTIVATIONS = [replace(kind, rounded=kind.name.startswith(ROUNDED)) for kind in ACTIVATIONS]

@@ -27,6 +27,7 @@ class Kind:
         unknown: likewise, of those that are known by input and output alone.
         flavours: the Kerases that have such a layer.
         own: the PyTorch inputs, made of the Keras ones.
+        rounded: whether Keras rounds a constant of it to float32.
         padded: whether the sequences' ends are zeros.
     """
 
@@ -41,6 +42,7 @@ class Kind:
     flavours: tuple[str, ...] = ("tf_keras", "keras3")
     own: Callable[..., Any] | None = None
     padded: bool = False
+    rounded: bool = False
 
     def inputs(self) -> list[np.ndarray]:
         """Arrays of the shapes."""

@@ -228,13 +228,6 @@ FORMS = [
     ),
     Kind("form.excited", (IMAGE,), excited, Excited, 4),
     Kind(
-        "form.no_weights",
-        (ROWS,),
-        lambda k: k.Sequential([k.Input((6,)), k.layers.ReLU()]),
-        nn.ReLU,
-        1,
-    ),
-    Kind(
         "form.compiled",
         (ROWS,),
         lambda k: k.Sequential([k.Input((6,)), k.layers.Dense(2)]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib
 from typing import Any
@@ -11,7 +12,9 @@ import pytest
 import torch
 
 from keras_impl.capture.side import KerasSide
+from parity.constants import as_float32
 from parity.layers.computed import computed
+from parity.pairs import check as check_room
 from parity.pairs.check import check
 from parity.pairs.divergence import distance
 from parity.tolerance import FLOAT64
@@ -21,6 +24,8 @@ from torch_impl.capture.side import TorchSide
 
 pytestmark = pytest.mark.flavour
 LIMIT = FLOAT64["forward_eval"].limit
+ROUNDED = 2.0**-23
+"""What a constant rounded to float32 may come to."""
 
 
 @pytest.fixture(params=kinds.ALL, ids=lambda kind: kind.name)
@@ -37,20 +42,25 @@ def builder(kind: Kind, flavour: str) -> Any:
     return functools.partial(lambda: filled(kind.keras(keras)))
 
 
-def test_faithful_pair_is_the_same(kind: Kind, flavour: str) -> None:
+def test_faithful_pair_is_the_same(
+    kind: Kind, flavour: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A faithful pair is called the same, every layer found, and held against its partner."""
     inputs = kind.inputs()
     own = kind.own(*inputs) if kind.own else None
+    monkeypatch.setattr(
+        check_room, "refuse_empty", lambda *_: None
+    )  # a layer alone may have no weights
     report = check(builder(kind, flavour), kind.torch(), inputs, torch_inputs=own)
     assert report.verdict == "same", report
     assert len(report.compared) == kind.pairs, report.compared
     for layer in () if kind.apart else report.compared:
         assert layer.observed is not None, layer
-        assert layer.observed <= LIMIT, layer
+        assert layer.observed <= (ROUNDED if kind.rounded else LIMIT), layer
     alone = {one.split("(")[-1].strip(")") for one in (*report.keras_only, *report.torch_only)}
     assert alone == set(kind.alone), report
     assert not report.latent, report.latent
-    assert not report.notes, report.notes
+    assert bool(report.notes) == kind.rounded, report.notes
 
 
 @pytest.mark.parametrize("side", ["keras", "torch"])
@@ -70,7 +80,11 @@ def test_configuration_is_what_the_layer_does(kind: Kind, flavour: str, side: st
         assert distance(call.output, opened.replay(call.number, call.inputs)) <= LIMIT, call.name
         if call.config is not None:
             told = flavour if side == "keras" else "torch"
-            own = computed(call.config, call.weights, call.inputs, call.options, told)
-            assert own.shape == call.output.shape, (call.name, call.config)
-            assert distance(call.output, own) <= LIMIT, (call.name, call.config)
+            config = call.config
+            if side == "keras" and getattr(config, "negative_slope", 0.0):
+                slope = as_float32(config.negative_slope)  # as Keras has it
+                config = dataclasses.replace(config, negative_slope=slope)
+            own = computed(config, call.weights, call.inputs, call.options, told)
+            assert own.shape == call.output.shape, (call.name, config)
+            assert distance(call.output, own) <= LIMIT, (call.name, config)
     assert all(np.isfinite(one).all() for one in run.outputs.values())

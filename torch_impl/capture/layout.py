@@ -63,8 +63,10 @@ class Layout:
         """The entries in canonical order; axes that were merged stay so."""
         if self.canonical:
             return tensor
-        apart = tensor.reshape(self.sizes)
         places = sorted(range(len(self.axes)), key=self.axes.__getitem__)
+        if len(self.merged) == len(self.axes):
+            return tensor.permute(places)
+        apart = tensor.reshape(self.sizes)
         return apart.permute(places).reshape(self._canonical_shape(places))
 
     def from_canonical(self, tensor: Tensor) -> Tensor:
@@ -72,6 +74,8 @@ class Layout:
         if self.canonical:
             return tensor
         places = sorted(range(len(self.axes)), key=self.axes.__getitem__)
+        if len(self.merged) == len(self.axes):
+            return tensor.permute(self.axes)
         apart = tensor.reshape([self.sizes[place] for place in places])
         back = sorted(range(len(places)), key=places.__getitem__)
         return apart.permute(back).reshape(self.shape)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from parity.layers import dense, merging
 from torch_impl.capture import functions, modules, parameters, weights
@@ -63,8 +63,11 @@ class ParameterTrace(RecurrentTrace):
         if not places_ or not isinstance(out, Tensor):
             return out
         named = dict(self._of_parameter(one) for one in own)
-        held = {name.rsplit(".", 1)[-1]: same(one) for name, one in named.items()}
-        made = Made(func, args, kwargs, places_, weights=held)
+        holder = nn.Module()
+        for name, one in named.items():
+            setattr(holder, name.rsplit(".", 1)[-1], one)
+        held = weights.of_module(holder, before.layouts)
+        made = Made(func, args, kwargs, places_, weights=held, like=holder)
         return self._note(owner, func.__name__, None, made, before, out, False)
 
     def _biased(self, func: Any, args: tuple[Any, ...]) -> Any:
@@ -86,11 +89,12 @@ class ParameterTrace(RecurrentTrace):
         out = func(*args)
         self.followed[id(out)] = replace(found, tensor=out)
         made.weights["bias"] = same(bias)
+        made.like.bias = bias
         made.after = lambda value: value + bias
         made.result = out
         last.config = replace(last.config, use_bias=True)
         last.weights["bias"] = value_of(made.weights["bias"])
-        last.output = to_numpy(made.output.to_canonical(out.detach())).copy()
+        last.output = to_numpy(made.output.to_canonical(made.after(made.own))).copy()
         return self._instead(last.number, out, made.output)
 
     def _averaged(self, func: Any, args: tuple[Any, ...], out: Any) -> Any:
@@ -107,6 +111,6 @@ class ParameterTrace(RecurrentTrace):
         last.kind = "mean"
         made.after = lambda value: value / 2.0
         made.result = out
-        last.output = to_numpy(made.output.to_canonical(out.detach())).copy()
+        last.output = to_numpy(made.output.to_canonical(made.after(made.own))).copy()
         self.followed[id(out)] = Followed(out, made.output, last.number)
         return self._instead(last.number, out, made.output)

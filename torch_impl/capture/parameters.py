@@ -37,18 +37,27 @@ def _linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Found:
 
 
 def _matmul(input: Tensor, other: Tensor) -> Found:
-    return _linear(input, transposed(other)) if other.ndim == 2 else None
+    return _product(input, other) if other.ndim == 2 else None
 
 
 def _addmm(input: Tensor, mat1: Tensor, mat2: Tensor) -> Found:
-    return _linear(mat1, transposed(mat2), input)
+    return _product(mat1, mat2, input)
 
 
-def transposed(tensor: Tensor) -> Tensor:
-    """The parameter that a tensor is the transposition of, or the transposition itself."""
-    base = tensor._base
-    same = base is not None and base.shape == tensor.shape[::-1]
-    return base if same and base.stride() == tensor.stride()[::-1] else tensor.t()
+class Product(nn.Linear):
+    """A product with a kernel (in, out), which PyTorch has no module for."""
+
+    kernel: Tensor
+
+
+def _product(input: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Found:
+    base = kernel._base
+    turned = base is not None and base.shape == kernel.shape[::-1]
+    if turned and base.stride() == kernel.stride()[::-1]:
+        return _linear(input, base, bias)
+    module = Product(*kernel.shape, device="meta")
+    module.kernel = kernel
+    return _holding(module, weight=None, bias=bias), input
 
 
 def _conv(kind: Callable[..., nn.Module]) -> Callable[..., Found]:

@@ -123,7 +123,9 @@ class RecurrentTrace(Trace):
 
     def _of_one(self, tensors: Sequence[Tensor]) -> bool:
         """Whether all, but for places to look at, come from one recurrent call."""
-        known = [self.followed.get(id(one)) for one in tensors if one.is_floating_point()]
+        with self._alone():
+            floats = [one for one in tensors if one.is_floating_point()]
+        known = [self.followed.get(id(one)) for one in floats]
         return bool(known) and len({one.source if one else None for one in known}) == 1
 
     def _output(self, tensor: Tensor) -> str:

@@ -31,7 +31,8 @@ class Made:
         replay: canonical input to canonical output, where a call of the target does not do.
         like: the module that a function with parameters stands for.
         after: what was done to the output and counts as the layer's.
-        result: the call's output.
+        result: what the call handed on.
+        own: what it gave itself.
     """
 
     target: Any
@@ -45,6 +46,7 @@ class Made:
     like: Any = None
     after: Callable[[Tensor], Tensor] | None = None
     result: Any = None
+    own: Any = None
 
 
 def again(made: Made, inputs: Sequence[np.ndarray]) -> np.ndarray:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,10 @@ from torch import Tensor, nn
 
 from parity.errors import ParityError
 from parity.pairs.calls import Arrays, Run
-from torch_impl.capture import calls
+from torch_impl.capture import calls, files, weights
 from torch_impl.capture.layout import Layout, of_input
-from torch_impl.capture.rounded import Rounded
+from torch_impl.capture.training import TorchTrainer, default_dtype
 from torch_impl.network import to_numpy
-from torch_impl.weights import Place
 
 
 class TorchSide:
@@ -25,6 +24,12 @@ class TorchSide:
 
     framework = "PyTorch"
     flavour = ""
+    suffixes = files.SUFFIXES
+    dtype_of = staticmethod(files.dtype_of)
+
+    @staticmethod
+    def start() -> None:
+        """See :meth:`parity.pairs.side.Side.start`: this file has imported PyTorch."""
 
     def __init__(self, model: nn.Module | Callable[[], nn.Module], dtype: str) -> None:
         """Copy the model, or build it, in ``dtype``.
@@ -34,8 +39,10 @@ class TorchSide:
         """
         self.dtype: torch.dtype = getattr(torch, dtype)
         self.model = _module_of(model).to(self.dtype)
+        self.watch = calls.Watch(self.model, {})
+        self.outputs: list[Layout] = []
         self.made: list[calls.Made] = []
-        self.places: dict[str, dict[str, Place]] = {}
+        self.modules: dict[str, tuple[nn.Module, tuple[Any, ...]]] = {}
 
     def run(
         self,
@@ -46,17 +53,11 @@ class TorchSide:
     ) -> Run:
         """See :meth:`parity.pairs.side.Side.run`."""
         self.model.train(training)
-        tensors = [self._tensor(value) for value in (inputs if own is None else own)]
-        layouts = [Layout.plain(tuple(one.shape)) for one in tensors]
-        if own is None:
-            layouts = [of_input(one) for one in tensors]
-            tensors = [
-                layout.from_canonical(one) for one, layout in zip(tensors, layouts, strict=True)
-            ]
-        watch = calls.Watch(self.model, given or {})
+        tensors, layouts = self.tensors(inputs, own)
+        watch = self.watch = calls.Watch(self.model, given or {})
         watch.feed(tensors, layouts)
         kept = copy.deepcopy(self.model.state_dict()) if training else {}
-        with torch.no_grad(), _default(self.dtype), watch.modules(), Rounded(), watch:
+        with torch.no_grad(), default_dtype(self.dtype), watch.modules(), watch:
             try:
                 out = self.model(*tensors)
             except Exception as error:
@@ -69,33 +70,74 @@ class TorchSide:
             self.model.load_state_dict(kept)
         self.made = watch.made
         for call, made in zip(watch.calls, watch.made, strict=True):
-            self.places[call.name] = made.weights
+            module = made.target if made.like is None else made.like
+            if isinstance(module, nn.Module):
+                self.modules[call.name] = (module, made.layouts)
         try:
+            self.outputs = [watch.layout_of(one) for _, one in calls.named_outputs(out)]
             return watch.run_of(out)
         except TypeError as error:
             raise ParityError(f"torch_model: its output: {error}") from error
 
+    def tensors(
+        self, inputs: Sequence[np.ndarray], own: Sequence[np.ndarray] | None
+    ) -> tuple[list[Tensor], list[Layout]]:
+        """Inputs as the model takes them, and how they lie; for the arguments see ``run``."""
+        tensors = [self.tensor(value) for value in (inputs if own is None else own)]
+        if own is not None:
+            return tensors, [Layout.plain(tuple(one.shape)) for one in tensors]
+        layouts = [of_input(one) for one in tensors]
+        both = zip(tensors, layouts, strict=True)
+        return [layout.from_canonical(one) for one, layout in both], layouts
+
     def set_weights(self, layer: str, values: Mapping[str, np.ndarray]) -> None:
         """See :meth:`parity.pairs.side.Side.set_weights`."""
-        places = self.places[layer]
+        module, layouts = self.modules[layer]
+        places = weights.of_module(module, layouts)
         with torch.no_grad():
             for name, value in values.items():
                 place = places[name]
                 for tensor, part in zip(
-                    place.tensors, place.from_canonical(self._tensor(value)), strict=True
+                    place.tensors, place.from_canonical(self.tensor(value)), strict=True
                 ):
                     tensor.copy_(part)
 
     def replay(self, number: int, inputs: Sequence[np.ndarray]) -> np.ndarray:
         """See :meth:`parity.pairs.side.Side.replay`."""
-        with _default(self.dtype), Rounded():
+        with default_dtype(self.dtype):
             return calls.again(self.made[number], inputs)
 
     def all_parameters(self) -> Arrays:
         """See :meth:`parity.pairs.side.Side.all_parameters`."""
         return {name: to_numpy(one) for name, one in self.model.named_parameters()}
 
-    def _tensor(self, value: np.ndarray) -> Tensor:
+    def load(self, path: Path) -> None:
+        """See :meth:`parity.pairs.side.Side.load`."""
+        files.load(self.model, path)
+
+    def save(self, path: Path) -> None:
+        """See :meth:`parity.pairs.side.Side.save`."""
+        files.save(self.model, path)
+
+    def apart(self) -> list[str]:
+        """See :meth:`parity.pairs.side.Side.apart`."""
+        seen = {
+            id(tensor)
+            for module, layouts in self.modules.values()
+            for place in weights.of_module(module, layouts).values()
+            for tensor in place.tensors
+        }
+        held = self.model.state_dict(keep_vars=True)
+        return [
+            name for name, one in held.items() if one.is_floating_point() and id(one) not in seen
+        ]
+
+    def trainer(self, loss: Any, optimizer: Any, seed: int, flavour: str) -> TorchTrainer:
+        """See :meth:`parity.pairs.side.Side.trainer`."""
+        return TorchTrainer(self, loss, optimizer, seed, flavour)
+
+    def tensor(self, value: np.ndarray) -> Tensor:
+        """On the model's device, floats in its dtype."""
         tensor = torch.tensor(np.ascontiguousarray(value))  # a copy: a model may write into it
         return tensor.to(self.dtype) if tensor.is_floating_point() else tensor.long()
 
@@ -111,6 +153,8 @@ def _module_of(model: Any) -> nn.Module:
             )
         try:
             model = model()
+        except ParityError:
+            raise
         except Exception as error:
             raise ParityError(
                 f"torch_model: its builder raised {type(error).__name__}: {_line(error)}"
@@ -125,17 +169,6 @@ def _module_of(model: Any) -> nn.Module:
         if inner is not None and type(model).__module__.startswith("torch."):
             model = inner
     return model if built else copy.deepcopy(model)
-
-
-@contextlib.contextmanager
-def _default(dtype: torch.dtype) -> Iterator[None]:
-    """Tensors that the model makes on its way are of the same dtype."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(dtype)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)
 
 
 def _line(error: BaseException) -> str:

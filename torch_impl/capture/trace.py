@@ -176,6 +176,7 @@ class Trace(TorchFunctionMode):
         with self._alone():
             layout = _after(before.layouts, first, spatial, made.like or made.target, config)
             made.layouts, made.output, made.result = before.layouts, layout, first
+            made.own = first.detach()
             self.made.append(made)
             number = len(self.calls)
             self._write(name, kind, config, before, layout.to_canonical(first.detach()), options)
@@ -215,18 +216,24 @@ class Trace(TorchFunctionMode):
             )
         )
 
+    def layout_of(self, tensor: Tensor, spatial: bool = False) -> Layout:
+        """How a tensor lies; canonically where that is not known."""
+        return self._lies(tensor, spatial, False, False)
+
     def run_of(self, out: Any) -> Run:
         """The calls so far, and the model's outputs."""
-        outputs = {}
+        outputs, sources = {}, {}
         for name, tensor in named_outputs(out):
             self._use([tensor])
             layout = self._layout(tensor) or Layout.plain(tensor.shape)
             outputs[name] = to_numpy(layout.to_canonical(tensor.detach())).copy()
+            found = self.followed.get(id(tensor))
+            sources[name] = found.source if found else None
         for number, own in self.recurrent.items():
             call = self.calls[number]
             call.output = to_numpy(own.output(own.chosen).detach()).copy()
             call.config = call.config and own.of_config(call.config)
-        return Run(calls=self.calls, outputs=outputs)
+        return Run(calls=self.calls, outputs=outputs, sources=sources)
 
 
 def value_of(place: Place) -> np.ndarray:

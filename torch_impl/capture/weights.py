@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from torch_impl.capture import attention
 from torch_impl.capture.layout import Layout
+from torch_impl.capture.parameters import Product
 from torch_impl.layers import ResetBeforeGRU
 from torch_impl.weights import Place, gru_biases, gru_kernel, of_recurrent, same, transposed
 
@@ -22,7 +23,9 @@ def of_module(module: nn.Module, layouts: Sequence[Layout]) -> dict[str, Place]:
             than one flattened channels last.
     """
     found: dict[str, Place]
-    if isinstance(module, nn.Linear):
+    if isinstance(module, Product):
+        found = {"kernel": same(module.kernel), "bias": same(module.bias)}
+    elif isinstance(module, nn.Linear):
         found = {"kernel": _dense(module.weight, layouts[0]), "bias": same(module.bias)}
     elif isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d)):
         depthwise = module.groups == module.in_channels > 1
@@ -83,7 +86,8 @@ def _along(tensor: Tensor | None, layout: Layout | None) -> Place:
         return same(tensor)
     merged = layout.merged[-tensor.ndim :]
     count = sum(merged)
-    there = Layout(layout.axes[-count:], layout.sizes[-count:], merged)
+    own = layout.axes[-count:]
+    there = Layout(tuple(map(sorted(own).index, own)), layout.sizes[-count:], merged)
     if there.canonical or there.shape != tuple(tensor.shape):
         return same(tensor)
     return Place((tensor,), there.to_canonical, lambda value: (there.from_canonical(value),))

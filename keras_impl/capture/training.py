@@ -1,0 +1,252 @@
+"""A user's Keras model being trained. Twin: ``torch_impl/capture/training.py``."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keras_impl.capture import weights
+from keras_impl.capture.calls import named_outputs
+from keras_impl.capture.exact import exact
+from keras_impl.capture.injected import Injected
+from parity.errors import ParityError
+from parity.optimizers.table import OPTIMIZERS
+from parity.pairs.calls import Run
+from parity.pairs.recipes import loss_class, rounded, spec_of
+from parity.pairs.trainer import Batch, Gradients, Key, Settings
+
+if TYPE_CHECKING:
+    from keras_impl.capture.side import KerasSide
+
+
+class KerasTrainer:
+    """Fulfils :class:`parity.pairs.trainer.Trainer`."""
+
+    def __init__(self, side: KerasSide, loss: Any, optimizer: Any, seed: int) -> None:
+        """Take over the side's model.
+
+        Args:
+            side: whose model is trained; it must have run.
+            loss: a name, a loss of Keras's, or a callable of (targets, outputs).
+            optimizer: a name, or an optimizer, which is copied; None: no steps.
+            seed: of all draws.
+
+        Raises:
+            ParityError: one of them is none.
+        """
+        self.side = side
+        self.tf, self.keras = side.tf, side.keras
+        self.given = optimizer
+        self.shared = False  # whether PyTorch gets the same loss
+        self._config: dict[str, Any] = {}
+        with in_dtype(side.keras, side.flavour, side.dtype):
+            self.loss, self.loss_settings = self._loss_of(loss)
+            self.optimizer: Any = None if optimizer is None else self._optimizer_of(optimizer)
+        self.spec = spec_of(type(self.optimizer).__name__, self._config) if self.optimizer else None
+        self.first = [(one, one.numpy()) for one in side.model.variables]
+        self.names: list[str] = []
+        self.injected = Injected(
+            self.tf, side.model, self.names, seed, lambda: len(side.watch.calls)
+        )
+        self.unshared = self.injected.unshared()
+        self.random_calls: list[int] = []
+        self.last_penalty = 0.0
+
+    def start(self) -> None:
+        """See :meth:`parity.pairs.trainer.Trainer.start`."""
+        for variable, value in self.first:
+            variable.assign(value)
+        if self.given is not None:
+            with in_dtype(self.keras, self.side.flavour, self.side.dtype):
+                self.optimizer = self._optimizer_of(self.given)
+
+    def run(self, batch: Batch, step: int, given: Mapping[int, np.ndarray] | None = None) -> Run:
+        """See :meth:`parity.pairs.trainer.Trainer.run`."""
+        with self._layers(step):
+            found = self.side.run(batch.inputs, None, given, training=True)
+        self.random_calls = self.injected.numbers
+        return found
+
+    def _layers(self, step: int) -> contextlib.AbstractContextManager[None]:
+        self.injected.names = self.names
+        return self.injected.layers(step, self.side.flavour == "tf_keras")
+
+    def gradients(self, batch: Batch, step: int) -> tuple[float, Gradients]:
+        """See :meth:`parity.pairs.trainer.Trainer.gradients`."""
+        model = self.side.model
+        tensors = [self.side.tensor(value) for value in batch.inputs]
+        variables = list(model.trainable_variables)
+        with in_dtype(self.keras, self.side.flavour, self.side.dtype):
+            with self._layers(step), self.tf.GradientTape() as tape:
+                out = model(tensors[0] if len(tensors) == 1 else tensors, training=True)
+                loss = self._loss([one for _, one in named_outputs(out)], batch)
+                penalties = [self.tf.cast(one, loss.dtype) for one in model.losses]
+                total = self.tf.add_n([loss, *penalties])
+            found = tape.gradient(total, [_value(one) for one in variables])
+        self.last_penalty = float(sum(float(one) for one in penalties))
+        by_id = {
+            id(variable): np.asarray(self.tf.convert_to_tensor(value).numpy())
+            for variable, value in zip(variables, found, strict=True)
+            if value is not None
+        }
+        own = {
+            key: by_id[id(variable)]
+            for key, variable in self._variables().items()
+            if id(variable) in by_id
+        }
+        return float(total), own
+
+    def penalty(self) -> float:
+        """See :meth:`parity.pairs.trainer.Trainer.penalty`."""
+        return self.last_penalty
+
+    def loss_of(self, outputs: Sequence[np.ndarray], batch: Batch) -> float:
+        """See :meth:`parity.pairs.trainer.Trainer.loss_of`."""
+        with in_dtype(self.keras, self.side.flavour, self.side.dtype):
+            return float(self._loss([self.side.tensor(value) for value in outputs], batch))
+
+    def _loss(self, outputs: Sequence[Any], batch: Batch) -> Any:
+        targets = [self.side.tensor(value) for value in batch.targets]
+        shapes = ", ".join(str(tuple(one.shape)) for one in outputs)
+        try:
+            if self.shared:
+                # the identity hides a softmax that Keras would otherwise undo
+                both = zip(targets, outputs, strict=True)
+                parts = [self.loss(own, self.tf.identity(one)) for own, one in both]
+                loss = self.tf.add_n(parts)
+            else:
+                loss = self.loss(
+                    targets[0] if len(targets) == 1 else targets,
+                    outputs[0] if len(outputs) == 1 else list(outputs),
+                )
+            loss = self.tf.convert_to_tensor(loss)
+        except Exception as error:
+            raise ParityError(
+                f"loss: Keras's cannot be called with outputs of shape {shapes}: "
+                f"{type(error).__name__}: {_line(error)}"
+            ) from error
+        return self.tf.reduce_mean(loss) if len(loss.shape) else loss
+
+    def _loss_of(self, loss: Any) -> tuple[Any, Settings | None]:
+        """The loss in the side's dtype; its settings, where it is one of Keras's."""
+        if isinstance(loss, str):
+            kind = loss_class(loss)
+            return getattr(self.keras.losses, kind)(), Settings(kind, {})
+        if isinstance(loss, self.keras.losses.Loss):
+            config = {
+                name: value
+                for name, value in loss.get_config().items()
+                if name not in ("name", "dtype", "fn")
+            }
+            if config.get("reduction") == "auto":
+                config["reduction"] = "sum_over_batch_size"
+            kind = type(loss).__name__
+            if kind in vars(self.keras.losses):
+                return getattr(self.keras.losses, kind)(**config), Settings(kind, config)
+            return loss, None
+        if not callable(loss):
+            raise ParityError(
+                f"loss: received {type(loss).__name__} for Keras, accepted: a name, a loss of "
+                "Keras's, or a callable of (targets, outputs)"
+            )
+        return loss, None
+
+    def _optimizer_of(self, optimizer: Any) -> Any:
+        """A copy with its floats rounded as Keras rounds them."""
+        if isinstance(optimizer, str):
+            kinds = {row.kind.lower(): row.kind for row in OPTIMIZERS.values()}
+            kind = kinds.get(optimizer.lower(), "")
+            try:  # of some, Keras 2 does not know the name
+                named = getattr(self.keras.optimizers, kind, None)
+                optimizer = named() if named else self.keras.optimizers.get(optimizer)
+            except Exception as error:
+                raise ParityError(
+                    f"optimizer: received {optimizer!r}, accepted: the name of one of Keras's"
+                ) from error
+        if not hasattr(optimizer, "apply_gradients"):
+            raise ParityError(
+                f"optimizer: received {type(optimizer).__name__} for Keras, accepted: a name, or "
+                "an optimizer of Keras's"
+            )
+        config = optimizer.get_config()
+        rate = config.get("learning_rate")
+        if hasattr(rate, "dtype"):
+            config["learning_rate"] = float(rate)
+        self._config = rounded(config)
+        return type(optimizer).from_config(self._config)
+
+    def apply(self, gradients: Gradients) -> None:
+        """See :meth:`parity.pairs.trainer.Trainer.apply`."""
+        trained = {id(variable) for variable in self.side.model.trainable_variables}
+        variables = {id(one): (key, one) for key, one in self._variables().items()}
+        given = [
+            (self.side.tensor(gradients[key]), variable)
+            for number, (key, variable) in variables.items()
+            if number in trained and key in gradients
+        ]
+        with in_dtype(self.keras, self.side.flavour, self.side.dtype):
+            self.optimizer.apply_gradients(given)
+
+    def weights(self) -> dict[Key, np.ndarray]:
+        """See :meth:`parity.pairs.trainer.Trainer.weights`."""
+        return {key: np.asarray(one.numpy()) for key, one in self._variables().items()}
+
+    def settings_of(self, key: Key) -> Settings | None:
+        """See :meth:`parity.pairs.trainer.Trainer.settings_of`."""
+        if self.spec is None:
+            return None
+        values: dict[str, Any] = {**self.spec.constants(), "centered": bool(self.spec.centered)}
+        values["flavour"] = self.side.flavour
+        return Settings(f"keras.{self.spec.name}", values)
+
+    def first_of(self, key: Key) -> np.ndarray:
+        """See :meth:`parity.pairs.trainer.Trainer.first_of`."""
+        variable = self._variables()[key]
+        return next(np.asarray(value) for one, value in self.first if one is variable)
+
+    def frozen(self, key: Key) -> bool:
+        """See :meth:`parity.pairs.trainer.Trainer.frozen`."""
+        trained = {id(variable) for variable in self.side.model.trainable_variables}
+        return id(self._variables()[key]) not in trained
+
+    def _variables(self) -> dict[Key, Any]:
+        return {
+            (name, own): variable
+            for name, layer in self.side.layers.items()
+            if hasattr(layer, "weights")
+            for own, variable in weights.of_module(layer).items()
+        }
+
+
+def _value(variable: Any) -> Any:
+    """TensorFlow's own variable."""
+    return getattr(variable, "value", variable) if hasattr(variable, "path") else variable
+
+
+@contextlib.contextmanager
+def in_dtype(keras: Any, flavour: str, dtype: str) -> Iterator[None]:
+    """Layers made meanwhile compute in ``dtype``."""
+    before = keras.backend.floatx()
+    policy = keras.config.dtype_policy() if flavour == "keras3" else None
+    old = keras.mixed_precision.global_policy() if flavour == "tf_keras" else None
+    keras.backend.set_floatx(dtype)
+    if flavour == "keras3":
+        keras.config.set_dtype_policy(dtype)
+    else:
+        keras.mixed_precision.set_global_policy(dtype)
+    try:
+        with exact(keras):
+            yield
+    finally:
+        keras.backend.set_floatx(before)
+        if flavour == "keras3":
+            keras.config.set_dtype_policy(policy)
+        else:
+            keras.mixed_precision.set_global_policy(old)
+
+
+def _line(error: BaseException) -> str:
+    return str(error).strip().split("\n", 1)[0][:300]

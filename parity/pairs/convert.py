@@ -1,0 +1,193 @@
+"""Weights from a file of one framework to a file of the other, by way of a pair of models."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from parity import tolerance
+from parity.errors import ParityError
+from parity.pairs.align import Alignment, align
+from parity.pairs.calls import Arrays, Run
+from parity.pairs.check import check
+from parity.pairs.divergence import distance
+from parity.pairs.fuse import fused
+from parity.pairs.side import Side, open_side, sides
+
+ALLOWED = tolerance.FLOAT64["forward_eval"]
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What became of it.
+
+    Attributes:
+        layers: that have weights.
+        weights: numbers that were carried.
+        same: whether the models, either with the weights of its own file, compute the same.
+        observed: how far their outputs stand apart in float64, relative to the largest entry; inf
+            where their shapes differ.
+        allowed: how far they may, but for constants that Keras rounds.
+        rounded: layers with weights that no number of the target's dtype equals, such as the sum of
+            a PyTorch LSTM's two biases.
+        left: weights by name, on either side, that belong to no layer that was called; they stand
+            as the model's builder made them, or were not carried.
+    """
+
+    layers: int
+    weights: int
+    same: bool
+    observed: float
+    allowed: float
+    rounded: tuple[str, ...]
+    left: tuple[str, ...]
+
+
+def convert(
+    source: Path,
+    target: Path,
+    pair: Mapping[str, Any],
+    layer_map: Mapping[str, str] | None = None,
+) -> Converted:
+    """Read the source's weights into its model, carry them over, write the other model's.
+
+    The target takes the source's dtype, float32 or float64 (half precision becomes float32), and
+    is written whole or not at all. Both files are then read, in float64, into new models.
+
+    Args:
+        source: a file of weights.
+        target: one to be made, of the other framework or of the same.
+        pair: arguments of ``parity.check``: of them the two builders and the inputs.
+        layer_map: names of Keras layers to names of PyTorch modules that belong together.
+
+    Raises:
+        ParityError: a file cannot be used, or a layer has weights that the other's lacks.
+    """
+    own, other = side_of(source, "SOURCE"), side_of(target, "TARGET")
+    dtype = sides()[own].dtype_of(source)
+    models = {name: open_side(name, pair[f"{name}_model"], dtype) for name in {own, other}}
+    runs = {name: _run(side, name, pair) for name, side in models.items()}
+    models[own].load(source)
+    runs[own] = _run(models[own], own, pair)
+    given = _by_layer(runs[own])
+    if own != other:
+        alignment = align(fused(runs["keras"].calls), fused(runs["torch"].calls), layer_map)
+        _carry(alignment, models[other], from_keras=own == "keras")
+    left = [f"{name}: {one}" for name, side in models.items() for one in side.apart()]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".parity-", dir=target.parent) as folder:
+        made = Path(folder) / target.name
+        models[other].save(made)
+        del models, runs
+        read = [(one, _read(one, path, pair)) for one, path in ((own, source), (other, made))]
+        made.replace(target)
+    exact, result = (_run(side, name, pair) for name, side in read)
+    rounded = [name for name, one in _by_layer(exact).items() if not _equal(one, given[name])]
+    allowed = tolerance.FLOAT32_FLOOR if rounded else ALLOWED.limit
+    observed = _apart(list(exact.outputs.values()), list(result.outputs.values()))
+    return Converted(
+        layers=sum(1 for one in given.values() if one),
+        weights=sum(value.size for one in given.values() for value in one.values()),
+        same=observed <= allowed or (own != other and _checked(dict(read), pair, layer_map)),
+        observed=observed,
+        allowed=allowed,
+        rounded=tuple(rounded),
+        left=tuple(sorted(left)),
+    )
+
+
+def side_of(path: Path, what: str) -> str:
+    """The framework whose weights a file of that name holds.
+
+    Raises:
+        ParityError: none's.
+    """
+    suffixes = {name: side.suffixes for name, side in sides().items()}
+    for name, ends in suffixes.items():
+        if path.name.endswith(ends):
+            return name
+    accepted = ", ".join(end for ends in suffixes.values() for end in ends)
+    raise ParityError(f"{what}: received {path.name!r}, accepted: a name that ends in {accepted}")
+
+
+def _run(side: Side, name: str, pair: Mapping[str, Any]) -> Run:
+    inputs, own = (_several(pair.get(one)) for one in ("inputs", "torch_inputs"))
+    return side.run(inputs or [], own if name == "torch" else None)
+
+
+def _several(values: Any) -> list[np.ndarray] | None:
+    if values is None:
+        return None
+    several = values if isinstance(values, (list, tuple)) else [values]
+    return [np.asarray(value) for value in several]
+
+
+def _by_layer(run: Run) -> dict[str, Arrays]:
+    return {one.name: one.weights for one in run.calls}
+
+
+def _equal(exact: Arrays, given: Arrays) -> bool:
+    return all(np.array_equal(value, given[name], equal_nan=True) for name, value in exact.items())
+
+
+def _carry(alignment: Alignment, target: Side, *, from_keras: bool) -> None:
+    """Each layer's weights over to its partner: all of them, or none is worth having.
+
+    Raises:
+        ParityError: a layer has weights and no partner, or other weights than its partner.
+    """
+    for side, alone in (("Keras", alignment.keras_only), ("PyTorch", alignment.torch_only)):
+        for call in alone:
+            if call.weights:
+                raise ParityError(
+                    f"{call.name}: received weights of a layer that only {side} has, accepted: "
+                    "layers with a partner each (see --map)"
+                )
+    for k, t in alignment.pairs:
+        shapes = [{name: one.shape for name, one in call.weights.items()} for call in (k, t)]
+        if shapes[0] != shapes[1]:
+            received = " and ".join(_listed(one) for one in shapes)
+            raise ParityError(
+                f"{k.name} / {t.name}: received {received}, accepted: the same weights"
+            )
+        if k.weights:
+            giver, taker = (k, t) if from_keras else (t, k)
+            target.set_weights(taker.name, giver.weights)
+
+
+def _listed(shapes: Mapping[str, tuple[int, ...]]) -> str:
+    return ", ".join(f"{name} {shape}" for name, shape in sorted(shapes.items())) or "no weights"
+
+
+def _read(name: str, path: Path, pair: Mapping[str, Any]) -> Side:
+    """A model in float64 with a file's weights."""
+    side = open_side(name, pair[f"{name}_model"], "float64")
+    _run(side, name, pair)
+    side.load(path)
+    return side
+
+
+def _checked(
+    models: Mapping[str, Side], pair: Mapping[str, Any], layer_map: Mapping[str, str] | None
+) -> bool:
+    """The verdict on both as they are: a constant that Keras rounds is no difference."""
+    report = check(
+        lambda: models["keras"].model,
+        lambda: models["torch"].model,
+        pair["inputs"],
+        weights="as-is",
+        torch_inputs=pair.get("torch_inputs"),
+        layer_map=layer_map,
+    )
+    return report.verdict == "same"
+
+
+def _apart(own: list[np.ndarray], other: list[np.ndarray]) -> float:
+    if len(own) != len(other):
+        return float("inf")
+    return max((distance(*both) for both in zip(own, other, strict=True)), default=0.0)

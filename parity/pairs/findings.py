@@ -1,0 +1,183 @@
+"""The comparison itself: pairs of layers, each fed what Keras's was fed, and what feeds them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from parity.pairs import diagnosis, structure
+from parity.pairs.align import Alignment
+from parity.pairs.calls import Call, Output, Run
+from parity.pairs.diagnosis import Cause
+from parity.pairs.divergence import Divergence, as_keras, as_torch, distance
+from parity.pairs.fuse import fused
+from parity.pairs.report import Compared
+from parity.pairs.side import Side
+from parity.pairs.structure import Misfit
+
+
+@dataclass
+class Findings:
+    """What a comparison has found so far, in Keras's order.
+
+    Attributes:
+        keras: the Keras model.
+        torch: the PyTorch model.
+        keras_run: its calls.
+        torch_run: its calls in its own course.
+        alignment: which call is which.
+        compared, parted, causes, latent: for the report.
+        rounded: layers whose constants differ by Keras's rounding to float32 alone.
+    """
+
+    keras: Side
+    torch: Side
+    keras_run: Run
+    torch_run: Run
+    alignment: Alignment
+    compared: list[Compared] = field(default_factory=list)
+    parted: list[Divergence] = field(default_factory=list)
+    causes: list[Cause] = field(default_factory=list)
+    latent: list[Cause] = field(default_factory=list)
+    rounded: list[str] = field(default_factory=list)
+
+    def compare(
+        self, inputs: Sequence[np.ndarray], torch_inputs: Sequence[np.ndarray] | None
+    ) -> None:
+        """Every pair, the PyTorch model fed Keras's output behind each layer that was compared.
+
+        Layers with weights first; what stands between them, only where they are not fed alike.
+        """
+        anchors = [pair for pair in self.alignment.pairs if pair[0].anchor]
+        fed = self._fed(inputs, torch_inputs, anchors)
+        astray = self._astray(anchors, fed)
+        light = [pair for pair in self.alignment.pairs if pair[0].number in astray]
+        if light:
+            fed = self._fed(inputs, torch_inputs, [*anchors, *light])
+        misfits: list[Misfit] = []
+        torn: set[int] = set()
+        for k, ran in self.alignment.pairs:
+            t = fed.calls[ran.number]
+            observed = distance(k.output, as_keras(t.output, k.output, k))
+            named: list[Cause] = []
+            if observed > k.allowed and (k.anchor or k.number in astray):
+                misfit, named = self._differs(k, t, observed, torn)
+                misfits += [misfit] if misfit else []
+                if as_torch(k.output, t.output, k) is None:
+                    torn.add(k.number)
+            beside = observed > k.allowed and not (k.anchor or k.number in astray)
+            if isinstance(k.config, Output) or beside:
+                continue  # what stands between was matched otherwise, and comes to the same
+            self.latent += diagnosis.latent(k, t, {cause.id for cause in named})
+            self._note(k, ran, observed)
+        self.causes += structure.causes_of(
+            misfits, self.alignment, self.keras_run.calls, fed.calls, self.keras.flavour
+        )
+        places = {call.name: call.number for call in reversed(self.keras_run.calls)}
+        self.causes.sort(key=lambda cause: places.get(cause.layer, len(places)))
+
+    def _fed(
+        self,
+        inputs: Sequence[np.ndarray],
+        torch_inputs: Sequence[np.ndarray] | None,
+        pairs: Sequence[tuple[Call, Call]],
+    ) -> Run:
+        """The PyTorch model where these pairs hand on what Keras's layer gave."""
+        given = {t.number: as_torch(k.output, t.output, k) for k, t in pairs}
+        fitting = {number: value for number, value in given.items() if value is not None}
+        run = self.torch.run(inputs, torch_inputs, given=fitting)
+        return run.with_outputs(fused(run.calls))
+
+    def _astray(self, anchors: Sequence[tuple[Call, Call]], fed: Run) -> set[int]:
+        """Keras calls without weights that lead to an anchor that is not fed alike."""
+        found: set[int] = set()
+        for k, t in anchors:
+            if self._inputs_apart(k, fed.calls[t.number]) > k.allowed:
+                found |= self._leading(k.sources)
+        return found
+
+    def _leading(self, sources: Sequence[int | None]) -> set[int]:
+        """Calls without weights that lead there, back to those with weights."""
+        found: set[int] = set()
+        for source in sources:
+            if source is not None and source >= 0 and not self.keras_run.calls[source].anchor:
+                found |= {source} | self._leading(self.keras_run.calls[source].sources)
+        return found
+
+    def _differs(
+        self, k: Call, t: Call, observed: float, torn: set[int]
+    ) -> tuple[Misfit | None, list[Cause]]:
+        """A pair whose outputs stand apart: what it is fed, its own causes, or both.
+
+        What is fed by one of ``torn``, whose output PyTorch's could not hand on, only follows it.
+        """
+        away = self._inputs_apart(k, t)
+        if away <= k.allowed:
+            return None, self._own(k, t, as_keras(t.output, k.output, k), observed)
+        forced = self._forced(k, t)
+        left = observed if forced is None else distance(k.output, forced)
+        if not torn & {*k.sources}:
+            self._part(k, t, "input", away)
+        named = []
+        if forced is not None and left > k.allowed:
+            named = self._own(k, t, forced, left)
+            left = max((one.proof.after for one in named if one.proof), default=0.0)
+        return None if torn & {*k.sources} else Misfit(k, t, away, left), named
+
+    def _inputs_apart(self, k: Call, t: Call) -> float:
+        if len(k.inputs) != len(t.inputs):
+            return float("inf")
+        both = zip(k.inputs, t.inputs, strict=True)
+        return max((distance(own, as_keras(other, own, k)) for own, other in both), default=0.0)
+
+    def _forced(self, k: Call, t: Call) -> np.ndarray | None:
+        """What PyTorch's layer gives for Keras's input; None where it cannot take it."""
+        if isinstance(t.config, Output):
+            return k.output
+        if len(k.inputs) != len(t.inputs):
+            return None
+        values: Sequence[np.ndarray] = k.inputs
+        try:
+            for part in t.parts:
+                values = [self.torch.replay(part, values)]
+        except (RuntimeError, ValueError):  # of another shape than it takes
+            return None
+        return as_keras(values[0], k.output, k)
+
+    def _own(self, k: Call, t: Call, forced: np.ndarray, observed: float) -> list[Cause]:
+        """Causes within the layer; none where only constants are rounded otherwise."""
+        flattened = self._flattened(k)
+        named = diagnosis.causes_of(k, t, k.inputs, forced, self.keras.flavour, flattened)
+        if named:
+            self._part(k, t, "output", observed)
+            self.causes += named
+        else:
+            self.rounded.append(k.name)
+        return named
+
+    def _flattened(self, k: Call) -> tuple[int, ...] | None:
+        """Shape of the map that was flattened into a layer's input."""
+        source = k.sources[0] if k.sources else None
+        while source is not None and source >= 0:
+            call = self.keras_run.calls[source]
+            if call.layer == "Flatten":
+                return call.inputs[0].shape[1:] if call.inputs[0].ndim > 2 else None
+            if call.weights:
+                return None
+            source = call.sources[0] if call.sources else None
+        return None
+
+    def _part(self, k: Call, t: Call, tensor: str, observed: float) -> None:
+        self.parted.append(Divergence("forward_eval", k.name, t.name, tensor, observed, k.allowed))
+
+    def _note(self, k: Call, t: Call, observed: float) -> None:
+        ran = distance(k.output, as_keras(t.output, k.output, k))
+        names = f"{k.name} ({k.kind})", f"{t.name} ({t.kind})"
+        self.compared.append(Compared(*names, observed, k.allowed, ran))
+
+    def outputs_apart(self) -> bool:
+        """Whether an output of the models stands off, in their own course."""
+        ends = [pair for pair in self.alignment.pairs if isinstance(pair[0].config, Output)]
+        return any(distance(k.output, t.output) > k.allowed for k, t in ends)

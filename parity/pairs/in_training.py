@@ -1,0 +1,240 @@
+"""The forward pass in training: the same numbers drawn on both sides, every pair fed alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from parity import tolerance
+from parity.constants import as_float32
+from parity.pairs import running
+from parity.pairs.align import Alignment, align
+from parity.pairs.calls import Call, Run
+from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
+from parity.pairs.divergence import Divergence, as_keras, as_torch, distance
+from parity.pairs.fuse import fused
+from parity.pairs.trainer import Batch, TorchTrainer, Trainer, as_outputs
+
+LIMIT = tolerance.FLOAT64["forward_train"].limit
+NOISE = ("Dropout", "SpatialDropout2D")
+FUSED = (
+    "Batch normalisation of images follows Keras 2's float32 kernel in float64 too: its running "
+    "variance is unbiased."
+)
+
+
+@dataclass
+class Forward:
+    """What the training pass shows.
+
+    Attributes:
+        k, t: the two sides.
+        batch: what they are called with.
+        flavour: the Keras.
+        seed: of what dropout draws.
+        known: Keras layers that differ in evaluation already.
+        parted, causes, notes: what was found.
+        keras_run, torch_run, alignment: the runs with the same draws.
+    """
+
+    k: Trainer
+    t: TorchTrainer
+    batch: Batch
+    flavour: str
+    seed: int
+    known: set[str]
+    parted: list[Divergence] = field(default_factory=list)
+    causes: list[Cause] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    keras_run: Run = field(init=False)
+    torch_run: Run = field(init=False)
+    alignment: Alignment = field(init=False)
+    drawn: dict[int, str] = field(default_factory=dict)
+
+    def compare(self, layer_map: Mapping[str, str] | None = None) -> None:
+        """Run both with the same draws; where outputs part, every pair is fed alike."""
+        self._run()
+        self.alignment = align(self.keras_run.calls, self.torch_run.calls, layer_map)
+        self._round_constants()
+        self._share_draws()
+        self._run_again()
+        self._tell()
+        if self._outputs_apart() <= LIMIT:
+            return
+        fed = self._failing()
+        self.t.rounded = True
+        self._run_again()
+        if self._outputs_apart() <= LIMIT:
+            return
+        rounded = self._failing()
+        if len(fed) <= len(rounded):
+            self.t.rounded = False
+            self._run_again()
+        for k, t in min(fed, rounded, key=len):
+            self._layer(k, t)
+        if not self.parted:
+            ends = [next(iter(run.outputs)) for run in (self.keras_run, self.torch_run)]
+            self._part(ends[0], ends[1], "output", self._outputs_apart())
+
+    def _run(self) -> None:
+        runs = (self.k.run(self.batch, 0), self.t.run(self.batch, 0))
+        self.keras_run, self.torch_run = (run.with_outputs(fused(run.calls)) for run in runs)
+
+    def _run_again(self) -> None:
+        self._run()
+        self.alignment = _anew(self.alignment, self.keras_run, self.torch_run)
+
+    def _outputs_apart(self) -> float:
+        both = zip(as_outputs(self.keras_run), as_outputs(self.torch_run), strict=False)
+        return max(distance(own, other) for own, other in both)
+
+    def _tell(self) -> None:
+        for side, trainer in (("Keras", self.k), ("PyTorch", self.t)):
+            if trainer.unshared:
+                names = ", ".join(trainer.unshared)
+                self.notes.append(f"{side} draws numbers of its own in training: {names}")
+        images = [k for k, _ in self.alignment.pairs if k.layer == "BatchNormalization"]
+        if self.flavour == "tf_keras" and any(k.inputs[0].ndim == 4 for k in images):
+            self.notes.append(FUSED)
+
+    def _failing(self) -> list[tuple[Call, Call]]:
+        """Layers that answer for themselves and are not fed alike, or give something else.
+
+        PyTorch's model runs on with what Keras's layers gave.
+        """
+        given = {}
+        pairs = [pair for pair in self.alignment.pairs if pair[0].anchor or pair[0].layer in NOISE]
+        for k, t in pairs:
+            value = as_torch(k.output, t.output, k)
+            if value is not None:
+                given[t.number] = value
+        run = self.t.run(self.batch, 0, given)
+        calls = run.with_outputs(fused(run.calls)).calls
+        return [
+            (k, calls[t.number])
+            for k, t in pairs
+            if max(_inputs_apart(k, calls[t.number]), _own_apart(k, calls[t.number])) > LIMIT
+        ]
+
+    def _layer(self, k: Call, t: Call) -> None:
+        apart = _inputs_apart(k, t)
+        if apart > LIMIT:
+            self._between(k, t, apart)
+            return
+        forced = as_keras(t.output, k.output, k)
+        away = distance(k.output, forced)
+        self._part(k.name, t.name, "output", away)
+        if k.name in self.known:
+            return
+        if {k.layer, t.layer} <= set(NOISE):
+            draw = (self.seed, self.drawn[k.number])
+            self.causes += running.dropout_causes(k, t, forced, draw, LIMIT)
+        elif k.layer == t.layer == "BatchNormalization":
+            first = {name: self.k.first_of((k.name, name)) for name in k.weights}
+            self.causes += running.norm_causes(k, t, forced, first, LIMIT)
+        else:
+            self._unknown(k, t, away)
+
+    def _between(self, k: Call, t: Call, apart: float) -> None:
+        """What only one side has stands between, and acts in training alone."""
+        self._part(k.name, t.name, "input", apart)
+        if k.name in self.known:
+            return
+        lone = self._lone()
+        after = self._without(lone, k, t) if lone else apart
+        if not after <= LIMIT:
+            self._unknown(k, t, apart)
+            return
+        for one, (own, other) in lone:
+            self.known.add(one.name)
+            proof = Proof(apart, after)
+            self.causes.append(Cause("dropout.rate", one.name, own, other, proof, "forward_train"))
+
+    def _lone(self) -> list[tuple[Call, tuple[Any, Any]]]:
+        """Dropout that only one side has, with the rates of both."""
+        alone = self.alignment.keras_only, self.alignment.torch_only
+        return [
+            (one, (one.config.rate, "none") if side == 0 else ("none", one.config.rate))
+            for side, calls in enumerate(alone)
+            for one in calls
+            if one.layer in NOISE and one.name not in self.known
+        ]
+
+    def _without(self, lone: Sequence[tuple[Call, tuple[Any, Any]]], k: Call, t: Call) -> float:
+        """How far two layers' inputs stand apart where such dropout keeps everything."""
+        names = self.k.names, self.t.names
+        for trainer, other in ((self.k, 1), (self.t, 0)):
+            gone = {call.number for call, values in lone if values[other] == "none"}
+            both = zip(trainer.names, trainer.random_calls, strict=True)
+            trainer.names = ["" if number in gone else name for name, number in both]
+        self._run_again()
+        after = {(one.name, other.name): (one, other) for one, other in self._failing()}
+        self.k.names, self.t.names = names
+        self._run_again()
+        left = after.get((k.name, t.name))
+        return _inputs_apart(*left) if left else 0.0
+
+    def _round_constants(self) -> None:
+        """A PyTorch float that is Keras's once rounded to float32 is the same constant."""
+        for k, t in self.alignment.pairs:
+            if type(k.config) is not type(t.config):
+                continue
+            values: dict[str, float] = {}
+            for name in ("epsilon", "negative_slope"):
+                own, other = (getattr(one.config, name, None) for one in (k, t))
+                if not (isinstance(own, float) and isinstance(other, float)):
+                    continue
+                if as_float32(own) == as_float32(other):
+                    values[name] = own if name == "epsilon" else as_float32(own)
+            if k.layer == "BatchNormalization":
+                own = running.share(k.config, self.flavour)
+                if as_float32(own) == as_float32(1.0 - t.config.momentum):
+                    values["momentum"] = own
+            if values:
+                self.t.take(t.name, values)
+
+    def _share_draws(self) -> None:
+        """The same name for calls that belong together."""
+        partners = {t.number: k.number for k, t in self.alignment.pairs}
+        for trainer, which in ((self.k, "keras"), (self.t, "torch")):
+            names: list[str] = []
+            for number in trainer.random_calls:
+                own = number if which == "keras" else partners.get(number)
+                count = trainer.random_calls[: len(names)].count(number)
+                known = own is not None and own < len(self.keras_run.calls)
+                names.append(f"pair/{own}/{count}" if known else f"{which}/{len(names)}")
+                if which == "keras":
+                    self.drawn.setdefault(number, names[-1])
+            trainer.names = names
+
+    def _part(self, keras: str, torch: str, tensor: str, away: float) -> None:
+        rung = "forward_train"
+        self.parted.append(Divergence(rung, keras, torch, tensor, away, LIMIT))
+
+    def _unknown(self, k: Call, t: Call, away: float) -> None:
+        """What is not explained; where evaluation differs already, that is to be mended first."""
+        if self.known:
+            return
+        proof = Proof(away, away)
+        self.causes.append(Cause(UNKNOWN, k.name, k.kind, t.kind, proof, "forward_train"))
+
+
+def _own_apart(k: Call, t: Call) -> float:
+    return distance(k.output, as_keras(t.output, k.output, k))
+
+
+def _inputs_apart(k: Call, t: Call) -> float:
+    if len(k.inputs) != len(t.inputs):
+        return float("inf")
+    both = zip(k.inputs, t.inputs, strict=False)
+    return max((distance(own, as_keras(other, own, k)) for own, other in both), default=0.0)
+
+
+def _anew(alignment: Alignment, keras: Run, torch: Run) -> Alignment:
+    """The same alignment of later runs of the same models."""
+    return Alignment(
+        tuple((keras.calls[k.number], torch.calls[t.number]) for k, t in alignment.pairs),
+        tuple(keras.calls[k.number] for k in alignment.keras_only),
+        tuple(torch.calls[t.number] for t in alignment.torch_only),
+    )

@@ -1,0 +1,119 @@
+"""``my_pair.py``: a file whose functions return what the arguments of ``parity.check`` take."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from parity.errors import ParityError
+from parity.pairs import side
+
+BUILDERS = ("keras_model", "torch_model")
+"""Handed over as they are: a model may be built more than once, in more than one dtype."""
+
+NEEDED = (*BUILDERS, "inputs")
+WANTED = ("torch_inputs", "targets", "loss", "optimizer")
+"""Passed on only where the file defines them."""
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Run a file and call its functions, but for those that build the models.
+
+    The file's folder can be imported from, as when Python runs the file. Both frameworks are
+    imported before it, to keep what they say while they start off stderr.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        Arguments of :func:`parity.pairs.check.check` by name.
+
+    Raises:
+        ParityError: the file cannot be read or run, lacks a function, or a function raises; also
+            later, from the functions that build the models.
+    """
+    code = _compiled(path)
+    side.start()
+    found = _run(path, code)
+    functions = {name: _function(path, name, found.get(name)) for name in NEEDED}
+    functions |= {name: _function(path, name, found[name]) for name in WANTED if name in found}
+    return {
+        name: function if name in BUILDERS else function() for name, function in functions.items()
+    }
+
+
+def _compiled(path: Path) -> Any:
+    try:
+        return compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
+    except OSError as error:
+        raise ParityError(
+            f"received {str(path)!r}: {error.strerror}; accepted: a Python file that defines "
+            f"{_listed(NEEDED)}"
+        ) from None
+    except (SyntaxError, ValueError) as error:  # null bytes are a ValueError
+        line = getattr(error, "lineno", None)
+        where = f"{path}, line {line}" if line else str(path)
+        raise ParityError(f"{where}: {type(error).__name__}: {_line(error, 'msg')}") from None
+
+
+def _run(path: Path, code: Any) -> dict[str, Any]:
+    """The file's names, once it has run as a module of its own name, where that is free."""
+    name = path.stem if path.stem not in sys.modules else f"pair_{path.stem}"
+    module = ModuleType(name)
+    module.__file__ = str(path)
+    sys.modules[name] = module
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    try:
+        exec(code, module.__dict__)
+    except (Exception, SystemExit) as error:
+        raise ParityError(f"{_where(path, error)}: {_told(error)}") from error
+    return module.__dict__
+
+
+def _function(path: Path, name: str, value: Any) -> Callable[[], Any]:
+    if value is None:
+        raise ParityError(f"{path}: received no {name}(), accepted: {_listed(NEEDED)}")
+    if not (inspect.isroutine(value) or inspect.isclass(value)):
+        raise ParityError(
+            f"{path}: {name}: received {type(value).__name__}, accepted: a function without "
+            "arguments"
+        )
+
+    @functools.wraps(value, updated=())
+    def call() -> Any:
+        try:
+            return value()
+        except (Exception, SystemExit) as error:
+            told = f"{name}() raised {_told(error)}"
+            raise ParityError(f"{_where(path, error)}: {told}") from error
+
+    return call
+
+
+def _where(path: Path, error: BaseException) -> str:
+    """The file, with the last of its lines that was being run."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+    return f"{path}, line {lines[-1]}" if lines else str(path)
+
+
+def _told(error: BaseException) -> str:
+    return f"{type(error).__name__}: {_line(error)}".rstrip(": ")
+
+
+def _line(error: BaseException, attribute: str = "") -> str:
+    text = str(getattr(error, attribute, error))
+    return next(iter(text.strip().splitlines()), "")[:300]
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    calls = [f"{name}()" for name in names]
+    return f"{', '.join(calls[:-1])} and {calls[-1]}"

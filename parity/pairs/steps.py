@@ -1,0 +1,223 @@
+"""Optimizer steps of a pair: as they run, and PyTorch's optimizer with Keras's gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from parity import tolerance
+from parity.pairs import running, updates
+from parity.pairs.calls import Call
+from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
+from parity.pairs.divergence import Divergence, distance
+from parity.pairs.trainer import Batch, Gradients, Key, Settings, TorchTrainer, Trainer
+
+Keys = Sequence[tuple[Key, Key]]
+LIMITS = {rung: tolerance.FLOAT64[rung].limit for rung in ("step", "steps")}
+
+
+@dataclass
+class Steps:
+    """Where weights part by a step, and why."""
+
+    parted: list[Divergence] = field(default_factory=list)
+    causes: list[Cause] = field(default_factory=list)
+    latent: list[Cause] = field(default_factory=list)
+
+
+def negligible(own: Gradients, other: Gradients, keys: Keys) -> set[Key]:
+    """Weights, by Keras's names, whose gradient is rounding and no more on both sides."""
+    theirs = {k: other[t] for k, t in keys if t in other}
+    sides = [
+        tolerance.negligible_gradients(
+            {"\0".join(key): float(np.abs(g).max(initial=0.0)) for key, g in side.items()}
+        )
+        for side in (own, theirs)
+    ]
+    return {key for key, _ in keys if all("\0".join(key) in side for side in sides)}
+
+
+def compare(
+    k: Trainer,
+    t: TorchTrainer,
+    batch: Batch,
+    keys: Keys,
+    pairs: Mapping[str, tuple[Call, Call]],
+    settled: set[str],
+    count: int,
+    flavour: str,
+) -> Steps:
+    """Train both by ``count`` steps, compare after the first and the last, and look for causes.
+
+    Args:
+        k: Keras's side.
+        t: PyTorch's.
+        batch: of every step.
+        keys: weights that both have.
+        pairs: Keras layer to the two calls in training, before any step.
+        settled: Keras layers with causes already, whose statistics only follow.
+        count: of steps.
+        flavour: the Keras.
+    """
+    found = Steps()
+    for rung, away in _free(k, t, batch, keys, count).items():
+        for (key, theirs), observed in away.items():
+            limit = LIMITS[rung]
+            if not observed <= limit:
+                found.parted.append(Divergence(rung, key[0], theirs[0], key[1], observed, limit))
+    if found.parted:
+        found.causes += _statistics(k, t, batch, keys, pairs, flavour, settled)
+        found.causes += _optimizers(k, t, batch, keys, pairs, count)
+    named = {cause.id for cause in found.causes}
+    found.latent = [one for one in _latent(k, t, keys) if one.id not in named]
+    return found
+
+
+def _started(k: Trainer, t: Trainer) -> None:
+    k.start()
+    t.start()
+
+
+def _apart(k: Trainer, t: Trainer, keys: Keys) -> dict[tuple[Key, Key], float]:
+    own, other = k.weights(), t.weights()
+    return {(a, b): distance(own[a], other[b]) for a, b in keys}
+
+
+def _free(
+    k: Trainer, t: Trainer, batch: Batch, keys: Keys, count: int
+) -> dict[str, dict[tuple[Key, Key], float]]:
+    """Each with its own gradients; those that are rounding on both sides are exact zeros."""
+    _started(k, t)
+    found = {}
+    for step in range(count):
+        _, own = k.gradients(batch, step)
+        _, other = t.gradients(batch, step)
+        null = negligible(own, other, keys)
+        k.apply({key: g * 0.0 if key in null else g for key, g in own.items()})
+        names = {theirs for key, theirs in keys if key in null}
+        t.apply({key: g * 0.0 if key in names else g for key, g in other.items()})
+        if step == 0:
+            found["step"] = _apart(k, t, keys)
+    if count > 1:
+        found["steps"] = _apart(k, t, keys)
+    return found
+
+
+def _forced(
+    k: Trainer, t: Trainer, batch: Batch, keys: Keys, count: int, wanted: Sequence[Key] = ()
+) -> tuple[dict[tuple[Key, Key], float], dict[Key, list[np.ndarray]]]:
+    """Both with Keras's gradients: how far the trained weights part, and the gradients wanted."""
+    _started(k, t)
+    kept: dict[Key, list[np.ndarray]] = {key: [] for key in wanted}
+    trained: set[Key] = set()
+    for step in range(count):
+        _, own = k.gradients(batch, step)
+        k.apply(own)
+        t.apply({theirs: own[key] for key, theirs in keys if key in own})
+        trained |= own.keys()
+        for key in wanted:
+            kept[key].append(own[key])
+    return {pair: away for pair, away in _apart(k, t, keys).items() if pair[0] in trained}, kept
+
+
+def _optimizers(
+    k: Trainer,
+    t: TorchTrainer,
+    batch: Batch,
+    keys: Keys,
+    pairs: Mapping[str, tuple[Call, Call]],
+    count: int,
+) -> list[Cause]:
+    """What the optimizers do otherwise with the same gradients."""
+    causes: list[Cause] = []
+    double: dict[tuple[Key, Key], float] = {}
+    away, _ = _forced(k, t, batch, keys, 1)
+    rung, done = "step", 1
+    if count > 1 and all(one <= LIMITS["step"] for one in away.values()):
+        away, _ = _forced(k, t, batch, keys, count)
+        rung, done = "steps", count
+    limit = LIMITS[rung]
+    if any(away.get(pair, 0.0) > limit for pair in keys if pair[1] in t.second_biases()):
+        double = {pair: away[pair] for pair in keys if pair[1] in t.second_biases()}
+        t.freeze_second_biases()
+        away, _ = _forced(k, t, batch, keys, done)
+    worst: dict[str, tuple[Key, Key]] = {}
+    for pair, one in sorted(away.items(), key=lambda item: -item[1]):
+        if one > limit and not t.frozen(pair[1]):
+            worst.setdefault(str(t.settings_of(pair[1])), pair)
+    left = [pair for pair in double if away[pair] > limit]
+    chosen = dict([*worst.values(), *left])
+    start = {key: value for key, value in _first(k, t).items() if key in chosen}
+    _, gradients = _forced(k, t, batch, keys, done, list(chosen))
+    after = {pair: away[pair] for pair in double}
+    for key, theirs in chosen.items():
+        own, other = k.weights()[key], t.weights()[theirs]
+        moved = updates.Moved(key[0], start[key], gradients[key], own, other, rung, limit)
+        for cause in updates.causes_of(moved, k.settings_of(key), t.settings_of(theirs)):
+            if cause.id != UNKNOWN and cause.proof and (key, theirs) in after:
+                after[key, theirs] = cause.proof.after
+            if cause.id not in {one.id for one in causes}:
+                causes.append(cause)
+    for (key, theirs), before in double.items():
+        if before > limit and after[key, theirs] <= limit:
+            kind = "simple_rnn" if pairs[key[0]][0].layer == "SimpleRNN" else "lstm"
+            proof = Proof(before, after[key, theirs])
+            name = f"{kind}.two_biases"
+            causes.append(Cause(name, key[0], "one bias", "two biases", proof, rung))
+    return causes
+
+
+def _first(k: Trainer, t: Trainer) -> dict[Key, np.ndarray]:
+    _started(k, t)
+    return k.weights()
+
+
+def _statistics(
+    k: Trainer,
+    t: Trainer,
+    batch: Batch,
+    keys: Keys,
+    pairs: Mapping[str, tuple[Call, Call]],
+    flavour: str,
+    settled: set[str],
+) -> list[Cause]:
+    """What batch norm's running statistics do otherwise in the first step."""
+    first = _first(k, t)
+    k.gradients(batch, 0)
+    t.gradients(batch, 0)
+    own, other = k.weights(), t.weights()
+    causes: list[Cause] = []
+    for key, theirs in keys:
+        calls = pairs.get(key[0])
+        if key[1] not in running.STATISTICS or calls is None or key[0] in settled:
+            continue
+        after = own[key], other[theirs]
+        if distance(*after) <= LIMITS["step"] or calls[0].layer != calls[1].layer:
+            continue
+        for cause in running.statistics_causes(
+            *calls, key[1], first[key], after, flavour, LIMITS["step"]
+        ):
+            if (cause.id, cause.layer) not in {(one.id, one.layer) for one in causes}:
+                causes.append(cause)
+    return causes
+
+
+def _latent(k: Trainer, t: Trainer, keys: Keys) -> list[Cause]:
+    """Settings of the optimizers that differ, whether they show or not."""
+    found: dict[str, Cause] = {}
+    for key, theirs in keys:
+        if key[1] in running.STATISTICS or k.frozen(key) or t.frozen(theirs):
+            continue
+        sides: list[Settings | None] = [
+            updates.unified(k.settings_of(key)),
+            updates.unified(t.settings_of(theirs)),
+        ]
+        own, other = sides
+        if own is None or other is None or own.kind != other.kind:
+            continue
+        for name in updates.parting(own, other):
+            cause = updates.cause_of(own, other, name, "optimizer", None, "step")
+            found.setdefault(cause.id, cause)
+    return list(found.values())

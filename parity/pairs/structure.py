@@ -1,0 +1,156 @@
+"""What stands between layers that belong together: another order, a layer more, a layer less."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from parity.pairs.align import Alignment, feeds
+from parity.pairs.calls import Call
+from parity.pairs.diagnosis import UNKNOWN, Cause, Proof, reference
+from parity.pairs.divergence import distance, mapped
+
+NOTHING = "nothing"
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """Two layers whose inputs differ although all before them is the same.
+
+    Attributes:
+        keras: the call.
+        torch: its partner, fed by Keras's outputs of all layers before it.
+        away: how far the inputs stand apart.
+        left: how far the outputs do once both are fed Keras's input, and the layers' own causes
+            are mended.
+    """
+
+    keras: Call
+    torch: Call
+    away: float
+    left: float
+
+
+def causes_of(
+    misfits: Sequence[Misfit],
+    alignment: Alignment,
+    keras: Sequence[Call],
+    torch: Sequence[Call],
+    flavour: str,
+) -> list[Cause]:
+    """One cause for each place; layers in another order that follow one another are one place.
+
+    Args:
+        misfits: in Keras's order.
+        alignment: which call is which.
+        keras: all of its calls.
+        torch: all of its calls.
+        flavour: the Keras.
+    """
+    partners = {k.number: t.number for k, t in alignment.pairs}
+    found: list[Cause] = []
+    turned: list[Misfit] = []
+    for misfit in misfits:
+        cause = _between(misfit, partners, keras, torch, flavour)
+        wanted = mapped(feeds(misfit.keras, keras, set(partners)), partners)
+        actual = feeds(misfit.torch, torch, set(partners.values()))
+        followed = None not in wanted and None not in actual
+        if cause.id == UNKNOWN and followed and wanted != actual:
+            turned.append(misfit)
+            continue
+        found += _order(turned)
+        turned = []
+        found.append(cause)
+    found += _order(turned)
+    return list({(cause.id, cause.layer): cause for cause in found}.values())
+
+
+def _order(turned: Sequence[Misfit]) -> list[Cause]:
+    """Layers that are fed by others than their partners; fed alike, nothing is left."""
+    if not turned:
+        return []
+    own = " > ".join(misfit.keras.name for misfit in turned)
+    other = sorted((misfit.torch for misfit in turned), key=lambda call: call.number)
+    left = max(misfit.left for misfit in turned)
+    proof = Proof(max(misfit.away for misfit in turned), left)
+    name = "structure.order" if left <= turned[0].keras.allowed else UNKNOWN
+    names = " > ".join(call.name for call in other)
+    return [Cause(name, turned[0].keras.name, own, names, proof)]
+
+
+def _between(
+    misfit: Misfit,
+    partners: dict[int, int],
+    keras: Sequence[Call],
+    torch: Sequence[Call],
+    flavour: str,
+) -> Cause:
+    """A layer more or less: its reference, put in or left out, gives Keras's input."""
+    own = _chain(misfit.keras, keras, set(partners))
+    other = _chain(misfit.torch, torch, set(partners.values()))
+    names = " > ".join(call.name for call in own) or NOTHING
+    others = " > ".join(call.name for call in other) or NOTHING
+    proven = _turned_inputs(misfit)
+    if proven:
+        return proven
+    left = misfit.away
+    if misfit.torch.inputs and bool(own) != bool(other):
+        put_in = _applied(own, misfit.torch.inputs[0], flavour) if own else _before(other)
+        if put_in is not None:
+            left = distance(misfit.keras.inputs[0], put_in)
+    if left > misfit.keras.allowed:
+        return Cause(UNKNOWN, misfit.keras.name, names, others, Proof(misfit.away, left))
+    cause = "structure.missing" if own else "structure.extra"
+    layer = (own or other)[0].name
+    return Cause(cause, layer, names, others, Proof(misfit.away, left))
+
+
+def _turned_inputs(misfit: Misfit) -> Cause | None:
+    """The same inputs in another order, or sequences whose steps are taken for examples."""
+    k, t = misfit.keras, misfit.torch
+    if len(k.inputs) == len(t.inputs) > 1:
+        for order in itertools.permutations(range(len(t.inputs))):
+            turned = [t.inputs[place] for place in order]
+            left = max(distance(a, b) for a, b in zip(k.inputs, turned, strict=True))
+            if left <= k.allowed:
+                names = ", ".join(map(str, range(len(order))))
+                others = ", ".join(map(str, order))
+                proof = Proof(misfit.away, left)
+                return Cause("structure.order", k.name, names, others, proof)
+    if k.layer in ("SimpleRNN", "LSTM", "GRU", "Bidirectional") and t.inputs[0].ndim == 3:
+        left = max(distance(k.inputs[0], t.inputs[0].swapaxes(0, 1)), misfit.left)
+        if left <= k.allowed:
+            own, other = "examples first", "steps first"
+            return Cause("simple_rnn.batch_first", k.name, own, other, Proof(misfit.away, left))
+    return None
+
+
+def _chain(call: Call, calls: Sequence[Call], matched: set[int]) -> list[Call]:
+    """Calls without a partner that lead to one, in the order of execution."""
+    found: list[Call] = []
+    source = call.sources[0] if call.sources else None
+    while source is not None and source >= 0 and source not in matched:
+        found.insert(0, calls[source])
+        source = calls[source].sources[0] if calls[source].sources else None
+    return found
+
+
+def _applied(chain: Sequence[Call], x: np.ndarray, flavour: str) -> np.ndarray | None:
+    """What Keras's layers make of PyTorch's input; of several inputs it stands for its like."""
+    for call in chain:
+        if call.config is None:
+            return None
+        nearest = min(range(len(call.inputs)), key=lambda n: distance(call.inputs[n], x))
+        fed = (*call.inputs[:nearest], x, *call.inputs[nearest + 1 :])
+        y = reference(call.config, call.weights, fed, flavour)
+        if y is None:
+            return None
+        x = y
+    return x
+
+
+def _before(chain: Sequence[Call]) -> np.ndarray | None:
+    return chain[0].inputs[0] if chain[0].inputs else None

@@ -1,0 +1,136 @@
+"""What an implementation can do with a model that is trained, and the numbers that both draw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from parity.optimizers.spec import OptimizerSpec
+from parity.pairs.calls import Arrays, Run
+from parity.randomness import stream
+
+Key = tuple[str, str]
+"""Name of a layer in its own model, and the canonical name of one of its weights."""
+
+Gradients = dict[Key, np.ndarray]
+"""Weight to gradient, in the weight's canonical shape; a weight without one is not there."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What both models are trained with, in every step.
+
+    Attributes:
+        inputs: as Keras takes them.
+        torch_inputs: as PyTorch does, where that is not how such inputs usually are.
+        targets: one array for every output, or as many as the losses take.
+    """
+
+    inputs: Sequence[np.ndarray]
+    torch_inputs: Sequence[np.ndarray] | None
+    targets: Sequence[np.ndarray]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A formula by name with its constants, as an implementation was told them."""
+
+    kind: str
+    values: Mapping[str, Any]
+
+
+class Trainer(Protocol):
+    """A side's model with a loss and an optimizer; what it changes, :meth:`start` undoes."""
+
+    names: list[str]
+    """By what name each random call draws, in the order of the calls: missing ones have their
+    place for a name, an empty one keeps everything."""
+
+    random_calls: list[int]
+    """Which watched call each random call belonged to in the last :meth:`run`."""
+
+    unshared: list[str]
+    """Names of layers whose random numbers cannot be given to them."""
+
+    def start(self) -> None:
+        """Weights, buffers and optimizer as they were at first."""
+
+    def run(self, batch: Batch, step: int, given: Mapping[int, np.ndarray] | None = None) -> Run:
+        """Call the model in training mode and watch it; buffers stay as they are."""
+
+    def gradients(self, batch: Batch, step: int) -> tuple[float, Gradients]:
+        """Loss, penalties included, and what it gives for every weight; moves buffers.
+
+        Raises:
+            ParityError: the loss cannot be had.
+        """
+
+    def penalty(self) -> float:
+        """Share of the last loss that came from the model's own penalties."""
+
+    def loss_of(self, outputs: Sequence[np.ndarray], batch: Batch) -> float:
+        """The loss of given outputs, canonical, without penalties."""
+
+    def apply(self, gradients: Gradients) -> None:
+        """One step of the optimizer with these; a weight without one has none."""
+
+    def weights(self) -> dict[Key, np.ndarray]:
+        """Parameters and buffers as they are."""
+
+    def settings_of(self, key: Key) -> Settings | None:
+        """The optimizer of a weight; None where it is of no kind that is known."""
+
+    def first_of(self, key: Key) -> np.ndarray:
+        """A weight as it was at first."""
+
+    def frozen(self, key: Key) -> bool:
+        """Whether a weight is kept from training."""
+
+
+class KerasTrainer(Trainer, Protocol):
+    """What only Keras's side tells: what PyTorch's shall do as well."""
+
+    shared: bool
+    """Whether both have the same loss, of probabilities where the model gives such."""
+
+    loss_settings: Settings | None
+    """Of a loss of Keras's own."""
+
+    spec: OptimizerSpec | None
+    """Of an optimizer of Keras's own."""
+
+
+class TorchTrainer(Trainer, Protocol):
+    """What only PyTorch's side can be made to do."""
+
+    rounded: bool
+    """Whether its functions take their constants rounded to float32, as Keras's do."""
+
+    def take(self, layer: str, values: Mapping[str, float]) -> None:
+        """Give a layer constants of Keras's: ``momentum``, ``epsilon``, ``negative_slope``."""
+
+    def freeze(self, key: Key, frozen: bool) -> None:
+        """Keep a weight from training, or let it train."""
+
+    def second_biases(self) -> list[Key]:
+        """Biases of two tensors that both train, of which only the sum counts."""
+
+    def freeze_second_biases(self) -> None:
+        """Let only the first of two such tensors train."""
+
+
+def uniform(seed: int, name: str, step: int, shape: Sequence[int]) -> np.ndarray:
+    """What a random call draws at a step: float32 in [0, 1) of a canonical shape.
+
+    An entry is kept where it is at least the layer's own rate, so that rates that differ show.
+    """
+    return stream(seed, f"mask/{name}/{step}").random(tuple(shape), dtype=np.float32)
+
+
+def as_outputs(run: Run) -> list[np.ndarray]:
+    """A run's outputs in their order."""
+    found: Arrays = run.outputs
+    return list(found.values())

@@ -1,0 +1,264 @@
+"""A pair being trained: forward, loss, gradients, optimizer, each fed alike; then as they run.
+
+Both draw the same numbers for dropout. A gradient is held against Keras's from the loss backwards;
+PyTorch's optimizer is given Keras's gradients, so that it answers for itself alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from parity import tolerance
+from parity.constants import as_float32
+from parity.errors import ParityError
+from parity.pairs import loss_causes, steps
+from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
+from parity.pairs.divergence import Divergence, distance
+from parity.pairs.in_training import Forward
+from parity.pairs.side import Side
+from parity.pairs.trainer import Batch, KerasTrainer, Key, TorchTrainer, as_outputs
+
+LIMITS = {rung: row.limit for rung, row in tolerance.FLOAT64.items()}
+
+
+@dataclass
+class Training:
+    """What training showed, by rung in the ladder's order.
+
+    Attributes:
+        parted: where the two part as they run; none: they are the same.
+        causes: with their proofs.
+        latent: settings that differ without showing.
+        notes: sentences about what could not be done.
+    """
+
+    parted: list[Divergence] = field(default_factory=list)
+    causes: list[Cause] = field(default_factory=list)
+    latent: list[Cause] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def train_findings(
+    keras: Side,
+    torch: Side,
+    batch: Batch,
+    loss: Any,
+    optimizer: Any = None,
+    *,
+    count: int = 10,
+    seed: int = 0,
+    layer_map: Mapping[str, str] | None = None,
+    known: Iterable[str] = (),
+) -> Training:
+    """Train both sides' models and compare them rung by rung; the models end as they began.
+
+    Args:
+        keras: the Keras side, which has run, its weights as they shall be compared.
+        torch: the PyTorch side, likewise.
+        batch: what every step is trained with.
+        loss: a Keras loss or its name, which both get; or two: Keras's and a callable of
+            (outputs, targets).
+        optimizer: a Keras optimizer or its name, which both get; or two: Keras's and a function of
+            the parameters. None: no steps.
+        count: optimizer steps.
+        seed: of what dropout draws.
+        layer_map: see :func:`parity.pairs.check.check`.
+        known: Keras layers that differ in evaluation already, and are not looked into again.
+
+    Raises:
+        ParityError: an argument cannot be used, or a loss cannot be had.
+    """
+    if count < 1:
+        raise ParityError(f"steps: received {count}, accepted: 1 or more")
+    own_loss, other_loss = _two(loss, "loss")
+    own_rule, other_rule = _two(optimizer, "optimizer")
+    k: KerasTrainer = keras.trainer(own_loss, own_rule, seed, keras.flavour)
+    if other_loss is None:
+        other_loss = k.loss_settings
+        k.shared = True
+        if other_loss is None:
+            raise ParityError(
+                f"loss: received {own_loss!r}, accepted: a name, a loss of Keras's own, or two: "
+                "(Keras's, PyTorch's)"
+            )
+    if own_rule is not None and other_rule is None:
+        other_rule = k.spec
+        if other_rule is None:
+            raise ParityError(
+                f"optimizer: received {own_rule!r}, accepted: a name, an optimizer of Keras's own "
+                "with a constant rate, or two: (Keras's, PyTorch's)"
+            )
+    t: TorchTrainer = torch.trainer(other_loss, other_rule, seed, keras.flavour)
+    outputs = len(keras.run(batch.inputs).outputs) if k.shared else 0
+    if outputs and outputs != len(batch.targets):
+        raise ParityError(
+            f"targets: received {len(batch.targets)}, accepted: {outputs}, one for each output"
+        )
+    result = Training()
+    try:
+        seen = Forward(k, t, batch, keras.flavour, seed, set(known))
+        seen.compare(layer_map)
+        result = Training(seen.parted, seen.causes, [], seen.notes)
+        found = _Ladder(keras.flavour, k, t, batch, seen, result)
+        found.gradients()
+        if own_rule is not None:
+            found.steps(count)
+    finally:
+        k.start()
+        t.start()
+    return result
+
+
+def _two(given: Any, name: str) -> tuple[Any, Any]:
+    if not isinstance(given, (tuple, list)):
+        return given, None
+    if len(given) != 2:
+        raise ParityError(f"{name}: received {len(given)}, accepted: one, or Keras's and PyTorch's")
+    return given[0], given[1]
+
+
+@dataclass
+class _Ladder:
+    """The rungs behind the forward pass."""
+
+    flavour: str
+    k: KerasTrainer
+    t: TorchTrainer
+    batch: Batch
+    seen: Forward
+    result: Training
+
+    def _loss(self, own: float, ran: float) -> None:
+        """Keras's own against PyTorch's of Keras's outputs.
+
+        Args:
+            own: Keras's as it ran, without penalties: behind a softmax it may go back to logits.
+            ran: PyTorch's of its own outputs.
+        """
+        outputs, limit = as_outputs(self.seen.keras_run), LIMITS["loss"]
+        other = self.t.loss_of(outputs, self.batch)
+        away = loss_causes.apart(own, other)
+        if min(away, loss_causes.apart(own, ran)) <= limit:
+            return
+        self._part("loss", "loss", "loss", "loss", away)
+        if len(outputs) > 1 or len(self.batch.targets) > 1:
+            proof = Proof(away, away)
+            self.result.causes.append(Cause(UNKNOWN, "loss", own, other, proof, "loss"))
+            return
+        probes = [(self.batch.targets[0], outputs[0], own, other)]
+        for turn in (1, len(outputs[0]) // 2):
+            target = np.roll(self.batch.targets[0], turn, 0)
+            turned = replace(self.batch, targets=[target])
+            total, _ = self.k.gradients(turned, 0)
+            values = total - self.k.penalty(), self.t.loss_of(outputs, turned)
+            probes.append((target, outputs[0], *values))
+        self.k.start()
+        given = self.k.loss_settings
+        smoothing = float(given.values.get("label_smoothing", 0.0)) if given else 0.0
+        smoothings = (smoothing, as_float32(smoothing), 0.1)
+        self.result.causes += loss_causes.causes_of(probes, smoothings, limit)
+
+    def gradients(self) -> None:
+        """Of every weight that both have, from the loss backwards."""
+        own_loss, own = self.k.gradients(self.batch, 0)
+        other_loss, other = self.t.gradients(self.batch, 0)
+        self._loss(own_loss - self.k.penalty(), other_loss)
+        self._penalty(own_loss, other_loss)
+        null = steps.negligible(own, other, self.keys())
+        limit = LIMITS["gradients"]
+        if self.result.parted:
+            return  # gradients of other losses differ for no reason of their own
+        frozen: list[tuple[Key, Key, float]] = []
+        for key, theirs in reversed(self.keys()):
+            if key in null or (key not in own and theirs not in other):
+                continue
+            if key not in own or theirs not in other:
+                away = float("inf")
+            else:
+                away = distance(own[key], other[theirs])
+            if away <= limit:
+                continue
+            self._part("gradients", key[0], theirs[0], key[1], away)
+            if self.k.frozen(key) != self.t.frozen(theirs):
+                frozen.append((key, theirs, away))
+        if self.result.parted:
+            self._gradient_causes(frozen, own)
+
+    def _gradient_causes(
+        self, frozen: Sequence[tuple[Key, Key, float]], own: Mapping[Key, np.ndarray]
+    ) -> None:
+        for key, theirs, _ in frozen:
+            self.t.freeze(theirs, self.k.frozen(key))
+        _, other = self.t.gradients(self.batch, 0)
+        for key, theirs, before in frozen:
+            there = (own.get(key), other.get(theirs))
+            after = 0.0 if there[0] is None and there[1] is None else float("inf")
+            if there[0] is not None and there[1] is not None:
+                after = distance(there[0], there[1])
+            states = ("frozen", "trained") if self.k.frozen(key) else ("trained", "frozen")
+            known = after <= LIMITS["gradients"]
+            ident = "layer.trainable" if known else UNKNOWN
+            proof = Proof(before, after)
+            cause = Cause(ident, key[0], states[0], states[1], proof, "gradients")
+            if (ident, key[0]) not in {(one.id, one.layer) for one in self.result.causes}:
+                self.result.causes.append(cause)
+        if not frozen:
+            first = self.result.parted[0]
+            proof = Proof(first.observed, first.observed)
+            name = first.keras_layer or ""
+            self.result.causes.append(
+                Cause(UNKNOWN, name, first.tensor, first.tensor, proof, "gradients")
+            )
+
+    def _penalty(self, own: float, other: float) -> None:
+        """Keras adds penalties on weights to the loss; PyTorch's loss has to do it itself."""
+        penalty, limit = self.k.penalty(), LIMITS["loss"]
+        away = loss_causes.apart(own, other)
+        if away <= limit or self.result.parted:
+            return
+        self._part("loss", "loss", "loss", "loss", away)
+        after = loss_causes.apart(own, other + penalty)
+        known = penalty and after <= limit
+        values = (penalty, 0.0) if known else (own, other)
+        proof = Proof(away, after if known else away)
+        ident = "l2.factor" if known else UNKNOWN
+        self.result.causes.append(Cause(ident, "loss", *values, proof, "loss"))
+
+    def keys(self) -> list[tuple[Key, Key]]:
+        """Weights that both have, by the names of either side, in Keras's order."""
+        return list(
+            dict.fromkeys(
+                ((k.name, name), (t.name, name))
+                for k, t in self.seen.alignment.pairs
+                for name in k.weights
+                if name in t.weights and k.weights[name].shape == t.weights[name].shape
+            )
+        )
+
+    def steps(self, count: int) -> None:
+        """One optimizer step, and more."""
+        pairs = {k.name: (k, t) for k, t in self.seen.alignment.pairs}
+        settled = {cause.layer for cause in self.result.causes}
+        found = steps.compare(
+            self.k, self.t, self.batch, self.keys(), pairs, settled, count, self.flavour
+        )
+        first = not self.result.parted
+        if first or found.causes:
+            self.result.parted += found.parted
+        self.result.causes += found.causes
+        self.result.latent += found.latent
+        if first and found.parted and not found.causes:
+            one = found.parted[0]
+            proof = Proof(one.observed, one.observed)
+            self.result.causes.append(
+                Cause(UNKNOWN, one.keras_layer or "", one.tensor, one.tensor, proof, one.rung)
+            )
+
+    def _part(
+        self, rung: str, keras: str | None, torch: str | None, tensor: str, away: float
+    ) -> None:
+        self.result.parted.append(Divergence(rung, keras, torch, tensor, away, LIMITS[rung]))

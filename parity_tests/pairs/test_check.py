@@ -1,0 +1,164 @@
+"""The check as a whole: several causes at once, latent ones, float32, wrong use, the report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from parity.errors import ParityError
+from parity.pairs.check import check
+from parity_tests.pairs.models import PAIRS, fill
+
+pytestmark = pytest.mark.flavour
+
+CNN = PAIRS["cnn"]
+SEVERAL = {"epsilon": 1e-5, "slope": 0.01, "stem_padding": (1, 1, 1, 1), "act": "elu"}
+
+
+def test_several_causes_are_all_found(keras: Any) -> None:
+    """After one is named, the check goes on as if it were mended."""
+    report = check(fill(CNN.keras(keras)), CNN.torch(**SEVERAL), CNN.inputs())
+    found = [(cause.layer, cause.id) for cause in report.causes]
+    assert found == [
+        ("stem", "conv.same_padding"),
+        ("norm", "batch_norm.epsilon"),
+        ("act", "activation.function"),
+        ("leaky", "leaky_relu.slope"),
+    ]
+    assert report.first_divergence is not None
+    assert report.first_divergence.keras_layer == "stem"
+    assert report.first_divergence.torch_module == "features.conv"
+
+
+def test_settings_that_do_not_show_are_latent(keras: Any) -> None:
+    """Momentum and dropout rate leave evaluation alone; the verdict is as without them."""
+    module = CNN.torch(momentum=0.1, rate=0.2)
+    report = check(fill(CNN.keras(keras)), module, CNN.inputs())
+    assert report.verdict == "same"
+    found = {(one.layer, one.id, one.rung) for one in report.latent}
+    assert found == {
+        ("norm", "batch_norm.momentum", "step"),
+        ("drop", "dropout.rate", "forward_train"),
+    }
+    assert all(one.proof is None for one in report.latent)
+
+
+def test_the_user_models_are_left_alone(keras: Any) -> None:
+    """Neither weights nor modes nor dtypes of the models that were given change."""
+    model, module = fill(CNN.keras(keras)), CNN.torch()
+    before = [value.copy() for value in model.get_weights()]
+    state = {name: value.clone() for name, value in module.state_dict().items()}
+    check(model, module, CNN.inputs())
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+    after = module.state_dict()
+    assert all(torch.equal(value, after[name]) for name, value in state.items())
+    assert module.training
+    assert "forward" not in vars(module.fc1), "nothing watches it any more"
+    assert keras.backend.floatx() == "float32"
+
+
+def test_builders_serve_as_well(keras: Any) -> None:
+    """Functions that build the models are called under float64."""
+    report = check(lambda: fill(CNN.keras(keras)), lambda: CNN.torch(), CNN.inputs())
+    assert (report.verdict, report.dtype) == ("same", "float64")
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.001])
+def test_without_float64_float32_is_judged_by_rounding(keras: Any, scale: float) -> None:
+    """A subclassed model that cannot be copied is compared as it is; a thousandth shows."""
+    report = check(subclassed(keras), Scaled(scale), np.random.default_rng(0).normal(size=(8, 6)))
+    assert report.dtype == "float32"
+    assert report.verdict == ("same" if scale == 1.0 else "different")
+    assert any("weaker" in note for note in report.notes)
+
+
+class Scaled(nn.Module):
+    """The port of :func:`subclassed`."""
+
+    def __init__(self, scale: float) -> None:
+        super().__init__()
+        self.scale = scale
+        self.one, self.two = nn.Linear(6, 5), nn.Linear(5, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Two layers."""
+        return self.two(torch.relu(self.one(x)) * self.scale)
+
+
+def subclassed(keras: Any) -> Any:
+    """A model that does not say how it is made."""
+
+    class Own(keras.Model):  # type: ignore[misc]
+        def __init__(self, layers: Any) -> None:
+            super().__init__()
+            self.one, self.two = layers
+
+        def call(self, x: Any, training: bool = False) -> Any:
+            return self.two(self.one(x))
+
+        def get_config(self) -> Any:
+            raise NotImplementedError("no configuration")
+
+    own = Own([keras.layers.Dense(5, activation="relu"), keras.layers.Dense(3)])
+    own(np.zeros((1, 6), np.float32))
+    return own
+
+
+def raising() -> nn.Module:
+    """A builder that fails."""
+    raise OSError("no such weights")
+
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "weights": ({"weights": "mine"}, "weights: received 'mine', accepted: keras, torch, as-is"),
+    "inputs": ({"inputs": ["a"]}, "inputs: received <U1, accepted: arrays of numbers"),
+    "no inputs": ({"inputs": []}, "inputs: received none"),
+    "shape": ({"inputs": np.zeros((2, 5, 5, 3))}, r"cannot be called with inputs of shape \(2, 5,"),
+    "no module": ({"torch_model": 3}, "torch_model: received int, accepted: a torch.nn.Module"),
+    "builder": ({"torch_model": raising}, "its builder raised OSError: no such weights"),
+    "no model": ({"keras_model": "x.keras"}, "keras_model: received str, accepted: a Keras model"),
+    "another": ({"keras_model": lambda: 4}, "its builder returned int, accepted: a Keras model"),
+    "map": ({"layer_map": {"stm": "fc1"}}, "layer_map: received 'stm', accepted: stem"),
+    "outputs": ({"torch_model": PAIRS["residual"].torch}, "torch_model: cannot be called"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_use_is_told_in_one_line(name: str, keras: Any) -> None:
+    """The value received, and what is accepted."""
+    changed, message = WRONG[name]
+    given = {"keras_model": fill(CNN.keras(keras)), "torch_model": CNN.torch(), **changed}
+    inputs = given.pop("inputs", CNN.inputs())
+    with pytest.raises(ParityError, match=message) as raised:
+        check(given.pop("keras_model"), given.pop("torch_model"), inputs, **given)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_mapping_that_is_given_is_kept_to(keras: Any) -> None:
+    """Two layers that look alike, exchanged by hand."""
+    layers = keras.layers
+    model = fill(
+        keras.Sequential([keras.Input((4,)), layers.Dense(4, name="a"), layers.Dense(4, name="b")])
+    )
+    module = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    x = np.random.default_rng(0).normal(size=(3, 4))
+    assert check(model, module, x).verdict == "same"
+    exchanged = check(model, module, x, layer_map={"a": "1", "b": "0"})
+    assert exchanged.verdict == "different"
+
+
+def test_the_report_fits_and_is_saved(keras: Any, tmp_path: Path) -> None:
+    """80 columns; JSON that is strict, and a page."""
+    report = check(fill(CNN.keras(keras)), CNN.torch(**SEVERAL), CNN.inputs())
+    assert max(map(len, str(report).splitlines())) <= 80
+    report.save(tmp_path / "out")
+    saved = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert saved["verdict"] == "different"
+    assert [cause["id"] for cause in saved["causes"]] == [cause.id for cause in report.causes]
+    assert "conv.same_padding" in (tmp_path / "out" / "report.html").read_text()

@@ -1,0 +1,1 @@
+"""PyTorch definitions of models that Keras ships, written from the papers' tables."""

@@ -1,0 +1,149 @@
+"""Pairs that were written elsewhere, and Keras's own models against definitions of ours."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from parity_tests.pairs.models import fill
+from parity_tests.real_pairs.mobilenet_v2 import MobileNetV2
+from parity_tests.real_pairs.resnet50 import ResNet50
+
+SIZE = 64
+"""Height and width of the images that Keras's own models are fed."""
+
+
+@dataclass(frozen=True)
+class RealPair:
+    """Two models that somebody calls the same.
+
+    Attributes:
+        keras: builds the Keras model.
+        torch: builds the PyTorch model.
+        inputs: of both, as each takes them.
+        confirmed: where they differ, what their code says about it.
+    """
+
+    keras: Callable[[], Any]
+    torch: Callable[[], Any]
+    inputs: np.ndarray
+    torch_inputs: np.ndarray | None = None
+    confirmed: str = ""
+
+
+def applications(keras: Any) -> dict[str, RealPair]:
+    """Models that Keras ships, with random weights."""
+    x = np.random.default_rng(1).normal(size=(2, SIZE, SIZE, 3))
+
+    def pair(name: str, torch: Callable[[int], Any]) -> RealPair:
+        def build() -> Any:
+            made = getattr(keras.applications, name)
+            return fill(made(weights=None, input_shape=(SIZE, SIZE, 3), classes=10), 0.05)
+
+        return RealPair(build, lambda: torch(10), x)
+
+    return {"MobileNetV2": pair("MobileNetV2", MobileNetV2), "ResNet50": pair("ResNet50", ResNet50)}
+
+
+_TEXT = {
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "vocab_size": 100,
+    "max_position_embeddings": 20,
+}
+_VISION = {
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "image_size": 32,
+}
+_SMALL: dict[str, dict[str, Any]] = {
+    "Bert": _TEXT,
+    "DistilBert": {
+        "dim": 16,
+        "n_layers": 2,
+        "n_heads": 2,
+        "hidden_dim": 32,
+        "vocab_size": 100,
+        "max_position_embeddings": 20,
+    },
+    "ViT": {**_VISION, "patch_size": 8},
+    "ResNet": {
+        "embedding_size": 8,
+        "hidden_sizes": [8, 16],
+        "depths": [1, 2],
+        "layer_type": "basic",
+    },
+    "ConvNext": {"hidden_sizes": [8, 16], "depths": [1, 2], "num_stages": 2, "image_size": 32},
+    "MobileViT": {
+        "image_size": 32,
+        "hidden_sizes": [8, 12, 16],
+        "neck_hidden_sizes": [4, 8, 8, 16, 16, 16, 32],
+        "num_attention_heads": 2,
+    },
+    "Swin": {
+        "image_size": 32,
+        "patch_size": 4,
+        "embed_dim": 8,
+        "depths": [1, 1],
+        "num_heads": [2, 2],
+        "window_size": 4,
+    },
+    "Wav2Vec2": {
+        "hidden_size": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 32,
+        "conv_dim": (8, 8),
+        "conv_stride": (5, 2),
+        "conv_kernel": (10, 3),
+        "num_feat_extract_layers": 2,
+        "num_conv_pos_embeddings": 16,
+        "num_conv_pos_embedding_groups": 2,
+    },
+}
+"""Family to a tiny configuration."""
+
+_CONFIRMED: dict[str, str] = {}
+"""Family to what its code says where the two differ."""
+
+
+def transformers() -> dict[str, RealPair]:
+    """TensorFlow and PyTorch classes of the ``transformers`` package, offline and untrained."""
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    import transformers as library
+
+    library.logging.set_verbosity_error()
+    numbers = np.random.default_rng(0)
+    images = numbers.normal(size=(2, 3, 32, 32))  # both take channels first
+    inputs = {
+        **dict.fromkeys(("Bert", "DistilBert"), numbers.integers(1, 99, (2, 9))),
+        "Wav2Vec2": numbers.normal(size=(2, 400)),
+    }
+
+    def pair(name: str) -> RealPair:
+        config = getattr(library, f"{name}Config")(**_SMALL[name])
+        x = inputs.get(name, images)
+
+        def build() -> Any:
+            model = getattr(library, f"TF{name}Model")(config)
+            model(x)
+            return model
+
+        return RealPair(
+            build,
+            lambda: getattr(library, f"{name}Model")(config),
+            x,
+            x if x is images else None,
+            _CONFIRMED.get(name, ""),
+        )
+
+    return {name: pair(name) for name in _SMALL}

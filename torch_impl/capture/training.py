@@ -1,0 +1,284 @@
+"""A user's PyTorch model being trained. Twin: ``keras_impl/capture/training.py``."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from parity.errors import ParityError
+from parity.optimizers.spec import OptimizerSpec
+from parity.pairs.calls import Run
+from parity.pairs.recipes import rounded
+from parity.pairs.trainer import Batch, Gradients, Key, Settings
+from torch_impl import nn as keras_nn
+from torch_impl.capture import weights
+from torch_impl.capture.calls import named_outputs
+from torch_impl.capture.injected import Injected, unshared
+from torch_impl.capture.layout import Layout
+from torch_impl.network import to_numpy
+from torch_impl.optim import KerasOptimizer
+from torch_impl.optimizers import optimizer_for
+from torch_impl.weights import Place
+
+if TYPE_CHECKING:
+    from torch_impl.capture.side import TorchSide
+
+
+class TorchTrainer:
+    """Fulfils :class:`parity.pairs.trainer.Trainer`."""
+
+    def __init__(self, side: TorchSide, loss: Any, optimizer: Any, seed: int, flavour: str) -> None:
+        """Take over the side's model.
+
+        Args:
+            side: whose model is trained; it must have run.
+            loss: a callable of (outputs, targets), or settings of a Keras loss.
+            optimizer: a function of the parameters, a spec of Keras's, or None: no steps.
+            seed: of all draws.
+            flavour: the Keras whose loss and optimizer are meant.
+        """
+        self.side = side
+        self.seed = seed
+        self.flavour = flavour
+        self.loss = self._loss_of(loss)
+        self.faithful = isinstance(loss, Settings)
+        self.make = optimizer
+        self.first = copy.deepcopy(side.model.state_dict())
+        self.names: list[str] = []
+        self.random_calls: list[int] = []
+        self.layouts: list[Layout] | None = None
+        self.rounded = False
+        self.unshared = unshared(side.model)
+        self.optimizer: Optimizer | None = None
+
+    def start(self) -> None:
+        """See :meth:`parity.pairs.trainer.Trainer.start`."""
+        self.side.model.load_state_dict(self.first)
+        self.optimizer = None
+
+    def run(self, batch: Batch, step: int, given: Mapping[int, np.ndarray] | None = None) -> Run:
+        """See :meth:`parity.pairs.trainer.Trainer.run`."""
+        with self._injected(None, step) as injected:
+            found = self.side.run(batch.inputs, batch.torch_inputs, given, training=True)
+        self.random_calls, self.layouts = injected.numbers, injected.layouts
+        return found
+
+    def _injected(self, layouts: Sequence[Layout] | None, step: int) -> Injected:
+        return Injected(self.names, layouts, self.seed, step, self._watched, self.rounded)
+
+    def _watched(self, tensor: Tensor, spatial: bool) -> tuple[int, Layout]:
+        watch = self.side.watch
+        return len(watch.calls), watch.layout_of(tensor, spatial)
+
+    def gradients(self, batch: Batch, step: int) -> tuple[float, Gradients]:
+        """See :meth:`parity.pairs.trainer.Trainer.gradients`."""
+        model = self.side.model
+        model.train(True)
+        model.zero_grad(set_to_none=True)
+        tensors, _ = self.side.tensors(batch.inputs, batch.torch_inputs)
+        with default_dtype(self.side.dtype):
+            with self._injected(self.layouts or [], step):
+                out = model(*tensors)
+            loss = self._loss([one for _, one in named_outputs(out)], batch)
+            loss.backward()
+        found = {}
+        for key, place in self._places().items():
+            grads = [one.grad for one in place.tensors if one.grad is not None]
+            if len(grads) < len(place.tensors) and not (grads and _summed(place)):
+                continue
+            value = grads[0] if _summed(place) else place.to_canonical(*grads)
+            found[key] = to_numpy(value).copy()
+        return float(loss.detach()), found
+
+    def penalty(self) -> float:
+        """See :meth:`parity.pairs.trainer.Trainer.penalty`."""
+        return 0.0
+
+    def loss_of(self, outputs: Sequence[np.ndarray], batch: Batch) -> float:
+        """See :meth:`parity.pairs.trainer.Trainer.loss_of`."""
+        tensors = [
+            layout.from_canonical(self.side.tensor(value))
+            for layout, value in zip(self.side.outputs, outputs, strict=True)
+        ]
+        with torch.no_grad(), default_dtype(self.side.dtype):
+            return float(self._loss(tensors, batch))
+
+    def _loss(self, outputs: Sequence[Tensor], batch: Batch) -> Tensor:
+        targets = [self.side.tensor(value) for value in batch.targets]
+        shapes = ", ".join(str(tuple(one.shape)) for one in outputs)
+        try:
+            if self.faithful:
+                both = zip(outputs, self.side.outputs, targets, strict=True)
+                parts = [self.loss(layout.to_canonical(one), own) for one, layout, own in both]
+                loss = torch.stack(parts).sum()
+            else:
+                loss = self.loss(
+                    outputs[0] if len(outputs) == 1 else list(outputs),
+                    targets[0] if len(targets) == 1 else targets,
+                )
+        except Exception as error:
+            raise ParityError(
+                f"loss: PyTorch's cannot be called with outputs of shape {shapes}: "
+                f"{type(error).__name__}: {_line(error)}"
+            ) from error
+        if not isinstance(loss, Tensor):
+            raise ParityError(f"loss: PyTorch's gave {type(loss).__name__}, accepted: a tensor")
+        return loss.mean() if loss.ndim else loss
+
+    def _loss_of(self, loss: Any) -> Callable[..., Tensor]:
+        if isinstance(loss, Settings):
+            kind = getattr(keras_nn, loss.kind)
+            found: Callable[..., Tensor] = kind(**loss.values, flavour=self.flavour)
+            return found
+        if isinstance(loss, nn.Module):
+            return copy.deepcopy(loss).to(self.side.dtype)
+        if not callable(loss):
+            raise ParityError(
+                f"loss: received {type(loss).__name__} for PyTorch, accepted: a callable of "
+                "(outputs, targets)"
+            )
+        return loss
+
+    def apply(self, gradients: Gradients) -> None:
+        """See :meth:`parity.pairs.trainer.Trainer.apply`."""
+        for key, place in self._places().items():
+            value = gradients.get(key)
+            parts: Sequence[Tensor | None] = (None,) * len(place.tensors)
+            if value is not None:
+                tensor = self.side.tensor(value)
+                parts = (tensor,) * len(parts) if _summed(place) else place.from_canonical(tensor)
+            for own, part in zip(place.tensors, parts, strict=True):
+                own.grad = None
+                if part is not None and own.requires_grad:
+                    own.grad = part.clone().contiguous()
+        with default_dtype(self.side.dtype):  # in which some keep numbers of their own
+            self._built().step()
+
+    def weights(self) -> dict[Key, np.ndarray]:
+        """See :meth:`parity.pairs.trainer.Trainer.weights`."""
+        with torch.no_grad():
+            return {
+                key: to_numpy(place.to_canonical(*place.tensors)).copy()
+                for key, place in self._places().items()
+            }
+
+    def settings_of(self, key: Key) -> Settings | None:
+        """See :meth:`parity.pairs.trainer.Trainer.settings_of`."""
+        optimizer = self._built()
+        tensors = self._places()[key].tensors
+        if isinstance(self.make, OptimizerSpec):
+            values: dict[str, Any] = {**self.make.constants(), "centered": bool(self.make.centered)}
+            values["flavour"] = self.flavour
+            return Settings(f"keras.{self.make.name}", values)
+        for group in optimizer.param_groups:
+            if any(own is one for own in tensors for one in group["params"]):
+                values = {name: value for name, value in group.items() if name != "params"}
+                own = isinstance(optimizer, KerasOptimizer)
+                return Settings(f"{'port' if own else 'torch'}.{type(optimizer).__name__}", values)
+        return None
+
+    def first_of(self, key: Key) -> np.ndarray:
+        """See :meth:`parity.pairs.trainer.Trainer.first_of`."""
+        now = copy.deepcopy(self.side.model.state_dict())
+        self.side.model.load_state_dict(self.first)
+        found = self.weights()[key]
+        self.side.model.load_state_dict(now)
+        return found
+
+    def frozen(self, key: Key) -> bool:
+        """See :meth:`parity.pairs.trainer.Trainer.frozen`."""
+        return not any(one.requires_grad for one in self._places()[key].tensors)
+
+    def freeze(self, key: Key, frozen: bool) -> None:
+        """See :meth:`parity.pairs.trainer.TorchTrainer.freeze`."""
+        for tensor in self._places()[key].tensors:
+            tensor.requires_grad_(not frozen)
+
+    def second_biases(self) -> list[Key]:
+        """See :meth:`parity.pairs.trainer.TorchTrainer.second_biases`."""
+        return [
+            key
+            for key, place in self._places().items()
+            if _summed(place) and all(one.requires_grad for one in place.tensors)
+        ]
+
+    def freeze_second_biases(self) -> None:
+        """See :meth:`parity.pairs.trainer.TorchTrainer.freeze_second_biases`."""
+        for key in self.second_biases():
+            self._places()[key].tensors[1].requires_grad_(False)
+
+    def take(self, layer: str, values: Mapping[str, float]) -> None:
+        """See :meth:`parity.pairs.trainer.TorchTrainer.take`."""
+        module = self.side.modules[layer][0] if layer in self.side.modules else None
+        for name, value in values.items() if module else ():
+            setattr(module, ATTRIBUTES[name], value)
+
+    def _built(self) -> Optimizer:
+        """The optimizer, its floats rounded as Keras rounds its own."""
+        if self.optimizer is None:
+            params = list(self.side.model.parameters())
+            if isinstance(self.make, OptimizerSpec):
+                joint = [place.tensors for place in self._places().values()]
+                trained = [one for one in params if one.requires_grad]
+                self.optimizer = optimizer_for(self.make, trained, joint, self.flavour)
+            else:
+                with default_dtype(self.side.dtype):
+                    self.optimizer = self._users(params)
+            for group in self.optimizer.param_groups:
+                group |= {name: rounded(v) for name, v in group.items() if name != "params"}
+        return self.optimizer
+
+    def _users(self, params: list[Tensor]) -> Optimizer:
+        try:
+            made = self.make(params)
+        except Exception as error:
+            raise ParityError(
+                f"optimizer: PyTorch's raised {type(error).__name__}: {_line(error)}, accepted: a "
+                "function of the parameters, such as torch.optim.SGD"
+            ) from error
+        if not isinstance(made, Optimizer):
+            raise ParityError(
+                f"optimizer: PyTorch's returned {type(made).__name__}, accepted: a torch optimizer"
+            )
+        return made
+
+    def _places(self) -> dict[Key, Place]:
+        return {
+            (layer, name): place
+            for layer, (module, layouts) in self.side.modules.items()
+            for name, place in weights.of_module(module, layouts).items()
+        }
+
+
+ATTRIBUTES = {"momentum": "momentum", "epsilon": "eps", "negative_slope": "negative_slope"}
+"""Constants of a layer to PyTorch's names of them."""
+
+
+def _summed(place: Place) -> bool:
+    """Whether it is two tensors that only their sum counts of: each has the sum's gradient."""
+    if len(place.tensors) != 2:
+        return False
+    with torch.no_grad():
+        return tuple(place.to_canonical(*place.tensors).shape) == tuple(place.tensors[0].shape)
+
+
+@contextlib.contextmanager
+def default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    """Tensors that the model makes on its way are of the same dtype."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def _line(error: BaseException) -> str:
+    return str(error).strip().split("\n", 1)[0][:300]
