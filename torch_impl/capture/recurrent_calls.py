@@ -64,6 +64,7 @@ class RecurrentTrace(Trace):
             sequences = recurrent.Sequences.of(given, module.batch_first, total)
             array = to_numpy(sequences.x.detach()).copy()
             out, own = recurrent.run(module, given, hx, forward, total)
+            self.gave[number] = own
             if number in self.given:
                 value = torch.tensor(self.given[number], dtype=own.steps.dtype)
                 out, own = recurrent.replaced(module, sequences, out, own, value)

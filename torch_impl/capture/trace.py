@@ -59,6 +59,7 @@ class Trace(TorchFunctionMode):
         self.made: list[Made] = []
         self.followed: dict[int, Followed] = {}
         self.recurrent: dict[int, recurrent.Outputs] = {}
+        self.gave: dict[int, recurrent.Outputs] = {}  # before anything was put in its place
         self.stacked: dict[nn.Module, list[Any]] = {}
         self.steps: dict[int, int] = {}  # of what was packed
         self.within = 0
@@ -231,7 +232,7 @@ class Trace(TorchFunctionMode):
             sources[name] = found.source if found else None
         for number, own in self.recurrent.items():
             call = self.calls[number]
-            call.output = to_numpy(own.output(own.chosen).detach()).copy()
+            call.output = to_numpy(self.gave[number].output(own.chosen).detach()).copy()
             call.config = call.config and own.of_config(call.config)
         return Run(calls=self.calls, outputs=outputs, sources=sources)
 
