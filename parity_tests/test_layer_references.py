@@ -21,12 +21,17 @@ CASES = [
 ]
 
 
+LEFT = ("rank", "count_include_pad")
+"""Fields that are no arguments of Keras's."""
+
+
 def arguments(config: Any) -> dict[str, Any]:
     """Keras's arguments of a canonical configuration, wrapped layers made."""
     from keras_impl.framework import keras, set_dtype
 
     set_dtype("float64")
-    found = {entry.name: getattr(config, entry.name) for entry in dataclasses.fields(config)}
+    names = [entry.name for entry in dataclasses.fields(config) if entry.name not in LEFT]
+    found = {name: getattr(config, name) for name in names}
     return {
         name: getattr(keras.layers, value.keras)(**arguments(value))
         if dataclasses.is_dataclass(value)

@@ -78,11 +78,12 @@ def _of_module(module: nn.Module) -> dict[str, Place]:
     if isinstance(module, nn.Embedding):
         return {"embeddings": same(module.weight)}
     if isinstance(module, Recurrent):
-        return _of_recurrent(module.rnn)
+        return of_recurrent(module.rnn)
     return {}
 
 
-def _of_recurrent(rnn: nn.Module) -> dict[str, Place]:
+def of_recurrent(rnn: nn.Module) -> dict[str, Place]:
+    """Those of ``nn.RNN``, ``nn.LSTM``, ``nn.GRU`` of one layer, or :class:`ResetBeforeGRU`."""
     gru = isinstance(rnn, (nn.GRU, ResetBeforeGRU))
     runs = {"": "_l0"}
     if hasattr(rnn, "weight_ih_l0_reverse"):

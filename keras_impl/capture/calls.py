@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from keras_impl.capture import modules, weights
+from keras_impl.capture import modules, operations, recurrent, separable, weights
+from keras_impl.capture.activations import activation_of, name_of
+from keras_impl.capture.arguments import by_place, masked, starts_elsewhere
+from keras_impl.capture.outputs import flat, is_tensor, named_outputs, with_first
+from keras_impl.capture.replaying import Made, again, last, watched_activation
 from parity.pairs.calls import Call, Run
 
-
-@dataclass(frozen=True)
-class Made:
-    """What it takes to make a call again."""
-
-    target: Any
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    places: tuple[int, ...]  # of the inputs among the flattened arguments
+__all__ = ["Made", "Watch", "again", "named_outputs"]
 
 
 class Watch:
@@ -31,141 +26,223 @@ class Watch:
         self, keras: Any, model: Any, given: Mapping[int, np.ndarray], as_tensor: Any
     ) -> None:
         self.keras = keras
+        self.flavour = modules.flavour_of(model)
         self.model = model
         self.given = given
         self.as_tensor = as_tensor
         self.calls: list[Call] = []
         self.made: list[Made] = []
-        self.followed: dict[int, tuple[Any, int]] = {}
+        self.followed: dict[int, tuple[Any, int, bool]] = {}  # tensor, call, channels first
         self.within = 0
-        parts = {id(one): one.name for one in model._flatten_layers()}
-        self.often = {name for name, count in Counter(parts.values()).items() if count > 1}
-
-    def name_of(self, layer: Any) -> str:
-        """The layer's name; with its place in the model where others have the same one."""
-        own = next(iter(getattr(layer, "weights", ())), None)
-        if own is None or layer.name not in self.often:
-            return str(layer.name)
-        path = getattr(own, "path", own.name)
-        return str(path.rpartition("/")[0] or layer.name)
+        self.path: list[str] = []
+        parts = getattr(model, "_flatten_layers", lambda **_: ())(include_self=False)
+        self.counts = collections.Counter(one.name for one in parts)
+        self.names: dict[int, str] = {}
 
     def feed(self, inputs: Sequence[Any]) -> None:
         """The model's own inputs."""
         for number, tensor in enumerate(inputs):
-            self.followed[id(tensor)] = (tensor, -1 - number)
+            self.followed[id(tensor)] = (tensor, -1 - number, False)
 
     @contextlib.contextmanager
     def modules(self) -> Iterator[None]:
-        """Keras's own ``__call__`` replaced by one that watches."""
-        layers = self.keras.layers.Layer
-        classes = [layers]
+        """Keras's own ``__call__`` replaced by one that watches, and TensorFlow's operations."""
+        classes = [self.keras.layers.Layer]
         if hasattr(self.keras, "Operation"):  # Keras 3: functions in a functional model
             classes.append(self.keras.Operation)
         before = [cls.__call__ for cls in classes]
         for cls, call in zip(classes, before, strict=True):
             cls.__call__ = self._watched(call)
         try:
-            yield
+            with operations.told(self._operation):
+                yield
         finally:
             for cls, call in zip(classes, before, strict=True):
                 cls.__call__ = call
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """What is called meanwhile is not written down."""
+        self.within += 1
+        try:
+            yield
+        finally:
+            self.within -= 1
 
     def _watched(self, original: Any) -> Any:
         watch = self
 
         def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
-            if watch.within or layer is watch.model or not watch._leaf(layer):
+            if watch.within or layer is watch.model:
                 return original(layer, *args, **kwargs)
-            flat = _flat(args)
-            places = tuple(n for n, one in enumerate(flat) if watch._is_tensor(one))
-            if not places or any(not hasattr(flat[n], "numpy") for n in places):
+            with watch._alone():
+                leaf = watch._leaf(layer)
+            if not leaf:
+                inner = [layer.name] if layer.name not in watch.path[-1:] else []
+                watch.path += inner
+                try:
+                    return original(layer, *args, **kwargs)
+                finally:
+                    del watch.path[len(watch.path) - len(inner) :]
+            args, kwargs = by_place(layer, args, kwargs)
+            values = flat(args)
+            places = tuple(n for n, one in enumerate(values) if is_tensor(one))
+            if not places or any(not hasattr(values[n], "numpy") for n in places):
                 return original(layer, *args, **kwargs)  # a function is being traced
-            watch.within += 1
-            try:
-                if watch._fused(layer):
-                    out, inner = watch._apart(original, layer, args, kwargs)
-                else:
-                    out, inner = original(layer, *args, **kwargs), None
-            finally:
-                watch.within -= 1
-            made = Made(layer, args, kwargs, places)
-            if inner is None:
-                return watch._note(watch.name_of(layer), layer, made, flat, out)
-            between, function = inner
-            given = watch._note(watch.name_of(layer), layer, made, flat, between)
-            if given is not between:
-                out = function(given)
-            return watch._note_activation(layer, function, given, out)
+            if modules.kind_of(layer) in separable.KINDS:
+                return watch._separable(layer, args[0])
+            return watch._layer(original, layer, args, kwargs, values, places)
 
         return call
 
+    def _layer(
+        self,
+        original: Any,
+        layer: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        values: Sequence[Any],
+        places: tuple[int, ...],
+    ) -> Any:
+        if modules.kind_of(layer) == "MultiHeadAttention":
+            same = len(values) < 3 or values[2] is None or values[2] is values[1]
+            places = places[: 2 if same else 3]
+        elif modules.kind_of(layer) in modules.OF_ONE:
+            places = places[:1]
+        made = Made(layer, args, kwargs, places)
+        function = None
+        with self._alone():
+            if modules.fused(layer):
+                with watched_activation(layer) as (between, function):
+                    out = original(layer, *args, **kwargs)
+                inner = last(between, out)
+            else:
+                out = original(layer, *args, **kwargs)
+        name = self._name(layer)
+        if function is None:
+            return self._note(name, layer, made, values, out)
+        given = self._note(name, layer, made, values, inner)
+        if given is not inner:
+            with self._alone():
+                out = masked(function(given), out)
+        return self._note_activation(name, function, given, out)
+
+    def _separable(self, layer: Any, x: Any) -> Any:
+        """Both of its convolutions, then its activation."""
+        for part, target in separable.parts(layer):
+            made = Made(target, (x,), {}, (0,))
+            with self._alone():
+                out = target(x)
+            x = self._add(
+                f"{self._name(layer)}.{part}",
+                part,
+                target.config,
+                target.weights,
+                made,
+                [x],
+                out,
+                layer.data_format == "channels_first",
+            )
+        if name_of(layer.activation) in (None, "linear"):
+            return x
+        with self._alone():
+            out = layer.activation(x)
+        return self._note_activation(self._name(layer), layer.activation, x, out)
+
+    def _name(self, layer: Any) -> str:
+        """The layer's own; with those of the models it stands in where another has it as well."""
+        if id(layer) not in self.names:
+            name = str(layer.name)
+            if self.counts[name] > 1:
+                name = "/".join([*self.path, name])
+            taken = set(self.names.values())
+            while name in taken:
+                name += "'"
+            self.names[id(layer)] = name
+        return self.names[id(layer)]
+
     def _leaf(self, layer: Any) -> bool:
-        if modules.kind_of(layer) == "InputLayer":
+        kind = modules.kind_of(layer)
+        if kind == "InputLayer":
             return False
+        if modules.operation(layer):
+            return modules.config_of(layer, 2) is not None
         if modules.known(layer):
             return True
         parts = getattr(layer, "_flatten_layers", None)
-        if parts is None:
-            return True  # an operation that is no layer
-        return len(list(parts(include_self=False, recursive=True))) == 0
+        return parts is None or not list(parts(include_self=False, recursive=True))
 
-    def _is_tensor(self, value: Any) -> bool:
-        return hasattr(value, "shape") and hasattr(value, "dtype")
-
-    def _fused(self, layer: Any) -> bool:
-        own = modules.kind_of(layer).startswith(modules.FUSED)
-        return own and modules.name_of(layer.activation) not in (None, "linear")
-
-    def _apart(
-        self, original: Any, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[Any, tuple[Any, Any]]:
-        """The layer with its activation watched: its output, and (what goes in, function)."""
-        function, between = layer.activation, []
-
-        def watched(x: Any) -> Any:
-            between.append(x)
-            return function(x)
-
-        layer.activation = watched
-        try:
-            out = original(layer, *args, **kwargs)
-        finally:
-            layer.activation = function
-        return out, (between[-1], function)
-
-    def _note_activation(self, layer: Any, function: Any, x: Any, out: Any) -> Any:
-        name = modules.name_of(function)
-        config = modules.activation_of(function)
+    def _note_activation(self, owner: str, function: Any, x: Any, out: Any) -> Any:
+        layer = isinstance(function, self.keras.layers.Layer)
+        with self._alone():
+            if layer:
+                config = modules.config_of(function, len(x.shape))
+            else:
+                config = activation_of(function, self.flavour)
+        name = getattr(config, "activation", None) or name_of(function)
+        own = weights.of_module(function) if layer else {}
         made = Made(function, (x,), {}, (0,))
-        return self._add(f"{self.name_of(layer)}.{name}", str(name), config, {}, made, [x], out)
+        first = self._first([x], None, out)
+        return self._add(f"{owner}.{name}", str(name), config, own, made, [x], out, first)
 
-    def _note(self, name: str, layer: Any, made: Made, flat: Sequence[Any], out: Any) -> Any:
-        inputs = [flat[place] for place in made.places]
-        config = modules.config_of(layer, len(inputs[0].shape))
+    def _note(self, name: str, layer: Any, made: Made, values: Sequence[Any], out: Any) -> Any:
+        inputs = [values[place] for place in made.places]
+        first = self._first(inputs, layer, out)
+        with self._alone():
+            config = modules.config_of(layer, len(inputs[0].shape), first)
+            options = self._options(layer, made, inputs)
+        if starts_elsewhere(layer, made):
+            config = None
         own = weights.of_module(layer) if hasattr(layer, "weights") else {}
-        values = {key: np.asarray(one.numpy()) for key, one in own.items()}
-        return self._add(name, type(layer).__name__, config, values, made, inputs, out)
+        kind = type(layer).__name__
+        return self._add(name, kind, config, own, made, inputs, out, first, options)
+
+    def _options(self, layer: Any, made: Made, inputs: Sequence[Any]) -> dict[str, Any]:
+        kind = modules.kind_of(layer)
+        if kind == "MultiHeadAttention":
+            mask = recurrent.attended(inputs[0], inputs[1], made.kwargs)
+            return {} if mask is None else {"attention_mask": mask}
+        if kind not in modules.MASKED:
+            return {}
+        explicit = made.kwargs.get("mask")
+        own = recurrent.mask_of(inputs[0]) if explicit is None else np.asarray(explicit)
+        return {} if own is None else {"mask": own.astype(bool)}
+
+    def _first(self, inputs: Sequence[Any], layer: Any, out: Any) -> bool:
+        """Whether the channels are the second axis."""
+        own = getattr(layer, "data_format", None)
+        if own is not None:
+            return bool(own == "channels_first")
+        known = [self.followed.get(id(one)) for one in inputs]
+        return any(one is not None and one[2] for one in known)
 
     def _add(
         self,
         name: str,
         kind: str,
         config: Any,
-        values: dict[str, np.ndarray],
+        own: Mapping[str, Any],
         made: Made,
         inputs: Sequence[Any],
         out: Any,
+        first: bool = False,
+        options: Mapping[str, Any] | None = None,
     ) -> Any:
         """Write the call down; what came out of it, or what is given in its place."""
-        first = next(one for one in _flat((out,)) if self._is_tensor(one))
+        made.axis = 1 if first else modules.moved_axis(made.target)
+        made.weights = dict(own)
+        tensor = next(one for one in flat((out,)) if is_tensor(one))
         number = len(self.calls)
-        output = np.asarray(first.numpy())
-        if number in self.given and first is out:
-            out = self.as_tensor(self.given[number].astype(output.dtype))
+        output = made.canonical(tensor)
+        if number in self.given:
+            value = made.own(self.given[number].astype(output.dtype), len(tensor.shape))
+            given = masked(self.as_tensor(value), tensor)
+            out, tensor = with_first(out, given), given
         found = [self.followed.get(id(one)) for one in inputs]
-        for tensor in _flat((out,)):
-            if self._is_tensor(tensor):
-                self.followed[id(tensor)] = (tensor, number)
+        for one in flat((out,)):
+            if is_tensor(one):
+                lies = first and len(one.shape) > 2
+                self.followed[id(one)] = (one, number, lies)
         self.made.append(made)
         self.calls.append(
             Call(
@@ -173,74 +250,50 @@ class Watch:
                 name=name,
                 kind=kind,
                 config=config,
-                weights=values,
-                inputs=tuple(np.asarray(one.numpy()) for one in inputs),
+                weights={key: np.asarray(one.numpy()) for key, one in own.items()},
+                inputs=tuple(made.canonical(one) for one in inputs),
                 output=output,
                 sources=tuple(one[1] if one else None for one in found),
+                options=options or {},
             )
         )
         return out
 
+    def _operation(
+        self,
+        kind: str,
+        inputs: Sequence[Any],
+        attributes: dict[str, Any],
+        outputs: Sequence[Any],
+    ) -> Any:
+        """One of TensorFlow's that no layer calls: noted where it is a layer, else followed."""
+        if self.within:
+            return None
+        known = [self.followed.get(id(one)) for one in inputs]
+        source = next((one for one in known if one is not None), None)
+        if source is None:
+            return None
+        with self._alone():
+            found = operations.layer_of(
+                kind, inputs, attributes, [one is not None for one in known]
+            )
+            if found is None:
+                for one in outputs:
+                    lies = source[2] and len(one.shape) == len(source[0].shape)
+                    self.followed[id(one)] = (one, source[1], lies)
+                return None
+            config, function, fed = found
+            made = Made(function, tuple(fed), {}, tuple(range(len(fed))))
+            name = "/".join([*self.path[-1:], kind.lower()])
+            first = self._first(fed, None, None)
+            return [self._add(name, kind, config, {}, made, fed, outputs[0], first)]
+
     def run_of(self, out: Any) -> Run:
         """The calls so far, and the model's outputs."""
-        named = named_outputs(out)
-        outputs = {name: np.asarray(tensor.numpy()) for name, tensor in named}
-        found = {name: self.followed.get(id(tensor)) for name, tensor in named}
-        sources = {name: one[1] if one else None for name, one in found.items()}
+        outputs, sources = {}, {}
+        for name, tensor in named_outputs(out):
+            found = self.followed.get(id(tensor))
+            value = np.asarray(tensor.numpy())
+            outputs[name] = np.moveaxis(value, 1, -1) if found and found[2] else value
+            sources[name] = found[1] if found else None
         return Run(calls=self.calls, outputs=outputs, sources=sources)
-
-
-def named_outputs(out: Any, name: str = "output") -> list[tuple[str, Any]]:
-    """The tensors of a model's output by place: ``output``, ``output/1``, ``output/logits``.
-
-    Raises:
-        TypeError: there is something else in it.
-    """
-    if hasattr(out, "numpy"):
-        return [(name, out)]
-    if isinstance(out, dict) or hasattr(out, "keys"):
-        parts = [(str(key), out[key]) for key in out.keys()]  # noqa: SIM118
-    elif isinstance(out, (tuple, list)):
-        parts = [(str(number), one) for number, one in enumerate(out)]
-    else:
-        raise TypeError(f"{name}: received {type(out).__name__}, accepted: tensors")
-    if len(parts) == 1:
-        return named_outputs(parts[0][1], name)
-    return [pair for key, one in parts for pair in named_outputs(one, f"{name}/{key}")]
-
-
-def _flat(values: Sequence[Any]) -> list[Any]:
-    """Lists and tuples of tensors taken apart."""
-    return [
-        one
-        for value in values
-        for one in (_flat(value) if isinstance(value, (tuple, list)) else [value])
-    ]
-
-
-def again(made: Made, inputs: Sequence[Any]) -> np.ndarray:
-    """What a call gives for other inputs."""
-    flat = _flat(made.args)
-    for place, value in zip(made.places, inputs, strict=True):
-        flat[place] = value
-    args = _packed(made.args, iter(flat))
-    layer = made.target
-    fused = modules.kind_of(layer).startswith(modules.FUSED) and hasattr(layer, "activation")
-    function = layer.activation if fused else None
-    if fused:
-        layer.activation = lambda x: x
-    try:
-        out = layer(*args, **made.kwargs)
-    finally:
-        if fused:
-            layer.activation = function
-    first = next(one for one in _flat((out,)) if hasattr(one, "numpy"))
-    return np.asarray(first.numpy())
-
-
-def _packed(like: Sequence[Any], values: Iterator[Any]) -> tuple[Any, ...]:
-    """Flat values in the shape of ``like``."""
-    return tuple(
-        list(_packed(one, values)) if isinstance(one, (tuple, list)) else next(values)
-        for one in like
-    )

@@ -6,24 +6,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from keras_impl.capture import activations, recurrent, windows
 from parity.layers import (
-    activations,
+    activations as formulas,
+)
+from parity.layers import (
     batch_norm,
-    bidirectional,
-    conv,
-    conv_transpose,
     dense,
     dropout,
     embedding,
     flatten,
-    gru,
     layer_norm,
-    lstm,
     masking,
     merging,
-    padding,
     pooling,
-    simple_rnn,
 )
 
 Config = Any
@@ -40,6 +36,12 @@ WHOLE = (
 )
 """Layers with parts of their own that are looked at as a whole."""
 
+OF_ONE = ("SimpleRNN", "LSTM", "GRU", "Bidirectional", "RNN")
+"""Layers whose further tensors are masks and states."""
+
+MASKED = (*OF_ONE, "GlobalAveragePooling1D", "BatchNormalization")
+"""Layers that a mask changes."""
+
 FUSED = ("Dense", "Conv", "Depthwise", "Separable")
 """Beginnings of the classes whose activation counts as a call of its own."""
 
@@ -47,6 +49,8 @@ FUSED = ("Dense", "Conv", "Depthwise", "Separable")
 def kind_of(layer: Any) -> str:
     """Name of the first class of Keras's own among the layer's; empty where there is none."""
     for cls in type(layer).__mro__:
+        if cls.__module__.startswith("keras.src.ops."):
+            return f"ops.{cls.__name__}"
         if cls.__module__.split(".")[0] in ("keras", "tf_keras"):
             return "" if cls.__name__ in ("Layer", "Operation", "Model") else cls.__name__
     return ""
@@ -57,70 +61,79 @@ def known(layer: Any) -> bool:
     return kind_of(layer) in READERS or kind_of(layer) in WHOLE
 
 
-def config_of(layer: Any, rank: int) -> Config:
+def operation(layer: Any) -> bool:
+    """Whether it is a function in a functional model, which is no layer of its own."""
+    kind = kind_of(layer)
+    return kind.startswith("ops.") or kind in ("TFOpLambda", "SlicingOpLambda")
+
+
+def activated(layer: Any) -> Any:
+    """The layer whose activation it is: of TimeDistributed the one within."""
+    return layer.layer if kind_of(layer) == "TimeDistributed" else layer
+
+
+def fused(layer: Any) -> bool:
+    """Whether it has an activation that counts as a call of its own."""
+    owner = activated(layer)
+    if not kind_of(owner).startswith(FUSED):
+        return False
+    return activations.name_of(owner.activation) not in ("NoneType", "linear")
+
+
+def moved_axis(layer: Any) -> int | None:
+    """Which axis a layer that normalises takes for channels; None where it says nothing."""
+    if kind_of(layer) not in ("BatchNormalization", "GroupNormalization"):
+        return None
+    return layer.axis if isinstance(layer.axis, int) else int(layer.axis[0])
+
+
+def config_of(layer: Any, rank: int, first: bool = False) -> Config:
     """The layer's configuration; None for kinds that are not known.
 
     Args:
         layer: a layer.
         rank: axes of its (first) input; axes that are named are counted from the end, a
             concatenation's from the start.
+        first: whether the channels are its second axis, and the last of the canonical order.
     """
+    config: Any
+    if operation(layer):
+        config = activations.activation_of(layer.call, flavour_of(layer))
+        return None if getattr(config, "activation", "") == "linear" else config
     reader = READERS.get(kind_of(layer))
-    config: Any = reader(layer) if reader else None
+    config = reader(layer) if reader else None
     axis = getattr(config, "axis", None)
     if axis is None:
         return config
+    if moved_axis(layer) is not None:
+        return replace(config, axis=-1)
+    several = (axis,) if isinstance(axis, int) else axis
+    places = [one % rank for one in several]
+    if first and rank > 2:
+        places = [0 if one == 0 else rank - 1 if one == 1 else one - 1 for one in places]
     if isinstance(config, merging.Concatenate):
-        return replace(config, axis=axis % rank)
-    if isinstance(axis, int):
-        return replace(config, axis=axis % rank - rank)
-    return replace(config, axis=tuple(one % rank - rank for one in axis))
+        return replace(config, axis=places[0])
+    if isinstance(config, formulas.Softmax):
+        if places[0] == rank - 1:
+            return formulas.Activation(activation="softmax")
+        return replace(config, axis=places[0] - rank)
+    return replace(config, axis=tuple(sorted(one - rank for one in places)))
 
 
-def name_of(function: Any) -> str | None:
-    """An activation's name; None where it is none of Keras's."""
-    name = getattr(function, "__name__", type(function).__name__)
-    return {"silu": "swish", "identity": "linear"}.get(name, name)
+def flavour_of(thing: Any) -> str:
+    """``tf_keras`` or ``keras3``, by the object's classes; empty where it is of neither."""
+    for cls in type(thing).__mro__:
+        name = {"tf_keras": "tf_keras", "keras": "keras3"}.get(cls.__module__.split(".")[0])
+        if name:
+            return name
+    return ""
 
 
-def _conv(layer: Any) -> Config:
-    return conv.Conv(filters=layer.filters, groups=layer.groups, **_windows(layer))
-
-
-def _windows(layer: Any) -> dict[str, Any]:
-    rank = len(layer.kernel_size)
-    return {
-        "kernel_size": tuple(layer.kernel_size),
-        "strides": several(layer.strides, rank),
-        "padding": layer.padding,
-        "dilation_rate": several(layer.dilation_rate, rank),
-        "activation": None,
-        "use_bias": bool(layer.use_bias),
-    }
-
-
-def several(value: Any, count: int) -> tuple[int, ...]:
-    """A number for each of ``count`` axes."""
-    return tuple(value) if isinstance(value, (tuple, list)) else (int(value),) * count
-
-
-def _conv_transpose(layer: Any) -> Config:
-    given = _windows(layer)
-    if any(one != 1 for one in given.pop("dilation_rate")) or layer.output_padding is not None:
-        return None
-    return conv_transpose.ConvTranspose(filters=layer.filters, **given)
-
-
-def _pool(kind: type[pooling.MaxPooling]) -> Callable[[Any], Config]:
-    def read(layer: Any) -> Config:
-        rank = len(layer.pool_size)
-        return kind(
-            pool_size=several(layer.pool_size, rank),
-            strides=several(layer.strides, rank),
-            padding=layer.padding,
-        )
-
-    return read
+def _each_step(layer: Any) -> Config:
+    """TimeDistributed around what works along the last axis anyway."""
+    inner = layer.layer
+    plain = ("Dense", "Activation", "ReLU", "LeakyReLU", "ELU", "Dropout", "LayerNormalization")
+    return config_of(inner, 3) if kind_of(inner) in plain else None
 
 
 def _batch_norm(layer: Any) -> Config:
@@ -140,78 +153,24 @@ def _layer_norm(layer: Any) -> Config:
     )
 
 
-def _recurrent(layer: Any) -> Config:
-    common: dict[str, Any] = {
-        "units": layer.units,
-        "activation": name_of(layer.activation),
-        "use_bias": layer.use_bias,
-        "return_sequences": layer.return_sequences,
-        "go_backwards": layer.go_backwards,
-    }
-    if kind_of(layer) == "SimpleRNN":
-        return simple_rnn.SimpleRNN(**common)
-    common["recurrent_activation"] = name_of(layer.recurrent_activation)
-    if kind_of(layer) == "LSTM":
-        return lstm.LSTM(**common)
-    reset = layer.reset_after if hasattr(layer, "reset_after") else layer.cell.reset_after
-    return gru.GRU(reset_after=bool(reset), **common)
-
-
-def _bidirectional(layer: Any) -> Config:
-    inner = config_of(layer.forward_layer, 3)
-    if inner is None or layer.merge_mode is None:
-        return None
-    return bidirectional.Bidirectional(layer=inner, merge_mode=layer.merge_mode)
-
-
-def _relu(layer: Any) -> Config:
-    if getattr(layer, "threshold", 0.0):
-        return None
-    limit, slope = layer.max_value, float(layer.negative_slope)
-    if limit is None and not slope:
-        return activations.Activation(activation="relu")
-    limit = None if limit is None else float(limit)
-    return activations.ReLU(max_value=limit, negative_slope=slope)
-
-
-def _leaky(layer: Any) -> Config:
-    slope = layer.alpha if hasattr(layer, "alpha") else layer.negative_slope
-    return activations.ReLU(max_value=None, negative_slope=float(slope))
-
-
-def activation_of(function: Any) -> Config:
-    """A function's configuration, as a layer; None where it is none of those known."""
-    name = name_of(function)
-    if name == "relu6":
-        return activations.ReLU(max_value=6.0, negative_slope=0.0)
-    if name not in activations.FORMULAS and name != "hard_sigmoid":
-        return None
-    return activations.Activation(activation=str(name))
-
-
 READERS: dict[str, Callable[[Any], Config]] = {
     "Dense": lambda layer: dense.Dense(
         units=layer.units, activation=None, use_bias=bool(layer.use_bias)
     ),
-    **{f"Conv{rank}D": _conv for rank in (1, 2, 3)},
+    **{f"Conv{rank}D": windows.convolution for rank in (1, 2, 3)},
+    **{f"DepthwiseConv{rank}D": windows.depthwise for rank in (1, 2)},
+    **{f"SeparableConv{rank}D": windows.separable for rank in (1, 2)},
+    **{f"Conv{rank}DTranspose": windows.transposed for rank in (1, 2, 3)},
+    **{f"MaxPooling{rank}D": windows.pool(pooling.MaxPooling) for rank in (1, 2, 3)},
+    **{f"AveragePooling{rank}D": windows.pool(pooling.AveragePooling) for rank in (1, 2, 3)},
     **{
-        f"DepthwiseConv{rank}D": lambda layer: conv.DepthwiseConv(
-            depth_multiplier=layer.depth_multiplier, **_windows(layer)
+        f"Global{name}Pooling{rank}D": windows.global_pool(kind, rank)
+        for name, kind in (
+            ("Max", pooling.GlobalMaxPooling),
+            ("Average", pooling.GlobalAveragePooling),
         )
-        for rank in (1, 2)
+        for rank in (1, 2, 3)
     },
-    **{
-        f"SeparableConv{rank}D": lambda layer: conv.SeparableConv(
-            filters=layer.filters, depth_multiplier=layer.depth_multiplier, **_windows(layer)
-        )
-        for rank in (1, 2)
-    },
-    **{f"Conv{rank}DTranspose": _conv_transpose for rank in (1, 2, 3)},
-    **{f"MaxPooling{rank}D": _pool(pooling.MaxPooling) for rank in (1, 2, 3)},
-    **{f"AveragePooling{rank}D": _pool(pooling.AveragePooling) for rank in (1, 2, 3)},
-    "GlobalMaxPooling2D": lambda layer: pooling.GlobalMaxPooling2D(keepdims=layer.keepdims),
-    "GlobalAveragePooling2D": lambda layer: pooling.GlobalAveragePooling2D(keepdims=layer.keepdims),
-    "GlobalAveragePooling1D": lambda layer: pooling.GlobalAveragePooling1D(keepdims=layer.keepdims),
     "BatchNormalization": _batch_norm,
     "LayerNormalization": _layer_norm,
     "GroupNormalization": lambda layer: layer_norm.GroupNorm(
@@ -220,11 +179,20 @@ READERS: dict[str, Callable[[Any], Config]] = {
     "Embedding": lambda layer: embedding.Embedding(
         input_dim=layer.input_dim, output_dim=layer.output_dim, mask_zero=bool(layer.mask_zero)
     ),
-    **dict.fromkeys(("SimpleRNN", "LSTM", "GRU"), _recurrent),
-    "Bidirectional": _bidirectional,
+    **{
+        kind: lambda layer, kind=kind: recurrent.config_of(layer, kind)  # type: ignore[misc]
+        for kind in ("SimpleRNN", "LSTM", "GRU")
+    },
+    "Bidirectional": lambda layer: recurrent.of_bidirectional(
+        layer, config_of(layer.forward_layer, 3)
+    ),
+    "MultiHeadAttention": recurrent.of_attention,
+    "TimeDistributed": _each_step,
     "Masking": lambda layer: masking.Masking(mask_value=float(layer.mask_value)),
     "Dropout": lambda layer: dropout.Dropout(rate=layer.rate),
+    "SpatialDropout1D": lambda layer: dropout.SpatialDropout1D(rate=layer.rate),
     "SpatialDropout2D": lambda layer: dropout.SpatialDropout2D(rate=layer.rate),
+    "SpatialDropout3D": lambda layer: dropout.SpatialDropout3D(rate=layer.rate),
     "GaussianDropout": lambda layer: dropout.GaussianDropout(rate=layer.rate),
     "AlphaDropout": lambda layer: dropout.AlphaDropout(rate=layer.rate),
     "GaussianNoise": lambda layer: dropout.GaussianNoise(stddev=layer.stddev),
@@ -234,22 +202,18 @@ READERS: dict[str, Callable[[Any], Config]] = {
     "Add": lambda _: merging.Add(),
     "Multiply": lambda _: merging.Multiply(),
     "Concatenate": lambda layer: merging.Concatenate(axis=layer.axis),
-    "ZeroPadding2D": lambda layer: padding.ZeroPadding2D(padding=_sides(layer.padding)),
-    "Cropping2D": lambda layer: padding.Cropping2D(cropping=_sides(layer.cropping)),
-    "UpSampling2D": lambda layer: (
-        padding.UpSampling2D(size=tuple(layer.size)) if layer.interpolation == "nearest" else None
-    ),
-    "ReLU": _relu,
-    "LeakyReLU": _leaky,
-    "ELU": lambda layer: activations.Activation(activation="elu") if layer.alpha == 1.0 else None,
-    "Softmax": lambda layer: (
-        activations.Activation(activation="softmax") if layer.axis == -1 else None
-    ),
-    "Activation": lambda layer: activation_of(layer.activation),
+    "Subtract": lambda _: merging.Subtract(),
+    "Average": lambda _: merging.Average(),
+    "Maximum": lambda _: merging.Maximum(),
+    "Minimum": lambda _: merging.Minimum(),
+    **{f"ZeroPadding{rank}D": windows.zeros for rank in (1, 2, 3)},
+    **{f"Cropping{rank}D": windows.cropping for rank in (1, 2, 3)},
+    **{f"UpSampling{rank}D": windows.upsampling(rank) for rank in (1, 2, 3)},
+    "ReLU": activations.of_relu,
+    "LeakyReLU": activations.of_leaky,
+    "ELU": activations.of_elu,
+    "PReLU": lambda _: formulas.PReLU(),
+    "Softmax": activations.of_softmax,
+    "Activation": lambda layer: activations.activation_of(layer.activation, flavour_of(layer)),
 }
 """Class to what reads its configuration."""
-
-
-def _sides(value: Any) -> padding.Sides:
-    (top, bottom), (left, right) = value
-    return (int(top), int(bottom)), (int(left), int(right))

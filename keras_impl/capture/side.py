@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_impl.capture import calls, files, weights
+from keras_impl.capture import calls, copying, files, weights
 from keras_impl.capture.training import KerasTrainer, in_dtype
 from parity.backend import require
 from parity.errors import ParityError
@@ -101,7 +101,7 @@ class KerasSide:
     def replay(self, number: int, inputs: Sequence[np.ndarray]) -> np.ndarray:
         """See :meth:`parity.pairs.side.Side.replay`."""
         with in_dtype(self.keras, self.flavour, self.dtype):
-            return calls.again(self.made[number], [self.tensor(value) for value in inputs])
+            return calls.again(self.made[number], inputs)
 
     def all_parameters(self) -> Arrays:
         """See :meth:`parity.pairs.side.Side.all_parameters`."""
@@ -187,10 +187,11 @@ def _copied(model: Any, dtype: str) -> Any:
     keras = _keras(flavour_of(model))
     try:
         config = _of_dtype(model.get_config(), dtype)
-        with in_dtype(keras, flavour_of(model), dtype), _lambdas(keras):
+        own = keras.utils.custom_object_scope(copying.own_classes(model))
+        with in_dtype(keras, flavour_of(model), dtype), _lambdas(keras), own:
             copy = type(model).from_config(config)
-            if not copy.built:
-                copy.build(model.input_shape)
+            if len(copy.weights) != len(model.weights):
+                copying.build_like(copy, model, dtype)
         copy.set_weights([value.astype(dtype) for value in model.get_weights()])
     except Exception as error:
         if dtype == "float32" == getattr(model, "dtype", "float32"):

@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_impl.capture import weights
 from keras_impl.capture.calls import named_outputs
+from keras_impl.capture.exact import exact
 from keras_impl.capture.injected import Injected
 from parity.errors import ParityError
 from parity.optimizers.table import OPTIMIZERS
@@ -243,7 +244,8 @@ def in_dtype(keras: Any, flavour: str, dtype: str) -> Iterator[None]:
     else:
         keras.mixed_precision.set_global_policy(dtype)
     try:
-        yield
+        with exact(keras):
+            yield
     finally:
         keras.backend.set_floatx(before)
         if flavour == "keras3":

@@ -12,6 +12,8 @@ def of_module(layer: Any) -> dict[str, Any]:
 
     A part's name goes before its variables' (``forward/kernel``); cells count as their layers.
     """
+    if isinstance(layer.weights, dict):  # a part of a separable convolution
+        return dict(layer.weights)
     found = {}
     kind = kind_of(layer)
     for variable in layer.weights:
@@ -23,7 +25,7 @@ def of_module(layer: Any) -> dict[str, Any]:
         if kind == "Bidirectional":
             run = next(part for part in kept if part.startswith(("forward_", "backward_")))
             name = f"{run.split('_')[0]}/{name}"
-        elif kind not in SINGLE and name in found:
+        elif kind == "MultiHeadAttention" or (kind not in SINGLE and name in found):
             name = "/".join(kept[-2:])
         if kind.startswith("Depthwise") and name == "kernel":  # Keras 3's name
             name = "depthwise_kernel"

@@ -36,6 +36,29 @@ class ReLU:
     negative_slope: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class ELU:
+    """X where it is positive, else ``alpha``·(eˣ − 1)."""
+
+    keras: ClassVar[str] = "ELU"
+    alpha: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class PReLU:
+    """X where it is positive, else x times a slope that is trained."""
+
+    keras: ClassVar[str] = "PReLU"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Softmax:
+    """The softmax along another axis than the last, counted from the end."""
+
+    keras: ClassVar[str] = "Softmax"
+    axis: int
+
+
 KERAS_DEFAULTS: dict[str, dict[str, Any]] = {
     "LeakyReLU": {"alpha": 0.3},
     "ELU": {"alpha": 1.0},
@@ -57,16 +80,16 @@ TORCH_DEFAULTS: dict[str, dict[str, Any]] = {
 
 
 def reference(
-    config: Activation | ReLU,
+    config: Activation | ReLU | ELU | PReLU | Softmax,
     weights: Mapping[str, np.ndarray],
     x: np.ndarray,
     flavour: str = "tf_keras",
 ) -> np.ndarray:
-    """The activation of x, elementwise but for softmax, which runs along the last axis.
+    """The activation of x, elementwise but for softmax, which runs along an axis, often the last.
 
     Args:
         config: the layer.
-        weights: none.
+        weights: none, of a PReLU alpha, of a shape that broadcasts to x's.
         x: of any shape.
         flavour: ``tf_keras``, ``keras3`` or ``torch``: hard sigmoid and GELU are not the same in
             all.
@@ -74,6 +97,12 @@ def reference(
     if isinstance(config, ReLU):
         y = np.where(x > 0.0, x, config.negative_slope * x)
         return y if config.max_value is None else np.minimum(y, config.max_value)
+    if isinstance(config, ELU):
+        return np.where(x > 0.0, x, config.alpha * np.expm1(np.minimum(x, 0.0)))
+    if isinstance(config, PReLU):
+        return np.where(x > 0.0, x, weights["alpha"] * x)
+    if isinstance(config, Softmax):
+        return softmax(x, config.axis)
     return apply(config.activation, x, flavour)
 
 
@@ -85,9 +114,13 @@ def apply(name: str | None, x: np.ndarray, flavour: str = "tf_keras") -> np.ndar
     """
     if name == "gelu" and flavour == "torch":
         return _gelu(x, math.sqrt(0.5))
+    if name == "gelu_tanh" and flavour == "torch":
+        return _gelu_tanh(x, 0.044715)
     if name == "hard_sigmoid":
         slope = 0.2 if flavour == "tf_keras" else 1 / 6
         return np.clip(slope * x + 0.5, 0.0, 1.0)
+    if name == "hard_swish":  # of PyTorch and Keras 3, where its other name is hard_silu
+        return np.asarray(x * np.clip(x / 6 + 0.5, 0.0, 1.0))
     if name not in FORMULAS:
         known = ", ".join(filter(None, FORMULAS))
         raise ValueError(f"activation: received {name!r}, accepted: {known}, hard_sigmoid")
@@ -97,6 +130,11 @@ def apply(name: str | None, x: np.ndarray, flavour: str = "tf_keras") -> np.ndar
 def sigmoid(x: np.ndarray) -> np.ndarray:
     """1/(1 + e⁻ˣ), without overflow."""
     return np.asarray(np.exp(-np.logaddexp(0.0, -x)))
+
+
+def _log_softmax(x: np.ndarray) -> np.ndarray:
+    away = x - x.max(-1, keepdims=True)
+    return np.asarray(away - np.log(np.exp(away).sum(-1, keepdims=True)))
 
 
 def softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
@@ -111,8 +149,8 @@ def _gelu(x: np.ndarray, factor: float = as_float32(math.sqrt(0.5))) -> np.ndarr
     return np.asarray(0.5 * x * erfc(-x * factor))
 
 
-def _gelu_tanh(x: np.ndarray) -> np.ndarray:
-    inner = math.sqrt(2.0 / math.pi) * (x + 0.044715 * x**3)
+def _gelu_tanh(x: np.ndarray, factor: float = as_float32(0.044715)) -> np.ndarray:
+    inner = math.sqrt(2.0 / math.pi) * (x + factor * x**3)
     return np.asarray(0.5 * x * (1.0 + np.tanh(inner)))
 
 
@@ -124,7 +162,7 @@ def _selu(x: np.ndarray) -> np.ndarray:
     return SELU_SCALE * np.where(x > 0, x, SELU_ALPHA * np.expm1(np.minimum(x, 0.0)))
 
 
-ROUNDED = ("gelu",)
+ROUNDED = ("gelu", "gelu_tanh")
 """Whose constants Keras rounds to float32 and PyTorch does not; else they are the same."""
 
 FORMULAS: dict[str | None, Callable[[np.ndarray], np.ndarray]] = {
@@ -141,7 +179,9 @@ FORMULAS: dict[str | None, Callable[[np.ndarray], np.ndarray]] = {
     "sigmoid": sigmoid,
     "tanh": np.tanh,
     "exponential": np.exp,
+    "mish": lambda x: x * np.tanh(np.logaddexp(0.0, x)),
     "softmax": softmax,
+    "log_softmax": _log_softmax,
 }
 
 DIFFERENCES = (

@@ -43,10 +43,11 @@ def reference(
     weights: Mapping[str, np.ndarray],
     query: np.ndarray,
     value: np.ndarray,
+    key: np.ndarray | None = None,
     attention_mask: np.ndarray | None = None,
     flavour: str = "tf_keras",
 ) -> np.ndarray:
-    """Attention of queries to values, which are the keys as well.
+    """Attention of queries to values.
 
     Args:
         config: the layer.
@@ -55,6 +56,7 @@ def reference(
             the inputs.
         query: (N, T, in).
         value: (N, S, in of the values).
+        key: (N, S, in of the keys); None: the values.
         attention_mask: bool (N, T, S), true where a query may attend; None: everywhere.
         flavour: the Keras; 3 rounds 1/√key_dim to float32.
 
@@ -67,7 +69,8 @@ def reference(
         bias = weights.get(f"{name}/bias")
         return found if bias is None else found + bias[:, None]
 
-    q, k, v = projected("query", query), projected("key", value), projected("value", value)
+    key = value if key is None else key
+    q, k, v = projected("query", query), projected("key", key), projected("value", value)
     scale = 1.0 / math.sqrt(config.key_dim)
     scores = q @ k.swapaxes(-1, -2) * (as_float32(scale) if flavour == "keras3" else scale)
     if attention_mask is not None:

@@ -15,16 +15,21 @@ import numpy as np
 
 from parity.difference import Difference
 from parity.layers import activations
+from parity.layers.windows import Sides
 
 
 @dataclass(frozen=True, kw_only=True)
 class ConvTranspose:
-    """A convolution backwards; without dilation and output padding, which few use."""
+    """A convolution backwards; without dilation, which few use.
+
+    ``padding`` is 'valid', 'same', or how many entries (before, after) of each axis are cut from
+    all that the kernel reaches; less than none: so many zeros are put there.
+    """
 
     filters: int
     kernel_size: tuple[int, ...]
     strides: tuple[int, ...]
-    padding: str
+    padding: str | Sides
     activation: str | None
     use_bias: bool
 
@@ -68,7 +73,7 @@ def reference(
         (N, *places, filters), with n·s places along an axis, for 'valid' max(k − s, 0) more.
     """
     sizes, steps = config.kernel_size, config.strides
-    shape = [n * s + max(k - s, 0) for n, k, s in zip(x.shape[1:-1], sizes, steps, strict=True)]
+    shape = [(n - 1) * s + k for n, k, s in zip(x.shape[1:-1], sizes, steps, strict=True)]
     y = np.zeros((len(x), *shape, config.filters))
     for place in itertools.product(*map(range, sizes)):
         reached = tuple(
@@ -76,13 +81,26 @@ def reference(
             for begin, n, s in zip(place, x.shape[1:-1], steps, strict=True)
         )
         y[(slice(None), *reached)] += x @ weights["kernel"][place].T
-    if config.padding == "same":
-        cut = tuple(
-            slice(max(k - s, 0) // 2, max(k - s, 0) // 2 + n * s)
-            for n, k, s in zip(x.shape[1:-1], sizes, steps, strict=True)
-        )
-        y = y[(slice(None), *cut)]
+    cut = sides(config)
+    y = np.pad(y, ((0, 0), *(tuple(max(-one, 0) for one in ends) for ends in cut), (0, 0)))
+    kept = tuple(
+        slice(max(before, 0), size - max(after, 0))
+        for size, (before, after) in zip(y.shape[1:-1], cut, strict=True)
+    )
+    y = y[(slice(None), *kept)]
     return activations.apply(config.activation, y + weights.get("bias", 0.0), flavour)
+
+
+def sides(config: ConvTranspose) -> Sides:
+    """What a padding comes to: entries cut (before, after) each axis."""
+    if not isinstance(config.padding, str):
+        return config.padding
+    found = []
+    for k, s in zip(config.kernel_size, config.strides, strict=True):
+        same = config.padding == "same"
+        total, before = (k - s, max(k - s, 0) // 2) if same else (-max(s - k, 0), 0)
+        found.append((before, total - before))
+    return tuple(found)
 
 
 _FILE = "keras/src/layers/convolutional/base_conv_transpose.py"

@@ -26,10 +26,24 @@ class Dropout:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SpatialDropout1D(Dropout):
+    """Drops whole channels of sequences."""
+
+    keras: ClassVar[str] = "SpatialDropout1D"
+
+
+@dataclass(frozen=True, kw_only=True)
 class SpatialDropout2D(Dropout):
     """Drops whole channels of images."""
 
     keras: ClassVar[str] = "SpatialDropout2D"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpatialDropout3D(Dropout):
+    """Drops whole channels of volumes."""
+
+    keras: ClassVar[str] = "SpatialDropout3D"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Layers of several inputs: add, multiply, concatenate.
+"""Layers of several inputs: sums, products and the like, and concatenation.
 
 Sources: ``tf_keras/src/layers/merging/`` and ``keras/src/layers/merging/``.
 """
@@ -30,6 +30,34 @@ class Multiply:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Subtract:
+    """The first input less the second."""
+
+    keras: ClassVar[str] = "Subtract"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Average:
+    """The mean of the inputs."""
+
+    keras: ClassVar[str] = "Average"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Maximum:
+    """The largest of the inputs, entry by entry."""
+
+    keras: ClassVar[str] = "Maximum"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Minimum:
+    """The smallest of the inputs, entry by entry."""
+
+    keras: ClassVar[str] = "Minimum"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Concatenate:
     """The inputs side by side along an axis, counted with that of the examples."""
 
@@ -41,12 +69,15 @@ KERAS_DEFAULTS: dict[str, dict[str, Any]] = {"Concatenate": {"axis": -1}}
 TORCH_DEFAULTS: dict[str, dict[str, Any]] = {}
 
 
+Merging = Add | Multiply | Subtract | Average | Maximum | Minimum | Concatenate
+
+
 def reference(
-    config: Add | Multiply | Concatenate,
+    config: Merging,
     weights: Mapping[str, np.ndarray],
     x: Sequence[np.ndarray],
 ) -> np.ndarray:
-    """The inputs as one; sums and products give those of fewer axes more behind the first.
+    """The inputs as one; all but a concatenation give those of fewer axes more behind the first.
 
     Args:
         config: the layer.
@@ -57,7 +88,19 @@ def reference(
         return np.concatenate(x, config.axis)
     most = max(one.ndim for one in x)
     shaped = (one.reshape(len(one), *(1,) * (most - one.ndim), *one.shape[1:]) for one in x)
-    return functools.reduce(np.add if isinstance(config, Add) else np.multiply, shaped)
+    found = functools.reduce(OPERATIONS[type(config)], shaped)
+    return np.asarray(found / len(x) if isinstance(config, Average) else found)
+
+
+OPERATIONS: dict[type, np.ufunc] = {
+    Add: np.add,
+    Average: np.add,
+    Multiply: np.multiply,
+    Subtract: np.subtract,
+    Maximum: np.maximum,
+    Minimum: np.minimum,
+}
+"""What two inputs become."""
 
 
 DIFFERENCES = (

@@ -1,4 +1,4 @@
-"""Zero padding, cropping and up-sampling of images.
+"""Zero padding, cropping and up-sampling in one to three dimensions.
 
 Sources: ``tf_keras/src/layers/reshaping/`` and ``keras/src/layers/reshaping/``.
 """
@@ -7,41 +7,53 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from parity.difference import Difference
-
-Sides = tuple[tuple[int, int], tuple[int, int]]
-"""(top, bottom), (left, right)."""
+from parity.layers.windows import Sides
 
 
 @dataclass(frozen=True, kw_only=True)
-class ZeroPadding2D:
-    """Rows and columns of zeros around images."""
+class ZeroPadding:
+    """Zeros before and after each axis of space."""
 
-    keras: ClassVar[str] = "ZeroPadding2D"
     padding: Sides
 
+    @property
+    def keras(self) -> str:
+        """Keras's class."""
+        return f"ZeroPadding{len(self.padding)}D"
+
 
 @dataclass(frozen=True, kw_only=True)
-class Cropping2D:
-    """Images without their outer rows and columns."""
+class Cropping:
+    """The input without its outermost entries, before and after along each axis of space."""
 
-    keras: ClassVar[str] = "Cropping2D"
     cropping: Sides
 
+    @property
+    def keras(self) -> str:
+        """Keras's class."""
+        return f"Cropping{len(self.cropping)}D"
+
 
 @dataclass(frozen=True, kw_only=True)
-class UpSampling2D:
-    """Every entry repeated: the interpolation 'nearest'.
+class UpSampling:
+    """Every entry repeated: the interpolation 'nearest'; or, of images, 'bilinear'.
 
-    TensorFlow computes the others in float32 whatever the dtype.
+    'bilinear' takes an entry for the middle of its square, as PyTorch's ``align_corners=False``.
+    TensorFlow computes it in float32 whatever the dtype.
     """
 
-    keras: ClassVar[str] = "UpSampling2D"
-    size: tuple[int, int]
+    size: tuple[int, ...]
+    interpolation: str = "nearest"
+
+    @property
+    def keras(self) -> str:
+        """Keras's class."""
+        return f"UpSampling{len(self.size)}D"
 
 
 KERAS_DEFAULTS: dict[str, dict[str, Any]] = {
@@ -53,23 +65,43 @@ TORCH_DEFAULTS: dict[str, dict[str, Any]] = {"Upsample": {"mode": "nearest", "al
 
 
 def reference(
-    config: ZeroPadding2D | Cropping2D | UpSampling2D,
-    weights: Mapping[str, np.ndarray],
-    x: np.ndarray,
+    config: ZeroPadding | Cropping | UpSampling, weights: Mapping[str, np.ndarray], x: np.ndarray
 ) -> np.ndarray:
-    """The images, larger or smaller.
+    """The input, larger or smaller.
 
     Args:
         config: the layer.
         weights: none.
-        x: (N, H, W, C).
+        x: (N, *space, C).
     """
-    if isinstance(config, ZeroPadding2D):
+    if isinstance(config, ZeroPadding):
         return np.pad(x, ((0, 0), *config.padding, (0, 0)))
-    if isinstance(config, Cropping2D):
-        (top, bottom), (left, right) = config.cropping
-        return x[:, top : x.shape[1] - bottom, left : x.shape[2] - right]
-    return x.repeat(config.size[0], 1).repeat(config.size[1], 2)
+    if isinstance(config, Cropping):
+        sides = zip(x.shape[1:-1], config.cropping, strict=True)
+        kept = tuple(slice(before, size - after) for size, (before, after) in sides)
+        return x[(slice(None), *kept)]
+    for axis, size in enumerate(config.size, 1):
+        linear = config.interpolation == "bilinear"
+        x = _linear(x, axis, size) if linear else x.repeat(size, axis)
+    return x
+
+
+def places(size: int, times: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each entry of an axis made longer, what it lies between, and how far towards the second.
+
+    Returns:
+        int (size·times,) twice, float64 (size·times,).
+    """
+    at = np.clip((np.arange(size * times) + 0.5) / times - 0.5, 0.0, size - 1.0)
+    low = np.floor(at).astype(int)
+    return low, np.minimum(low + 1, size - 1), at - low
+
+
+def _linear(x: np.ndarray, axis: int, times: int) -> np.ndarray:
+    """Linear interpolation along an axis, between the middles of its entries."""
+    low, high, share = places(x.shape[axis], times)
+    share = share.reshape(-1, *(1,) * (x.ndim - 1 - axis))
+    return np.asarray(x.take(low, axis) * (1.0 - share) + x.take(high, axis) * share)
 
 
 DIFFERENCES = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -42,27 +42,21 @@ class AveragePooling(MaxPooling):
 
 
 @dataclass(frozen=True, kw_only=True)
-class GlobalMaxPooling2D:
-    """The largest entry of each channel."""
+class GlobalMaxPooling:
+    """The largest entry of each channel, over ``rank`` axes of space."""
 
-    keras: ClassVar[str] = "GlobalMaxPooling2D"
+    rank: int
     keepdims: bool
+
+    @property
+    def keras(self) -> str:
+        """Keras's class."""
+        return f"{type(self).__name__}{self.rank}D"
 
 
 @dataclass(frozen=True, kw_only=True)
-class GlobalAveragePooling2D:
-    """The mean of each channel."""
-
-    keras: ClassVar[str] = "GlobalAveragePooling2D"
-    keepdims: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class GlobalAveragePooling1D:
-    """The mean of each channel over the steps of a sequence that its mask leaves."""
-
-    keras: ClassVar[str] = "GlobalAveragePooling1D"
-    keepdims: bool
+class GlobalAveragePooling(GlobalMaxPooling):
+    """The mean of each channel; of a sequence over the steps that its mask leaves."""
 
 
 KERAS_DEFAULTS: dict[str, dict[str, Any]] = {
@@ -93,7 +87,7 @@ TORCH_DEFAULTS: dict[str, dict[str, Any]] = {
     },
 }
 
-Pooling = MaxPooling | GlobalMaxPooling2D | GlobalAveragePooling2D | GlobalAveragePooling1D
+Pooling = MaxPooling | GlobalMaxPooling
 
 
 def reference(
@@ -108,7 +102,7 @@ def reference(
         config: the layer.
         weights: none.
         x: (N, *space, C).
-        mask: bool (N, T), for GlobalAveragePooling1D; None: all steps count.
+        mask: bool (N, T), for the mean of a sequence; None: all steps count.
 
     Returns:
         (N, *places, C); of a global pool (N, C), with ``keepdims`` (N, 1, …, C).
@@ -116,7 +110,7 @@ def reference(
     if isinstance(config, MaxPooling):
         return _moving(config, x)
     axes = tuple(range(1, x.ndim - 1))
-    if isinstance(config, GlobalMaxPooling2D):
+    if not isinstance(config, GlobalAveragePooling):
         return np.asarray(x.max(axes, keepdims=config.keepdims))
     if mask is None:
         return np.asarray(x.mean(axes, keepdims=config.keepdims))

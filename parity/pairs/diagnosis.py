@@ -8,8 +8,6 @@ configuration, with that setting as Keras has it, gives what Keras gives. Nothin
 from __future__ import annotations
 
 import dataclasses
-import importlib
-import inspect
 import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,7 +17,9 @@ import numpy as np
 
 from parity.catalogue import CATALOGUE
 from parity.constants import as_float32
+from parity.layers import conv_transpose
 from parity.layers.activations import ROUNDED
+from parity.layers.computed import computed
 from parity.layers.windows import same
 from parity.pairs import mistakes
 from parity.pairs.calls import Arrays, Call
@@ -211,13 +211,8 @@ def reference(
     config: Any, weights: Mapping[str, np.ndarray], fed: tuple[np.ndarray, ...], flavour: str
 ) -> np.ndarray | None:
     """What the layer's reference gives; None where it cannot take these weights or inputs."""
-    function = importlib.import_module(type(config).__module__).reference
-    given: dict[str, Any] = {}
-    if "flavour" in inspect.signature(function).parameters:
-        given["flavour"] = flavour
-    x: Any = fed if type(config).__name__ in ("Add", "Multiply", "Concatenate") else fed[0]
     try:
-        return np.asarray(function(config, weights, x, **given))
+        return computed(config, weights, fed, {}, flavour)
     except (KeyError, ValueError, IndexError, TypeError):
         return None
 
@@ -251,6 +246,8 @@ def _alike(own: Any, other: Any) -> bool:
 
 def _sides(config: Any, padding: Any, x: np.ndarray) -> Any:
     """What a padding comes to for an input of this size."""
+    if isinstance(config, conv_transpose.ConvTranspose):
+        return conv_transpose.sides(dataclasses.replace(config, padding=padding))
     sizes = getattr(config, "kernel_size", None) or config.pool_size
     steps = config.strides
     within = getattr(config, "dilation_rate", (1,) * len(sizes))
@@ -362,7 +359,7 @@ KINDS = {
     "AveragePooling": "average_pool",
     "SimpleRNN": "simple_rnn",
     "SpatialDropout2D": "dropout",
-    "ZeroPadding2D": "zero_padding",
+    "ZeroPadding": "zero_padding",
 }
 """Configuration to the catalogue's name of the kind, where that is not its own in small letters."""
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from parity.layers.conv import Conv, DepthwiseConv, SeparableConv
-from parity.layers.padding import ZeroPadding2D
+from parity.layers.padding import ZeroPadding
 from parity.pairs.calls import Call
 
 
@@ -21,7 +21,7 @@ def fused(calls: Sequence[Call]) -> list[Call]:
             continue
         before = found[source]
         around = _around(call)
-        if isinstance(before.config, ZeroPadding2D) and around is not None:
+        if isinstance(before.config, ZeroPadding) and around is not None:
             sides = tuple(
                 (a + c, b + d) for (a, b), (c, d) in zip(before.config.padding, around, strict=True)
             )

@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 from torch.nn import functional as F
 
-from parity.layers.padding import Cropping2D, UpSampling2D, ZeroPadding2D
+from parity.layers.padding import Cropping, UpSampling, ZeroPadding
 from parity_tests.catalogue import Demonstration, Shown
 from parity_tests.catalogue.frameworks import first, keras_layer, last, normal, out
 
 IMAGES = normal(2, 4, 4, 3)
 REFERENCES: list[tuple[Any, Any, dict[str, Any]]] = [
-    (ZeroPadding2D(padding=((0, 1), (2, 3))), IMAGES, {}),
-    (Cropping2D(cropping=((0, 1), (2, 0))), IMAGES, {}),
-    (Cropping2D(cropping=((1, 1), (0, 1))), IMAGES, {}),
-    (UpSampling2D(size=(2, 3)), IMAGES, {}),
+    (ZeroPadding(padding=((0, 1), (2, 3))), IMAGES, {}),
+    (Cropping(cropping=((0, 1), (2, 0))), IMAGES, {}),
+    (Cropping(cropping=((1, 1), (0, 1))), IMAGES, {}),
+    (UpSampling(size=(2, 3)), IMAGES, {}),
 ]
 
 

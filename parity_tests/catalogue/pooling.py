@@ -10,9 +10,8 @@ from torch.nn import functional as F
 
 from parity.layers.pooling import (
     AveragePooling,
-    GlobalAveragePooling1D,
-    GlobalAveragePooling2D,
-    GlobalMaxPooling2D,
+    GlobalAveragePooling,
+    GlobalMaxPooling,
     MaxPooling,
 )
 from parity.layers.windows import same
@@ -40,10 +39,10 @@ REFERENCES: list[tuple[Any, Any, dict[str, Any]]] = [
             (2, 3, "same"),
         )
     ),
-    (GlobalMaxPooling2D(keepdims=True), IMAGES, {}),
-    (GlobalAveragePooling2D(keepdims=False), IMAGES, {}),
-    (GlobalAveragePooling1D(keepdims=False), SEQUENCES, {}),
-    (GlobalAveragePooling1D(keepdims=False), SEQUENCES, {"mask": VALID}),
+    (GlobalMaxPooling(rank=2, keepdims=True), IMAGES, {}),
+    (GlobalAveragePooling(rank=2, keepdims=False), IMAGES, {}),
+    (GlobalAveragePooling(rank=1, keepdims=False), SEQUENCES, {}),
+    (GlobalAveragePooling(rank=1, keepdims=False), SEQUENCES, {"mask": VALID}),
 ]
 
 GIVEN = {"pool_size": 3, "strides": 2, "padding": "same"}

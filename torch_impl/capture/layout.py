@@ -46,6 +46,11 @@ class Layout:
         return self.axes == tuple(sorted(self.axes))
 
     @property
+    def elsewhere(self) -> bool:
+        """Whether the last axis is not the one of the channels."""
+        return all(one == 1 for one in self.merged) and self.axes[-1] != len(self.axes) - 1
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Of the tensor."""
         found, start = [], 0

@@ -70,8 +70,9 @@ class TorchSide:
             self.model.load_state_dict(kept)
         self.made = watch.made
         for call, made in zip(watch.calls, watch.made, strict=True):
-            if isinstance(made.target, nn.Module):
-                self.modules[call.name] = (made.target, made.layouts)
+            module = made.target if made.like is None else made.like
+            if isinstance(module, nn.Module):
+                self.modules[call.name] = (module, made.layouts)
         try:
             self.outputs = [watch.layout_of(one) for _, one in calls.named_outputs(out)]
             return watch.run_of(out)
@@ -137,7 +138,7 @@ class TorchSide:
 
     def tensor(self, value: np.ndarray) -> Tensor:
         """On the model's device, floats in its dtype."""
-        tensor = torch.as_tensor(np.ascontiguousarray(value))
+        tensor = torch.tensor(np.ascontiguousarray(value))  # a copy: a model may write into it
         return tensor.to(self.dtype) if tensor.is_floating_point() else tensor.long()
 
 

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from torch_impl.capture import attention
 from torch_impl.capture.layout import Layout
-from torch_impl.weights import Place, gru_biases, gru_kernel, same, transposed
+from torch_impl.capture.parameters import Product
+from torch_impl.layers import ResetBeforeGRU
+from torch_impl.weights import Place, gru_biases, gru_kernel, of_recurrent, same, transposed
 
 
 def of_module(module: nn.Module, layouts: Sequence[Layout]) -> dict[str, Place]:
@@ -20,7 +23,9 @@ def of_module(module: nn.Module, layouts: Sequence[Layout]) -> dict[str, Place]:
             than one flattened channels last.
     """
     found: dict[str, Place]
-    if isinstance(module, nn.Linear):
+    if isinstance(module, Product):
+        found = {"kernel": same(module.kernel), "bias": same(module.bias)}
+    elif isinstance(module, nn.Linear):
         found = {"kernel": _dense(module.weight, layouts[0]), "bias": same(module.bias)}
     elif isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d)):
         depthwise = module.groups == module.in_channels > 1
@@ -31,14 +36,21 @@ def of_module(module: nn.Module, layouts: Sequence[Layout]) -> dict[str, Place]:
     elif isinstance(module, (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)):
         found = {"kernel": _convolution(module.weight), "bias": same(module.bias)}
     elif isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)):
-        found = {
-            "gamma": same(module.weight),
-            "beta": same(module.bias),
-            "moving_mean": same(module.running_mean),
-            "moving_variance": same(module.running_var),
-        }
-    elif isinstance(module, (nn.LayerNorm, nn.GroupNorm)):
+        names = ("gamma", "beta", "moving_mean", "moving_variance")
+        own = (module.weight, module.bias, module.running_mean, module.running_var)
+        flat = layouts[0] if len(layouts[0].merged) == 2 else None
+        found = {name: _along(one, flat) for name, one in zip(names, own, strict=True)}
+    elif isinstance(module, nn.LayerNorm):
+        found = {"gamma": _along(module.weight, layouts[0])}
+        found["beta"] = _along(module.bias, layouts[0])
+    elif isinstance(module, nn.GroupNorm):
         found = {"gamma": same(module.weight), "beta": same(module.bias)}
+    elif isinstance(module, nn.PReLU):
+        found = {"alpha": _slopes(module.weight, len(layouts[0].merged))}
+    elif isinstance(module, nn.MultiheadAttention):
+        found = attention.places(module)
+    elif isinstance(module, ResetBeforeGRU):
+        found = of_recurrent(module)
     elif isinstance(module, nn.Embedding):
         found = {"embeddings": same(module.weight)}
     elif isinstance(module, (nn.RNN, nn.LSTM, nn.GRU)) and module.num_layers == 1:
@@ -66,6 +78,25 @@ def _summed(into: Tensor, recurrent: Tensor) -> Place:
     return Place(
         (into, recurrent), lambda a, b: a + b, lambda value: (value, torch.zeros_like(value))
     )
+
+
+def _along(tensor: Tensor | None, layout: Layout | None) -> Place:
+    """Of the shape of the last axes, in the canonical order of what stands there."""
+    if tensor is None or layout is None or tensor.ndim > len(layout.merged):
+        return same(tensor)
+    merged = layout.merged[-tensor.ndim :]
+    count = sum(merged)
+    own = layout.axes[-count:]
+    there = Layout(tuple(map(sorted(own).index, own)), layout.sizes[-count:], merged)
+    if there.canonical or there.shape != tuple(tensor.shape):
+        return same(tensor)
+    return Place((tensor,), there.to_canonical, lambda value: (there.from_canonical(value),))
+
+
+def _slopes(weight: Tensor, rank: int) -> Place:
+    """One for all entries, or for each channel, of an input of so many axes."""
+    shape = (1,) * (rank - 2) + (-1,)
+    return Place((weight,), lambda value: value.reshape(shape), lambda value: (value.flatten(),))
 
 
 def _own(module: nn.Module) -> dict[str, Tensor]:

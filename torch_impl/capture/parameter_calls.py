@@ -1,0 +1,116 @@
+"""Functions that take parameters of the model, or complete the call before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor, nn
+
+from parity.layers import dense, merging
+from torch_impl.capture import functions, modules, parameters, weights
+from torch_impl.capture.outputs import flat
+from torch_impl.capture.recurrent_calls import RecurrentTrace
+from torch_impl.capture.replaying import Made
+from torch_impl.capture.trace import Followed, value_of
+from torch_impl.network import to_numpy
+from torch_impl.weights import same
+
+
+class ParameterTrace(RecurrentTrace):
+    """Calls of functions as those of the modules that would do the same."""
+
+    def _parameter(self, tensor: Tensor) -> bool:
+        return tensor.numel() > 0 and tensor.untyped_storage().data_ptr() in self.owned
+
+    def _of_parameter(self, tensor: Tensor) -> tuple[str, Tensor]:
+        name, owner = self.owned[tensor.untyped_storage().data_ptr()]
+        return name, owner
+
+    def _with_parameters(
+        self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], own: Sequence[Tensor]
+    ) -> Any:
+        """A function that takes parameters: as the module that does the same, or of no kind."""
+        with self._alone():
+            merged = self._biased(func, args)
+            if merged is not None:
+                return merged
+            found = parameters.module_of(func, args, kwargs)
+        owner = self._of_parameter(own[0])[0]
+        if found is not None and any(found[1] is one for one in flat(args)):
+            module, x = found
+            spatial = modules.spatial(module)
+            place = next(n for n, one in enumerate(args) if one is x)
+            along = modules.along_last(module)
+            before = self._taken(args, (place,), spatial, along=along)
+            with self._alone():
+                out = func(*args, **kwargs)
+            places = weights.of_module(module, before.layouts)
+            config = modules.config_of(module, tuple(x.shape))
+            made = Made(func, args, kwargs, (place,), weights=places, like=module)
+            name = owner.rsplit(".", 1)[0] if owner.endswith((".weight", ".bias")) else owner
+            return self._note(name, func.__name__, config, made, before, out, spatial)
+        values = flat(args)
+        places_ = tuple(
+            n
+            for n, one in enumerate(values)
+            if isinstance(one, Tensor) and not self._parameter(one)
+        )
+        before = self._taken(values, places_, False)
+        with self._alone():
+            out = func(*args, **kwargs)
+        if not places_ or not isinstance(out, Tensor):
+            return out
+        named = dict(self._of_parameter(one) for one in own)
+        holder = nn.Module()
+        for name, one in named.items():
+            setattr(holder, name.rsplit(".", 1)[-1], one)
+        held = weights.of_module(holder, before.layouts)
+        made = Made(func, args, kwargs, places_, weights=held, like=holder)
+        return self._note(owner, func.__name__, None, made, before, out, False)
+
+    def _biased(self, func: Any, args: tuple[Any, ...]) -> Any:
+        """A bias added to a product just made is that layer's."""
+        if functions.name_of(func) not in ("add", "add_") or not self.calls or len(args) != 2:
+            return None
+        product, bias = (
+            args if isinstance(args[0], Tensor) and not self._parameter(args[0]) else args[::-1]
+        )
+        last, made = self.calls[-1], self.made[-1]
+        found = self.followed.get(id(product))
+        plain = isinstance(last.config, dense.Dense) and not last.config.use_bias
+        if not (plain and made.like is not None and isinstance(bias, Tensor)):
+            return None
+        if found is None or found.source != last.number or product is not made.result:
+            return None
+        if bias.shape != product.shape[-1:]:
+            return None
+        out = func(*args)
+        self.followed[id(out)] = replace(found, tensor=out)
+        made.weights["bias"] = same(bias)
+        made.like.bias = bias
+        made.after = lambda value: value + bias
+        made.result = out
+        last.config = replace(last.config, use_bias=True)
+        last.weights["bias"] = value_of(made.weights["bias"])
+        last.output = to_numpy(made.output.to_canonical(made.after(made.own))).copy()
+        return self._instead(last.number, out, made.output)
+
+    def _averaged(self, func: Any, args: tuple[Any, ...], out: Any) -> Any:
+        """Half of a sum just made is a mean."""
+        share = {"div": 0.5, "mul": 2.0}.get(functions.name_of(func))
+        if share is None or not self.calls or len(args) != 2 or not isinstance(out, Tensor):
+            return None
+        last, made = self.calls[-1], self.made[-1]
+        if not isinstance(last.config, merging.Add) or args[0] is not made.result:
+            return None
+        if not isinstance(args[1], (int, float)) or args[1] * share != 1.0:
+            return None
+        last.config = merging.Average()
+        last.kind = "mean"
+        made.after = lambda value: value / 2.0
+        made.result = out
+        last.output = to_numpy(made.output.to_canonical(made.after(made.own))).copy()
+        self.followed[id(out)] = Followed(out, made.output, last.number)
+        return self._instead(last.number, out, made.output)

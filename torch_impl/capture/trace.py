@@ -1,0 +1,263 @@
+"""What is known of a PyTorch model's calls while it runs: tensors followed, calls written down."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from parity.pairs.calls import Call, Run
+from torch_impl.capture import functions, recurrent
+from torch_impl.capture.layout import Layout
+from torch_impl.capture.outputs import flat, named_outputs, with_first
+from torch_impl.capture.replaying import Made
+from torch_impl.network import to_numpy
+from torch_impl.weights import Place
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A tensor that was seen: how it lies, and the call that it comes from."""
+
+    tensor: Tensor  # kept, or its id would be another's
+    layout: Layout | None
+    source: int | None
+    output: str = ""  # of a recurrent call: which of its outputs this is
+    names: Layout | None = None  # of the axes, where a layer has taken another for channels
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The inputs of a call as they were before it, which may change them."""
+
+    arrays: tuple[np.ndarray, ...]
+    layouts: tuple[Layout, ...]
+    sources: tuple[int | None, ...]
+    names: Layout | None = None  # see Followed
+
+
+class Trace(TorchFunctionMode):
+    """The calls so far, and which tensors come from which."""
+
+    def __init__(self, model: nn.Module, given: Mapping[int, np.ndarray]) -> None:
+        super().__init__()
+        self.given = given
+        self.model = model
+        self.names = {module: name for name, module in model.named_modules()}
+        self.owned = {
+            one.untyped_storage().data_ptr(): (name, one)
+            for name, one in (*model.named_buffers(), *model.named_parameters())
+            if one.is_floating_point()
+        }
+        self.calls: list[Call] = []
+        self.made: list[Made] = []
+        self.followed: dict[int, Followed] = {}
+        self.recurrent: dict[int, recurrent.Outputs] = {}
+        self.gave: dict[int, recurrent.Outputs] = {}  # before anything was put in its place
+        self.stacked: dict[nn.Module, list[Any]] = {}
+        self.steps: dict[int, int] = {}  # of what was packed
+        self.within = 0
+        self.path: list[nn.Module] = []
+
+    def feed(self, inputs: Sequence[Tensor], layouts: Sequence[Layout]) -> None:
+        """The model's own inputs."""
+        for number, (tensor, layout) in enumerate(zip(inputs, layouts, strict=True)):
+            self.followed[id(tensor)] = Followed(tensor, layout, -1 - number)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """What is called meanwhile is not written down."""
+        self.within += 1
+        try:
+            yield
+        finally:
+            self.within -= 1
+
+    def _use(self, tensors: Sequence[Any]) -> None:
+        """A layer takes them: of a recurrent call, that output is used."""
+        for one in tensors:
+            found = self.followed.get(id(one))
+            if found is not None and found.output and found.source in self.recurrent:
+                used = self.recurrent[found.source].used
+                used.add(found.output if found.output in ("last", "step") else "steps")
+
+    def _instead(self, number: int, out: Tensor, layout: Layout) -> Tensor:
+        """What is handed on in place of a call's output, if anything."""
+        if number not in self.given:
+            return out
+        value = torch.tensor(self.given[number], device=out.device, dtype=out.dtype)
+        value = layout.from_canonical(value).contiguous()
+        self.followed[id(value)] = replace(self.followed[id(out)], tensor=value)
+        self.made[number].result = value
+        return value
+
+    def _agree(self, inputs: Sequence[Tensor]) -> None:
+        """What is taken entry by entry lies alike: one whose layout is unknown as the other."""
+        known = [self._layout(one) for one in inputs]
+        like = next((one for one in known if one and all(n == 1 for n in one.merged)), None)
+        for tensor, own in zip(inputs, known, strict=True):
+            if own is None and like is not None and len(like.merged) == tensor.ndim:
+                layout = Layout(like.axes, tuple(tensor.shape), like.merged)
+                found = self.followed.get(id(tensor))
+                source = found.source if found else None
+                self.followed[id(tensor)] = Followed(tensor, layout, source)
+
+    def _layout(self, tensor: Tensor) -> Layout | None:
+        found = self.followed.get(id(tensor))
+        return found.layout if found else None
+
+    def _follow(self, func: Any, args: tuple[Any, ...], tensors: list[Tensor], out: Any) -> None:
+        """What is no layer: a view keeps the layout, or changes it as it says."""
+        known = [self.followed[id(one)] for one in tensors if id(one) in self.followed]
+        if not known:
+            return
+        first = known[0]
+        for one in flat((out,)):
+            if isinstance(one, Tensor) and id(one) not in self.followed:
+                layout = first.layout and functions.moved(func, first.layout, args, one)
+                names = first.names and functions.moved(func, first.names, args, one)
+                if first.names and functions.name_of(func) in functions.TURNS:
+                    layout, names = names, None
+                self.followed[id(one)] = Followed(one, layout, first.source, names=names)
+
+    def _taken(
+        self,
+        args: Sequence[Any],
+        places: Sequence[int],
+        spatial: bool,
+        turned: bool = False,
+        along: bool = False,
+    ) -> Taken:
+        tensors = [args[place] for place in places]
+        layouts = tuple(self._lies(one, spatial, turned, along) for one in tensors)
+        arrays = tuple(
+            to_numpy(layout.to_canonical(one.detach())).copy()
+            for one, layout in zip(tensors, layouts, strict=True)
+        )
+        found = [self.followed.get(id(one)) for one in tensors]
+        first = found[0] if found else None
+        names = first.names if first else None
+        if first and along and first.layout and first.layout.elsewhere:
+            names = first.layout
+        sources = tuple(one.source if one else None for one in found)
+        return Taken(arrays, layouts, sources, names)
+
+    def _lies(self, tensor: Tensor, spatial: bool, turned: bool, along: bool) -> Layout:
+        """As the layer takes it, whatever it is: channels first, steps first, or along the last."""
+        if spatial and tensor.ndim > 2:
+            return Layout.channels_first(tuple(tensor.shape))
+        if turned and tensor.ndim == 3:
+            return Layout((1, 0, 2), tuple(tensor.shape), (1, 1, 1))
+        layout = self._layout(tensor)
+        if along and layout is not None and layout.elsewhere:
+            return Layout.plain(tuple(tensor.shape))
+        return self._layout(tensor) or Layout.plain(tuple(tensor.shape))
+
+    def _note(
+        self,
+        name: str,
+        kind: str,
+        config: Any,
+        made: Made,
+        before: Taken,
+        out: Any,
+        spatial: bool,
+        options: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Write the call down; follow what came out of it, or what is given in its place."""
+        first = next((one for one in flat((out,)) if isinstance(one, Tensor)), None)
+        if first is None:
+            return out
+        with self._alone():
+            layout = _after(before.layouts, first, spatial, made.like or made.target, config)
+            made.layouts, made.output, made.result = before.layouts, layout, first
+            made.own = first.detach()
+            self.made.append(made)
+            number = len(self.calls)
+            self._write(name, kind, config, before, layout.to_canonical(first.detach()), options)
+            for tensor in flat((out,)):
+                if isinstance(tensor, Tensor):
+                    own = layout if tensor is first else Layout.plain(tensor.shape)
+                    names = before.names if tensor is first else None
+                    if names is not None and tensor.ndim == len(names.axes):
+                        names = Layout(names.axes, tuple(tensor.shape), names.merged)
+                    self.followed[id(tensor)] = Followed(tensor, own, number, names=names)
+            value = self._instead(number, first, layout)
+        return out if value is first else with_first(out, value)
+
+    def _write(
+        self,
+        name: str,
+        kind: str,
+        config: Any,
+        before: Taken,
+        output: Tensor,
+        options: Mapping[str, Any] | None,
+    ) -> None:
+        with self._alone():
+            own = {key: value_of(place) for key, place in self.made[-1].weights.items()}
+            found = to_numpy(output.detach()).copy()
+        self.calls.append(
+            Call(
+                number=len(self.calls),
+                name=name,
+                kind=kind,
+                config=config,
+                weights=own,
+                inputs=before.arrays,
+                output=found,
+                sources=before.sources,
+                options=options or {},
+            )
+        )
+
+    def layout_of(self, tensor: Tensor, spatial: bool = False) -> Layout:
+        """How a tensor lies; canonically where that is not known."""
+        return self._lies(tensor, spatial, False, False)
+
+    def run_of(self, out: Any) -> Run:
+        """The calls so far, and the model's outputs."""
+        outputs, sources = {}, {}
+        for name, tensor in named_outputs(out):
+            self._use([tensor])
+            layout = self._layout(tensor) or Layout.plain(tensor.shape)
+            outputs[name] = to_numpy(layout.to_canonical(tensor.detach())).copy()
+            found = self.followed.get(id(tensor))
+            sources[name] = found.source if found else None
+        for number, own in self.recurrent.items():
+            call = self.calls[number]
+            call.output = to_numpy(self.gave[number].output(own.chosen).detach()).copy()
+            call.config = call.config and own.of_config(call.config)
+        return Run(calls=self.calls, outputs=outputs, sources=sources)
+
+
+def value_of(place: Place) -> np.ndarray:
+    """The canonical array that is there."""
+    with torch.no_grad():
+        return to_numpy(place.to_canonical(*place.tensors)).copy()
+
+
+def _after(
+    layouts: Sequence[Layout], out: Tensor, spatial: bool, target: Any, config: Any
+) -> Layout:
+    """How a layer's output lies."""
+    if spatial and out.ndim > 2:
+        return Layout.channels_first(out.shape)
+    if not layouts:
+        return Layout.plain(out.shape)
+    layout = layouts[0]
+    if isinstance(target, nn.Flatten):
+        return layout.reshaped(out.shape) or Layout.plain(out.shape)
+    if tuple(out.shape) == layout.shape:
+        return layout
+    if isinstance(target, nn.Linear):
+        return layout.with_last(out.shape[-1])
+    if out.ndim == len(layout.merged) == len(layout.axes):
+        return Layout(layout.axes, tuple(out.shape), layout.merged)
+    return Layout.plain(out.shape)
