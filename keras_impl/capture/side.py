@@ -7,7 +7,7 @@ import importlib
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -120,13 +120,28 @@ class KerasSide:
 
     def apart(self) -> list[str]:
         """See :meth:`parity.pairs.side.Side.apart`."""
-        layers = [one for one in self.layers.values() if hasattr(one, "weights")]
-        seen = {id(own) for layer in layers for own in weights.of_module(layer).values()}
-        return [
-            getattr(one, "path", one.name)
+        return [*self._beside(self.layers)]
+
+    def loose(self, layers: Collection[str]) -> Arrays:
+        """See :meth:`parity.pairs.side.Side.loose`."""
+        return {name: np.asarray(one.numpy()) for name, one in self._beside(layers).items()}
+
+    def set_loose(self, values: Mapping[str, np.ndarray]) -> None:
+        """See :meth:`parity.pairs.side.Side.set_loose`."""
+        held = self._beside(())
+        for name, value in values.items():
+            held[name].assign(value)
+
+    def _beside(self, layers: Collection[str]) -> dict[str, Any]:
+        """Floating variables that none of these layers holds."""
+        known = [self.layers[name] for name in layers if name in self.layers]
+        holding = [one for one in known if hasattr(one, "weights")]
+        seen = {id(own) for layer in holding for own in weights.of_module(layer).values()}
+        return {
+            getattr(one, "path", one.name): one
             for one in self.model.weights
             if "float" in str(one.dtype) and id(one) not in seen
-        ]
+        }
 
     def trainer(self, loss: Any, optimizer: Any, seed: int, flavour: str) -> KerasTrainer:
         """See :meth:`parity.pairs.side.Side.trainer`."""

@@ -112,11 +112,18 @@ def _passed_over(call: Call) -> bool:
 
 
 def _may_match(k: Call, t: Call) -> bool:
-    """Whether they could be the same layer: kind and the shape of the largest weight."""
+    """Whether they could be the same layer: kind and the shape of the largest weight.
+
+    Of kinds that are not known, the shapes of all weights.
+    """
     same = k.layer == t.layer or any({k.layer, t.layer} <= alike for alike in ALIKE)
     if k.config is None or t.config is None:
-        same = bool(k.weights) and bool(t.weights)
+        same = bool(k.weights) and _shapes(k) == _shapes(t)
     return same and (not k.weights or _largest(k) == _largest(t))
+
+
+def _shapes(call: Call) -> list[tuple[int, ...]]:
+    return sorted(one.shape for one in call.weights.values())
 
 
 def _largest(call: Call) -> tuple[int, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -79,11 +79,24 @@ class Run:
         outputs: canonical arrays, by the place in the model's output (``output``, ``output/1``,
             ``output/logits``).
         sources: for each of them the call it comes from, as of :attr:`Call.sources`.
+        lying: the outputs in the model's own layout, where that is not the canonical one.
     """
 
     calls: list[Call]
     outputs: Arrays
     sources: dict[str, int | None]
+    lying: Arrays = field(default_factory=dict)
+
+    def facing(self, other: Run) -> Run:
+        """With outputs in the model's own layout where the other's have the shape of that one."""
+        outputs = dict(self.outputs)
+        for (name, value), theirs in zip(
+            self.outputs.items(), other.outputs.values(), strict=False
+        ):
+            own = self.lying.get(name, value)
+            if value.shape != theirs.shape == own.shape:
+                outputs[name] = own
+        return replace(self, outputs=outputs)
 
     def with_outputs(self, calls: Sequence[Call]) -> Run:
         """These calls, and each output as one more that hands on what it is fed."""
@@ -100,4 +113,4 @@ class Run:
             )
             for place, (name, value) in enumerate(self.outputs.items())
         ]
-        return Run(calls=[*calls, *ends], outputs=self.outputs, sources=self.sources)
+        return replace(self, calls=[*calls, *ends])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from parity.errors import ParityError
-from parity.pairs import rounding
+from parity.pairs import loose, rounding
 from parity.pairs.align import Alignment, align
 from parity.pairs.calls import Run
 from parity.pairs.findings import Findings
@@ -128,7 +128,8 @@ def _aligned(
     """Both models run with the same weights, their calls side by side; what did not fit."""
     keras = open_side("keras", keras_model, dtype)
     torch = open_side("torch", torch_model, dtype)
-    keras_run, torch_run = _fused(keras.run(inputs)), _fused(torch.run(inputs, own))
+    keras_run = _fused(keras.run(inputs))
+    torch_run = _fused(torch.run(inputs, own).facing(keras_run))
     refuse_empty("keras_model", keras, keras_run)
     refuse_empty("torch_model", torch, torch_run)
     if len(keras_run.outputs) != len(torch_run.outputs):
@@ -142,7 +143,7 @@ def _aligned(
         notes += _copy_weights(alignment, keras, torch, weights)
         if weights == "torch":
             keras_run = _fused(keras.run(inputs))
-        torch_run = _fused(torch.run(inputs, own))
+        torch_run = _fused(torch.run(inputs, own).facing(keras_run))
         alignment = _anew(alignment, keras_run, torch_run)
     return Findings(keras, torch, keras_run, torch_run, alignment), notes
 
@@ -183,6 +184,10 @@ def _copy_weights(alignment: Alignment, keras: Side, torch: Side, weights: str) 
         left = sorted({*k.weights, *t.weights} - {*fitting})
         if left:
             notes.append(f"{k.name} / {t.name}: not copied, for they do not fit: {', '.join(left)}")
+    own = keras.loose([k.name for k, _ in alignment.pairs])
+    other = torch.loose([t.name for _, t in alignment.pairs])
+    names = loose.partners(own, other)
+    (torch if weights == "keras" else keras).set_loose(loose.values(names, own, other, weights))
     return notes
 
 

@@ -87,7 +87,7 @@ class Findings:
         """The PyTorch model where these pairs hand on what Keras's layer gave."""
         given = {t.number: as_torch(k.output, t.output, k) for k, t in pairs}
         fitting = {number: value for number, value in given.items() if value is not None}
-        run = self.torch.run(inputs, torch_inputs, given=fitting)
+        run = self.torch.run(inputs, torch_inputs, given=fitting).facing(self.keras_run)
         return run.with_outputs(fused(run.calls))
 
     def _astray(self, anchors: Sequence[tuple[Call, Call]], fed: Run) -> set[int]:

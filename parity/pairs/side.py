@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -99,6 +99,12 @@ class Side(Protocol):
         Raises:
             ParityError: the model cannot be written so.
         """
+
+    def loose(self, layers: Collection[str]) -> Arrays:
+        """Parameters and buffers that none of these layers holds, by the framework's own names."""
+
+    def set_loose(self, values: Mapping[str, np.ndarray]) -> None:
+        """Overwrite some of them."""
 
     def apart(self) -> list[str]:
         """Weights of floating point that belong to no layer of the last run, by own name."""

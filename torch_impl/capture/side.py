@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -121,16 +121,35 @@ class TorchSide:
 
     def apart(self) -> list[str]:
         """See :meth:`parity.pairs.side.Side.apart`."""
+        return [*self._beside(self.modules)]
+
+    def loose(self, layers: Collection[str]) -> Arrays:
+        """See :meth:`parity.pairs.side.Side.loose`."""
+        return {name: to_numpy(one) for name, one in self._beside(layers).items()}
+
+    def set_loose(self, values: Mapping[str, np.ndarray]) -> None:
+        """See :meth:`parity.pairs.side.Side.set_loose`."""
+        held = self.model.state_dict(keep_vars=True)
+        with torch.no_grad():
+            for name, value in values.items():
+                held[name].copy_(self.tensor(value))
+
+    def _beside(self, layers: Collection[str]) -> dict[str, Tensor]:
+        """Floating parameters and buffers that none of these layers holds."""
         seen = {
             id(tensor)
-            for module, layouts in self.modules.values()
+            for name in layers
+            if name in self.modules
+            for module, layouts in [self.modules[name]]
             for place in weights.of_module(module, layouts).values()
             for tensor in place.tensors
         }
         held = self.model.state_dict(keep_vars=True)
-        return [
-            name for name, one in held.items() if one.is_floating_point() and id(one) not in seen
-        ]
+        return {
+            name: one
+            for name, one in held.items()
+            if one.is_floating_point() and id(one) not in seen
+        }
 
     def trainer(self, loss: Any, optimizer: Any, seed: int, flavour: str) -> TorchTrainer:
         """See :meth:`parity.pairs.side.Side.trainer`."""

@@ -223,18 +223,20 @@ class Trace(TorchFunctionMode):
 
     def run_of(self, out: Any) -> Run:
         """The calls so far, and the model's outputs."""
-        outputs, sources = {}, {}
+        outputs, sources, lying = {}, {}, {}
         for name, tensor in named_outputs(out):
             self._use([tensor])
             layout = self._layout(tensor) or Layout.plain(tensor.shape)
             outputs[name] = to_numpy(layout.to_canonical(tensor.detach())).copy()
+            if not layout.canonical:
+                lying[name] = to_numpy(tensor.detach()).copy()
             found = self.followed.get(id(tensor))
             sources[name] = found.source if found else None
         for number, own in self.recurrent.items():
             call = self.calls[number]
             call.output = to_numpy(self.gave[number].output(own.chosen).detach()).copy()
             call.config = call.config and own.of_config(call.config)
-        return Run(calls=self.calls, outputs=outputs, sources=sources)
+        return Run(calls=self.calls, outputs=outputs, sources=sources, lying=lying)
 
 
 def value_of(place: Place) -> np.ndarray:

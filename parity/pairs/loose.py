@@ -1,0 +1,43 @@
+"""Parameters that no layer both sides know holds: a custom layer's own, a token, a table."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from parity.pairs.calls import Arrays
+
+
+def partners(keras: Arrays, torch: Arrays) -> list[tuple[str, str]]:
+    """Names that belong together: of one shape, and with more words in common than any other.
+
+    Args:
+        keras: parameters by Keras's own names.
+        torch: by PyTorch's.
+    """
+    found, free = [], dict(torch)
+    for own, value in keras.items():
+        likeness = sorted(
+            (len(_words(own) & _words(other)), other)
+            for other, theirs in free.items()
+            if theirs.shape == value.shape
+        )
+        if not likeness or likeness[-1][0] == 0:
+            continue
+        if len(likeness) > 1 and likeness[-1][0] == likeness[-2][0]:
+            continue
+        found.append((own, likeness[-1][1]))
+        del free[likeness[-1][1]]
+    return found
+
+
+def _words(name: str) -> set[str]:
+    return set(re.findall("[a-z]+|[0-9]+", name.lower()))
+
+
+def values(names: list[tuple[str, str]], keras: Arrays, torch: Arrays, weights: str) -> Arrays:
+    """What the side that receives weights is given, by its own names."""
+    if weights == "keras":
+        return {other: np.asarray(keras[own]) for own, other in names}
+    return {own: np.asarray(torch[other]) for own, other in names}

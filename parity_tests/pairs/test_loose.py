@@ -1,0 +1,88 @@
+"""Parameters outside layers that both sides know, and outputs in a layout of the model's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from parity.pairs.check import check
+from parity.pairs.loose import partners
+
+pytestmark = pytest.mark.flavour
+
+
+def custom(keras: Any) -> Any:
+    """A model whose first layer looks words up in a table of its own and adds a token."""
+    import tensorflow as tf
+
+    class Words(keras.layers.Layer):  # type: ignore[misc]
+        def build(self, _: Any) -> None:
+            self.table = self.add_weight(name="word_table", shape=(9, 4))
+            self.token = self.add_weight(name="class_token", shape=(4,))
+
+        def call(self, x: Any) -> Any:
+            return tf.gather(tf.convert_to_tensor(self.table), x) + self.token
+
+    class Model(keras.Model):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.words, self.head = Words(name="words"), keras.layers.Dense(3, name="head")
+
+        def call(self, x: Any, training: bool = False) -> Any:
+            return self.head(self.words(x))
+
+    def build() -> Any:
+        model = Model()
+        model(np.zeros((1, 5), np.int32))
+        numbers = np.random.default_rng(0)
+        model.set_weights([numbers.normal(size=one.shape) for one in model.get_weights()])
+        return model
+
+    return build
+
+
+class Port(nn.Module):
+    """Its port: the table is a layer here."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.word_table = nn.Embedding(9, 4)
+        self.class_token = nn.Parameter(torch.zeros(4))
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, T) to (N, T, 3)."""
+        return self.head(self.word_table(x) + self.class_token)
+
+
+def test_a_custom_layer_s_own_weights_are_carried_over(keras: Any) -> None:
+    """By shape and words in common; what follows shows that it was right."""
+    x = np.random.default_rng(0).integers(0, 9, (3, 5))
+    report = check(custom(keras), Port(), x)
+    assert report.verdict == "same", str(report)
+
+
+def test_neither_shape_nor_name_alone_makes_partners() -> None:
+    """A table with another name stays, as does a namesake of another shape, and a draw."""
+    table, row = np.zeros((9, 4)), np.zeros(4)
+    assert partners({"words/table": table}, {"words.table": table}) == [
+        ("words/table", "words.table")
+    ]
+    assert partners({"words/table": table}, {"lookup": table}) == []
+    assert partners({"words/table": table}, {"words.table": row}) == []
+    assert partners({"a/token": row}, {"x.token": row, "y.token": row}) == []
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_outputs_may_be_channels_first_on_both_sides(keras: Any, first: bool) -> None:
+    """A Keras model that turns its output round as PyTorch has it, or leaves it."""
+    layers = keras.layers
+    stack = [keras.Input((5, 6, 3)), layers.Conv2D(4, 3, name="conv")]
+    model = keras.Sequential([*stack, layers.Permute((3, 1, 2))] if first else stack)
+    x = np.random.default_rng(0).normal(size=(2, 5, 6, 3))
+    report = check(model, nn.Sequential(nn.Conv2d(3, 4, 3)), x)
+    assert report.verdict == "same", str(report)
