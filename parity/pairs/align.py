@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from parity.errors import ParityError
 from parity.layers.activations import Activation
-from parity.pairs.calls import Call
+from parity.pairs.calls import Call, Run
 
 MOVES = {"Flatten", "Reshape", "Permute"}
 """Layers that only move entries about: followed, not matched."""
@@ -41,9 +41,13 @@ class Alignment:
     keras_only: tuple[Call, ...]
     torch_only: tuple[Call, ...]
 
-    def partner(self, number: int) -> int | None:
-        """Number of the PyTorch call that belongs to a Keras call."""
-        return next((t.number for k, t in self.pairs if k.number == number), None)
+    def of(self, keras: Run, torch: Run) -> Alignment:
+        """The same, of other runs of the same models."""
+        return Alignment(
+            tuple((keras.calls[k.number], torch.calls[t.number]) for k, t in self.pairs),
+            tuple(keras.calls[k.number] for k in self.keras_only),
+            tuple(torch.calls[t.number] for t in self.torch_only),
+        )
 
 
 def align(

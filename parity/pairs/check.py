@@ -144,7 +144,7 @@ def _aligned(
         if weights == "torch":
             keras_run = _fused(keras.run(inputs))
         torch_run = _fused(torch.run(inputs, own).facing(keras_run))
-        alignment = _anew(alignment, keras_run, torch_run)
+        alignment = alignment.of(keras_run, torch_run)
     return Findings(keras, torch, keras_run, torch_run, alignment), notes
 
 
@@ -189,15 +189,6 @@ def _copy_weights(alignment: Alignment, keras: Side, torch: Side, weights: str) 
     names = loose.partners(own, other)
     (torch if weights == "keras" else keras).set_loose(loose.values(names, own, other, weights))
     return notes
-
-
-def _anew(alignment: Alignment, keras: Run, torch: Run) -> Alignment:
-    """The same alignment of later runs of the same models."""
-    return Alignment(
-        tuple((keras.calls[k.number], torch.calls[t.number]) for k, t in alignment.pairs),
-        tuple(keras.calls[k.number] for k in alignment.keras_only),
-        tuple(torch.calls[t.number] for t in alignment.torch_only),
-    )
 
 
 def _report(findings: Findings, trained: Training, notes: list[str], dtype: str) -> Report:

@@ -68,6 +68,14 @@ def as_keras(value: np.ndarray, like: np.ndarray, call: Call) -> np.ndarray:
     return value
 
 
+def inputs_apart(k: Call, t: Call) -> float:
+    """How far the inputs of two calls stand apart; inf where there are not as many of either."""
+    if len(k.inputs) != len(t.inputs):
+        return float("inf")
+    both = zip(k.inputs, t.inputs, strict=True)
+    return max((distance(own, as_keras(other, own, k)) for own, other in both), default=0.0)
+
+
 def as_torch(value: np.ndarray, like: np.ndarray, call: Call) -> np.ndarray | None:
     """A Keras output as PyTorch's call gives it: the way back; None where there is none.
 

@@ -11,7 +11,7 @@ from parity.pairs import diagnosis, structure
 from parity.pairs.align import Alignment
 from parity.pairs.calls import Call, Output, Run
 from parity.pairs.diagnosis import Cause
-from parity.pairs.divergence import Divergence, as_keras, as_torch, distance
+from parity.pairs.divergence import Divergence, as_keras, as_torch, distance, inputs_apart
 from parity.pairs.fuse import fused
 from parity.pairs.report import Compared
 from parity.pairs.side import Side
@@ -94,7 +94,7 @@ class Findings:
         """Keras calls without weights that lead to an anchor that is not fed alike."""
         found: set[int] = set()
         for k, t in anchors:
-            if self._inputs_apart(k, fed.calls[t.number]) > k.allowed:
+            if inputs_apart(k, fed.calls[t.number]) > k.allowed:
                 found |= self._leading(k.sources)
         return found
 
@@ -113,7 +113,7 @@ class Findings:
 
         What is fed by one of ``torn``, whose output PyTorch's could not hand on, only follows it.
         """
-        away = self._inputs_apart(k, t)
+        away = inputs_apart(k, t)
         if away <= k.allowed:
             return None, self._own(k, t, as_keras(t.output, k.output, k), observed)
         forced = self._forced(k, t)
@@ -125,12 +125,6 @@ class Findings:
             named = self._own(k, t, forced, left)
             left = max((one.proof.after for one in named if one.proof), default=0.0)
         return None if torn & {*k.sources} else Misfit(k, t, away, left), named
-
-    def _inputs_apart(self, k: Call, t: Call) -> float:
-        if len(k.inputs) != len(t.inputs):
-            return float("inf")
-        both = zip(k.inputs, t.inputs, strict=True)
-        return max((distance(own, as_keras(other, own, k)) for own, other in both), default=0.0)
 
     def _forced(self, k: Call, t: Call) -> np.ndarray | None:
         """What PyTorch's layer gives for Keras's input; None where it cannot take it."""

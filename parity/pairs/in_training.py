@@ -12,7 +12,7 @@ from parity.pairs import running
 from parity.pairs.align import Alignment, align
 from parity.pairs.calls import Call, Run
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
-from parity.pairs.divergence import Divergence, as_keras, as_torch, distance
+from parity.pairs.divergence import Divergence, as_keras, as_torch, distance, inputs_apart
 from parity.pairs.fuse import fused
 from parity.pairs.trainer import Batch, TorchTrainer, Trainer, as_outputs
 
@@ -84,7 +84,7 @@ class Forward:
 
     def _run_again(self) -> None:
         self._run()
-        self.alignment = _anew(self.alignment, self.keras_run, self.torch_run)
+        self.alignment = self.alignment.of(self.keras_run, self.torch_run)
 
     def _outputs_apart(self) -> float:
         both = zip(as_outputs(self.keras_run), as_outputs(self.torch_run), strict=False)
@@ -115,11 +115,11 @@ class Forward:
         return [
             (k, calls[t.number])
             for k, t in pairs
-            if max(_inputs_apart(k, calls[t.number]), _own_apart(k, calls[t.number])) > LIMIT
+            if max(inputs_apart(k, calls[t.number]), _own_apart(k, calls[t.number])) > LIMIT
         ]
 
     def _layer(self, k: Call, t: Call) -> None:
-        apart = _inputs_apart(k, t)
+        apart = inputs_apart(k, t)
         if apart > LIMIT:
             self._between(k, t, apart)
             return
@@ -174,7 +174,7 @@ class Forward:
         self.k.names, self.t.names = names
         self._run_again()
         left = after.get((k.name, t.name))
-        return _inputs_apart(*left) if left else 0.0
+        return inputs_apart(*left) if left else 0.0
 
     def _round_constants(self) -> bool:
         """A PyTorch float that is Keras's once rounded to float32 is the same constant.
@@ -229,19 +229,3 @@ class Forward:
 
 def _own_apart(k: Call, t: Call) -> float:
     return distance(k.output, as_keras(t.output, k.output, k))
-
-
-def _inputs_apart(k: Call, t: Call) -> float:
-    if len(k.inputs) != len(t.inputs):
-        return float("inf")
-    both = zip(k.inputs, t.inputs, strict=False)
-    return max((distance(own, as_keras(other, own, k)) for own, other in both), default=0.0)
-
-
-def _anew(alignment: Alignment, keras: Run, torch: Run) -> Alignment:
-    """The same alignment of later runs of the same models."""
-    return Alignment(
-        tuple((keras.calls[k.number], torch.calls[t.number]) for k, t in alignment.pairs),
-        tuple(keras.calls[k.number] for k in alignment.keras_only),
-        tuple(torch.calls[t.number] for t in alignment.torch_only),
-    )
