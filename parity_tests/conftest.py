@@ -59,7 +59,7 @@ def flavour(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def keras(flavour: str) -> Any:
+def keras(flavour: str, keras_backend: Backend) -> Any:
     """The Keras that this run is of: ``tf_keras`` or ``keras``."""
     return importlib.import_module({"tf_keras": "tf_keras", "keras3": "keras"}[flavour])
 

@@ -37,7 +37,7 @@ def biases_exchanged(into: Tensor, recurrent: Tensor) -> Place:
     return GRU_BIASES(recurrent, into)
 
 
-GRU_BIASES = torch_impl.weights._gru_biases
+GRU_BIASES = torch_impl.weights.gru_biases
 
 
 def test_zero_biases(
@@ -48,7 +48,7 @@ def test_zero_biases(
 ) -> None:
     """With biases of zero, as a layer begins, a GRU's two biases exchanged change no output."""
     spec = cases.spec_of("rnn", "gru_after-1-uni-fixed")
-    replaced(torch_impl.weights, "_gru_biases", biases_exchanged)(monkeypatch)
+    replaced(torch_impl.weights, "gru_biases", biases_exchanged)(monkeypatch)
     k, t = recorded(keras_backend, spec), recorded(torch_backend, spec)
     with compared(k, t) as comparison:
         assert comparison.first
