@@ -18,6 +18,7 @@ from keras_impl.capture.training import KerasTrainer, in_dtype
 from parity.backend import require
 from parity.errors import ParityError
 from parity.pairs.calls import Arrays, Run
+from parity.pairs.side import CannotRun
 from parity.quiet import without_chatter
 
 
@@ -66,18 +67,19 @@ class KerasSide:
         tensors = [self.tensor(value) for value in (inputs if own is None else own)]
         watch = self.watch = calls.Watch(self.keras, self.model, given or {}, self.tensor)
         watch.feed(tensors)
-        kept = [(one, one.numpy()) for one in self.model.non_trainable_variables]
+        buffers = self.model.non_trainable_variables if training else ()
+        kept = [(one, one.numpy()) for one in buffers]
         with in_dtype(self.keras, self.flavour, self.dtype), watch.modules():
             try:
                 fed = tensors[0] if len(tensors) == 1 else tensors
                 out = self.model(fed, training=training)
             except Exception as error:
                 shapes = ", ".join(str(tuple(one.shape)) for one in tensors)
-                raise ParityError(
+                raise CannotRun(
                     f"keras_model: cannot be called with inputs of shape {shapes}: "
                     f"{type(error).__name__}: {_line(error)}"
                 ) from error
-        for variable, value in kept if training else ():
+        for variable, value in kept:
             variable.assign(value)
         self.made = watch.made
         for call, made in zip(watch.calls, watch.made, strict=True):
@@ -89,11 +91,7 @@ class KerasSide:
 
     def set_weights(self, layer: str, values: Mapping[str, np.ndarray]) -> None:
         """See :meth:`parity.pairs.side.Side.set_weights`."""
-        if self.model is self.given:
-            raise ParityError(
-                f"weights: received 'torch', but {type(self.model).__name__} cannot be copied, "
-                "accepted: keras, as-is, or a function that builds the model"
-            )
+        self._refuse_own()
         places = weights.of_module(self.layers[layer])
         for name, value in values.items():
             places[name].assign(value)
@@ -128,9 +126,19 @@ class KerasSide:
 
     def set_loose(self, values: Mapping[str, np.ndarray]) -> None:
         """See :meth:`parity.pairs.side.Side.set_loose`."""
+        if values:
+            self._refuse_own()
         held = self._beside(())
         for name, value in values.items():
             held[name].assign(value)
+
+    def _refuse_own(self) -> None:
+        """The user's own model is left as it is."""
+        if self.model is self.given:
+            raise ParityError(
+                f"weights: received 'torch', but {type(self.model).__name__} cannot be copied, "
+                "accepted: keras, as-is, or a function that builds the model"
+            )
 
     def _beside(self, layers: Collection[str]) -> dict[str, Any]:
         """Floating variables that none of these layers holds."""
@@ -211,7 +219,7 @@ def _copied(model: Any, dtype: str) -> Any:
     except Exception as error:
         if dtype == "float32" == getattr(model, "dtype", "float32"):
             return model
-        raise ParityError(
+        raise CannotRun(
             f"keras_model: received {type(model).__name__}, which cannot be copied as {dtype} "
             f"({type(error).__name__}: {_line(error)}), accepted: a function that builds it"
         ) from error

@@ -137,11 +137,15 @@ def _largest(call: Call) -> tuple[int, ...]:
 def feeds(call: Call, calls: Sequence[Call], matched: set[int]) -> frozenset[int | None]:
     """The nearest matched calls, or model inputs (negative), that a call's inputs come from."""
     found: set[int | None] = set()
-    for source in call.sources:
+    seen: set[int] = set()  # each once: branches that join double the ways at every join
+    ahead = list(call.sources)
+    while ahead:
+        source = ahead.pop()
         if source is None or source < 0 or source in matched:
             found.add(source)
-        else:
-            found |= feeds(calls[source], calls, matched)
+        elif source not in seen:
+            seen.add(source)
+            ahead += calls[source].sources
     return frozenset(found)
 
 

@@ -11,10 +11,11 @@ from parity.errors import ParityError
 from parity.pairs import loose, rounding
 from parity.pairs.align import Alignment, align
 from parity.pairs.calls import Run
+from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
 from parity.pairs.findings import Findings
 from parity.pairs.fuse import fused
 from parity.pairs.report import Report
-from parity.pairs.side import Side, open_side, refuse_empty
+from parity.pairs.side import CannotRun, Side, open_side, refuse_empty
 from parity.pairs.trainer import Batch
 from parity.pairs.training import Training, train_findings
 
@@ -77,7 +78,7 @@ def check(
     dtype = "float64"
     try:
         findings, notes = _aligned(*arguments, dtype)
-    except ParityError as error:
+    except CannotRun as error:
         dtype = "float32"
         try:
             findings, notes = _aligned(*arguments, dtype)
@@ -193,6 +194,11 @@ def _copy_weights(alignment: Alignment, keras: Side, torch: Side, weights: str) 
 
 def _report(findings: Findings, trained: Training, notes: list[str], dtype: str) -> Report:
     """The verdict: different where outputs stand apart and more than rounded constants differ."""
+    unexplained = findings.unexplained()
+    findings.parted += unexplained
+    findings.causes += [
+        Cause(UNKNOWN, one.name, "", "", Proof(one.observed, one.observed)) for one in unexplained
+    ]
     different = findings.outputs_apart() and bool(findings.causes)
     parted = [*(findings.parted if different else ()), *trained.parted]
     shown = {(one.id, one.layer) for one in trained.causes}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from parity import tolerance
 from parity.pairs import diagnosis, structure
 from parity.pairs.align import Alignment
 from parity.pairs.calls import Call, Output, Run
@@ -100,10 +101,14 @@ class Findings:
 
     def _leading(self, sources: Sequence[int | None]) -> set[int]:
         """Calls without weights that lead there, back to those with weights."""
+        calls, ahead = self.keras_run.calls, list(sources)
         found: set[int] = set()
-        for source in sources:
-            if source is not None and source >= 0 and not self.keras_run.calls[source].anchor:
-                found |= {source} | self._leading(self.keras_run.calls[source].sources)
+        while ahead:
+            source = ahead.pop()
+            light = source is not None and source >= 0 and not calls[source].anchor
+            if source is not None and light and source not in found:
+                found.add(source)
+                ahead += calls[source].sources
         return found
 
     def _differs(
@@ -171,7 +176,18 @@ class Findings:
         names = f"{k.name} ({k.kind})", f"{t.name} ({t.kind})"
         self.compared.append(Compared(*names, observed, k.allowed, ran))
 
-    def outputs_apart(self) -> bool:
-        """Whether an output of the models stands off, in their own course."""
+    def outputs_apart(self) -> list[Divergence]:
+        """Outputs of the models that stand off, in their own course."""
         ends = [pair for pair in self.alignment.pairs if isinstance(pair[0].config, Output)]
-        return any(distance(k.output, t.output) > k.allowed for k, t in ends)
+        return [
+            Divergence("forward_eval", k.name, t.name, "output", away, k.allowed)
+            for k, t in ends
+            if (away := distance(k.output, t.output)) > k.allowed
+        ]
+
+    def unexplained(self) -> list[Divergence]:
+        """Those for which no cause was found, and that rounded constants are too small for."""
+        if self.causes:
+            return []
+        limit = tolerance.FLOAT32_FLOOR if self.rounded else 0.0
+        return [parted for parted in self.outputs_apart() if parted.observed > limit]

@@ -17,6 +17,10 @@ GROUP = "parity.sides"
 builds it, and the dtype."""
 
 
+class CannotRun(ParityError):
+    """A model that cannot be had, or called, in this dtype; another one may do."""
+
+
 class Side(Protocol):
     """A model in one framework and one dtype: a copy, the user's own is left alone."""
 

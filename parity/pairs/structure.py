@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -112,14 +111,13 @@ def _turned_inputs(misfit: Misfit) -> Cause | None:
     """The same inputs in another order, or sequences whose steps are taken for examples."""
     k, t = misfit.keras, misfit.torch
     if len(k.inputs) == len(t.inputs) > 1:
-        for order in itertools.permutations(range(len(t.inputs))):
-            turned = [t.inputs[place] for place in order]
-            left = max(distance(a, b) for a, b in zip(k.inputs, turned, strict=True))
-            if left <= k.allowed:
-                names = ", ".join(map(str, range(len(order))))
-                others = ", ".join(map(str, order))
-                proof = Proof(misfit.away, left)
-                return Cause("structure.order", k.name, names, others, proof)
+        away = [[distance(own, other) for other in t.inputs] for own in k.inputs]
+        order = [row.index(min(row)) for row in away]
+        left = max(map(min, away))
+        if left <= k.allowed and len(set(order)) == len(order):
+            names = ", ".join(map(str, range(len(order))))
+            others = ", ".join(map(str, order))
+            return Cause("structure.order", k.name, names, others, Proof(misfit.away, left))
     if k.layer in ("SimpleRNN", "LSTM", "GRU", "Bidirectional") and t.inputs[0].ndim == 3:
         left = max(distance(k.inputs[0], t.inputs[0].swapaxes(0, 1)), misfit.left)
         if left <= k.allowed:

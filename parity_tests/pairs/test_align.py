@@ -9,6 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from parity.pairs.align import feeds
+from parity.pairs.calls import Call
 from parity.pairs.check import check
 from parity_tests.pairs.models import fill
 
@@ -69,6 +71,24 @@ def test_names_that_are_not_alike_leave_the_order(keras: Any) -> None:
 
     report = check(model, Two(), np.random.default_rng(0).normal(size=(4, 5)))
     assert report.verdict == "same", str(report)
+
+
+def test_many_joins_are_followed_once() -> None:
+    """Forty blocks that add their input double the ways forty times; each call is seen once."""
+    calls = [
+        Call(
+            number=number,
+            name=str(number),
+            kind="Add",
+            config=None,
+            weights={},
+            inputs=(),
+            output=np.zeros(1),
+            sources=(number - 1, number - 1 if number < 2 else number - 2),
+        )
+        for number in range(80)
+    ]
+    assert feeds(calls[-1], calls, set()) == {-1}
 
 
 def test_numbers_in_names_say_nothing(keras: Any) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from parity.errors import ParityError
 from parity.pairs.calls import Arrays, Run
+from parity.pairs.side import CannotRun
 from torch_impl.capture import calls, files, weights
 from torch_impl.capture.layout import Layout, of_input
 from torch_impl.capture.training import TorchTrainer, default_dtype
@@ -62,7 +63,7 @@ class TorchSide:
                 out = self.model(*tensors)
             except Exception as error:
                 shapes = ", ".join(str(tuple(one.shape)) for one in tensors)
-                raise ParityError(
+                raise CannotRun(
                     f"torch_model: cannot be called with inputs of shape {shapes}: "
                     f"{type(error).__name__}: {_line(error)}"
                 ) from error
