@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,14 @@ def flavour(request: pytest.FixtureRequest) -> str:
 def keras(flavour: str, keras_backend: Backend) -> Any:
     """The Keras that this run is of: ``tf_keras`` or ``keras``."""
     return importlib.import_module({"tf_keras": "tf_keras", "keras3": "keras"}[flavour])
+
+
+@pytest.fixture(autouse=True)
+def keras_dtype() -> Iterator[None]:
+    """Every test finds Keras as a user does, in float32, whatever dtype the one before set."""
+    yield
+    if framework := sys.modules.get("keras_impl.framework"):
+        framework.set_dtype("float32")
 
 
 @pytest.fixture(scope="session")

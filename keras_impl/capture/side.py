@@ -40,7 +40,7 @@ class KerasSide:
             logging.getLogger(name).setLevel(logging.ERROR)
 
     def __init__(self, model: Any | Callable[[], Any], dtype: str) -> None:
-        """Copy the model, or build it, in ``dtype``; in float32 one that cannot be copied serves.
+        """Copy the model, or build it, in ``dtype``; if it cannot be copied, take one that has it.
 
         Raises:
             ParityError: it is none, its builder fails, or it cannot be had in that dtype.
@@ -91,7 +91,7 @@ class KerasSide:
 
     def set_weights(self, layer: str, values: Mapping[str, np.ndarray]) -> None:
         """See :meth:`parity.pairs.side.Side.set_weights`."""
-        self._refuse_own()
+        self._refuse_own("weights: received 'torch'", "keras, as-is")
         places = weights.of_module(self.layers[layer])
         for name, value in values.items():
             places[name].assign(value)
@@ -127,17 +127,17 @@ class KerasSide:
     def set_loose(self, values: Mapping[str, np.ndarray]) -> None:
         """See :meth:`parity.pairs.side.Side.set_loose`."""
         if values:
-            self._refuse_own()
+            self._refuse_own("weights: received 'torch'", "keras, as-is")
         held = self._beside(())
         for name, value in values.items():
             held[name].assign(value)
 
-    def _refuse_own(self) -> None:
+    def _refuse_own(self, received: str, accepted: str) -> None:
         """The user's own model is left as it is."""
         if self.model is self.given:
             raise ParityError(
-                f"weights: received 'torch', but {type(self.model).__name__} cannot be copied, "
-                "accepted: keras, as-is, or a function that builds the model"
+                f"{received}, but {type(self.model).__name__} cannot be copied, "
+                f"accepted: {accepted}, or a function that builds the model"
             )
 
     def _beside(self, layers: Collection[str]) -> dict[str, Any]:
@@ -153,6 +153,7 @@ class KerasSide:
 
     def trainer(self, loss: Any, optimizer: Any, seed: int, flavour: str) -> KerasTrainer:
         """See :meth:`parity.pairs.side.Side.trainer`."""
+        self._refuse_own("loss: received one", "none")
         return KerasTrainer(self, loss, optimizer, seed)
 
     def tensor(self, value: np.ndarray) -> Any:
@@ -217,7 +218,7 @@ def _copied(model: Any, dtype: str) -> Any:
                 copying.build_like(copy, model, dtype)
         copy.set_weights([value.astype(dtype) for value in model.get_weights()])
     except Exception as error:
-        if dtype == "float32" == getattr(model, "dtype", "float32"):
+        if getattr(model, "dtype", "float32") == dtype:
             return model
         raise CannotRun(
             f"keras_model: received {type(model).__name__}, which cannot be copied as {dtype} "

@@ -86,6 +86,17 @@ def test_without_float64_float32_is_judged_by_rounding(keras: Any, scale: float)
     assert any("weaker" in note for note in report.notes)
 
 
+def test_a_model_in_float64_needs_no_copy(keras: Any) -> None:
+    """Compared as it is, and never trained: it stays the user's."""
+    from keras_impl.framework import set_dtype
+
+    set_dtype("float64")
+    model, x = subclassed(keras), np.random.default_rng(0).normal(size=(8, 6))
+    assert check(model, Scaled(1.0), x).dtype == "float64"
+    with pytest.raises(ParityError, match="loss: received one, but Own cannot be copied"):
+        check(model, Scaled(1.0), x, targets=np.zeros((8, 3)), loss="mse")
+
+
 class Scaled(nn.Module):
     """The port of :func:`subclassed`."""
 
@@ -114,7 +125,7 @@ def subclassed(keras: Any) -> Any:
             raise NotImplementedError("no configuration")
 
     own = Own([keras.layers.Dense(5, activation="relu"), keras.layers.Dense(3)])
-    own(np.zeros((1, 6), np.float32))
+    own(np.zeros((1, 6), own.dtype))
     return own
 
 

@@ -161,7 +161,7 @@ def test_native_masks(flavour: str, keras_backend: Backend) -> None:
 @pytest.mark.flavour
 def test_set_floatx(flavour: str, keras_backend: Backend) -> None:
     """Once there was a layer in float32, ``set_floatx`` alone leaves the next in float32."""
-    from keras_impl.framework import keras, set_dtype, tf
+    from keras_impl.framework import keras, tf
 
     spec = cases.spec_of("softmax", "regression-logits", flavour=flavour)
     keras_backend.create(spec, "float32")
@@ -171,7 +171,6 @@ def test_set_floatx(flavour: str, keras_backend: Backend) -> None:
     outputs = model.outputs(cases.splits_of(spec)[1])
     assert outputs.dtype == np.float64
     assert not np.array_equal(outputs, outputs.astype(np.float32))
-    set_dtype("float32")
 
 
 def of_the_logits(original: object, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tensor:
