@@ -8,7 +8,7 @@ import math
 
 import pytest
 
-from benchmarks import results
+from benchmarks import results, targets
 from benchmarks.figures import figure
 from benchmarks.throughput.contestants import CONTESTANTS
 from benchmarks.throughput.turns import Turns
@@ -62,6 +62,23 @@ def test_the_page_tells_ratios_by_rounds() -> None:
     page = results.page({"about": ABOUT, "throughput": {"MLP": measured}})
     assert "| 1.50 (1.00 to 1.50) | 0.90 (0.90 to 1.00) | 2.00 (1.00 to 2.00) |" in page
     assert "2000.00 (2000.00 to 9000.00)" in page
+
+
+def test_the_page_tells_what_was_reached() -> None:
+    """The worst of those that a target holds for; what was not measured is left out."""
+    names = ("Keras 2: ours", "Keras 2: fit", "Keras 3: ours", "Keras 3: fit")
+    measured = dict(zip(names, map(figure, ([1.0], [4.0], [2.0], [5.0])), strict=True))
+    found = {"about": ABOUT, "throughput": {targets.MLP: measured}}
+    against_fit = targets.TARGETS[0]
+    assert against_fit.row(found) == [
+        "MLP against `fit`",
+        "≥ 3",
+        "2.50 (2.50 to 2.50)",
+        "Keras 3",
+        "no",
+    ]
+    assert dataclasses.replace(against_fit, wanted=2.5).row(found)[-1] == "yes"
+    assert all(one.row({"about": ABOUT}) == [] for one in targets.TARGETS)
 
 
 def test_a_figure_is_a_median_with_its_range() -> None:
