@@ -203,6 +203,33 @@ class Text(nn.Module):
         return self.head(outputs[:, 0 if self.o.first else -1])
 
 
+def keras_attention(keras: Any) -> Any:
+    """Attention within a sequence, whose kernels PyTorch keeps in one tensor."""
+    layers = keras.layers
+    sequence = keras.Input((6, 8))
+    normed = layers.LayerNormalization(name="norm")(sequence)
+    mixed = layers.MultiHeadAttention(2, 4, name="attention")(normed, normed)
+    total = layers.Add(name="sum")([sequence, mixed])
+    mean = layers.GlobalAveragePooling1D(name="mean")(total)
+    return keras.Model(sequence, layers.Dense(3, name="classes")(mean))
+
+
+class Attention(nn.Module):
+    """Its port."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ln = nn.LayerNorm(8, eps=1e-3)
+        self.attend = nn.MultiheadAttention(8, 2, batch_first=True)
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Classes of sequences (N, T, 8)."""
+        normed = self.ln(x)
+        mixed, _ = self.attend(normed, normed, normed)
+        return self.head((x + mixed).mean(1))
+
+
 def tokens() -> list[np.ndarray]:
     """Four sequences of seven."""
     return [np.random.default_rng(1).integers(0, 11, (4, 7))]
@@ -214,6 +241,11 @@ PAIRS = {
         keras_residual,
         Residual,
         lambda: list(np.random.default_rng(1).normal(size=(2, 4, 6))),
+    ),
+    "attention": Pair(
+        keras_attention,
+        Attention,
+        lambda: [np.random.default_rng(1).normal(size=(4, 6, 8))],
     ),
     "lstm": Pair(keras_text("LSTM"), lambda **o: Text("LSTM", **o), tokens),
     "gru": Pair(keras_text("GRU"), lambda **o: Text("GRU", **o), tokens),

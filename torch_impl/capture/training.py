@@ -148,16 +148,20 @@ class TorchTrainer:
 
     def apply(self, gradients: Gradients) -> None:
         """See :meth:`parity.pairs.trainer.Trainer.apply`."""
+        self.side.model.zero_grad(set_to_none=True)
         for key, place in self._places().items():
-            value = gradients.get(key)
-            parts: Sequence[Tensor | None] = (None,) * len(place.tensors)
-            if value is not None:
-                tensor = self.side.tensor(value)
-                parts = (tensor,) * len(parts) if _summed(place) else place.from_canonical(tensor)
+            if key not in gradients:
+                continue
+            value = self.side.tensor(gradients[key])
+            if _summed(place):
+                parts: Sequence[Tensor] = (value,) * 2
+            else:  # of a tensor that holds several weights, the others' places stay zero
+                rest = place.from_canonical(torch.zeros_like(value))
+                parts = [a - b for a, b in zip(place.from_canonical(value), rest, strict=True)]
             for own, part in zip(place.tensors, parts, strict=True):
-                own.grad = None
-                if part is not None and own.requires_grad:
-                    own.grad = part.clone().contiguous()
+                if own.requires_grad:
+                    part = part.clone(memory_format=torch.contiguous_format)
+                    own.grad = part if own.grad is None else own.grad + part
         with default_dtype(self.side.dtype):  # in which some keep numbers of their own
             self._built().step()
 
