@@ -201,8 +201,10 @@ def _report(findings: Findings, trained: Training, notes: list[str], dtype: str)
     ]
     different = findings.outputs_apart() and bool(findings.causes)
     parted = [*(findings.parted if different else ()), *trained.parted]
-    shown = {(one.id, one.layer) for one in trained.causes}
-    latent = [one for one in findings.latent if (one.id, one.layer) not in shown]
+    causes = [*(findings.causes if different else ()), *trained.causes]
+    hidden = () if different else (one for one in findings.causes if one.id != UNKNOWN)
+    shown = {(one.id, one.layer) for one in causes}
+    latent = [one for one in (*hidden, *findings.latent) if (one.id, one.layer) not in shown]
     if findings.rounded and not different:
         notes.append(
             f"Keras rounds constants to float32, also in float64: {', '.join(findings.rounded)}. "
@@ -212,7 +214,7 @@ def _report(findings: Findings, trained: Training, notes: list[str], dtype: str)
         verdict="different" if parted else "same",
         dtype=dtype,
         first_divergence=parted[0] if parted else None,
-        causes=(*(findings.causes if different else ()), *trained.causes),
+        causes=tuple(causes),
         latent=(*latent, *trained.latent),
         compared=tuple(findings.compared),
         keras_only=tuple(f"{one.name} ({one.kind})" for one in findings.alignment.keras_only),

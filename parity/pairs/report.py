@@ -85,15 +85,19 @@ class Report:
         """The terminal form, of 80 columns and without colours."""
         console = Console(file=StringIO(), width=WIDTH, force_terminal=False)
         self.show(console)
-        return console.file.getvalue().rstrip()  # type: ignore[attr-defined,no-any-return]
+        lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+        return "\n".join(line.rstrip() for line in lines).rstrip()
 
     def show(self, console: Console) -> None:
         """Print it."""
         style = "bold green" if self.verdict == "same" else "bold red"
-        worst = max((one.observed for one in self.compared), default=0.0)
         layers = f"  {len(self.compared)} pairs of layers in {self.dtype}"
         if self.verdict == "same":
-            layers += f", at most {worst:.1g} apart"
+            alike = [one.observed for one in self.compared if one.observed <= one.allowed]
+            beside = len(self.compared) - len(alike)
+            of_them = f"{len(alike)} of them " if beside else ""
+            layers += f", {of_them}at most {max(alike, default=0.0):.1g} apart"
+            layers += f", {beside} see below" if beside else ""
         console.print(Text.assemble((self.verdict.upper(), style), layers))
         parted = self.first_divergence
         if parted:
@@ -101,7 +105,7 @@ class Report:
             for name, value in (("Keras", parted.keras_layer), ("PyTorch", parted.torch_module)):
                 _line(console, f"  {name:<9}{value or 'nothing'}")
             apart = f"{parted.observed:.2g} apart, {parted.allowed:.0e} allowed ({parted.rung})"
-            _line(console, f"  {parted.tensor:<9}{apart}")
+            _line(console, f"  {parted.tensor:<8} {apart}")
         if self.causes:
             title = "Causes: the difference with PyTorch's value, and with Keras's"
             console.print(f"\n{title}", style="bold")

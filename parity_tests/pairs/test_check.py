@@ -86,6 +86,21 @@ def test_without_float64_float32_is_judged_by_rounding(keras: Any, scale: float)
     assert any("weaker" in note for note in report.notes)
 
 
+def test_an_order_that_fresh_statistics_hide_is_latent(keras: Any) -> None:
+    """Before any training a norm only scales, so that the activation may stand on either side."""
+    layers = keras.layers
+    stack = [layers.Dense(5, name="one"), layers.BatchNormalization(name="norm"), layers.ReLU()]
+    model = keras.Sequential([keras.Input((6,)), *stack, layers.Dense(3, name="two")])
+    norm = nn.BatchNorm1d(5, eps=1e-3, momentum=0.01)
+    module = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), norm, nn.Linear(5, 3))
+    x = np.random.default_rng(0).normal(size=(8, 6))
+    report = check(model, module, x)
+    assert report.verdict == "same", str(report)
+    assert [(one.layer, one.id) for one in report.latent] == [("norm", "structure.order")]
+    report = check(fill(model), module, x)
+    assert [(one.layer, one.id) for one in report.causes] == [("norm", "structure.order")]
+
+
 def test_a_model_in_float64_needs_no_copy(keras: Any) -> None:
     """Compared as it is, and never trained: it stays the user's."""
     from keras_impl.framework import set_dtype
