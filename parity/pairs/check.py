@@ -87,6 +87,7 @@ def check(
         notes.append(f"Compared in float32, which is weaker: {error}")
         rounding.allow(findings.torch, findings.torch_run, findings.alignment, given, own)
     findings.compare(given, own)
+    findings.forget()
     trained = Training()
     if loss is not None and dtype == "float64":
         known = {cause.layer for cause in findings.causes}
@@ -143,7 +144,9 @@ def _aligned(
     if weights != "as-is":
         notes += _copy_weights(alignment, keras, torch, weights)
         if weights == "torch":
+            keras_run.forget()
             keras_run = _fused(keras.run(inputs))
+        torch_run.forget()
         torch_run = _fused(torch.run(inputs, own).facing(keras_run))
         alignment = alignment.of(keras_run, torch_run)
     return Findings(keras, torch, keras_run, torch_run, alignment), notes

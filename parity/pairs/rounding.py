@@ -30,18 +30,19 @@ def allow(
         torch_inputs: likewise.
     """
     heavy = [t for _, t in alignment.pairs if t.weights]
+    first = [{name: value.copy() for name, value in t.weights.items()} for t in heavy]
     moved = [0.0] * len(run.calls)
     for member in range(tolerance.ENSEMBLE):
-        for t in heavy:
-            named = {f"{t.name}/{name}": value for name, value in t.weights.items()}
+        for t, values in zip(heavy, first, strict=True):
+            named = {f"{t.name}/{name}": value for name, value in values.items()}
             near = randomness.ulp_neighbour(named, 0, member)
             torch.set_weights(t.name, {key[len(t.name) + 1 :]: one for key, one in near.items()})
         other = torch.run(inputs, torch_inputs)
         other = other.with_outputs(other.calls)
         for place, call in enumerate(other.calls):
             moved[place] = max(moved[place], distance(run.calls[place].output, call.output))
-    for t in heavy:
-        torch.set_weights(t.name, t.weights)
+    for t, values in zip(heavy, first, strict=True):
+        torch.set_weights(t.name, values)
     for k, t in alignment.pairs:
         rounding = tolerance.ENSEMBLE_MULTIPLE * moved[t.number]
         k.allowed = max(tolerance.FLOAT32_FLOOR, rounding)
