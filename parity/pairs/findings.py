@@ -17,6 +17,7 @@ from parity.pairs.fuse import fused
 from parity.pairs.report import Compared
 from parity.pairs.side import Side
 from parity.pairs.structure import Misfit
+from parity.progress import Progress
 
 
 @dataclass
@@ -47,7 +48,10 @@ class Findings:
     ran: dict[int, float] = field(default_factory=dict)
 
     def compare(
-        self, inputs: Sequence[np.ndarray], torch_inputs: Sequence[np.ndarray] | None
+        self,
+        inputs: Sequence[np.ndarray],
+        torch_inputs: Sequence[np.ndarray] | None,
+        progress: Progress,
     ) -> None:
         """Every pair, the PyTorch model fed Keras's output behind each layer that was compared.
 
@@ -64,6 +68,7 @@ class Findings:
         misfits: list[Misfit] = []
         torn: set[int] = set()
         for k, ran in self.alignment.pairs:
+            progress.advance(k.name)
             t = fed.calls[ran.number]
             observed = distance(k.output, as_keras(t.output, k.output, k))
             named: list[Cause] = []
