@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks import commands, growth, plots, records, results
+from benchmarks import commands, growth, pair, plots, records, results
 from benchmarks.throughput import contestants
 from benchmarks.throughput.turns import Turns
 from benchmarks.throughput.workloads import WORKLOADS
@@ -103,6 +103,7 @@ PARTS: dict[str, Callable[[int, bool], dict[str, Any]]] = {
     "first result": commands.first_result,
     "check": commands.check,
     "records": _records,
+    "pair": pair.measure,
     "tries": _tries,
     "growth": growth.measured,
 }

@@ -20,6 +20,7 @@ def page(found: Found) -> str:
         "first result": _first_result,
         "check": _check,
         "records": _records,
+        "pair": _pair,
         "growth": _growth,
         "tries": _tries,
     }
@@ -167,6 +168,22 @@ def _records(found: Found) -> list[str]:
     lines += ["", f"Most resident memory of `parity compare`: {memory}."]
     lines += ["", f"Start, in seconds (frameworks imported: {frameworks}):", ""]
     return lines + _table(["", "seconds"], [[name, text(one)] for name, one in start.items()])
+
+
+def _pair(found: Found) -> list[str]:
+    """What a check of a user's pair takes."""
+    rows = [
+        [name, one["verdict"], text(one["seconds"], digits=0), text(one["memory"], 1e-9, 1)]
+        for name, one in found.items()
+    ]
+    return [
+        "## A check of a pair",
+        "",
+        "`parity.check` in float64: seconds without building the two models, and the most resident "
+        "memory, with them, in GB. MobileNetV2 has images of 224×224, four in a batch.",
+        "",
+        *_table(["", "verdict", "seconds", "GB"], rows),
+    ]
 
 
 def _tries(found: Found) -> list[str]:

@@ -14,7 +14,7 @@ from keras_impl.capture.activations import activation_of, name_of
 from keras_impl.capture.arguments import by_place, masked, starts_elsewhere
 from keras_impl.capture.outputs import flat, is_tensor, named_outputs, with_first
 from keras_impl.capture.replaying import Made, again, last, watched_activation
-from parity.pairs.calls import Call, Run
+from parity.pairs.calls import Call, Run, Weights
 
 __all__ = ["Made", "Watch", "again", "named_outputs"]
 
@@ -250,7 +250,7 @@ class Watch:
                 name=name,
                 kind=kind,
                 config=config,
-                weights={key: np.asarray(one.numpy()) for key, one in own.items()},
+                weights=Weights(made.weights, weights.value_of),
                 inputs=tuple(made.canonical(one) for one in inputs),
                 output=output,
                 sources=tuple(one[1] if one else None for one in found),
@@ -293,7 +293,7 @@ class Watch:
         outputs, sources = {}, {}
         for name, tensor in named_outputs(out):
             found = self.followed.get(id(tensor))
-            value = np.asarray(tensor.numpy())
+            value = np.asarray(tensor)
             outputs[name] = np.moveaxis(value, 1, -1) if found and found[2] else value
             sources[name] = found[1] if found else None
         return Run(calls=self.calls, outputs=outputs, sources=sources)

@@ -34,8 +34,8 @@ class Made:
     weights: dict[str, Any] = field(default_factory=dict)
 
     def canonical(self, tensor: Any) -> np.ndarray:
-        """An array of the tensor's values, channels last."""
-        value = np.asarray(tensor.numpy())
+        """The tensor's values, channels last: a view, for nothing writes into it."""
+        value = np.asarray(tensor)
         moves = self.axis is not None and value.ndim > 2
         return np.moveaxis(value, self.axis, -1) if moves else value  # type: ignore[arg-type]
 

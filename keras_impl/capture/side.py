@@ -52,9 +52,13 @@ class KerasSide:
         self.framework = {"tf_keras": "Keras 2", "keras3": "Keras 3"}[self.flavour]
         self.keras = _keras(self.flavour)
         self.tf = importlib.import_module("tensorflow")
+        self.layers: dict[str, Any] = {}
+        self.forget()
+
+    def forget(self) -> None:
+        """See :meth:`parity.pairs.side.Side.forget`."""
         self.watch = calls.Watch(self.keras, self.model, {}, self.tensor)
         self.made: list[calls.Made] = []
-        self.layers: dict[str, Any] = {}
 
     def run(
         self,
@@ -64,11 +68,12 @@ class KerasSide:
         training: bool = False,
     ) -> Run:
         """See :meth:`parity.pairs.side.Side.run`."""
+        self.forget()
         tensors = [self.tensor(value) for value in (inputs if own is None else own)]
         watch = self.watch = calls.Watch(self.keras, self.model, given or {}, self.tensor)
         watch.feed(tensors)
         buffers = self.model.non_trainable_variables if training else ()
-        kept = [(one, one.numpy()) for one in buffers]
+        kept = [(one, weights.value_of(one)) for one in buffers]
         with in_dtype(self.keras, self.flavour, self.dtype), watch.modules():
             try:
                 fed = tensors[0] if len(tensors) == 1 else tensors
@@ -104,7 +109,7 @@ class KerasSide:
     def all_parameters(self) -> Arrays:
         """See :meth:`parity.pairs.side.Side.all_parameters`."""
         return {
-            getattr(one, "path", one.name): np.asarray(one.numpy())
+            getattr(one, "path", one.name): weights.value_of(one)
             for one in self.model.trainable_variables
         }
 
@@ -122,7 +127,7 @@ class KerasSide:
 
     def loose(self, layers: Collection[str]) -> Arrays:
         """See :meth:`parity.pairs.side.Side.loose`."""
-        return {name: np.asarray(one.numpy()) for name, one in self._beside(layers).items()}
+        return {name: weights.value_of(one) for name, one in self._beside(layers).items()}
 
     def set_loose(self, values: Mapping[str, np.ndarray]) -> None:
         """See :meth:`parity.pairs.side.Side.set_loose`."""
@@ -216,7 +221,9 @@ def _copied(model: Any, dtype: str) -> Any:
             copy = type(model).from_config(config)
             if len(copy.weights) != len(model.weights):
                 copying.build_like(copy, model, dtype)
-        copy.set_weights([value.astype(dtype) for value in model.get_weights()])
+        for own, other in zip(copy.weights, model.weights, strict=True):
+            value = weights.value_of(other)
+            own.assign(value.astype(dtype) if value.dtype.kind == "f" else value)
     except Exception as error:
         if getattr(model, "dtype", "float32") == dtype:
             return model

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from keras_impl.capture.modules import kind_of
 
 
@@ -35,3 +37,10 @@ def of_module(layer: Any) -> dict[str, Any]:
 
 SINGLE = ("Dense", "BatchNormalization", "LayerNormalization", "GroupNormalization", "Embedding")
 """Layers whose variables' last names say all."""
+
+
+def value_of(variable: Any) -> np.ndarray:
+    """The array that it holds, without a copy: what is assigned later goes elsewhere."""
+    import tensorflow as tf
+
+    return np.asarray(tf.convert_to_tensor(variable))

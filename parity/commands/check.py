@@ -23,14 +23,13 @@ def run(args: argparse.Namespace) -> int:
     path = Path(args.pair)
     with Progress(f"starting {path.name}"):
         arguments = pair_file.load(path)
-    with Progress(f"comparing the models of {path.name}"):
-        report = check(
-            **arguments,
-            steps=args.steps,
-            seed=args.seed,
-            weights=args.weights,
-            layer_map=dict(args.map),
-        )
+    report = check(
+        **arguments,
+        steps=args.steps,
+        seed=args.seed,
+        weights=args.weights,
+        layer_map=dict(args.map),
+    )
     if out:
         report.save(out)
     if json_file:

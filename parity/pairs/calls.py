@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -11,6 +11,22 @@ import numpy as np
 from parity import tolerance
 
 Arrays = dict[str, np.ndarray]
+
+
+class Weights(Mapping[str, np.ndarray]):
+    """Arrays that are read from where they are whenever they are asked for: there is no copy."""
+
+    def __init__(self, places: Mapping[str, Any], read: Callable[[Any], np.ndarray]) -> None:
+        self.places, self.read = places, read
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.read(self.places[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        return len(self.places)
 
 
 @dataclass(frozen=True)
@@ -32,7 +48,8 @@ class Call:
             the module that calls it and its own (``features.relu``).
         kind: the class, or the function.
         config: of :mod:`parity.layers`, in Keras's terms; None where the kind is not known.
-        weights: parameters and buffers by canonical name, (…) as in the layer's reference.
+        weights: parameters and buffers by canonical name, (…) as in the layer's reference; of a
+            model's call as the model has them now.
         inputs: what went in.
         output: what came out.
         sources: for each input the call it comes from, -1 for a model's input, None where what
@@ -47,7 +64,7 @@ class Call:
     name: str
     kind: str
     config: Any
-    weights: Arrays
+    weights: Mapping[str, np.ndarray]
     inputs: tuple[np.ndarray, ...]
     output: np.ndarray
     sources: tuple[int | None, ...]
@@ -63,6 +80,11 @@ class Call:
     def anchor(self) -> bool:
         """Whether it is matched first: it has weights, or is an output."""
         return bool(self.weights) or isinstance(self.config, Output)
+
+    def forget(self) -> None:
+        """Let go of all arrays; their shapes stay."""
+        self.inputs = tuple(map(_bare, self.inputs))
+        self.output = _bare(self.output)
 
     @property
     def layer(self) -> str:
@@ -86,6 +108,11 @@ class Run:
     outputs: Arrays
     sources: dict[str, int | None]
     lying: Arrays = field(default_factory=dict)
+
+    def forget(self) -> None:
+        """Let go of what its calls were fed and gave, but for their shapes."""
+        for call in self.calls:
+            call.forget()
 
     def facing(self, other: Run) -> Run:
         """With outputs in the model's own layout where the other's have the shape of that one."""
@@ -114,3 +141,8 @@ class Run:
             for place, (name, value) in enumerate(self.outputs.items())
         ]
         return replace(self, calls=[*calls, *ends])
+
+
+def _bare(array: np.ndarray) -> np.ndarray:
+    """A zero that takes the array's shape."""
+    return np.broadcast_to(np.zeros((), array.dtype), array.shape)

@@ -18,8 +18,11 @@ from parity.pairs.report import Report
 from parity.pairs.side import CannotRun, Side, open_side, refuse_empty
 from parity.pairs.trainer import Batch
 from parity.pairs.training import Training, train_findings
+from parity.progress import Progress
 
 WEIGHTS = ("keras", "torch", "as-is")
+STAGES = 5
+"""Of having both models run with the same weights, as progress counts them."""
 
 
 def check(
@@ -77,16 +80,20 @@ def check(
     arguments = keras_model, torch_model, given, own, weights, layer_map
     dtype = "float64"
     try:
-        findings, notes = _aligned(*arguments, dtype)
+        with Progress("models", STAGES) as progress:
+            findings, notes = _aligned(*arguments, dtype, progress)
     except CannotRun as error:
         dtype = "float32"
         try:
-            findings, notes = _aligned(*arguments, dtype)
+            with Progress("models in float32", STAGES) as progress:
+                findings, notes = _aligned(*arguments, dtype, progress)
         except ParityError:
             raise error from None
         notes.append(f"Compared in float32, which is weaker: {error}")
         rounding.allow(findings.torch, findings.torch_run, findings.alignment, given, own)
-    findings.compare(given, own)
+    with Progress("layers", len(findings.alignment.pairs)) as progress:
+        findings.compare(given, own, progress)
+    findings.forget()
     trained = Training()
     if loss is not None and dtype == "float64":
         known = {cause.layer for cause in findings.causes}
@@ -111,9 +118,9 @@ def side_by_side(
 
     Args and errors: as of :func:`check`.
     """
-    findings, _ = _aligned(
-        keras_model, torch_model, _arrays(inputs, "inputs"), None, weights, layer_map, "float64"
-    )
+    arguments = keras_model, torch_model, _arrays(inputs, "inputs"), None, weights, layer_map
+    with Progress("models", STAGES) as progress:
+        findings, _ = _aligned(*arguments, "float64", progress)
     return findings.keras, findings.torch
 
 
@@ -125,12 +132,17 @@ def _aligned(
     weights: str,
     layer_map: Mapping[str, str] | None,
     dtype: str,
+    progress: Progress,
 ) -> tuple[Findings, list[str]]:
     """Both models run with the same weights, their calls side by side; what did not fit."""
     keras = open_side("keras", keras_model, dtype)
+    progress.advance("Keras's is built")
     torch = open_side("torch", torch_model, dtype)
+    progress.advance("PyTorch's is built")
     keras_run = _fused(keras.run(inputs))
+    progress.advance("Keras's has run")
     torch_run = _fused(torch.run(inputs, own).facing(keras_run))
+    progress.advance("PyTorch's has run")
     refuse_empty("keras_model", keras, keras_run)
     refuse_empty("torch_model", torch, torch_run)
     if len(keras_run.outputs) != len(torch_run.outputs):
@@ -143,9 +155,12 @@ def _aligned(
     if weights != "as-is":
         notes += _copy_weights(alignment, keras, torch, weights)
         if weights == "torch":
+            keras_run.forget()
             keras_run = _fused(keras.run(inputs))
+        torch_run.forget()
         torch_run = _fused(torch.run(inputs, own).facing(keras_run))
         alignment = alignment.of(keras_run, torch_run)
+    progress.advance("they have the same weights")
     return Findings(keras, torch, keras_run, torch_run, alignment), notes
 
 

@@ -22,7 +22,7 @@ from parity.layers.activations import ROUNDED
 from parity.layers.computed import computed
 from parity.layers.windows import same
 from parity.pairs import mistakes
-from parity.pairs.calls import Arrays, Call
+from parity.pairs.calls import Call
 from parity.pairs.divergence import as_keras, distance
 
 UNKNOWN = "unknown"
@@ -284,7 +284,7 @@ def _with_constants(config: Any, other: Any) -> Any:
     return dataclasses.replace(config, **same)
 
 
-def _weights(own: Arrays, other: Arrays) -> list[Setting]:
+def _weights(own: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> list[Setting]:
     """Weights of one shape that differ, and those that only one side has."""
     return [
         Setting(name, own.get(name), other.get(name), weight=True)
@@ -295,7 +295,7 @@ def _weights(own: Arrays, other: Arrays) -> list[Setting]:
     ]
 
 
-def _shapes(own: Arrays, other: Mapping[str, np.ndarray]) -> list[Setting]:
+def _shapes(own: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> list[Setting]:
     """Weights of either side whose shapes differ."""
     return [
         Setting(name, own[name], other[name], weight=True)

@@ -17,6 +17,7 @@ from parity.pairs.fuse import fused
 from parity.pairs.report import Compared
 from parity.pairs.side import Side
 from parity.pairs.structure import Misfit
+from parity.progress import Progress
 
 
 @dataclass
@@ -31,6 +32,7 @@ class Findings:
         alignment: which call is which.
         compared, parted, causes, latent: for the report.
         rounded: layers whose constants differ by Keras's rounding to float32 alone.
+        ran: PyTorch call to how far it stands from its partner in the models' own course.
     """
 
     keras: Side
@@ -43,23 +45,30 @@ class Findings:
     causes: list[Cause] = field(default_factory=list)
     latent: list[Cause] = field(default_factory=list)
     rounded: list[str] = field(default_factory=list)
+    ran: dict[int, float] = field(default_factory=dict)
 
     def compare(
-        self, inputs: Sequence[np.ndarray], torch_inputs: Sequence[np.ndarray] | None
+        self,
+        inputs: Sequence[np.ndarray],
+        torch_inputs: Sequence[np.ndarray] | None,
+        progress: Progress,
     ) -> None:
         """Every pair, the PyTorch model fed Keras's output behind each layer that was compared.
 
         Layers with weights first; what stands between them, only where they are not fed alike.
         """
         anchors = [pair for pair in self.alignment.pairs if pair[0].anchor]
+        self._run_apart()
         fed = self._fed(inputs, torch_inputs, anchors)
         astray = self._astray(anchors, fed)
         light = [pair for pair in self.alignment.pairs if pair[0].number in astray]
         if light:
+            fed.forget()
             fed = self._fed(inputs, torch_inputs, [*anchors, *light])
         misfits: list[Misfit] = []
         torn: set[int] = set()
         for k, ran in self.alignment.pairs:
+            progress.advance(k.name)
             t = fed.calls[ran.number]
             observed = distance(k.output, as_keras(t.output, k.output, k))
             named: list[Cause] = []
@@ -78,6 +87,29 @@ class Findings:
         )
         places = {call.name: call.number for call in reversed(self.keras_run.calls)}
         self.causes.sort(key=lambda cause: places.get(cause.layer, len(places)))
+
+    def _run_apart(self) -> None:
+        """How far every pair stands apart in the models' own course; what it gave may go then.
+
+        The steps of a sequence stay, for Keras may not give them.
+        """
+        for k, t in self.alignment.pairs:
+            own = isinstance(k.config, Output)
+            given = t.output if own else as_keras(t.output, k.output, k)
+            self.ran[t.number] = distance(k.output, given)
+        kept = {
+            t.number: t.output for k, t in self.alignment.pairs if k.output.ndim < t.output.ndim
+        }
+        self.torch_run.forget()
+        for number, output in kept.items():
+            self.torch_run.calls[number].output = output
+
+    def forget(self) -> None:
+        """Let go of what the layers were fed and gave; nothing is compared any more."""
+        self.keras_run.forget()
+        self.torch_run.forget()
+        self.keras.forget()
+        self.torch.forget()
 
     def _fed(
         self,
@@ -172,9 +204,8 @@ class Findings:
         self.parted.append(Divergence("forward_eval", k.name, t.name, tensor, observed, k.allowed))
 
     def _note(self, k: Call, t: Call, observed: float) -> None:
-        ran = distance(k.output, as_keras(t.output, k.output, k))
         names = f"{k.name} ({k.kind})", f"{t.name} ({t.kind})"
-        self.compared.append(Compared(*names, observed, k.allowed, ran))
+        self.compared.append(Compared(*names, observed, k.allowed, self.ran[t.number]))
 
     def outputs_apart(self) -> list[Divergence]:
         """Outputs of the models that stand off, in their own course."""
@@ -182,7 +213,7 @@ class Findings:
         return [
             Divergence("forward_eval", k.name, t.name, "output", away, k.allowed)
             for k, t in ends
-            if (away := distance(k.output, t.output)) > k.allowed
+            if (away := self.ran[t.number]) > k.allowed
         ]
 
     def unexplained(self) -> list[Divergence]:

@@ -83,6 +83,8 @@ class Forward:
         self.keras_run, self.torch_run = (run.with_outputs(fused(run.calls)) for run in runs)
 
     def _run_again(self) -> None:
+        self.keras_run.forget()
+        self.torch_run.forget()
         self._run()
         self.alignment = self.alignment.of(self.keras_run, self.torch_run)
 

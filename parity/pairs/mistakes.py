@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from parity.pairs.calls import Arrays, Call
+from parity.pairs.calls import Call
 
 RECURRENT = {"SimpleRNN": 1, "GRU": 3, "LSTM": 4}
 """Gates that lie side by side in a kernel."""
 
 
 def undone(
-    call: Call, name: str, own: np.ndarray, others: Arrays, flattened: Sequence[int] | None
+    call: Call,
+    name: str,
+    own: np.ndarray,
+    others: Mapping[str, np.ndarray],
+    flattened: Sequence[int] | None,
 ) -> tuple[str, np.ndarray] | None:
     """What was done wrongly to one of Keras's weights, and PyTorch's with it undone.
 
@@ -39,7 +43,7 @@ def _candidates(
     call: Call,
     name: str,
     shape: tuple[int, ...],
-    others: Arrays,
+    others: Mapping[str, np.ndarray],
     flattened: Sequence[int] | None,
 ) -> Iterator[tuple[str, np.ndarray]]:
     value = others.get(name)

@@ -1,4 +1,4 @@
-"""What rounding does to a model: how far float32 may stand off, where float64 cannot be had."""
+"""What rounding does to a model: how far float32 may stand off, and gradients in float64."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from parity.pairs.align import Alignment
 from parity.pairs.calls import Run
 from parity.pairs.divergence import distance
 from parity.pairs.side import Side
+from parity.pairs.trainer import Batch, Gradients, Key, Trainer
 
 
 def allow(
@@ -30,18 +31,54 @@ def allow(
         torch_inputs: likewise.
     """
     heavy = [t for _, t in alignment.pairs if t.weights]
+    first = [{name: value.copy() for name, value in t.weights.items()} for t in heavy]
     moved = [0.0] * len(run.calls)
     for member in range(tolerance.ENSEMBLE):
-        for t in heavy:
-            named = {f"{t.name}/{name}": value for name, value in t.weights.items()}
+        for t, values in zip(heavy, first, strict=True):
+            named = {f"{t.name}/{name}": value for name, value in values.items()}
             near = randomness.ulp_neighbour(named, 0, member)
             torch.set_weights(t.name, {key[len(t.name) + 1 :]: one for key, one in near.items()})
         other = torch.run(inputs, torch_inputs)
         other = other.with_outputs(other.calls)
         for place, call in enumerate(other.calls):
             moved[place] = max(moved[place], distance(run.calls[place].output, call.output))
-    for t in heavy:
-        torch.set_weights(t.name, t.weights)
+    for t, values in zip(heavy, first, strict=True):
+        torch.set_weights(t.name, values)
     for k, t in alignment.pairs:
         rounding = tolerance.ENSEMBLE_MULTIPLE * moved[t.number]
         k.allowed = max(tolerance.FLOAT32_FLOOR, rounding)
+
+
+def gradients_allowed(
+    torch: Side, trainer: Trainer, batch: Batch, least: float
+) -> dict[Key, float]:
+    """How far each float64 gradient may stand off: what one ulp in the weights moves, multiplied.
+
+    Batch norm that sees few values divides by what is left of their difference: rounding before it
+    grows. Never more than the smallest semantic fault, which the policy's last rung allows for.
+
+    Args:
+        torch: the PyTorch side, as it was at first; it ends so.
+        trainer: its trainer.
+        batch: that the gradients are of.
+        least: what is allowed anyhow.
+    """
+
+    def gradients() -> Gradients:
+        found = trainer.gradients(batch, 0)[1]
+        trainer.start()
+        return found
+
+    own = gradients()
+    moved = dict.fromkeys(own, 0.0)
+    for member in range(tolerance.ENSEMBLE):
+        for (layer, name), value in trainer.weights().items():
+            key = f"{layer}/{name}"
+            near = randomness.ulp_neighbour({key: value}, 0, member, "float64")
+            torch.set_weights(layer, {name: near[key]})
+        for one, other in gradients().items():
+            moved[one] = max(moved[one], distance(own[one], other))
+    most = tolerance.FLOAT64["training"].limit
+    return {
+        key: max(least, min(tolerance.ENSEMBLE_MULTIPLE * one, most)) for key, one in moved.items()
+    }

@@ -71,6 +71,9 @@ class Side(Protocol):
             ParityError: the model cannot be called with them.
         """
 
+    def forget(self) -> None:
+        """Let go of the last run, whose calls cannot be replayed any more."""
+
     def set_weights(self, layer: str, weights: Mapping[str, np.ndarray]) -> None:
         """Overwrite parameters and buffers of the layer of that name (:attr:`Call.name`)."""
 

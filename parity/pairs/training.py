@@ -15,12 +15,13 @@ import numpy as np
 from parity import tolerance
 from parity.constants import as_float32
 from parity.errors import ParityError
-from parity.pairs import loss_causes, steps
+from parity.pairs import loss_causes, rounding, steps
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
 from parity.pairs.divergence import Divergence, distance
 from parity.pairs.in_training import Forward
 from parity.pairs.side import Side
 from parity.pairs.trainer import Batch, KerasTrainer, Key, TorchTrainer, as_outputs
+from parity.progress import Progress
 
 LIMITS = {rung: row.limit for rung, row in tolerance.FLOAT64.items()}
 
@@ -95,18 +96,23 @@ def train_findings(
     t: TorchTrainer = torch.trainer(other_loss, other_rule, seed, keras.flavour)
     result = Training()
     try:
-        seen = Forward(k, t, batch, keras.flavour, seed, set(known))
-        seen.compare(layer_map)
-        outputs = len(seen.keras_run.outputs)
-        if k.shared and outputs != len(batch.targets):
-            raise ParityError(
-                f"targets: received {len(batch.targets)}, accepted: {outputs}, one for each output"
-            )
-        result = Training(seen.parted, seen.causes, [], seen.notes)
-        found = _Ladder(keras.flavour, k, t, batch, seen, result)
-        found.gradients()
-        if own_rule is not None:
-            found.steps(count)
+        with Progress("training", 2 if own_rule is None else 3) as progress:
+            seen = Forward(k, t, batch, keras.flavour, seed, set(known))
+            seen.compare(layer_map)
+            outputs = len(seen.keras_run.outputs)
+            if k.shared and outputs != len(batch.targets):
+                raise ParityError(
+                    f"targets: received {len(batch.targets)}, accepted: {outputs}, one for each "
+                    "output"
+                )
+            progress.advance("forward")
+            result = Training(seen.parted, seen.causes, [], seen.notes)
+            found = _Ladder(keras.flavour, torch, k, t, batch, seen, result)
+            found.gradients()
+            progress.advance("gradients")
+            if own_rule is not None:
+                found.steps(count)
+                progress.advance("steps")
     finally:
         k.start()
         t.start()
@@ -126,6 +132,7 @@ class _Ladder:
     """The rungs behind the forward pass."""
 
     flavour: str
+    torch: Side
     k: KerasTrainer
     t: TorchTrainer
     batch: Batch
@@ -169,10 +176,11 @@ class _Ladder:
         self._loss(own_loss - self.k.penalty(), other_loss)
         self._penalty(own_loss, other_loss)
         null = steps.negligible(own, other, self.keys())
-        limit = LIMITS["gradients"]
         if self.result.parted:
             return  # gradients of other losses differ for no reason of their own
         frozen: list[tuple[Key, Key, float]] = []
+        limit = LIMITS["gradients"]
+        allowed: dict[Key, float] = {}
         for key, theirs in reversed(self.keys()):
             if key in null or (key not in own and theirs not in other):
                 continue
@@ -180,7 +188,10 @@ class _Ladder:
                 away = float("inf")
             else:
                 away = distance(own[key], other[theirs])
-            if away <= limit:
+            if limit < away < float("inf") and not allowed:
+                self.t.start()
+                allowed = rounding.gradients_allowed(self.torch, self.t, self.batch, limit)
+            if away <= allowed.get(theirs, limit):
                 continue
             self._part("gradients", key[0], theirs[0], key[1], away)
             if self.k.frozen(key) != self.t.frozen(theirs):

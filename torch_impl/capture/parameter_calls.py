@@ -13,7 +13,7 @@ from torch_impl.capture import functions, modules, parameters, weights
 from torch_impl.capture.outputs import flat
 from torch_impl.capture.recurrent_calls import RecurrentTrace
 from torch_impl.capture.replaying import Made
-from torch_impl.capture.trace import Followed, value_of
+from torch_impl.capture.trace import Followed
 from torch_impl.network import to_numpy
 from torch_impl.weights import same
 
@@ -93,8 +93,7 @@ class ParameterTrace(RecurrentTrace):
         made.after = lambda value: value + bias
         made.result = out
         last.config = replace(last.config, use_bias=True)
-        last.weights["bias"] = value_of(made.weights["bias"])
-        last.output = to_numpy(made.output.to_canonical(made.after(made.own))).copy()
+        last.output = to_numpy(made.output.to_canonical(made.after(made.own)))
         return self._instead(last.number, out, made.output)
 
     def _averaged(self, func: Any, args: tuple[Any, ...], out: Any) -> Any:
@@ -111,6 +110,6 @@ class ParameterTrace(RecurrentTrace):
         last.kind = "mean"
         made.after = lambda value: value / 2.0
         made.result = out
-        last.output = to_numpy(made.output.to_canonical(made.after(made.own))).copy()
+        last.output = to_numpy(made.output.to_canonical(made.after(made.own)))
         self.followed[id(out)] = Followed(out, made.output, last.number)
         return self._instead(last.number, out, made.output)

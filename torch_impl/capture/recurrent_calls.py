@@ -62,7 +62,7 @@ class RecurrentTrace(Trace):
         with self._alone():
             total = self.steps.get(id(source))
             sequences = recurrent.Sequences.of(given, module.batch_first, total)
-            array = to_numpy(sequences.x.detach()).copy()
+            array = to_numpy(sequences.x)
             out, own = recurrent.run(module, given, hx, forward, total)
             self.gave[number] = own
             if number in self.given:
@@ -90,10 +90,11 @@ class RecurrentTrace(Trace):
         with self._alone():
             config = None if hx is not None and _nonzero(hx) else modules.config_of(module)
             places = weights.of_module(module, (layout,))
+            output = to_numpy(own.steps)
         self.made.append(
             Made(module, (given,), {}, (0,), (layout,), Layout.plain(()), places, replay)
         )
-        self._write(name, type(module).__name__, config, before, own.steps, sequences.options)
+        self._write(name, type(module).__name__, config, before, output, sequences.options)
         return out
 
     def _of_call(self, tensor: Tensor, number: int, what: str) -> None:

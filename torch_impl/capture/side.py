@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,10 +41,15 @@ class TorchSide:
         """
         self.dtype: torch.dtype = getattr(torch, dtype)
         self.model = _module_of(model).to(self.dtype)
-        self.watch = calls.Watch(self.model, {})
+        self.copies = False  # whether the model writes into tensors that it has handed on
         self.outputs: list[Layout] = []
-        self.made: list[calls.Made] = []
         self.modules: dict[str, tuple[nn.Module, tuple[Any, ...]]] = {}
+        self.forget()
+
+    def forget(self) -> None:
+        """See :meth:`parity.pairs.side.Side.forget`."""
+        self.watch = calls.Watch(self.model, {})
+        self.made: list[calls.Made] = []
 
     def run(
         self,
@@ -53,9 +59,10 @@ class TorchSide:
         training: bool = False,
     ) -> Run:
         """See :meth:`parity.pairs.side.Side.run`."""
+        self.forget()
         self.model.train(training)
         tensors, layouts = self.tensors(inputs, own)
-        watch = self.watch = calls.Watch(self.model, given or {})
+        watch = self.watch = calls.Watch(self.model, given or {}, self.copies)
         watch.feed(tensors, layouts)
         kept = copy.deepcopy(self.model.state_dict()) if training else {}
         with torch.no_grad(), default_dtype(self.dtype), watch.modules(), watch:
@@ -69,6 +76,10 @@ class TorchSide:
                 ) from error
         if kept:
             self.model.load_state_dict(kept)
+        if watch.rewritten():
+            self.copies = True
+            del watch, out
+            return self.run(inputs, own, given, training)
         self.made = watch.made
         for call, made in zip(watch.calls, watch.made, strict=True):
             module = made.target if made.like is None else made.like
@@ -98,9 +109,8 @@ class TorchSide:
         with torch.no_grad():
             for name, value in values.items():
                 place = places[name]
-                for tensor, part in zip(
-                    place.tensors, place.from_canonical(self.tensor(value)), strict=True
-                ):
+                parts = place.from_canonical(_view(value))
+                for tensor, part in zip(place.tensors, parts, strict=True):
                     tensor.copy_(part)
 
     def replay(self, number: int, inputs: Sequence[np.ndarray]) -> np.ndarray:
@@ -110,7 +120,7 @@ class TorchSide:
 
     def all_parameters(self) -> Arrays:
         """See :meth:`parity.pairs.side.Side.all_parameters`."""
-        return {name: to_numpy(one) for name, one in self.model.named_parameters()}
+        return {name: one.detach().cpu().numpy() for name, one in self.model.named_parameters()}
 
     def load(self, path: Path) -> None:
         """See :meth:`parity.pairs.side.Side.load`."""
@@ -160,6 +170,13 @@ class TorchSide:
         """On the model's device, floats in its dtype."""
         tensor = torch.tensor(np.ascontiguousarray(value))  # a copy: a model may write into it
         return tensor.to(self.dtype) if tensor.is_floating_point() else tensor.long()
+
+
+def _view(value: np.ndarray) -> Tensor:
+    """A tensor of the array's own memory, to read only."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that nothing keeps it from being written to
+        return torch.as_tensor(np.ascontiguousarray(value))
 
 
 def _module_of(model: Any) -> nn.Module:

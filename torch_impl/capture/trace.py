@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from parity.pairs.calls import Call, Run
+from parity.pairs.calls import Call, Run, Weights
 from torch_impl.capture import functions, recurrent
 from torch_impl.capture.layout import Layout
 from torch_impl.capture.outputs import flat, named_outputs, with_first
@@ -42,11 +42,32 @@ class Taken:
     names: Layout | None = None  # see Followed
 
 
+@dataclass(frozen=True)
+class Seen:
+    """The array of a tensor, and how often the tensor had been written into by then."""
+
+    tensor: Tensor  # kept, or its id would be another's
+    version: int
+    array: np.ndarray
+
+
 class Trace(TorchFunctionMode):
     """The calls so far, and which tensors come from which."""
 
-    def __init__(self, model: nn.Module, given: Mapping[int, np.ndarray]) -> None:
+    def __init__(
+        self, model: nn.Module, given: Mapping[int, np.ndarray], copies: bool = False
+    ) -> None:
+        """Watch the model.
+
+        Args:
+            model: that is called.
+            given: number of a call to what it hands on in place of its own output.
+            copies: whether arrays are copies of the tensors: what the model writes into needs it.
+        """
         super().__init__()
+        self.copies = copies
+        self.seen: dict[tuple[int, Layout], Seen] = {}
+        self.stale = False  # whether an array of those, or of earlier ones, has changed
         self.given = given
         self.model = model
         self.names = {module: name for name, module in model.named_modules()}
@@ -137,8 +158,7 @@ class Trace(TorchFunctionMode):
         tensors = [args[place] for place in places]
         layouts = tuple(self._lies(one, spatial, turned, along) for one in tensors)
         arrays = tuple(
-            to_numpy(layout.to_canonical(one.detach())).copy()
-            for one, layout in zip(tensors, layouts, strict=True)
+            self._array(one, layout) for one, layout in zip(tensors, layouts, strict=True)
         )
         found = [self.followed.get(id(one)) for one in tensors]
         first = found[0] if found else None
@@ -180,7 +200,7 @@ class Trace(TorchFunctionMode):
             made.own = first.detach()
             self.made.append(made)
             number = len(self.calls)
-            self._write(name, kind, config, before, layout.to_canonical(first.detach()), options)
+            self._write(name, kind, config, before, self._array(first, layout), options)
             for tensor in flat((out,)):
                 if isinstance(tensor, Tensor):
                     own = layout if tensor is first else Layout.plain(tensor.shape)
@@ -197,25 +217,42 @@ class Trace(TorchFunctionMode):
         kind: str,
         config: Any,
         before: Taken,
-        output: Tensor,
+        output: np.ndarray,
         options: Mapping[str, Any] | None,
     ) -> None:
-        with self._alone():
-            own = {key: value_of(place) for key, place in self.made[-1].weights.items()}
-            found = to_numpy(output.detach()).copy()
         self.calls.append(
             Call(
                 number=len(self.calls),
                 name=name,
                 kind=kind,
                 config=config,
-                weights=own,
+                weights=Weights(self.made[-1].weights, value_of),
                 inputs=before.arrays,
-                output=found,
+                output=output,
                 sources=before.sources,
                 options=options or {},
             )
         )
+
+    def _array(self, tensor: Tensor, layout: Layout) -> np.ndarray:
+        """The canonical values of a tensor as they are now, each once; see :meth:`rewritten`."""
+        with self._alone():
+            version = -1 if tensor.is_inference() else tensor._version
+            found = self.seen.get((id(tensor), layout))
+            if found is None or found.version != version or version < 0:
+                self.stale |= self._stale(found)
+                own = layout.to_canonical(tensor.detach())
+                copies = self.copies or version < 0
+                array = to_numpy(own) if copies else np.asarray(own.cpu().numpy())
+                found = self.seen[id(tensor), layout] = Seen(tensor, version, array)
+            return found.array
+
+    def rewritten(self) -> bool:
+        """Whether the model wrote into tensors whose arrays are no copies."""
+        return not self.copies and (self.stale or any(map(self._stale, self.seen.values())))
+
+    def _stale(self, seen: Seen | None) -> bool:
+        return seen is not None and seen.version not in (-1, seen.tensor._version)
 
     def layout_of(self, tensor: Tensor, spatial: bool = False) -> Layout:
         """How a tensor lies; canonically where that is not known."""
@@ -227,22 +264,22 @@ class Trace(TorchFunctionMode):
         for name, tensor in named_outputs(out):
             self._use([tensor])
             layout = self._layout(tensor) or Layout.plain(tensor.shape)
-            outputs[name] = to_numpy(layout.to_canonical(tensor.detach())).copy()
+            outputs[name] = to_numpy(layout.to_canonical(tensor))
             if not layout.canonical:
-                lying[name] = to_numpy(tensor.detach()).copy()
+                lying[name] = to_numpy(tensor)
             found = self.followed.get(id(tensor))
             sources[name] = found.source if found else None
         for number, own in self.recurrent.items():
             call = self.calls[number]
-            call.output = to_numpy(self.gave[number].output(own.chosen).detach()).copy()
+            call.output = to_numpy(self.gave[number].output(own.chosen))
             call.config = call.config and own.of_config(call.config)
         return Run(calls=self.calls, outputs=outputs, sources=sources, lying=lying)
 
 
 def value_of(place: Place) -> np.ndarray:
-    """The canonical array that is there."""
+    """The canonical array that is there, a view of it where that can be."""
     with torch.no_grad():
-        return to_numpy(place.to_canonical(*place.tensors)).copy()
+        return np.asarray(place.to_canonical(*place.tensors).detach().cpu().numpy())
 
 
 def _after(

@@ -65,8 +65,11 @@ class TorchTrainer:
 
     def run(self, batch: Batch, step: int, given: Mapping[int, np.ndarray] | None = None) -> Run:
         """See :meth:`parity.pairs.trainer.Trainer.run`."""
+        copies = self.side.copies
         with self._injected(None, step) as injected:
             found = self.side.run(batch.inputs, batch.torch_inputs, given, training=True)
+        if self.side.copies != copies:  # it ran twice, and drew twice
+            return self.run(batch, step, given)
         self.random_calls, self.layouts = injected.numbers, injected.layouts
         return found
 
@@ -94,7 +97,7 @@ class TorchTrainer:
             if len(grads) < len(place.tensors) and not (grads and _summed(place)):
                 continue
             value = grads[0] if _summed(place) else place.to_canonical(*grads)
-            found[key] = to_numpy(value).copy()
+            found[key] = to_numpy(value)
         return float(loss.detach()), found
 
     def penalty(self) -> float:
@@ -169,7 +172,7 @@ class TorchTrainer:
         """See :meth:`parity.pairs.trainer.Trainer.weights`."""
         with torch.no_grad():
             return {
-                key: to_numpy(place.to_canonical(*place.tensors)).copy()
+                key: to_numpy(place.to_canonical(*place.tensors))
                 for key, place in self._places().items()
             }
 

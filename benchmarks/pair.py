@@ -1,0 +1,42 @@
+"""A check of a pair of models: what it takes in time and memory, each in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+from benchmarks.figures import figure
+
+CHILD = "benchmarks.pair_child"
+
+
+def measure(repeats: int, quick: bool = False) -> dict[str, Any]:
+    """Of each pair of :data:`benchmarks.pair_child.PAIRS` seconds, bytes at most, and the verdict.
+
+    Where it must be quick, the smallest, once.
+    """
+    from benchmarks.pair_child import PAIRS
+
+    found: dict[str, Any] = {}
+    for name in [*PAIRS][:1] if quick else PAIRS:
+        told = [_told(name) for _ in range(1 if quick else repeats)]
+        found[name] = {
+            "seconds": figure(one["seconds"] for one in told),
+            "memory": figure(one["memory"] for one in told),
+            "verdict": told[-1]["verdict"],
+        }
+        print(
+            f"  {name}: {found[name]['seconds']['median']:.0f} s, "
+            f"{found[name]['memory']['most'] / 1e9:.1f} GB",
+            flush=True,
+        )
+    return found
+
+
+def _told(name: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", CHILD, name]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told
