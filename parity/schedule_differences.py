@@ -65,8 +65,8 @@ DIFFERENCES = (
         id="early_stopping.best_weights",
         kind="callbacks",
         title="EarlyStopping restores the best weights also where nothing was stopped",
-        what="With restore_best_weights=True Keras puts the best epoch's weights back at the end of "
-        "every training. Loops written by hand do it where patience ran out, and else keep the "
+        what="With restore_best_weights=True Keras puts the best epoch's weights back at the end "
+        "of every training. Loops written by hand do it where patience ran out, and else keep the "
         "last epoch's.",
         why="PyTorch has no such callback; older Kerases restored on stopping alone.",
         to_torch="load the best epoch's state_dict behind the loop, stopped or not",

@@ -84,8 +84,8 @@ DIFFERENCES = (
         id="simple_rnn.recurrent_dropout",
         kind="recurrent",
         title="recurrent_dropout has no counterpart in PyTorch",
-        what="In training the state is multiplied by keep / (1 − p) before the recurrent kernel, by "
-        "the same keep at all steps; LSTM and GRU draw one for each gate.",
+        what="In training the state is multiplied by keep / (1 − p) before the recurrent kernel, "
+        "by the same keep at all steps; LSTM and GRU draw one for each gate.",
         why="Gal and Ghahramani, 2016. cuDNN's kernels, which PyTorch mirrors, cannot do it.",
         to_torch="a loop over steps, with keep (N, units), for each gate, drawn beforehand",
         size=0.8,

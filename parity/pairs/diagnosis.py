@@ -343,7 +343,7 @@ def id_of(call: Call, setting: Setting) -> str:
         return "conv.causal_padding"
     if setting.name == "kind":
         return f"{KINDS.get(kind, kind.lower())}.kind"
-    own = f"{KINDS.get(kind, kind.lower())}.{setting.name}"
+    own = f"{KINDS.get(kind, kind.lower())}.{setting.name.split('/')[-1]}"
     return NAMES.get(own, own)
 
 
@@ -358,8 +358,19 @@ KINDS = {
     "MaxPooling": "max_pool",
     "AveragePooling": "average_pool",
     "SimpleRNN": "simple_rnn",
-    "SpatialDropout2D": "dropout",
     "ZeroPadding": "zero_padding",
+    "UpSampling": "up_sampling",
+    "GlobalMaxPooling": "global_max_pool",
+    "GlobalAveragePooling": "global_average_pool",
+    "MultiHeadAttention": "attention",
+    "GaussianNoise": "noise",
+    **dict.fromkeys(
+        (
+            *("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"),
+            *("GaussianDropout", "AlphaDropout"),
+        ),
+        "dropout",
+    ),
 }
 """Configuration to the catalogue's name of the kind, where that is not its own in small letters."""
 
@@ -369,6 +380,7 @@ NAMES = {
     "average_pool.padding": "average_pool.same_padding",
     "average_pool.count_include_pad": "average_pool.same_padding",
     "leaky_relu.negative_slope": "leaky_relu.slope",
+    "leaky_relu.max_value": "relu.max_value",
     "zero_padding.padding": "zero_padding.order",
 }
 """Kind and setting to the catalogue's id, where that has another name."""

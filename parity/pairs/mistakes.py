@@ -9,8 +9,8 @@ import numpy as np
 
 from parity.pairs.calls import Arrays, Call
 
-RECURRENT = {"SimpleRNN": 1, "GRU": 3, "LSTM": 4}
-"""Gates that lie side by side in a kernel."""
+RECURRENT = {"SimpleRNN": ("simple_rnn", 1), "GRU": ("gru", 3), "LSTM": ("lstm", 4)}
+"""Class to its name in the catalogue, and how many gates lie side by side in a kernel."""
 
 
 def undone(
@@ -79,12 +79,12 @@ def _order(kernel: np.ndarray, flattened: Sequence[int]) -> Iterator[tuple[str, 
 
 
 def _gates(kind: str, value: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    count = RECURRENT[kind]
+    known, count = RECURRENT[kind]
     if value.shape[-1] % count:
         return
     parts = np.split(value, count, axis=-1)
     for order in itertools.permutations(range(count)):
-        yield f"{kind.lower()}.gate_order", np.concatenate([parts[n] for n in order], -1)
+        yield f"{known}.gate_order", np.concatenate([parts[n] for n in order], -1)
     if value.ndim == 2 and value.shape[0] == value.shape[1] // count:
         turned = [part.T for part in parts]
-        yield f"{kind.lower()}.kernel_layout", np.concatenate(turned, -1)
+        yield f"{known}.kernel_layout", np.concatenate(turned, -1)

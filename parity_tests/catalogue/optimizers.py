@@ -231,9 +231,7 @@ def best_weights(flavour: str) -> Shown:
     callback.on_train_begin()
     ports = [torch.nn.Linear(1, 1, bias=False).double() for _ in range(2)]
     kept = ports[0].weight.detach().clone()
-    ours = EarlyStopping(
-        ports[1], "loss", patience=3, restore_best_weights=True, flavour=flavour
-    )
+    ours = EarlyStopping(ports[1], "loss", patience=3, restore_best_weights=True, flavour=flavour)
     best, wait = float("inf"), 0
     for epoch, loss in enumerate([3.0, 1.0, 2.0]):
         model.set_weights([np.full((1, 1), epoch + 1.0)])
