@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 
 from rich.console import Console
 from rich.markup import escape
@@ -21,7 +22,7 @@ WIDTH = 80
 
 def run(args: argparse.Namespace) -> int:
     """Print all entries by kind, or one in full; with ``--json`` write the same as data."""
-    every = [*catalogue.CATALOGUE.values(), *MISTAKES.values()]
+    every: list[Difference | Mistake] = [*catalogue.CATALOGUE.values(), *MISTAKES.values()]
     entries = [catalogue.entry(args.id)] if args.id else every
     json_file = outputs.json_path(args.json)
     out = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
@@ -37,7 +38,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _show_all(out: Console) -> None:
     width = max(len(one) for one in catalogue.CATALOGUE)
-    kinds = {**catalogue.by_kind(), catalogue.PORTS: MISTAKES.values()}
+    kinds: dict[str, Iterable[Difference | Mistake]] = {
+        **catalogue.by_kind(),
+        catalogue.PORTS: MISTAKES.values(),
+    }
     for kind, entries in kinds.items():
         out.print(f"[bold]{kind.replace('_', ' ')}")
         table = Table.grid(padding=(0, 2))
