@@ -119,6 +119,12 @@ MISTAKES: dict[str, Mistake] = {
             mend="running_mean = moving_mean, running_var = moving_variance",
         ),
         Mistake(
+            id="conv.kernel_flipped",
+            title="a convolution's kernel was turned around along its axes of space",
+            what="Both frameworks correlate; elsewhere a convolution turns its kernel around.",
+            mend="Leave the kernel's axes of space as they are.",
+        ),
+        Mistake(
             id="lstm.gate_order",
             title="an LSTM's gates were put in another order",
             what="Both frameworks have i, f, g (Keras: c), o. Someone turned them as a GRU's.",

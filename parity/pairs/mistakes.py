@@ -29,6 +29,10 @@ def undone(
         The catalogue's id and the mended weight, which is Keras's bit for bit; None where no known
         mistake explains it.
     """
+    summed = others.get(name)
+    if call.layer == "GRU" and name == "bias" and summed is not None and own.ndim == 2:
+        if np.array_equal(summed[0], own.sum(0)) and not summed[1].any():
+            return "gru.summed_biases", own
     for mistake, mended in _candidates(call, name, own.shape, others, flattened):
         if mended.shape == own.shape and np.array_equal(mended, own):
             return mistake, mended
@@ -53,6 +57,9 @@ def _candidates(
             yield from _order(value, flattened)
     elif name in ("kernel", "depthwise_kernel") and value.ndim > 2:
         mistake = "conv.kernel_layout" if name == "kernel" else "conv.depthwise_kernel"
+        if kind.endswith("Transpose"):
+            mistake = "conv_transpose.kernel_layout"
+        yield "conv.kernel_flipped", np.flip(value, tuple(range(value.ndim - 2)))
         for axes in itertools.permutations(range(value.ndim)):
             turned = value.transpose(axes)
             yield mistake, turned
