@@ -107,6 +107,12 @@ MISTAKES: dict[str, Mistake] = {
             mend="torch.nn.utils.clip_grad_value_ before each step.",
         ),
         Mistake(
+            id="penalty.missing",
+            title="Keras adds penalties to the loss that PyTorch's loss lacks",
+            what="Regularizers of weights or outputs, other than L2 alone (see l2.factor).",
+            mend="Add the same terms to PyTorch's loss.",
+        ),
+        Mistake(
             id="weights.swapped_beta_gamma",
             title="a norm's scale and shift are exchanged",
             what="gamma stands where beta belongs, and the other way round.",

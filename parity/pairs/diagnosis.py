@@ -107,9 +107,9 @@ def causes_of(
     if not settings:  # nothing else could have brought another shape
         weights += _shapes(k.weights, t.weights)
     settings += weights
-    masks = [one.options.get("mask") for one in (k, t)]
-    if masks[0] is not None and (masks[1] is None or not np.array_equal(*masks)):
-        settings.append(Setting("mask", *masks))
+    own, other = (one.options.get("mask") for one in (k, t))
+    if own is not None and (other is None or not np.array_equal(own, other)):
+        settings.append(Setting("mask", own, other))
     if not settings and hasattr(k.config, "activation") and replay.away(()) <= k.allowed:
         if k.config.activation in ROUNDED:
             return []
@@ -195,9 +195,7 @@ class _Replay:
         return distance(self.wanted, as_keras(found, self.wanted, self.k))
 
 
-def _worst(
-    fed: tuple[np.ndarray, ...], wanted: np.ndarray, forced: np.ndarray
-) -> slice:
+def _worst(fed: tuple[np.ndarray, ...], wanted: np.ndarray, forced: np.ndarray) -> slice:
     """The example that differs most, for references are slow; all where shapes differ."""
     count = len(wanted)
     if wanted.shape != forced.shape or any(len(one) != count for one in fed) or count < 2:
@@ -360,7 +358,8 @@ def _cause(
 
 
 def _named(config: Any) -> str:
-    return str(getattr(config, "activation", None) or config.keras)
+    alone = type(config).__name__ == "Activation"
+    return str(config.activation if alone else config.keras)
 
 
 def id_of(call: Call, setting: Setting) -> str:
@@ -379,6 +378,8 @@ def id_of(call: Call, setting: Setting) -> str:
     if setting.name == "padding" and isinstance(setting.keras, tuple):  # told in numbers
         turned = setting.keras == tuple(reversed(setting.torch)) and len(setting.keras) > 1
         return "zero_padding.order" if turned else f"{KINDS.get(kind, kind.lower())}.padding"
+    if setting.name == "interpolation" and "align_corners" in setting.torch:
+        return "up_sampling.align_corners"
     if setting.name == "mask" and "Pooling" not in kind:
         holes = bool((np.diff(setting.keras.astype(int), axis=1) > 0).any())
         known = setting.torch is not None and holes
@@ -392,6 +393,8 @@ def id_of(call: Call, setting: Setting) -> str:
 
 def _function(config: Any) -> str:
     """An activation's family, whatever class says it."""
+    if getattr(config, "negative_slope", 0.0):
+        return "leaky_relu"
     return str(getattr(config, "activation", None) or type(config).__name__).lower()
 
 
