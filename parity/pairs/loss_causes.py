@@ -63,8 +63,16 @@ def causes_of(probes: Sequence[Probe], smoothings: Sequence[float], limit: float
     parted, own, other = min(pairs, key=lambda pair: len(pair[0]))
     parted = ["kind"] if "kind" in parted else parted
     after = _away(own, probes[0], 0)
+    shares = probes[0][0].shape == probes[0][1].shape
     return [
-        Cause(_id(one, own, other), "loss", own[one], other.get(one), Proof(before, after), "loss")
+        Cause(
+            _id(one, own, other, shares),
+            "loss",
+            own[one],
+            other.get(one),
+            Proof(before, after),
+            "loss",
+        )
         for one in parted
     ]
 
@@ -77,14 +85,13 @@ def apart(own: float, other: float) -> float:
     return abs(own - other) / scale if scale else 0.0
 
 
-def _id(name: str, settings: Values, other: Values) -> str:
+def _id(name: str, settings: Values, other: Values, shares: bool) -> str:
+    """``shares``: whether targets are a share of every class, not its number."""
     if settings["kind"] in WHOLE and name in ("clipping", "reduction"):
         return WHOLE[settings["kind"]]
     if name == "clipping":
-        if NORMALISED in (settings["clipping"], other["clipping"]):
-            return "loss.categorical_clipping"
         if settings["kind"] != "binary_crossentropy":
-            return "loss.probability_clipping"
+            return "loss.categorical_clipping" if shares else "loss.probability_clipping"
         added = {settings["clipping"], other["clipping"]} == set(CLIPPING[:2])
         return "loss.binary_epsilon" if added else "loss.binary_clipping"
     return IDS[name]
