@@ -378,7 +378,7 @@ def id_of(call: Call, setting: Setting) -> str:
     if setting.name == "padding" and isinstance(setting.keras, tuple):  # told in numbers
         turned = setting.keras == tuple(reversed(setting.torch)) and len(setting.keras) > 1
         return "zero_padding.order" if turned else f"{KINDS.get(kind, kind.lower())}.padding"
-    if setting.name == "interpolation" and "align_corners" in setting.torch:
+    if setting.name == "interpolation" and "align_corners" in str(setting.torch):
         return "up_sampling.align_corners"
     if setting.name == "mask" and "Pooling" not in kind:
         holes = bool((np.diff(setting.keras.astype(int), axis=1) > 0).any())
