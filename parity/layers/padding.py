@@ -39,6 +39,10 @@ class Cropping:
         return f"Cropping{len(self.cropping)}D"
 
 
+ALIGNED = "bilinear, align_corners"
+"""PyTorch's other interpolation: entries are points, and the outermost ones stay in place."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class UpSampling:
     """Every entry repeated: the interpolation 'nearest'; or, of images, 'bilinear'.
@@ -81,25 +85,29 @@ def reference(
         kept = tuple(slice(before, size - after) for size, (before, after) in sides)
         return x[(slice(None), *kept)]
     for axis, size in enumerate(config.size, 1):
-        linear = config.interpolation == "bilinear"
-        x = _linear(x, axis, size) if linear else x.repeat(size, axis)
+        linear, aligned = config.interpolation != "nearest", config.interpolation == ALIGNED
+        x = _linear(x, axis, size, aligned) if linear else x.repeat(size, axis)
     return x
 
 
-def places(size: int, times: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def places(
+    size: int, times: int, aligned: bool = False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of each entry of an axis made longer, what it lies between, and how far towards the second.
 
     Returns:
         int (size·times,) twice, float64 (size·times,).
     """
     at = np.clip((np.arange(size * times) + 0.5) / times - 0.5, 0.0, size - 1.0)
+    if aligned:
+        at = np.linspace(0.0, size - 1.0, size * times)
     low = np.floor(at).astype(int)
     return low, np.minimum(low + 1, size - 1), at - low
 
 
-def _linear(x: np.ndarray, axis: int, times: int) -> np.ndarray:
-    """Linear interpolation along an axis, between the middles of its entries."""
-    low, high, share = places(x.shape[axis], times)
+def _linear(x: np.ndarray, axis: int, times: int, aligned: bool = False) -> np.ndarray:
+    """Linear interpolation along an axis, between the middles of its entries, or its points."""
+    low, high, share = places(x.shape[axis], times, aligned)
     share = share.reshape(-1, *(1,) * (x.ndim - 1 - axis))
     return np.asarray(x.take(low, axis) * (1.0 - share) + x.take(high, axis) * share)
 
@@ -132,5 +140,20 @@ DIFFERENCES = (
         measured="4×4 images of whole numbers, doubled",
         rung="forward_eval",
         source="keras/src/layers/reshaping/up_sampling2d.py",
+    ),
+    Difference(
+        id="up_sampling.bicubic",
+        kind="padding",
+        title="bicubic: the cubic's parameter is −½ in Keras, −¾ in PyTorch",
+        what="Both weigh four pixels along each axis, by a piecewise cubic with another slope at "
+        "its first zero. Beyond the edge Keras leaves pixels out and scales up the other weights, "
+        "PyTorch repeats the edge. Keras computes in float32.",
+        why="Keys's choice of 1981, and OpenCV's. PyTorch's antialias=True follows Pillow, which "
+        "has Keys's.",
+        to_torch="F.interpolate(x, scale_factor=2, mode='bicubic', antialias=True)",
+        size=0.05,
+        measured="8×8 images of whole numbers, doubled, away from the edges",
+        rung="forward_eval",
+        source="tensorflow/core/kernels/image/resize_bicubic_op.cc",
     ),
 )

@@ -11,6 +11,7 @@ import dataclasses
 import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -93,8 +94,9 @@ def causes_of(
     unknown = [Cause(UNKNOWN, k.name, k.layer, t.layer, Proof(before, before))]
     if k.config is None or t.config is None:
         return unknown
-    fed, wanted, forced = _worst(fed, k.output, forced)
-    replay = _Replay(k, t, fed, wanted, flavour)
+    worst = _worst(fed, k.output, forced)
+    fed, wanted, forced = tuple(one[worst] for one in fed), k.output[worst], forced[worst]
+    replay = _Replay(k, t, fed, wanted, flavour, *(_of(worst, one.options) for one in (k, t)))
     if not replay.explains(forced):
         return unknown
     if replay.rounded_alone():
@@ -105,6 +107,9 @@ def causes_of(
     if not settings:  # nothing else could have brought another shape
         weights += _shapes(k.weights, t.weights)
     settings += weights
+    own, other = (one.options.get("mask") for one in (k, t))
+    if own is not None and (other is None or not np.array_equal(own, other)):
+        settings.append(Setting("mask", own, other))
     if not settings and hasattr(k.config, "activation") and replay.away(()) <= k.allowed:
         if k.config.activation in ROUNDED:
             return []
@@ -131,19 +136,27 @@ class _Replay:
     fed: tuple[np.ndarray, ...]
     wanted: np.ndarray
     flavour: str
+    options: Mapping[str, Any]
+    others: Mapping[str, Any]
 
     def explains(self, forced: np.ndarray) -> bool:
         """Whether the references give what the frameworks gave."""
-        own = (self._away(config, self.k.weights) for config in _either(self.k.config))
-        other = reference(self.t.config, self.t.weights, self.fed, PYTORCH)
+        own = (
+            self._away(config, self.k.weights, self.options) for config in _either(self.k.config)
+        )
+        other = reference(self.t.config, self.t.weights, self.fed, PYTORCH, self.others)
         if other is None or min(own) > self.k.allowed:
             return False
         return distance(forced, as_keras(other, self.wanted, self.k)) <= self.k.allowed
 
     def rounded_alone(self) -> bool:
         """Whether PyTorch's constants, rounded as Keras rounds them, give what Keras gives."""
-        _, *rounded = [*_either(self.t.config), _with_constants(self.t.config, self.k.config)]
-        return any(self._away(config, self.t.weights) <= self.k.allowed for config in rounded)
+        rounded = [*_either(self.t.config), _with_constants(self.t.config, self.k.config)]
+        return any(
+            self._away(config, self.t.weights, self.others) <= self.k.allowed
+            for config in rounded
+            if config != self.t.config
+        )
 
     def away(self, changed: Iterable[Setting]) -> float:
         """How far PyTorch's layer stands off once these settings are Keras's.
@@ -151,7 +164,11 @@ class _Replay:
         With a field come Keras's weights of another shape, which belong to it.
         """
         config, weights = self.t.config, dict(self.t.weights)
+        options = self.others
         for one in changed:
+            if one.name == "mask":
+                options = self.options
+                continue
             if one.weight and one.keras is None:
                 del weights[one.name]
             elif one.weight:
@@ -164,26 +181,35 @@ class _Replay:
                 else dataclasses.replace(config, **{one.name: one.keras})
             )
             weights |= {shape.name: shape.keras for shape in _shapes(self.k.weights, weights)}
-        return min(self._away(one, weights) for one in _either(config))
+            if one.name == "kind":
+                weights = {**self.k.weights, **weights}
+        return min(self._away(one, weights, options) for one in _either(config))
 
-    def _away(self, config: Any, weights: Mapping[str, np.ndarray]) -> float:
+    def _away(
+        self, config: Any, weights: Mapping[str, np.ndarray], options: Mapping[str, Any]
+    ) -> float:
         own = type(config) is type(self.k.config)
-        found = reference(config, weights, self.fed, self.flavour if own else PYTORCH)
+        found = reference(config, weights, self.fed, self.flavour if own else PYTORCH, options)
         if found is None:
             return float("inf")
         return distance(self.wanted, as_keras(found, self.wanted, self.k))
 
 
-def _worst(
-    fed: tuple[np.ndarray, ...], wanted: np.ndarray, forced: np.ndarray
-) -> tuple[tuple[np.ndarray, ...], np.ndarray, np.ndarray]:
+def _worst(fed: tuple[np.ndarray, ...], wanted: np.ndarray, forced: np.ndarray) -> slice:
     """The example that differs most, for references are slow; all where shapes differ."""
     count = len(wanted)
     if wanted.shape != forced.shape or any(len(one) != count for one in fed) or count < 2:
-        return fed, wanted, forced
+        return slice(None)
     apart = np.nan_to_num(np.abs(wanted - forced), nan=np.inf).reshape(count, -1).max(1)
-    worst = slice(int(apart.argmax()), int(apart.argmax()) + 1)
-    return tuple(one[worst] for one in fed), wanted[worst], forced[worst]
+    return slice(int(apart.argmax()), int(apart.argmax()) + 1)
+
+
+def _of(examples: slice, options: Mapping[str, Any]) -> dict[str, Any]:
+    """A call's options for some of its examples."""
+    return {
+        name: value[examples] if isinstance(value, np.ndarray) else value
+        for name, value in options.items()
+    }
 
 
 def latent(k: Call, t: Call, named: Iterable[str]) -> list[Cause]:
@@ -208,11 +234,15 @@ RUNGS = {"momentum": "step", "rate": "forward_train", "stddev": "forward_train"}
 
 
 def reference(
-    config: Any, weights: Mapping[str, np.ndarray], fed: tuple[np.ndarray, ...], flavour: str
+    config: Any,
+    weights: Mapping[str, np.ndarray],
+    fed: tuple[np.ndarray, ...],
+    flavour: str,
+    options: Mapping[str, Any] = MappingProxyType({}),
 ) -> np.ndarray | None:
     """What the layer's reference gives; None where it cannot take these weights or inputs."""
     try:
-        return computed(config, weights, fed, {}, flavour)
+        return computed(config, weights, fed, options, flavour)
     except (KeyError, ValueError, IndexError, TypeError):
         return None
 
@@ -322,29 +352,57 @@ def _cause(
         own, other = ("none" if value is None else "its own" for value in (own, other))
     elif one.name == "kind":
         own, other = _named(own), _named(other)
+    elif one.name == "mask":
+        own, other = "masked", "all steps" if other is None else "masked otherwise"
     return Cause(name, k.name, own, other, Proof(before, after), rung)
 
 
 def _named(config: Any) -> str:
-    return str(getattr(config, "activation", None) or config.keras)
+    alone = type(config).__name__ == "Activation"
+    return str(config.activation if alone else config.keras)
 
 
 def id_of(call: Call, setting: Setting) -> str:
     """The catalogue's id, or one of the same form."""
     kind = type(call.config).__name__
-    names = {setting.keras, setting.torch} if kind == "Activation" else set()
+    if setting.name == "formula":
+        return FORMULAS.get(call.config.activation, "hard_sigmoid.slope")  # of a recurrent layer
+    if setting.name == "kind" and kind in ("Activation", "ReLU", "ELU", "Softmax"):
+        both = {_function(setting.keras), _function(setting.torch)}
+        return ALIKE[both.pop()] if len(both) == 1 else "activation.function"
     if kind == "Activation":
-        if names == {"gelu", "gelu_tanh"}:
-            return "gelu.approximate"
-        if setting.name == "formula":
-            return f"{call.config.activation}.slope"
-        return "activation.function"
+        alike = {setting.keras, setting.torch} == {"gelu", "gelu_tanh"}
+        return "gelu.approximate" if alike else "activation.function"
     if setting.name == "padding" and setting.keras == "causal":
         return "conv.causal_padding"
-    if setting.name == "kind":
-        return f"{KINDS.get(kind, kind.lower())}.kind"
-    own = f"{KINDS.get(kind, kind.lower())}.{setting.name}"
+    if setting.name == "padding" and isinstance(setting.keras, tuple):  # told in numbers
+        turned = setting.keras == tuple(reversed(setting.torch)) and len(setting.keras) > 1
+        return "zero_padding.order" if turned else f"{KINDS.get(kind, kind.lower())}.padding"
+    if setting.name == "interpolation" and "align_corners" in str(setting.torch):
+        return "up_sampling.align_corners"
+    if setting.name == "mask" and "Pooling" not in kind:
+        holes = bool((np.diff(setting.keras.astype(int), axis=1) > 0).any())
+        known = setting.torch is not None and holes
+        return "masking.holes" if known else "masking.padded_sequences"
+    shapes = {np.shape(one) for one in (setting.keras, setting.torch)}
+    if kind == "PReLU" and setting.weight and len(shapes) > 1:
+        return "prelu.parameters"
+    own = f"{KINDS.get(kind, kind.lower())}.{setting.name.split('/')[-1]}"
     return NAMES.get(own, own)
+
+
+def _function(config: Any) -> str:
+    """An activation's family, whatever class says it."""
+    if getattr(config, "negative_slope", 0.0):
+        return "leaky_relu"
+    return str(getattr(config, "activation", None) or type(config).__name__).lower()
+
+
+ALIKE = {"relu": "relu.max_value", "elu": "elu.alpha", "softmax": "softmax.axis"}
+"""Families of several classes to what these set."""
+
+FORMULAS = {"hard_sigmoid": "hard_sigmoid.slope", "softplus": "softplus.threshold"}
+"""Activations that are not the same in both, to the catalogue's id."""
 
 
 KINDS = {
@@ -358,8 +416,19 @@ KINDS = {
     "MaxPooling": "max_pool",
     "AveragePooling": "average_pool",
     "SimpleRNN": "simple_rnn",
-    "SpatialDropout2D": "dropout",
     "ZeroPadding": "zero_padding",
+    "UpSampling": "up_sampling",
+    "GlobalMaxPooling": "global_max_pool",
+    "GlobalAveragePooling": "global_average_pool",
+    "MultiHeadAttention": "attention",
+    "GaussianNoise": "noise",
+    **dict.fromkeys(
+        (
+            *("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"),
+            *("GaussianDropout", "AlphaDropout"),
+        ),
+        "dropout",
+    ),
 }
 """Configuration to the catalogue's name of the kind, where that is not its own in small letters."""
 
@@ -369,6 +438,9 @@ NAMES = {
     "average_pool.padding": "average_pool.same_padding",
     "average_pool.count_include_pad": "average_pool.same_padding",
     "leaky_relu.negative_slope": "leaky_relu.slope",
+    "leaky_relu.max_value": "relu.max_value",
+    "layer_norm.axis": "layer_norm.axes",
+    "conv_transpose.padding": "conv_transpose.same_padding",
     "zero_padding.padding": "zero_padding.order",
 }
 """Kind and setting to the catalogue's id, where that has another name."""

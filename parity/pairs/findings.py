@@ -85,6 +85,8 @@ class Findings:
         self.causes += structure.causes_of(
             misfits, self.alignment, self.keras_run.calls, fed.calls, self.keras.flavour
         )
+        self._last_steps()
+        self.causes = structure.without_parts(self.causes)
         places = {call.name: call.number for call in reversed(self.keras_run.calls)}
         self.causes.sort(key=lambda cause: places.get(cause.layer, len(places)))
 
@@ -110,6 +112,15 @@ class Findings:
         self.torch_run.forget()
         self.keras.forget()
         self.torch.forget()
+
+    def _last_steps(self) -> None:
+        """Parts that show in PyTorch's own course alone, for Keras's outputs take their place."""
+        found = structure.last_steps(self.alignment, self.keras.flavour)
+        names = {k.name: (k, t) for k, t in self.alignment.pairs}
+        for cause in found:
+            if cause.proof:
+                self._part(*names[cause.layer], "output", cause.proof.before)
+        self.causes += found
 
     def _fed(
         self,

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from parity.constants import as_float32
 from parity.losses import LOG_EPSILON, PROBABILITY_EPSILON
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
 
@@ -21,7 +22,16 @@ Probe = tuple[np.ndarray, np.ndarray, float, float]
 
 REDUCTIONS = ("mean", "sum", "sum over the batch's size")
 CLIPPING = ("clipped", "clipped, 1e-7 added", "not clipped", "logarithm clipped")
-CROSSENTROPY = tuple(one for one in CLIPPING if "added" not in one)
+NORMALISED = "normalised, then clipped"
+CROSSENTROPY = (*(one for one in CLIPPING if "added" not in one), NORMALISED)
+OTHERS = {
+    "mean_squared_error": CLIPPING[:1],
+    "mean_absolute_error": CLIPPING[:1],
+    "kl_divergence": (CLIPPING[0], CLIPPING[2]),
+    "log_cosh": ("log 2 in float32", "exact"),
+    "hinge": ("labels made 1 and -1", "labels as they are"),
+}
+"""Losses that know no logits, with the ways in which they are computed."""
 IDS = {
     "from_logits": "loss.from_logits",
     "reduction": "loss.reduction",
@@ -51,9 +61,18 @@ def causes_of(probes: Sequence[Probe], smoothings: Sequence[float], limit: float
     if not pairs:
         return [Cause(UNKNOWN, "loss", probes[0][2], probes[0][3], Proof(before, before), "loss")]
     parted, own, other = min(pairs, key=lambda pair: len(pair[0]))
+    parted = ["kind"] if "kind" in parted else parted
     after = _away(own, probes[0], 0)
+    shares = probes[0][0].shape == probes[0][1].shape
     return [
-        Cause(_id(one, own, other), "loss", own[one], other.get(one), Proof(before, after), "loss")
+        Cause(
+            _id(one, own, other, shares),
+            "loss",
+            own[one],
+            other.get(one),
+            Proof(before, after),
+            "loss",
+        )
         for one in parted
     ]
 
@@ -66,13 +85,24 @@ def apart(own: float, other: float) -> float:
     return abs(own - other) / scale if scale else 0.0
 
 
-def _id(name: str, settings: Values, other: Values) -> str:
+def _id(name: str, settings: Values, other: Values, shares: bool) -> str:
+    """``shares``: whether targets are a share of every class, not its number."""
+    if settings["kind"] in WHOLE and name in ("clipping", "reduction"):
+        return WHOLE[settings["kind"]]
     if name == "clipping":
         if settings["kind"] != "binary_crossentropy":
-            return "loss.probability_clipping"
+            return "loss.categorical_clipping" if shares else "loss.probability_clipping"
         added = {settings["clipping"], other["clipping"]} == set(CLIPPING[:2])
         return "loss.binary_epsilon" if added else "loss.binary_clipping"
     return IDS[name]
+
+
+WHOLE = {
+    "kl_divergence": "loss.kl_divergence",
+    "log_cosh": "loss.log_cosh",
+    "hinge": "loss.hinge_labels",
+}
+"""Losses to what the catalogue has about them."""
 
 
 def _all(smoothings: Sequence[float]) -> Iterator[dict[str, Any]]:
@@ -84,14 +114,10 @@ def _all(smoothings: Sequence[float]) -> Iterator[dict[str, Any]]:
                 yield {**common, "from_logits": True, "clipping": CLIPPING[0]}
                 for clipping in CLIPPING if kind != "crossentropy" else CROSSENTROPY:
                     yield {**common, "from_logits": False, "clipping": clipping}
-        for kind in ("mean_squared_error", "mean_absolute_error"):
-            yield {
-                "kind": kind,
-                "reduction": reduction,
-                "label_smoothing": 0.0,
-                "from_logits": False,
-                "clipping": CLIPPING[0],
-            }
+        for kind, ways in OTHERS.items():
+            common = {"kind": kind, "reduction": reduction, "label_smoothing": 0.0}
+            for way in ways:
+                yield {**common, "from_logits": False, "clipping": way}
 
 
 def _away(settings: Values, probe: Probe, side: int) -> float:
@@ -121,17 +147,36 @@ def _loss(settings: Values, y: np.ndarray, outputs: np.ndarray) -> float | None:
         yes, no = _both(settings, outputs)
         each = -(target * yes + (1.0 - target) * no)
     else:
-        error = outputs - target
-        each = error**2 if kind == "mean_squared_error" else np.abs(error)
+        each = _other(settings, target, outputs)
     if settings["reduction"] == "mean":
         return float(each.mean())
     return float(each.sum()) / (1 if settings["reduction"] == "sum" else len(outputs))
+
+
+def _other(settings: Values, target: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+    kind, way = settings["kind"], settings["clipping"]
+    error = outputs - target
+    if kind == "kl_divergence":
+        if way == CLIPPING[0]:
+            target, outputs = (one.clip(PROBABILITY_EPSILON, 1.0) for one in (target, outputs))
+        return np.asarray(target * np.log(target / outputs))
+    if kind == "log_cosh":
+        constant = np.log(2.0) if way == "exact" else as_float32(float(np.log(2.0)))
+        return np.asarray(error + np.logaddexp(0.0, -2.0 * error) - constant)
+    if kind == "hinge":
+        if way != "labels as they are" and np.isin(target, (0.0, 1.0)).all():
+            target = 2.0 * target - 1.0
+        return np.asarray(np.maximum(1.0 - target * outputs, 0.0))
+    return np.asarray(error**2 if kind == "mean_squared_error" else np.abs(error))
 
 
 def _logarithms(settings: Values, outputs: np.ndarray) -> np.ndarray:
     x = outputs
     if not settings["from_logits"]:
         p = outputs
+        if settings["clipping"] == NORMALISED:
+            p = p / p.sum(-1, keepdims=True)
+            return np.asarray(np.log(p.clip(PROBABILITY_EPSILON, 1.0 - PROBABILITY_EPSILON)))
         if settings["clipping"] == "clipped":
             p = p.clip(PROBABILITY_EPSILON, 1.0 - PROBABILITY_EPSILON)
         x = np.log(p)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from parity.pairs import diagnosis
 from parity.pairs.align import Alignment, feeds
 from parity.pairs.calls import Call
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof, reference
-from parity.pairs.divergence import distance, mapped
+from parity.pairs.divergence import as_keras, distance, mapped
 
 NOTHING = "nothing"
 
@@ -53,16 +54,16 @@ def causes_of(
     found: list[Cause] = []
     turned: list[Misfit] = []
     for misfit in misfits:
-        cause = _between(misfit, partners, keras, torch, flavour)
+        causes = _between(misfit, partners, keras, torch, flavour)
         wanted = mapped(feeds(misfit.keras, keras, set(partners)), partners)
         actual = feeds(misfit.torch, torch, set(partners.values()))
         followed = None not in wanted and None not in actual
-        if cause.id == UNKNOWN and followed and wanted != actual:
+        if causes[0].id == UNKNOWN and followed and wanted != actual:
             turned.append(misfit)
             continue
         found += _order(turned)
         turned = []
-        found.append(cause)
+        found += causes
     found += _order(turned)
     return list({(cause.id, cause.layer): cause for cause in found}.values())
 
@@ -86,7 +87,7 @@ def _between(
     keras: Sequence[Call],
     torch: Sequence[Call],
     flavour: str,
-) -> Cause:
+) -> list[Cause]:
     """A layer more or less: its reference, put in or left out, gives Keras's input."""
     own = _chain(misfit.keras, keras, set(partners))
     other = _chain(misfit.torch, torch, set(partners.values()))
@@ -94,17 +95,100 @@ def _between(
     others = " > ".join(call.name for call in other) or NOTHING
     proven = _turned_inputs(misfit)
     if proven:
-        return proven
+        return [proven]
+    replaced = _replaced(own, other, misfit, flavour)
+    if replaced:
+        return replaced
+    if not own and _pads_a_pool(other, misfit):
+        name = POOLS[type(misfit.keras.config).__name__]
+        proof = Proof(misfit.away, misfit.left)
+        return [Cause(name, misfit.keras.name, "within the pool", others, proof)]
     left = misfit.away
     if misfit.torch.inputs and bool(own) != bool(other):
         put_in = _applied(own, misfit.torch.inputs[0], flavour) if own else _before(other)
         if put_in is not None:
             left = distance(misfit.keras.inputs[0], put_in)
     if left > misfit.keras.allowed:
-        return Cause(UNKNOWN, misfit.keras.name, names, others, Proof(misfit.away, left))
+        layer = (own or [misfit.keras])[0].name
+        return [Cause(UNKNOWN, layer, names, others, Proof(misfit.away, left))]
     cause = "structure.missing" if own else "structure.extra"
     layer = (own or other)[0].name
-    return Cause(cause, layer, names, others, Proof(misfit.away, left))
+    return [Cause(cause, layer, names, others, Proof(misfit.away, left))]
+
+
+POOLS = {"MaxPooling": "max_pool.padding_value", "AveragePooling": "average_pool.same_padding"}
+"""Pools to what it comes to if zeros are put around their input beforehand."""
+
+
+def _pads_a_pool(other: Sequence[Call], misfit: Misfit) -> bool:
+    """Whether PyTorch pads before a pool that pads by itself in Keras."""
+    pool = misfit.keras
+    if type(pool.config).__name__ not in POOLS or pool.config.padding == "valid":
+        return False
+    before = _before(other)
+    padding = len(other) == 1 and type(other[0].config).__name__ == "ZeroPadding"
+    fed = before is not None and distance(pool.inputs[0], before) <= pool.allowed
+    return padding and fed and misfit.left <= pool.allowed
+
+
+def without_parts(causes: Sequence[Cause]) -> list[Cause]:
+    """Causes less those that are part of another: a pool's padding where it stands before it."""
+    padded = {one.layer for one in causes if one.id == POOLS["MaxPooling"]}
+    kept = [c for c in causes if c.id != "max_pool.same_padding" or c.layer not in padded]
+    return list({(one.id, one.layer): one for one in kept}.values())
+
+
+def last_steps(alignment: Alignment, flavour: str) -> list[Cause]:
+    """Bidirectional layers whose last step goes on, where the backward run has seen one input.
+
+    PyTorch's calls are of its own course: what is handed on is the user's own choice of a step.
+    """
+    found = []
+    for k, _ in alignment.pairs:
+        if k.layer != "Bidirectional" or k.config.layer.return_sequences:
+            continue
+        every = replace(k.config, layer=replace(k.config.layer, return_sequences=True))
+        steps = reference(every, k.weights, k.inputs, flavour, k.options)
+        own = reference(k.config, k.weights, k.inputs, flavour, k.options)
+        for fed, there in alignment.pairs:
+            if k.number not in fed.sources or steps is None or own is None:
+                continue
+            place = fed.sources.index(k.number)
+            wanted = fed.inputs[place]
+            if place >= len(there.inputs) or distance(steps[:, -1], there.inputs[place]) > (
+                k.allowed
+            ):
+                continue
+            proof = Proof(distance(wanted, there.inputs[place]), distance(wanted, own))
+            if proof.after <= k.allowed < proof.before:
+                states = "the last of either run", "the last step"
+                found.append(Cause("bidirectional.last_output", k.name, *states, proof))
+    return found
+
+
+def _replaced(
+    own: Sequence[Call], other: Sequence[Call], misfit: Misfit, flavour: str
+) -> list[Cause]:
+    """Keras's layers in the place of PyTorch's give Keras's input: of another kind, or fewer."""
+    before = _before(other) if own and other else None
+    if before is None:
+        return []
+    wanted, limit = misfit.keras.inputs[0], misfit.keras.allowed
+    if len(own) == len(other) == 1:
+        forced = as_keras(other[0].output, own[0].output, own[0])
+        found = diagnosis.causes_of(own[0], other[0], own[0].inputs, forced, flavour)
+        return [one for one in found if one.id != UNKNOWN]
+    put_in = _applied(own, before, flavour)
+    left = float("inf") if put_in is None else distance(wanted, put_in)
+    if left > limit:
+        return []
+    actual = as_keras(misfit.torch.inputs[0], wanted, misfit.keras)
+    for place, call in enumerate(own):
+        without = _applied([*own[:place], *own[place + 1 :]], before, flavour)
+        if without is not None and distance(actual, without) <= limit:
+            proof = Proof(misfit.away, left)
+            return [Cause("structure.missing", call.name, call.name, NOTHING, proof)]
+    return []
 
 
 def _turned_inputs(misfit: Misfit) -> Cause | None:
@@ -143,7 +227,7 @@ def _applied(chain: Sequence[Call], x: np.ndarray, flavour: str) -> np.ndarray |
             return None
         nearest = min(range(len(call.inputs)), key=lambda n: distance(call.inputs[n], x))
         fed = (*call.inputs[:nearest], x, *call.inputs[nearest + 1 :])
-        y = reference(call.config, call.weights, fed, flavour)
+        y = reference(call.config, call.weights, fed, flavour, call.options)
         if y is None:
             return None
         x = y

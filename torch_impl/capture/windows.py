@@ -124,8 +124,9 @@ def upsampling(shape: Sequence[int], size: Any, scale: Any, mode: str, corners: 
         times = [one / n for one, n in zip(several(size, rank), shape[2:], strict=True)]
     else:
         times = list(scale) if isinstance(scale, (tuple, list)) else [scale] * rank
-    if mode not in ("nearest", "bilinear") or corners or any(one != int(one) for one in times):
+    if mode not in ("nearest", "bilinear") or any(one != int(one) for one in times):
         return None
+    mode = padding.ALIGNED if corners else mode
     return padding.UpSampling(size=tuple(int(one) for one in times), interpolation=mode)
 
 

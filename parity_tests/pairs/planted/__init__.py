@@ -1,0 +1,22 @@
+"""Faults in small pairs of users' own, by subject."""
+
+from __future__ import annotations
+
+from parity_tests.pairs.planted import (
+    convolution,
+    dense,
+    losses,
+    normalisation,
+    optimizers,
+    recurrent,
+)
+from parity_tests.pairs.planted.row import Row
+
+ROWS: list[Row] = [
+    *dense.FAULTS,
+    *convolution.FAULTS,
+    *normalisation.FAULTS,
+    *recurrent.FAULTS,
+    *losses.FAULTS,
+    *optimizers.FAULTS,
+]
