@@ -93,10 +93,10 @@ class Report:
         style = "bold green" if self.verdict == "same" else "bold red"
         layers = f"  {len(self.compared)} pairs of layers in {self.dtype}"
         if self.verdict == "same":
-            alike = [one.observed for one in self.compared if one.observed <= one.allowed]
-            beside = len(self.compared) - len(alike)
-            of_them = f"{len(alike)} of them " if beside else ""
-            layers += f", {of_them}at most {max(alike, default=0.0):.1g} apart"
+            within = [one.observed for one in self.compared if one.observed <= one.allowed]
+            beside = len(self.compared) - len(within)
+            of_them = f"{len(within)} of them " if beside else ""
+            layers += f", {of_them}at most {max(within, default=0.0):.1g} apart"
             layers += f", {beside} see below" if beside else ""
         console.print(Text.assemble((self.verdict.upper(), style), layers))
         parted = self.first_divergence
