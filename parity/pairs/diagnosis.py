@@ -17,13 +17,13 @@ import numpy as np
 
 from parity.catalogue import CATALOGUE
 from parity.constants import as_float32
-from parity.layers import conv_transpose
 from parity.layers.activations import ROUNDED
+from parity.layers.bidirectional import Bidirectional
 from parity.layers.computed import computed
-from parity.layers.windows import same
-from parity.pairs import mistakes
-from parity.pairs.calls import Arrays, Call
+from parity.pairs import mistakes, settings
+from parity.pairs.calls import Call
 from parity.pairs.divergence import as_keras, distance
+from parity.pairs.settings import Setting
 
 UNKNOWN = "unknown"
 
@@ -57,16 +57,6 @@ class Cause:
     rung: str = "forward_eval"
 
 
-@dataclass(frozen=True)
-class Setting:
-    """One thing in which two configurations part: a field, or a weight."""
-
-    name: str
-    keras: Any
-    torch: Any
-    weight: bool = False
-
-
 def causes_of(
     k: Call,
     t: Call,
@@ -93,25 +83,25 @@ def causes_of(
     unknown = [Cause(UNKNOWN, k.name, k.layer, t.layer, Proof(before, before))]
     if k.config is None or t.config is None:
         return unknown
-    fed, wanted, forced = _worst(fed, k.output, forced)
-    replay = _Replay(k, t, fed, wanted, flavour)
+    replay, forced = _worst(_Replay(k, t, fed, k.output, k.options, t.options, flavour), forced)
+    fed = replay.fed
     if not replay.explains(forced):
         return unknown
     if replay.rounded_alone():
         return []
-    weights = _weights(k.weights, t.weights)
+    weights = settings.weights(k.weights, t.weights)
     same = type(k.config) is type(t.config)
-    settings = _settings(k, t, fed) if same else [Setting("kind", k.config, t.config)]
-    if not settings:  # nothing else could have brought another shape
-        weights += _shapes(k.weights, t.weights)
-    settings += weights
-    if not settings and hasattr(k.config, "activation") and replay.away(()) <= k.allowed:
+    parted = settings.fields(k, t, fed) if same else [Setting("kind", k.config, t.config)]
+    if not parted:  # nothing else could have brought another shape
+        weights += settings.shapes(k.weights, t.weights)
+    parted += [*weights, *settings.options(replay.own, replay.other)]
+    if not parted and hasattr(k.config, "activation") and replay.away(()) <= k.allowed:
         if k.config.activation in ROUNDED:
             return []
         formula = Setting("formula", flavour, "PyTorch")
         return [_cause(k, t, formula, before, replay.away(()), flattened)]
-    for count in range(1, len(settings) + 1):
-        for chosen in itertools.combinations(settings, count):
+    for count in range(1, len(parted) + 1):
+        for chosen in itertools.combinations(parted, count):
             after = replay.away(chosen)
             if after <= k.allowed:
                 return [_cause(k, t, one, before, after, flattened) for one in chosen]
@@ -130,12 +120,14 @@ class _Replay:
     t: Call
     fed: tuple[np.ndarray, ...]
     wanted: np.ndarray
+    own: settings.Options
+    other: settings.Options
     flavour: str
 
     def explains(self, forced: np.ndarray) -> bool:
         """Whether the references give what the frameworks gave."""
-        own = (self._away(config, self.k.weights) for config in _either(self.k.config))
-        other = reference(self.t.config, self.t.weights, self.fed, PYTORCH)
+        own = (self._away(config, self.k.weights, self.own) for config in _either(self.k.config))
+        other = reference(self.t.config, self.t.weights, self.fed, PYTORCH, self.other)
         if other is None or min(own) > self.k.allowed:
             return False
         return distance(forced, as_keras(other, self.wanted, self.k)) <= self.k.allowed
@@ -143,47 +135,60 @@ class _Replay:
     def rounded_alone(self) -> bool:
         """Whether PyTorch's constants, rounded as Keras rounds them, give what Keras gives."""
         _, *rounded = [*_either(self.t.config), _with_constants(self.t.config, self.k.config)]
-        return any(self._away(config, self.t.weights) <= self.k.allowed for config in rounded)
+        away = (self._away(config, self.t.weights, self.other) for config in rounded)
+        return any(one <= self.k.allowed for one in away)
 
     def away(self, changed: Iterable[Setting]) -> float:
         """How far PyTorch's layer stands off once these settings are Keras's.
 
         With a field come Keras's weights of another shape, which belong to it.
         """
-        config, weights = self.t.config, dict(self.t.weights)
+        config, given = self.t.config, {"weight": {**self.t.weights}, "option": {**self.other}}
+        weights = given["weight"]
         for one in changed:
-            if one.weight and one.keras is None:
-                del weights[one.name]
-            elif one.weight:
-                weights[one.name] = one.keras
-            if one.weight:
+            if one.role in given and one.keras is None:
+                del given[one.role][one.name]
+            elif one.role in given:
+                given[one.role][one.name] = one.keras
+            if one.role in given:
                 continue
             config = (
                 one.keras
                 if one.name == "kind"
                 else dataclasses.replace(config, **{one.name: one.keras})
             )
-            weights |= {shape.name: shape.keras for shape in _shapes(self.k.weights, weights)}
-        return min(self._away(one, weights) for one in _either(config))
+            weights |= {
+                shape.name: shape.keras for shape in settings.shapes(self.k.weights, weights)
+            }
+        return min(self._away(one, weights, given["option"]) for one in _either(config))
 
-    def _away(self, config: Any, weights: Mapping[str, np.ndarray]) -> float:
+    def _away(
+        self, config: Any, weights: Mapping[str, np.ndarray], options: settings.Options
+    ) -> float:
         own = type(config) is type(self.k.config)
-        found = reference(config, weights, self.fed, self.flavour if own else PYTORCH)
+        found = reference(config, weights, self.fed, self.flavour if own else PYTORCH, options)
         if found is None:
             return float("inf")
         return distance(self.wanted, as_keras(found, self.wanted, self.k))
 
 
-def _worst(
-    fed: tuple[np.ndarray, ...], wanted: np.ndarray, forced: np.ndarray
-) -> tuple[tuple[np.ndarray, ...], np.ndarray, np.ndarray]:
+def _worst(replay: _Replay, forced: np.ndarray) -> tuple[_Replay, np.ndarray]:
     """The example that differs most, for references are slow; all where shapes differ."""
-    count = len(wanted)
-    if wanted.shape != forced.shape or any(len(one) != count for one in fed) or count < 2:
-        return fed, wanted, forced
+    wanted, count = replay.wanted, len(replay.wanted)
+    if wanted.shape != forced.shape or any(len(one) != count for one in replay.fed) or count < 2:
+        return replay, forced
     apart = np.nan_to_num(np.abs(wanted - forced), nan=np.inf).reshape(count, -1).max(1)
     worst = slice(int(apart.argmax()), int(apart.argmax()) + 1)
-    return tuple(one[worst] for one in fed), wanted[worst], forced[worst]
+
+    def of(options: settings.Options) -> settings.Options:
+        return {
+            key: one[worst] if isinstance(one, np.ndarray) else one for key, one in options.items()
+        }
+
+    fed = tuple(one[worst] for one in replay.fed)
+    own, other = of(replay.own), of(replay.other)
+    found = dataclasses.replace(replay, fed=fed, wanted=wanted[worst], own=own, other=other)
+    return found, forced[worst]
 
 
 def latent(k: Call, t: Call, named: Iterable[str]) -> list[Cause]:
@@ -192,7 +197,8 @@ def latent(k: Call, t: Call, named: Iterable[str]) -> list[Cause]:
         return []
     found = []
     fed_alike = [one.shape for one in k.inputs] == [one.shape for one in t.inputs]
-    for one in _settings(k, t, k.inputs):
+    masks = settings.options(k.options, t.options) if k.layer == "BatchNormalization" else []
+    for one in [*settings.fields(k, t, k.inputs), *masks]:
         if one.name == "padding" and not fed_alike:
             continue  # part of it stands before the layer
         cause = _cause(k, t, one, 0.0, 0.0, None)
@@ -208,56 +214,26 @@ RUNGS = {"momentum": "step", "rate": "forward_train", "stddev": "forward_train"}
 
 
 def reference(
-    config: Any, weights: Mapping[str, np.ndarray], fed: tuple[np.ndarray, ...], flavour: str
+    config: Any,
+    weights: Mapping[str, np.ndarray],
+    fed: tuple[np.ndarray, ...],
+    flavour: str,
+    options: settings.Options,
 ) -> np.ndarray | None:
     """What the layer's reference gives; None where it cannot take these weights or inputs."""
+    last = bool(options.get(settings.LAST_STEP))
     try:
-        return computed(config, weights, fed, {}, flavour)
+        found = computed(_of_all_steps(config) if last else config, weights, fed, options, flavour)
     except (KeyError, ValueError, IndexError, TypeError):
         return None
+    return found[:, -1] if last else found
 
 
-def _settings(k: Call, t: Call, fed: tuple[np.ndarray, ...]) -> list[Setting]:
-    """Fields of the two configurations that differ, with what they come to for this input."""
-    if type(k.config) is not type(t.config):
-        return []
-    found = []
-    for field in dataclasses.fields(k.config):
-        own, other = getattr(k.config, field.name), getattr(t.config, field.name)
-        if field.name == "padding" and hasattr(k.config, "strides"):
-            own, other = (_sides(k.config, one, fed[0]) for one in (own, other))
-        if field.name in IGNORED or _alike(own, other):
-            continue
-        own, other = getattr(k.config, field.name), getattr(t.config, field.name)
-        found.append(Setting(field.name, own, other))
-    return found
-
-
-IGNORED = {"return_sequences", "keepdims", "mask_zero"}
-"""Fields that say what is handed on, not what is computed."""
-
-
-def _alike(own: Any, other: Any) -> bool:
-    """Equal, or the same constant once rounded as Keras rounds it."""
-    if isinstance(own, float) and isinstance(other, float):
-        return own == other or as_float32(own) == as_float32(other)
-    return bool(own == other)
-
-
-def _sides(config: Any, padding: Any, x: np.ndarray) -> Any:
-    """What a padding comes to for an input of this size."""
-    if isinstance(config, conv_transpose.ConvTranspose):
-        return conv_transpose.sides(dataclasses.replace(config, padding=padding))
-    sizes = getattr(config, "kernel_size", None) or config.pool_size
-    steps = config.strides
-    within = getattr(config, "dilation_rate", (1,) * len(sizes))
-    if padding == "valid":
-        return ((0, 0),) * len(sizes)
-    if padding == "same":
-        return tuple(same(*axis) for axis in zip(x.shape[1:-1], sizes, steps, within, strict=True))
-    if padding == "causal":
-        return (((sizes[0] - 1) * within[0], 0),)
-    return tuple(padding)
+def _of_all_steps(config: Any) -> Any:
+    """A recurrent layer's configuration, returning sequences."""
+    if isinstance(config, Bidirectional):
+        return dataclasses.replace(config, layer=_of_all_steps(config.layer))
+    return dataclasses.replace(config, return_sequences=True)
 
 
 def _either(config: Any) -> list[Any]:
@@ -279,29 +255,9 @@ def _with_constants(config: Any, other: Any) -> Any:
     same = {
         name: value
         for name, value in values.items()
-        if isinstance(value, float) and _alike(value, getattr(config, name))
+        if isinstance(value, float) and settings.alike(value, getattr(config, name))
     }
     return dataclasses.replace(config, **same)
-
-
-def _weights(own: Arrays, other: Arrays) -> list[Setting]:
-    """Weights of one shape that differ, and those that only one side has."""
-    return [
-        Setting(name, own.get(name), other.get(name), weight=True)
-        for name in dict.fromkeys([*own, *other])
-        if name not in own
-        or name not in other
-        or (own[name].shape == other[name].shape and not np.array_equal(own[name], other[name]))
-    ]
-
-
-def _shapes(own: Arrays, other: Mapping[str, np.ndarray]) -> list[Setting]:
-    """Weights of either side whose shapes differ."""
-    return [
-        Setting(name, own[name], other[name], weight=True)
-        for name in own
-        if name in other and own[name].shape != other[name].shape
-    ]
 
 
 def _cause(
@@ -312,8 +268,8 @@ def _cause(
     after: float,
     flattened: tuple[int, ...] | None,
 ) -> Cause:
-    own, other, name, rung = one.keras, one.torch, id_of(k, one), "forward_eval"
-    if one.weight:
+    own, other, name, rung = one.keras, one.torch, settings.id_of(k, one), "forward_eval"
+    if one.role == "weight":
         rung = "parameters"
         undone = (
             mistakes.undone(k, one.name, own, t.weights, flattened) if own is not None else None
@@ -322,53 +278,16 @@ def _cause(
         own, other = ("none" if value is None else "its own" for value in (own, other))
     elif one.name == "kind":
         own, other = _named(own), _named(other)
+    elif one.role == "option":
+        own, other = _told(own), _told(other)
     return Cause(name, k.name, own, other, Proof(before, after), rung)
+
+
+def _told(option: Any) -> str:
+    if isinstance(option, np.ndarray):
+        return f"masks {np.count_nonzero(~option)} of {option.size}"
+    return "none" if option is None else str(option)
 
 
 def _named(config: Any) -> str:
     return str(getattr(config, "activation", None) or config.keras)
-
-
-def id_of(call: Call, setting: Setting) -> str:
-    """The catalogue's id, or one of the same form."""
-    kind = type(call.config).__name__
-    names = {setting.keras, setting.torch} if kind == "Activation" else set()
-    if kind == "Activation":
-        if names == {"gelu", "gelu_tanh"}:
-            return "gelu.approximate"
-        if setting.name == "formula":
-            return f"{call.config.activation}.slope"
-        return "activation.function"
-    if setting.name == "padding" and setting.keras == "causal":
-        return "conv.causal_padding"
-    if setting.name == "kind":
-        return f"{KINDS.get(kind, kind.lower())}.kind"
-    own = f"{KINDS.get(kind, kind.lower())}.{setting.name}"
-    return NAMES.get(own, own)
-
-
-KINDS = {
-    "BatchNorm": "batch_norm",
-    "LayerNorm": "layer_norm",
-    "GroupNorm": "group_norm",
-    "ReLU": "leaky_relu",
-    "DepthwiseConv": "conv",
-    "SeparableConv": "conv",
-    "ConvTranspose": "conv_transpose",
-    "MaxPooling": "max_pool",
-    "AveragePooling": "average_pool",
-    "SimpleRNN": "simple_rnn",
-    "SpatialDropout2D": "dropout",
-    "ZeroPadding": "zero_padding",
-}
-"""Configuration to the catalogue's name of the kind, where that is not its own in small letters."""
-
-NAMES = {
-    "conv.padding": "conv.same_padding",
-    "max_pool.padding": "max_pool.same_padding",
-    "average_pool.padding": "average_pool.same_padding",
-    "average_pool.count_include_pad": "average_pool.same_padding",
-    "leaky_relu.negative_slope": "leaky_relu.slope",
-    "zero_padding.padding": "zero_padding.order",
-}
-"""Kind and setting to the catalogue's id, where that has another name."""

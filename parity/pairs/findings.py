@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from parity import tolerance
-from parity.pairs import diagnosis, structure
+from parity.pairs import diagnosis, settings, structure
 from parity.pairs.align import Alignment
 from parity.pairs.calls import Call, Output, Run
 from parity.pairs.diagnosis import Cause
@@ -66,7 +66,7 @@ class Findings:
             if observed > k.allowed and (k.anchor or k.number in astray):
                 misfit, named = self._differs(k, t, observed, torn)
                 misfits += [misfit] if misfit else []
-                if as_torch(k.output, t.output, k) is None:
+                if as_torch(k.output, t.output, k) is None or settings.refilled(t):
                     torn.add(k.number)
             beside = observed > k.allowed and not (k.anchor or k.number in astray)
             if isinstance(k.config, Output) or beside:

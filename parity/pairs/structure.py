@@ -143,7 +143,7 @@ def _applied(chain: Sequence[Call], x: np.ndarray, flavour: str) -> np.ndarray |
             return None
         nearest = min(range(len(call.inputs)), key=lambda n: distance(call.inputs[n], x))
         fed = (*call.inputs[:nearest], x, *call.inputs[nearest + 1 :])
-        y = reference(call.config, call.weights, fed, flavour)
+        y = reference(call.config, call.weights, fed, flavour, call.options)
         if y is None:
             return None
         x = y

@@ -204,7 +204,6 @@ RECURRENT = [
         (lambda L: L.Masking(), lambda L: L.GRU(5)),
         lambda: gathered(nn.GRU(4, 5, batch_first=True)),
         alone=("Masking",),
-        apart=True,  # the gathered steps are taken for all of them
         padded=True,
     ),
     one(

@@ -236,6 +236,8 @@ class Trace(TorchFunctionMode):
             call = self.calls[number]
             call.output = to_numpy(self.gave[number].output(own.chosen).detach()).copy()
             call.config = call.config and own.of_config(call.config)
+            if own.chosen == "step":
+                call.options = {**call.options, "last_step": True}
         return Run(calls=self.calls, outputs=outputs, sources=sources, lying=lying)
 
 
