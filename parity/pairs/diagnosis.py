@@ -17,7 +17,7 @@ import numpy as np
 
 from parity.catalogue import CATALOGUE
 from parity.constants import as_float32
-from parity.layers.activations import ROUNDED
+from parity.layers.activations import ROUNDED, Softmax
 from parity.layers.bidirectional import Bidirectional
 from parity.layers.computed import computed
 from parity.pairs import mistakes, settings
@@ -290,4 +290,5 @@ def _told(option: Any) -> str:
 
 
 def _named(config: Any) -> str:
-    return str(getattr(config, "activation", None) or config.keras)
+    axis = f", axis {config.axis}" if isinstance(config, Softmax) else ""
+    return str(getattr(config, "activation", None) or config.keras) + axis

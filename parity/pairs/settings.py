@@ -14,6 +14,7 @@ import numpy as np
 
 from parity.constants import as_float32
 from parity.layers import conv_transpose
+from parity.layers.activations import Softmax
 from parity.layers.bidirectional import Bidirectional
 from parity.layers.windows import same
 from parity.pairs.calls import Arrays, Call
@@ -46,7 +47,7 @@ def fields(k: Call, t: Call, fed: tuple[np.ndarray, ...]) -> list[Setting]:
     for field in dataclasses.fields(k.config):
         own, other = getattr(k.config, field.name), getattr(t.config, field.name)
         if field.name == "padding" and hasattr(k.config, "strides"):
-            own, other = (_sides(k.config, one, fed[0]) for one in (own, other))
+            own, other = (sides(k.config, one, fed[0]) for one in (own, other))
         if field.name in IGNORED or alike(own, other):
             continue
         own, other = getattr(k.config, field.name), getattr(t.config, field.name)
@@ -112,8 +113,8 @@ def shapes(own: Arrays, other: Mapping[str, np.ndarray]) -> list[Setting]:
     ]
 
 
-def _sides(config: Any, padding: Any, x: np.ndarray) -> Any:
-    """What a padding comes to for an input of this size."""
+def sides(config: Any, padding: Any, x: np.ndarray) -> Any:
+    """What a padding comes to for an input of this size: (before, after) of each axis."""
     if isinstance(config, conv_transpose.ConvTranspose):
         return conv_transpose.sides(dataclasses.replace(config, padding=padding))
     sizes = getattr(config, "kernel_size", None) or config.pool_size
@@ -134,6 +135,8 @@ def id_of(call: Call, setting: Setting) -> str:
     if setting.role == "option":
         return _id_of_option(call, setting)
     names = {setting.keras, setting.torch} if kind == "Activation" else set()
+    if setting.name == "kind" and all(_is_softmax(one) for one in (setting.keras, setting.torch)):
+        return "softmax.axis"
     if kind == "Activation":
         if names == {"gelu", "gelu_tanh"}:
             return "gelu.approximate"
@@ -146,6 +149,10 @@ def id_of(call: Call, setting: Setting) -> str:
         return f"{KINDS.get(kind, kind.lower())}.kind"
     own = f"{KINDS.get(kind, kind.lower())}.{setting.name}"
     return NAMES.get(own, own)
+
+
+def _is_softmax(config: Any) -> bool:
+    return isinstance(config, Softmax) or getattr(config, "activation", "") == "softmax"
 
 
 def _id_of_option(call: Call, setting: Setting) -> str:
@@ -182,6 +189,7 @@ KINDS = {
     "SimpleRNN": "simple_rnn",
     "SpatialDropout2D": "dropout",
     "ZeroPadding": "zero_padding",
+    "UpSampling": "up_sampling",
 }
 """Configuration to the catalogue's name of the kind, where that is not its own in small letters."""
 

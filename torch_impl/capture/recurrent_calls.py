@@ -115,7 +115,7 @@ class RecurrentTrace(Trace):
                 what = outputs.what(one, source.output == "steps")
             if source.output == "cells" or (source.output, what) == ("states", "steps"):
                 what = source.output
-            layout = source.layout and functions.moved(func, source.layout, args, one)
+            layout = source.layout and functions.moved(func, source.layout, args, kwargs, one)
             if what != "steps" or (
                 one.shape == outputs.steps.shape
                 and functions.name_of(func) == "_pad_packed_sequence"

@@ -124,13 +124,16 @@ def upsampling(shape: Sequence[int], size: Any, scale: Any, mode: str, corners: 
         times = [one / n for one, n in zip(several(size, rank), shape[2:], strict=True)]
     else:
         times = list(scale) if isinstance(scale, (tuple, list)) else [scale] * rank
-    if mode not in ("nearest", "bilinear") or corners or any(one != int(one) for one in times):
+    if mode not in ("nearest", "bilinear") or any(one != int(one) for one in times):
         return None
-    return padding.UpSampling(size=tuple(int(one) for one in times), interpolation=mode)
+    whole = tuple(int(one) for one in times)
+    return padding.UpSampling(size=whole, interpolation=mode, align_corners=bool(corners))
 
 
 def zeros(module: Any) -> Config:
-    """A padding's."""
+    """A padding's; None where it is of other than zeros."""
+    if getattr(module, "value", 0.0) != 0.0:
+        return None
     pairs = list(zip(module.padding[::2], module.padding[1::2], strict=True))[::-1]
     return around(tuple(pairs))
 
