@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from parity import tolerance
 from parity.catalogue import CATALOGUE
 from parity.constants import as_float32
-from parity.layers.activations import ROUNDED, Softmax
+from parity.layers.activations import ROUNDED, Activation, Softmax
 from parity.layers.bidirectional import Bidirectional
 from parity.layers.computed import computed
 from parity.pairs import mistakes, settings
@@ -87,7 +88,8 @@ def causes_of(
     fed = replay.fed
     if not replay.explains(forced):
         return unknown
-    if replay.rounded_alone():
+    formula = isinstance(k.config, Activation) and before > tolerance.FLOAT32_FLOOR
+    if not formula and replay.rounded_alone():
         return []
     weights = settings.weights(k.weights, t.weights)
     same = type(k.config) is type(t.config)
@@ -98,8 +100,8 @@ def causes_of(
     if not parted and hasattr(k.config, "activation") and replay.away(()) <= k.allowed:
         if k.config.activation in ROUNDED:
             return []
-        formula = Setting("formula", flavour, "PyTorch")
-        return [_cause(k, t, formula, before, replay.away(()), flattened)]
+        other = Setting("formula", flavour, "PyTorch")
+        return [_cause(k, t, other, before, replay.away(()), flattened)]
     for count in range(1, len(parted) + 1):
         for chosen in itertools.combinations(parted, count):
             after = replay.away(chosen)

@@ -88,10 +88,13 @@ def _added(own: Any, other: Any) -> tuple[tuple[int, int], ...]:
 def _merged(before: Call, call: Call, place: int) -> Call | None:
     """Two merging calls of one kind as one of all inputs; a mean's inputs are summed before."""
     own, other = before.config, call.config
-    of = isinstance(other, merging.Average) and other.of and own == merging.Add()
-    if own != other and not of:
+    if isinstance(other, merging.Average):
+        count = len(call.inputs) + len(before.inputs) - 1
+        if own != merging.Add() or count > other.of:
+            return None
+    elif own != other:
         return None
-    if own == merging.Average() or before.output.shape != call.inputs[place].shape:
+    if before.output.shape != call.inputs[place].shape:
         return None
 
     def put(values: tuple[Any, ...], inner: tuple[Any, ...]) -> tuple[Any, ...]:

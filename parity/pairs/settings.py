@@ -186,6 +186,8 @@ KINDS = {
     "ConvTranspose": "conv_transpose",
     "MaxPooling": "max_pool",
     "AveragePooling": "average_pool",
+    "GlobalMaxPooling": "global_max_pool",
+    "GlobalAveragePooling": "global_average_pool",
     "SimpleRNN": "simple_rnn",
     "SpatialDropout2D": "dropout",
     "ZeroPadding": "zero_padding",
@@ -195,6 +197,7 @@ KINDS = {
 
 NAMES = {
     "conv.padding": "conv.same_padding",
+    "conv_transpose.padding": "conv_transpose.same_padding",
     "max_pool.padding": "max_pool.same_padding",
     "average_pool.padding": "average_pool.same_padding",
     "average_pool.count_include_pad": "average_pool.same_padding",

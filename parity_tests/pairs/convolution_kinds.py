@@ -6,15 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from parity_tests.pairs.building import (
-    IMAGE,
-    SERIES,
-    SHAPES,
-    Net,
-    one,
-    spatial,
-    turned,
-)
+from parity_tests.pairs.building import IMAGE, SERIES, SHAPES, VOLUME, Net, one, spatial, turned
 
 CONV = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 
@@ -83,8 +75,6 @@ CONVOLUTIONS = [
             lambda self, x: self.c(F.pad(x.transpose(1, 2), (4, 0))).transpose(1, 2),
             c=nn.Conv1d(4, 6, 3, dilation=2),
         ),
-        alone=("pad",),
-        apart=True,
     ),
     one(
         "depthwise2d",
@@ -138,8 +128,6 @@ CONVOLUTIONS = [
         lambda: Net(
             lambda self, x: self.c(x)[:, :, :-1, :-1], c=nn.ConvTranspose2d(4, 6, 3, stride=2)
         ),
-        alone=("__getitem__",),
-        apart=True,
     ),
     one(
         "conv2d_transpose.output_padding",
@@ -148,8 +136,6 @@ CONVOLUTIONS = [
         lambda: Net(
             lambda self, x: self.c(x)[:, :, :-1, :-1], c=nn.ConvTranspose2d(4, 6, 3, stride=2)
         ),
-        alone=("__getitem__",),
-        apart=True,
     ),
     one(
         "conv2d_transpose.more",
@@ -162,5 +148,64 @@ CONVOLUTIONS = [
         IMAGE,
         lambda L: L.Conv2D(6, 3, groups=2),
         lambda: nn.Conv2d(4, 6, 3, groups=2),
+    ),
+    one(
+        "conv1d.zeros",
+        SERIES,
+        (lambda L: L.ZeroPadding1D(1), lambda L: L.Conv1D(6, 3)),
+        lambda: turned(nn.Conv1d(4, 6, 3, padding=1)),
+    ),
+    one(
+        "conv2d.zeros",
+        IMAGE,
+        (lambda L: L.ZeroPadding2D(1), lambda L: L.Conv2D(6, 3, strides=2)),
+        lambda: nn.Conv2d(4, 6, 3, 2, 1),
+    ),
+    one(
+        "conv3d.zeros",
+        VOLUME,
+        (lambda L: L.ZeroPadding3D(1), lambda L: L.Conv3D(6, 3)),
+        lambda: nn.Conv3d(2, 6, 3, padding=1),
+    ),
+    one(
+        "conv3d.zeros_module",
+        VOLUME,
+        lambda L: L.Conv3D(6, 3, padding="same"),
+        lambda: nn.Sequential(nn.ConstantPad3d(1, 0.0), nn.Conv3d(2, 6, 3)),
+    ),
+    one(
+        "depthwise1d.zeros",
+        SERIES,
+        (lambda L: L.ZeroPadding1D(1), lambda L: L.DepthwiseConv1D(3)),
+        lambda: turned(nn.Conv1d(4, 4, 3, padding=1, groups=4)),
+    ),
+    one(
+        "conv1d.causal_cut",
+        SERIES,
+        lambda L: L.Conv1D(6, 3, padding="causal"),
+        lambda: Net(
+            lambda self, x: self.c(x.transpose(1, 2))[..., :-2].transpose(1, 2),
+            c=nn.Conv1d(4, 6, 3, padding=2),
+        ),
+    ),
+    one(
+        "separable2d.zeros",
+        IMAGE,
+        lambda L: L.SeparableConv2D(6, 3, strides=2, padding="same"),
+        lambda: nn.Sequential(
+            nn.ZeroPad2d((0, 1, 1, 1)),
+            nn.Conv2d(4, 4, 3, 2, groups=4, bias=False),
+            nn.Conv2d(4, 6, 1),
+        ),
+        2,
+    ),
+    one(
+        "conv1d_transpose.cropped",
+        SERIES,
+        lambda L: L.Conv1DTranspose(6, 3, strides=2, padding="same"),
+        lambda: Net(
+            lambda self, x: self.c(x.transpose(1, 2))[:, :, :-1].transpose(1, 2),
+            c=nn.ConvTranspose1d(4, 6, 3, stride=2),
+        ),
     ),
 ]

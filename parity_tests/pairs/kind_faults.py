@@ -8,10 +8,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from parity_tests.pairs.building import Kind, Net, one, only
-from parity_tests.pairs.sequence_kinds import attention, both, h_of, packed, ran, steps_of
+from parity_tests.pairs.attention_kinds import attention
+from parity_tests.pairs.building import IMAGE, KERAS_2, VOLUME, Kind, Net, one, only, turned
+from parity_tests.pairs.merging_kinds import merged
+from parity_tests.pairs.sequence_kinds import both, h_of, packed, ran, steps_of
 
 SERIES = (3, 6, 4)
 
@@ -166,4 +169,78 @@ MASKS = [
     ),
 ]
 
-WRONG = [*MASKS]
+SETTINGS = [
+    Wrong(
+        "softmax.axis",
+        one("softmax.steps", SERIES, lambda L: L.Softmax(axis=1), lambda: nn.Softmax(dim=-1)),
+    ),
+    Wrong(
+        "softmax.axis",
+        one("softmax.first", SERIES, lambda L: L.Activation("softmax"), lambda: nn.Softmax(dim=1)),
+    ),
+    Wrong(
+        "hard_sigmoid.slope",
+        one(
+            "hard_sigmoid.keras2",
+            SERIES,
+            lambda L: L.Activation("hard_sigmoid"),
+            lambda: nn.Hardsigmoid(),
+            flavours=KERAS_2,
+        ),
+    ),
+    Wrong(
+        "up_sampling.align_corners",
+        one(
+            "up_sampling2d.corners",
+            IMAGE,
+            lambda L: L.UpSampling2D((2, 3), interpolation="bilinear"),
+            only(
+                lambda x: F.interpolate(x, scale_factor=(2, 3), mode="bilinear", align_corners=True)
+            ),
+        ),
+    ),
+    Wrong(
+        "add.kind",
+        merged("Add", lambda a, b, c: torch.maximum(torch.maximum(a, b), c), (IMAGE,) * 3),
+    ),
+    Wrong(
+        "global_max_pool.kind",
+        one(
+            "global_max.mean",
+            VOLUME,
+            lambda L: L.GlobalMaxPooling3D(),
+            only(lambda x: x.mean((2, 3, 4))),
+        ),
+    ),
+    Wrong(
+        "conv.causal_padding",
+        one(
+            "conv1d.both_sides",
+            SERIES,
+            lambda L: L.Conv1D(6, 3, padding="causal"),
+            lambda: turned(nn.ConstantPad1d(1, 0.0), nn.Conv1d(4, 6, 3)),
+        ),
+    ),
+    Wrong(
+        "conv.same_padding",
+        one(
+            "conv3d.other_end",
+            VOLUME,
+            lambda L: L.Conv3D(6, 3, strides=2, padding="same"),
+            lambda: nn.Conv3d(2, 6, 3, stride=2, padding=1),
+        ),
+    ),
+    Wrong(
+        "conv_transpose.same_padding",
+        one(
+            "conv2d_transpose.first_cut",
+            IMAGE,
+            lambda L: L.Conv2DTranspose(6, 3, strides=2, padding="same"),
+            lambda: Net(
+                lambda self, x: self.c(x)[:, :, 1:, 1:], c=nn.ConvTranspose2d(4, 6, 3, stride=2)
+            ),
+        ),
+    ),
+]
+
+WRONG = [*MASKS, *SETTINGS]

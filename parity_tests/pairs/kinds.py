@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from parity_tests.pairs.activation_kinds import ACTIVATIONS
+from parity_tests.pairs.attention_kinds import ATTENTION
 from parity_tests.pairs.convolution_kinds import CONVOLUTIONS
 from parity_tests.pairs.forms import FORMS
 from parity_tests.pairs.merging_kinds import MERGES
@@ -21,5 +22,6 @@ ALL = [
     *MERGES,
     *ACTIVATIONS,
     *SEQUENCES,
+    *ATTENTION,
     *FORMS,
 ]

@@ -169,4 +169,22 @@ DROPOUTS = [
         lambda: nn.AlphaDropout(0.3),
         flavours=KERAS_2,
     ),
+    one(
+        "spatial_dropout1d.function",
+        SERIES,
+        lambda L: L.SpatialDropout1D(0.3),
+        only(lambda x: F.dropout1d(x.transpose(1, 2), 0.3, False).transpose(1, 2)),
+    ),
+    one(
+        "spatial_dropout2d.function",
+        IMAGE,
+        lambda L: L.SpatialDropout2D(0.3),
+        only(lambda x: F.dropout2d(x, 0.3, training=False)),
+    ),
+    one(
+        "spatial_dropout3d.function",
+        VOLUME,
+        lambda L: L.SpatialDropout3D(0.3),
+        only(lambda x: F.dropout3d(x, 0.3, training=False)),
+    ),
 ]

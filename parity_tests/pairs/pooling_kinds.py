@@ -9,15 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from parity_tests.pairs.building import (
-    IMAGE,
-    SERIES,
-    SHAPES,
-    Net,
-    one,
-    only,
-    spatial,
-)
+from parity_tests.pairs.building import IMAGE, SERIES, SHAPES, VOLUME, Net, one, only, spatial
 
 
 def adaptive(rank: int, kind: str, keepdims: bool) -> Net:
@@ -101,5 +93,84 @@ POOLS = [
         SERIES,
         lambda L: L.GlobalMaxPooling1D(),
         only(lambda x: x.max(dim=1).values),
+    ),
+    one(
+        "global_average1d.transposed",
+        SERIES,
+        lambda L: L.GlobalAveragePooling1D(),
+        only(lambda x: x.transpose(1, 2).mean(-1)),
+    ),
+    one(
+        "global_average1d.adaptive",
+        SERIES,
+        lambda L: L.GlobalAveragePooling1D(),
+        only(lambda x: F.adaptive_avg_pool1d(x.transpose(1, 2), 1).squeeze(-1)),
+    ),
+    one("global_max1d.amax", SERIES, lambda L: L.GlobalMaxPooling1D(), only(lambda x: x.amax(1))),
+    one(
+        "global_max1d.max",
+        SERIES,
+        lambda L: L.GlobalMaxPooling1D(),
+        only(lambda x: x.transpose(1, 2).max(-1)[0]),
+    ),
+    one(
+        "global_average3d.mean",
+        VOLUME,
+        lambda L: L.GlobalAveragePooling3D(),
+        only(lambda x: x.mean((2, 3, 4))),
+    ),
+    one(
+        "global_average3d.keepdims",
+        VOLUME,
+        lambda L: L.GlobalAveragePooling3D(keepdims=True),
+        only(lambda x: x.mean((2, 3, 4), keepdim=True)),
+    ),
+    one(
+        "global_max3d.amax",
+        VOLUME,
+        lambda L: L.GlobalMaxPooling3D(),
+        only(lambda x: x.amax(dim=(2, 3, 4))),
+    ),
+    one(
+        "global_max3d.adaptive",
+        VOLUME,
+        lambda L: L.GlobalMaxPooling3D(),
+        only(lambda x: F.adaptive_max_pool3d(x, (1, 1, 1)).view(2, -1)),
+    ),
+    one(
+        "global_average2d.flattened",
+        IMAGE,
+        lambda L: L.GlobalAveragePooling2D(),
+        only(lambda x: x.flatten(2).mean(2)),
+    ),
+    one(
+        "global_max2d.viewed",
+        IMAGE,
+        lambda L: L.GlobalMaxPooling2D(),
+        only(lambda x: x.view(2, 4, -1).max(-1)[0]),
+    ),
+    one(
+        "global_average2d.twice",
+        IMAGE,
+        lambda L: L.GlobalAveragePooling2D(),
+        only(lambda x: x.mean(3).mean(2)),
+    ),
+    one(
+        "global_average3d.twice",
+        VOLUME,
+        lambda L: L.GlobalAveragePooling3D(),
+        only(lambda x: x.mean((3, 4)).mean(2)),
+    ),
+    one(
+        "global_max2d.twice",
+        IMAGE,
+        lambda L: L.GlobalMaxPooling2D(),
+        only(lambda x: x.amax(-1).amax(-1)),
+    ),
+    one(
+        "global_average2d.window",
+        IMAGE,
+        lambda L: L.GlobalAveragePooling2D(),
+        only(lambda x: F.avg_pool2d(x, (9, 8)).flatten(1)),
     ),
 ]

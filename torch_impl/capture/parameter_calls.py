@@ -110,7 +110,7 @@ class ParameterTrace(RecurrentTrace):
         count = round(by if name == "div" else 1.0 / by)
         if count < 2 or (by if name == "div" else 1.0 / by) != count:
             return None
-        last.config = merging.Average(of=0 if count == len(last.inputs) else count)
+        last.config = merging.Average(of=count)
         last.kind = "mean"
         made.after = lambda value: value / count
         made.result = out
