@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.losses import LOG_EPSILON, PROBABILITY_EPSILON
+from parity.losses import LOG_EPSILON, PROBABILITY_EPSILON, of_targets
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
 
 Values = Mapping[str, Any]
@@ -27,7 +27,15 @@ IDS = {
     "reduction": "loss.reduction",
     "kind": "loss.kind",
     "label_smoothing": "loss.label_smoothing",
+    "delta": "loss.delta",
 }
+OF_ENTRIES = (
+    *("mean_squared_error", "mean_absolute_error", "huber", "log_cosh"),
+    *("hinge", "squared_hinge", "poisson"),
+)
+OF_ROWS = ("kl_divergence", "categorical_hinge", "cosine_similarity")
+"""Losses of targets, by entry, and by the entries along the last axis."""
+DELTAS = (1.0, 0.5, 2.0)
 
 
 def causes_of(probes: Sequence[Probe], smoothings: Sequence[float], limit: float) -> list[Cause]:
@@ -45,7 +53,7 @@ def causes_of(probes: Sequence[Probe], smoothings: Sequence[float], limit: float
             if all(_away(settings, probe, side) <= limit for probe in probes):
                 found[side].append(settings)
     pairs = [
-        ([name for name in own if own[name] != other.get(name)], own, other)
+        ([name for name in own if name in other and own[name] != other[name]], own, other)
         for own, other in itertools.product(*found)
     ]
     if not pairs:
@@ -84,14 +92,13 @@ def _all(smoothings: Sequence[float]) -> Iterator[dict[str, Any]]:
                 yield {**common, "from_logits": True, "clipping": CLIPPING[0]}
                 for clipping in CLIPPING if kind != "crossentropy" else CROSSENTROPY:
                     yield {**common, "from_logits": False, "clipping": clipping}
-        for kind in ("mean_squared_error", "mean_absolute_error"):
-            yield {
-                "kind": kind,
-                "reduction": reduction,
-                "label_smoothing": 0.0,
-                "from_logits": False,
-                "clipping": CLIPPING[0],
-            }
+        for kind in (*OF_ENTRIES, *OF_ROWS):
+            common = {"kind": kind, "reduction": reduction, "label_smoothing": 0.0}
+            common |= {"from_logits": False, "clipping": CLIPPING[0]}
+            for delta in DELTAS if kind == "huber" else (1.0,):
+                yield {**common, "delta": delta}
+            if kind == "poisson":
+                yield {**common, "from_logits": True, "delta": 1.0}
 
 
 def _away(settings: Values, probe: Probe, side: int) -> float:
@@ -120,9 +127,14 @@ def _loss(settings: Values, y: np.ndarray, outputs: np.ndarray) -> float | None:
         target = (1.0 - s) * target + s / 2.0
         yes, no = _both(settings, outputs)
         each = -(target * yes + (1.0 - target) * no)
+    elif settings["from_logits"]:
+        each = np.exp(outputs) - target * outputs
     else:
-        error = outputs - target
-        each = error**2 if kind == "mean_squared_error" else np.abs(error)
+        if kind.endswith("hinge") and not np.isin(target, (0, 1)).all():
+            target = (target + 1.0) / 2.0  # the formula takes labels of 0 and 1
+        rows = target.reshape(-1, classes), outputs.reshape(-1, classes)
+        each = of_targets(kind, rows[0], rows[1], settings["delta"], "tf_keras")
+        each = np.repeat(each, classes) if kind in OF_ENTRIES else each
     if settings["reduction"] == "mean":
         return float(each.mean())
     return float(each.sum()) / (1 if settings["reduction"] == "sum" else len(outputs))
