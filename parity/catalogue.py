@@ -10,7 +10,13 @@ import difflib
 from types import ModuleType
 from typing import Any
 
-from parity import loss_differences, metric_differences, schedule_differences, strict_json
+from parity import (
+    loss_differences,
+    metric_differences,
+    number_differences,
+    schedule_differences,
+    strict_json,
+)
 from parity.difference import Difference
 from parity.errors import ParityError
 from parity.layers import (
@@ -34,6 +40,7 @@ from parity.layers import (
     simple_rnn,
 )
 from parity.optimizers import differences as optimizer_differences
+from parity.port_mistakes import MISTAKES, Mistake, mistake
 
 LAYERS: tuple[ModuleType, ...] = (
     dense,
@@ -63,6 +70,7 @@ ROOMS: tuple[ModuleType, ...] = (
     metric_differences,
     optimizer_differences,
     schedule_differences,
+    number_differences,
 )
 """The modules that hold ``DIFFERENCES``, in the order of the catalogue."""
 
@@ -81,6 +89,13 @@ This page is generated from the entries: `python -m parity.catalogue > docs/cata
 """
 
 
+PORTS = "mistakes of a port"
+
+ABOUT_PORTS = """\
+What a check can name beside those: no differences between the frameworks, but between two models.
+A star stands for any kind of layer or optimizer: `conv.strides`, `dense.bias`."""
+
+
 def by_kind() -> dict[str, list[Difference]]:
     """Kind to its entries, both in the order of the catalogue."""
     found: dict[str, list[Difference]] = {}
@@ -89,21 +104,24 @@ def by_kind() -> dict[str, list[Difference]]:
     return found
 
 
-def entry(name: str) -> Difference:
-    """The entry with this id.
+def entry(name: str) -> Difference | Mistake:
+    """The entry with this id: a difference, or a mistake that a check can name.
 
     Raises:
         ParityError: there is none; the message names ids that are close.
     """
     if name in CATALOGUE:
         return CATALOGUE[name]
-    close = [known for known in CATALOGUE if name in (known.split(".")[0], known.split(".")[-1])]
-    close = close or difflib.get_close_matches(name, CATALOGUE, n=3, cutoff=0.5)
+    if found := mistake(name):
+        return found
+    every = [*CATALOGUE, *(known for known in MISTAKES if "*" not in known)]
+    close = [known for known in every if name in (known.split(".")[0], known.split(".")[-1])]
+    close = close or difflib.get_close_matches(name, every, n=3, cutoff=0.5)
     accepted = ", ".join(close) if close else "an id that `parity explain` lists"
     raise ParityError(f"difference: received {name!r}, accepted: {accepted}")
 
 
-def as_data(entry: Difference) -> dict[str, Any]:
+def as_data(entry: Difference | Mistake) -> dict[str, Any]:
     """An entry's fields, for JSON; an infinite size is the text ``inf``."""
     return strict_json.as_text(dataclasses.asdict(entry))  # type: ignore[no-any-return]
 
@@ -114,12 +132,19 @@ def page() -> str:
     for kind, entries in by_kind().items():
         lines += [f"## {kind.replace('_', ' ')}", ""]
         for one in entries:
-            lines += [f"### `{one.id}`", "", f"{one.title}.", ""]
-            for heading, text in one.sections():
-                starless = text.replace("*", r"\*")  # which Markdown takes for emphasis
-                lines.append(f"- **{heading}**: {starless}")
-            lines.append("")
+            lines += _told(one)
+    lines += [f"## {PORTS}", "", ABOUT_PORTS, ""]
+    for mistaken in MISTAKES.values():
+        lines += _told(mistaken)
     return "\n".join(lines)
+
+
+def _told(one: Difference | Mistake) -> list[str]:
+    lines = [f"### `{one.id}`", "", f"{one.title}.", ""]
+    for heading, text in one.sections():
+        starless = text.replace("*", r"\*")  # which Markdown takes for emphasis
+        lines.append(f"- **{heading}**: {starless}")
+    return [*lines, ""]
 
 
 if __name__ == "__main__":

@@ -61,4 +61,19 @@ DIFFERENCES = (
         latent=True,
         source="keras/src/optimizers/schedules/learning_rate_schedule.py",
     ),
+    Difference(
+        id="early_stopping.best_weights",
+        kind="callbacks",
+        title="EarlyStopping restores the best weights also where nothing was stopped",
+        what="With restore_best_weights=True Keras puts the best epoch's weights back at the end "
+        "of every training. Loops written by hand do it where patience ran out, and else keep the "
+        "last epoch's.",
+        why="PyTorch has no such callback; older Kerases restored on stopping alone.",
+        to_torch="load the best epoch's state_dict behind the loop, stopped or not",
+        size=0.5,
+        measured="a weight that counts epochs, losses 3, 1, 2, patience 3",
+        rung="predictions",
+        latent=True,
+        source="keras/src/callbacks/early_stopping.py (on_train_end)",
+    ),
 )

@@ -61,6 +61,16 @@ def test_one_is_told_in_full(name: str, capsys: pytest.CaptureFixture[str]) -> N
         assert "".join(part.split()) in told
 
 
+@pytest.mark.parametrize("name", ["structure.order", "conv.strides", "dense.bias", "sgd.nesterov"])
+def test_a_mistake_is_told_in_full(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a check names that is no difference between the frameworks, by its own id."""
+    told = "".join(explain(capsys, name).split())
+    entry = catalogue.entry(name)
+    assert entry.id == name
+    for part in (name, entry.title, *(word for section in entry.sections() for word in section)):
+        assert "".join(part.split()) in told
+
+
 def test_json_holds_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """All fields of one, or of all; an infinite size is text, as JSON lacks it."""
     file = tmp_path / "entries.json"
@@ -69,7 +79,10 @@ def test_json_holds_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert found["size"] == "inf"
     assert found["flavours"] == ["tf_keras", "keras3"]
     explain(capsys, "--json", file)
-    assert [one["id"] for one in json.loads(file.read_text())] == list(catalogue.CATALOGUE)
+    assert [one["id"] for one in json.loads(file.read_text())] == [
+        *catalogue.CATALOGUE,
+        *catalogue.MISTAKES,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -78,6 +91,7 @@ def test_json_holds_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         ("batch_norm.epsilom", "batch_norm.epsilon"),
         ("batch_norm", "batch_norm.momentum"),
         ("reset_after", "gru.reset_after"),
+        ("structure.ordr", "structure.order"),
         ("qqqq", "an id that"),
     ],
 )

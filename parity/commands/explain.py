@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,6 +14,7 @@ from rich.text import Text
 
 from parity import catalogue, outputs, strict_json
 from parity.difference import Difference
+from parity.port_mistakes import MISTAKES, Mistake
 
 WIDTH = 80
 """Columns where the output is no terminal."""
@@ -20,7 +22,8 @@ WIDTH = 80
 
 def run(args: argparse.Namespace) -> int:
     """Print all entries by kind, or one in full; with ``--json`` write the same as data."""
-    entries = [catalogue.entry(args.id)] if args.id else list(catalogue.CATALOGUE.values())
+    every: list[Difference | Mistake] = [*catalogue.CATALOGUE.values(), *MISTAKES.values()]
+    entries = [catalogue.entry(args.id)] if args.id else every
     json_file = outputs.json_path(args.json)
     out = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
     if args.id:
@@ -34,10 +37,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _show_all(out: Console) -> None:
-    for kind, entries in catalogue.by_kind().items():
+    width = max(len(one) for one in catalogue.CATALOGUE)
+    kinds: dict[str, Iterable[Difference | Mistake]] = {
+        **catalogue.by_kind(),
+        catalogue.PORTS: MISTAKES.values(),
+    }
+    for kind, entries in kinds.items():
         out.print(f"[bold]{kind.replace('_', ' ')}")
         table = Table.grid(padding=(0, 2))
-        table.add_column(min_width=max(len(one) for one in catalogue.CATALOGUE), no_wrap=True)
+        table.add_column(min_width=width)
         table.add_column()
         for entry in entries:
             table.add_row(escape(entry.id), escape(entry.title))
@@ -45,7 +53,7 @@ def _show_all(out: Console) -> None:
     out.print("parity explain ID: one of them in full")
 
 
-def _show_one(out: Console, entry: Difference) -> None:
+def _show_one(out: Console, entry: Difference | Mistake) -> None:
     out.print(f"[bold]{escape(entry.id)}[/]: {escape(entry.title)}")
     for heading, text in entry.sections():
         out.print()

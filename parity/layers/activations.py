@@ -116,6 +116,8 @@ def apply(name: str | None, x: np.ndarray, flavour: str = "tf_keras") -> np.ndar
         return _gelu(x, math.sqrt(0.5))
     if name == "gelu_tanh" and flavour == "torch":
         return _gelu_tanh(x, 0.044715)
+    if name == "softplus" and flavour == "torch":
+        return np.where(x > 20.0, x, np.logaddexp(0.0, x))
     if name == "hard_sigmoid":
         slope = 0.2 if flavour == "tf_keras" else 1 / 6
         return np.clip(slope * x + 0.5, 0.0, 1.0)

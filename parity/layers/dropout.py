@@ -149,4 +149,20 @@ DIFFERENCES = (
         latent=True,
         source="keras/src/layers/regularization/gaussian_dropout.py",
     ),
+    Difference(
+        id="dropout.rate_one",
+        kind="dropout",
+        title="Keras 2 cannot drop everything",
+        what="A rate of 1 makes zeros in PyTorch and in Keras 3. Keras 2 takes the rate and raises "
+        "at the first call in training.",
+        why="tf.nn.dropout divides by 1 − rate. Searches over rates meet it.",
+        to_torch="nothing to do: no Keras 2 model trains with this rate",
+        to_keras="multiply by zero in its stead",
+        size=math.inf,
+        measured="Dropout(1.0) in training, on vectors of 5",
+        rung="forward_train",
+        latent=True,
+        flavours=("tf_keras",),
+        source="tf_keras/src/layers/regularization/dropout.py",
+    ),
 )

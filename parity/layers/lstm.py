@@ -104,8 +104,8 @@ DIFFERENCES = (
         title="dropout is on the inputs in Keras, between layers in PyTorch",
         what="LSTM(dropout=p) drops entries of the layer's inputs: in Keras 2 others at each "
         "step, in Keras 3 the same at all steps. nn.LSTM(dropout=p) drops the outputs "
-        "between stacked layers, and with one layer does nothing. recurrent_dropout, on the "
-        "states, PyTorch has not at all.",
+        "between stacked layers, and with one layer does nothing. For that on the "
+        "states see simple_rnn.recurrent_dropout.",
         why="One name for three things.",
         to_torch="multiply the inputs by keep / (1 − p) beforehand: keep (N, T, in), for Keras 3 "
         "(N, 1, in)",

@@ -144,4 +144,19 @@ DIFFERENCES = (
         rung="forward_eval",
         source="keras/src/layers/reshaping/up_sampling2d.py",
     ),
+    Difference(
+        id="up_sampling.bicubic",
+        kind="padding",
+        title="bicubic: the cubic's parameter is −½ in Keras, −¾ in PyTorch",
+        what="Both weigh four pixels along each axis, by a piecewise cubic with another slope at "
+        "its first zero. Beyond the edge Keras leaves pixels out and scales up the other weights, "
+        "PyTorch repeats the edge. Keras computes in float32.",
+        why="Keys's choice of 1981, and OpenCV's. PyTorch's antialias=True follows Pillow, which "
+        "has Keys's.",
+        to_torch="F.interpolate(x, scale_factor=2, mode='bicubic', antialias=True)",
+        size=0.05,
+        measured="8×8 images of whole numbers, doubled, away from the edges",
+        rung="forward_eval",
+        source="tensorflow/core/kernels/image/resize_bicubic_op.cc",
+    ),
 )

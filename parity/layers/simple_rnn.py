@@ -81,6 +81,20 @@ def reference(
 
 DIFFERENCES = (
     Difference(
+        id="simple_rnn.recurrent_dropout",
+        kind="recurrent",
+        title="recurrent_dropout has no counterpart in PyTorch",
+        what="In training the state is multiplied by keep / (1 − p) before the recurrent kernel, "
+        "by the same keep at all steps; LSTM and GRU draw one for each gate.",
+        why="Gal and Ghahramani, 2016. cuDNN's kernels, which PyTorch mirrors, cannot do it.",
+        to_torch="a loop over steps, with keep (N, units), for each gate, drawn beforehand",
+        size=0.8,
+        measured="SimpleRNN's last output in training, 4 sequences of 6 steps, p = ½",
+        rung="forward_train",
+        latent=True,
+        source="keras/src/layers/rnn/dropout_rnn_cell.py",
+    ),
+    Difference(
         id="simple_rnn.two_biases",
         kind="recurrent",
         title="one bias in Keras, the sum of two in PyTorch",

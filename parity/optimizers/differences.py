@@ -183,6 +183,22 @@ DIFFERENCES = (
         source="keras/src/optimizers/nadam.py",
     ),
     Difference(
+        id="nadam.compiled",
+        kind="optimizers",
+        title="Keras 2's Nadam computes something else inside a tf.function",
+        what="The product of its momenta is multiplied once a step in eager mode; compiled, as in "
+        "fit, once for every weight tensor.",
+        why="A count kept in Python, which tracing freezes.",
+        to_torch="NAdam follows eager mode; compile Keras's with run_eagerly=True, or keep the "
+        "product up to date beforehand, as keras_impl's Nadam does",
+        size=2e-4,
+        measured="two tensors, " + _TEN,
+        rung="steps",
+        latent=True,
+        flavours=("tf_keras",),
+        source="tf_keras/src/optimizers/nadam.py (_u_product_counter)",
+    ),
+    Difference(
         id="adagrad.initial_accumulator",
         kind="optimizers",
         title="starts at 0.1 in Keras, at 0 in PyTorch",

@@ -18,7 +18,7 @@ import numpy as np
 from parity import tolerance
 from parity.catalogue import CATALOGUE
 from parity.constants import as_float32
-from parity.layers.activations import ROUNDED, Activation, Softmax
+from parity.layers.activations import ROUNDED, Softmax
 from parity.layers.bidirectional import Bidirectional
 from parity.layers.computed import computed
 from parity.pairs import mistakes, settings
@@ -88,7 +88,8 @@ def causes_of(
     fed = replay.fed
     if not replay.explains(forced):
         return unknown
-    formula = isinstance(k.config, Activation) and before > tolerance.FLOAT32_FLOOR
+    own = getattr(k.config, "activation", None)
+    formula = own in settings.FORMULAS or (own and before > tolerance.FLOAT32_FLOOR)
     if not formula and replay.rounded_alone():
         return []
     weights = settings.weights(k.weights, t.weights)
@@ -162,6 +163,8 @@ class _Replay:
             weights |= {
                 shape.name: shape.keras for shape in settings.shapes(self.k.weights, weights)
             }
+            if one.name == "kind":
+                weights = given["weight"] = {**self.k.weights, **weights}
         return min(self._away(one, weights, given["option"]) for one in _either(config))
 
     def _away(

@@ -9,8 +9,8 @@ import numpy as np
 
 from parity.pairs.calls import Arrays, Call
 
-RECURRENT = {"SimpleRNN": 1, "GRU": 3, "LSTM": 4}
-"""Gates that lie side by side in a kernel."""
+RECURRENT = {"SimpleRNN": ("simple_rnn", 1), "GRU": ("gru", 3), "LSTM": ("lstm", 4)}
+"""Class to its name in the catalogue, and how many gates lie side by side in a kernel."""
 
 
 def undone(
@@ -29,6 +29,10 @@ def undone(
         The catalogue's id and the mended weight, which is Keras's bit for bit; None where no known
         mistake explains it.
     """
+    summed = others.get(name)
+    if call.layer == "GRU" and name == "bias" and summed is not None and own.ndim == 2:
+        if np.array_equal(summed[0], own.sum(0)) and not summed[1].any():
+            return "gru.summed_biases", own
     for mistake, mended in _candidates(call, name, own.shape, others, flattened):
         if mended.shape == own.shape and np.array_equal(mended, own):
             return mistake, mended
@@ -53,6 +57,9 @@ def _candidates(
             yield from _order(value, flattened)
     elif name in ("kernel", "depthwise_kernel") and value.ndim > 2:
         mistake = "conv.kernel_layout" if name == "kernel" else "conv.depthwise_kernel"
+        if kind.endswith("Transpose"):
+            mistake = "conv_transpose.kernel_layout"
+        yield "conv.kernel_flipped", np.flip(value, tuple(range(value.ndim - 2)))
         for axes in itertools.permutations(range(value.ndim)):
             turned = value.transpose(axes)
             yield mistake, turned
@@ -79,12 +86,12 @@ def _order(kernel: np.ndarray, flattened: Sequence[int]) -> Iterator[tuple[str, 
 
 
 def _gates(kind: str, value: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    count = RECURRENT[kind]
+    known, count = RECURRENT[kind]
     if value.shape[-1] % count:
         return
     parts = np.split(value, count, axis=-1)
     for order in itertools.permutations(range(count)):
-        yield f"{kind.lower()}.gate_order", np.concatenate([parts[n] for n in order], -1)
+        yield f"{known}.gate_order", np.concatenate([parts[n] for n in order], -1)
     if value.ndim == 2 and value.shape[0] == value.shape[1] // count:
         turned = [part.T for part in parts]
-        yield f"{kind.lower()}.kernel_layout", np.concatenate(turned, -1)
+        yield f"{known}.kernel_layout", np.concatenate(turned, -1)

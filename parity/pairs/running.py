@@ -145,7 +145,7 @@ def dropout_causes(
 def norm_causes(
     k: Call, t: Call, forced: np.ndarray, first: Mapping[str, np.ndarray], limit: float
 ) -> list[Cause]:
-    """Why a batch norm differs in training alone: Keras's is frozen; else one unknown.
+    """Why a batch norm differs in training alone: one of the two is frozen; else one unknown.
 
     Args:
         k: the Keras call, in training.
@@ -156,11 +156,13 @@ def norm_causes(
     """
     before = distance(k.output, forced)
     x = k.inputs[0]
-    frozen = distance(k.output, batch_norm.reference(k.config, first, x))
-    moving = distance(forced, batch_norm.reference(k.config, first, x, training=True))
-    if max(frozen, moving) > limit:
-        proof = Proof(before, before)
-        return [Cause(UNKNOWN, k.name, k.kind, t.kind, proof, "forward_train")]
-    states = "as in evaluation", "the batch's statistics"
-    proof = Proof(before, frozen)
-    return [Cause("batch_norm.frozen", k.name, states[0], states[1], proof, "forward_train")]
+    states = ("as in evaluation", "the batch's statistics")
+    for training in (False, True):
+        own = distance(k.output, batch_norm.reference(k.config, first, x, training=training))
+        other = batch_norm.reference(k.config, first, x, training=not training)
+        if max(own, distance(forced, other)) <= limit:
+            proof = Proof(before, own)
+            values = states[training], states[not training]
+            return [Cause("batch_norm.frozen", k.name, *values, proof, "forward_train")]
+    proof = Proof(before, before)
+    return [Cause(UNKNOWN, k.name, k.kind, t.kind, proof, "forward_train")]

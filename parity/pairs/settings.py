@@ -14,7 +14,6 @@ import numpy as np
 
 from parity.constants import as_float32
 from parity.layers import conv_transpose
-from parity.layers.activations import Softmax
 from parity.layers.bidirectional import Bidirectional
 from parity.layers.windows import same
 from parity.pairs.calls import Arrays, Call
@@ -134,25 +133,36 @@ def id_of(call: Call, setting: Setting) -> str:
     kind = type(call.config).__name__
     if setting.role == "option":
         return _id_of_option(call, setting)
-    names = {setting.keras, setting.torch} if kind == "Activation" else set()
-    if setting.name == "kind" and all(_is_softmax(one) for one in (setting.keras, setting.torch)):
-        return "softmax.axis"
+    if setting.name == "formula":
+        return FORMULAS.get(call.config.activation, "hard_sigmoid.slope")  # of a recurrent layer
+    if setting.name == "kind" and kind in ("Activation", "ReLU", "ELU", "Softmax"):
+        both = {_function(setting.keras), _function(setting.torch)}
+        return ALIKE[both.pop()] if len(both) == 1 else "activation.function"
     if kind == "Activation":
-        if names == {"gelu", "gelu_tanh"}:
-            return "gelu.approximate"
-        if setting.name == "formula":
-            return f"{call.config.activation}.slope"
-        return "activation.function"
+        near = {setting.keras, setting.torch} == {"gelu", "gelu_tanh"}
+        return "gelu.approximate" if near else "activation.function"
     if setting.name == "padding" and setting.keras == "causal":
         return "conv.causal_padding"
-    if setting.name == "kind":
-        return f"{KINDS.get(kind, kind.lower())}.kind"
-    own = f"{KINDS.get(kind, kind.lower())}.{setting.name}"
+    if setting.name == "padding" and kind == "ZeroPadding" and isinstance(setting.keras, tuple):
+        turned = setting.keras == tuple(reversed(setting.torch)) and len(setting.keras) > 1
+        return "zero_padding.order" if turned else "zero_padding.padding"
+    shapes_ = {np.shape(one) for one in (setting.keras, setting.torch)}
+    if kind == "PReLU" and setting.role == "weight" and len(shapes_) > 1:
+        return "prelu.parameters"
+    own = f"{KINDS.get(kind, kind.lower())}.{setting.name.split('/')[-1]}"
     return NAMES.get(own, own)
 
 
-def _is_softmax(config: Any) -> bool:
-    return isinstance(config, Softmax) or getattr(config, "activation", "") == "softmax"
+def _function(config: Any) -> str:
+    """An activation's family, whatever class says it."""
+    return str(getattr(config, "activation", None) or type(config).__name__).lower()
+
+
+ALIKE = {"relu": "relu.max_value", "elu": "elu.alpha", "softmax": "softmax.axis"}
+"""Families of several classes to what these set."""
+
+FORMULAS = {"hard_sigmoid": "hard_sigmoid.slope", "softplus": "softplus.threshold"}
+"""Activations that are not the same in both, to the catalogue's id."""
 
 
 def _id_of_option(call: Call, setting: Setting) -> str:
@@ -186,22 +196,32 @@ KINDS = {
     "ConvTranspose": "conv_transpose",
     "MaxPooling": "max_pool",
     "AveragePooling": "average_pool",
-    "GlobalMaxPooling": "global_max_pool",
-    "GlobalAveragePooling": "global_average_pool",
     "SimpleRNN": "simple_rnn",
-    "SpatialDropout2D": "dropout",
     "ZeroPadding": "zero_padding",
     "UpSampling": "up_sampling",
+    "GlobalMaxPooling": "global_max_pool",
+    "GlobalAveragePooling": "global_average_pool",
+    "MultiHeadAttention": "attention",
+    "GaussianNoise": "noise",
+    **dict.fromkeys(
+        (
+            *("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"),
+            *("GaussianDropout", "AlphaDropout"),
+        ),
+        "dropout",
+    ),
 }
 """Configuration to the catalogue's name of the kind, where that is not its own in small letters."""
 
 NAMES = {
     "conv.padding": "conv.same_padding",
-    "conv_transpose.padding": "conv_transpose.same_padding",
     "max_pool.padding": "max_pool.same_padding",
     "average_pool.padding": "average_pool.same_padding",
     "average_pool.count_include_pad": "average_pool.same_padding",
     "leaky_relu.negative_slope": "leaky_relu.slope",
+    "leaky_relu.max_value": "relu.max_value",
+    "layer_norm.axis": "layer_norm.axes",
+    "conv_transpose.padding": "conv_transpose.same_padding",
     "zero_padding.padding": "zero_padding.order",
 }
 """Kind and setting to the catalogue's id, where that has another name."""

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from parity.pairs import diagnosis
 from parity.pairs.align import Alignment, feeds
 from parity.pairs.calls import Call
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof, reference
-from parity.pairs.divergence import distance, mapped
+from parity.pairs.divergence import as_keras, distance, mapped
 
 NOTHING = "nothing"
 
@@ -53,16 +54,16 @@ def causes_of(
     found: list[Cause] = []
     turned: list[Misfit] = []
     for misfit in misfits:
-        cause = _between(misfit, partners, keras, torch, flavour)
+        causes = _between(misfit, partners, keras, torch, flavour)
         wanted = mapped(feeds(misfit.keras, keras, set(partners)), partners)
         actual = feeds(misfit.torch, torch, set(partners.values()))
         followed = None not in wanted and None not in actual
-        if cause.id == UNKNOWN and followed and wanted != actual:
+        if causes[0].id == UNKNOWN and followed and wanted != actual:
             turned.append(misfit)
             continue
         found += _order(turned)
         turned = []
-        found.append(cause)
+        found += causes
     found += _order(turned)
     return list({(cause.id, cause.layer): cause for cause in found}.values())
 
@@ -86,7 +87,7 @@ def _between(
     keras: Sequence[Call],
     torch: Sequence[Call],
     flavour: str,
-) -> Cause:
+) -> list[Cause]:
     """A layer more or less: its reference, put in or left out, gives Keras's input."""
     own = _chain(misfit.keras, keras, set(partners))
     other = _chain(misfit.torch, torch, set(partners.values()))
@@ -94,17 +95,45 @@ def _between(
     others = " > ".join(call.name for call in other) or NOTHING
     proven = _turned_inputs(misfit)
     if proven:
-        return proven
+        return [proven]
+    replaced = _replaced(own, other, misfit, flavour)
+    if replaced:
+        return replaced
     left = misfit.away
     if misfit.torch.inputs and bool(own) != bool(other):
         put_in = _applied(own, misfit.torch.inputs[0], flavour) if own else _before(other)
         if put_in is not None:
             left = distance(misfit.keras.inputs[0], put_in)
     if left > misfit.keras.allowed:
-        return Cause(UNKNOWN, misfit.keras.name, names, others, Proof(misfit.away, left))
+        layer = (own or [misfit.keras])[0].name
+        return [Cause(UNKNOWN, layer, names, others, Proof(misfit.away, left))]
     cause = "structure.missing" if own else "structure.extra"
     layer = (own or other)[0].name
-    return Cause(cause, layer, names, others, Proof(misfit.away, left))
+    return [Cause(cause, layer, names, others, Proof(misfit.away, left))]
+
+
+def _replaced(
+    own: Sequence[Call], other: Sequence[Call], misfit: Misfit, flavour: str
+) -> list[Cause]:
+    """Keras's layers in the place of PyTorch's give Keras's input: of another kind, or fewer."""
+    before = _before(other) if own and other else None
+    if before is None:
+        return []
+    wanted, limit = misfit.keras.inputs[0], misfit.keras.allowed
+    left = distance(wanted, _applied(own, before, flavour))
+    if left > limit:
+        return []
+    if len(own) == len(other) == 1:
+        forced = as_keras(other[0].output, own[0].output, own[0])
+        found = diagnosis.causes_of(own[0], other[0], own[0].inputs, forced, flavour)
+        return [one for one in found if one.id != UNKNOWN]
+    actual = as_keras(misfit.torch.inputs[0], wanted, misfit.keras)
+    for place, call in enumerate(own):
+        without = _applied([*own[:place], *own[place + 1 :]], before, flavour)
+        if without is not None and distance(actual, without) <= limit:
+            proof = Proof(misfit.away, left)
+            return [Cause("structure.missing", call.name, call.name, NOTHING, proof)]
+    return []
 
 
 def _turned_inputs(misfit: Misfit) -> Cause | None:

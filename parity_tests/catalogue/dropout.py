@@ -75,10 +75,22 @@ def gaussian(flavour: str) -> Shown:
     return shown(GaussianDropout(rate=0.5), X, torch.nn.Dropout(), lambda x, z: x * (1 + z))
 
 
+def rate_one(flavour: str) -> Shown:
+    """Here PyTorch is what is ported: Keras 2's own layer raises."""
+    wanted = n(torch.nn.Dropout(1.0)(t(X)))
+    layer = keras_layer("Dropout", X, rate=1.0)
+    try:
+        naive = out(layer, X, training=True)
+    except ValueError:
+        naive = None
+    return Shown(wanted, naive, X * 0.0)
+
+
 DEMONSTRATIONS: dict[str, Demonstration] = {
     "dropout.masks": masks,
     "dropout.spatial": spatial,
     "dropout.gaussian": gaussian,
+    "dropout.rate_one": rate_one,
 }
 
 

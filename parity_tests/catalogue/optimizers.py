@@ -13,13 +13,16 @@ from parity_tests.catalogue import Demonstration, Shown
 from parity_tests.catalogue.frameworks import n, t
 from parity_tests.ten_steps import CHANGE, SHAPE, gradient_sequence
 from torch_impl import optim
+from torch_impl.fit.early_stopping import EarlyStopping
 
 Make = Callable[[list[Any]], Any]
 GRADIENTS = np.stack((gradient_sequence(), gradient_sequence()[::-1] / 3), 1)
 """Ten steps of the gradients of two tensors."""
 
 
-def in_keras(kind: str, change: bool = False, **given: Any) -> np.ndarray:
+def in_keras(
+    kind: str | type, change: bool = False, compiled: bool = False, **given: Any
+) -> np.ndarray:
     """Two weights, one at first, after ten steps; ``change`` divides the rate by ten half-way."""
     from keras_impl.framework import keras, set_dtype, tf
 
@@ -28,13 +31,18 @@ def in_keras(kind: str, change: bool = False, **given: Any) -> np.ndarray:
     for layer in layers:
         layer.build((None, SHAPE[0]))
         layer.kernel.assign(np.ones(SHAPE))
-    optimizer = getattr(keras.optimizers, kind)(**given)
+    optimizer = (getattr(keras.optimizers, kind) if isinstance(kind, str) else kind)(**given)
     kernels = [layer.kernel for layer in layers]
     optimizer.build(kernels)
+
+    def apply(gradients: Any) -> None:
+        optimizer.apply_gradients(zip(tf.unstack(gradients), kernels, strict=True))
+
+    apply = tf.function(apply) if compiled else apply
     for step, gradients in enumerate(GRADIENTS):
         if change and step == CHANGE:
             optimizer.learning_rate = given["learning_rate"] / 10
-        optimizer.apply_gradients(zip(map(tf.constant, gradients), kernels, strict=True))
+        apply(tf.constant(gradients))
     if given.get("use_ema"):
         optimizer.finalize_variable_values(kernels)
     return np.stack([kernel.numpy() for kernel in kernels])
@@ -201,6 +209,46 @@ def plateau(flavour: str) -> Shown:
     return Shown(*map(np.array, found))
 
 
+def compiled_nadam(flavour: str) -> Shown:
+    """Eager mode has the formula; the port is Keras itself, compiled."""
+    from keras_impl.framework import keras
+    from keras_impl.optimizers import Nadam
+
+    mended = Nadam if flavour == "tf_keras" else keras.optimizers.Nadam
+    kinds = (keras.optimizers.Nadam, mended)
+    ports = [in_keras(kind, compiled=True, learning_rate=1e-3) for kind in kinds]
+    return Shown(in_keras("Nadam", learning_rate=1e-3), *ports)
+
+
+def best_weights(flavour: str) -> Shown:
+    from keras_impl.framework import keras, set_dtype
+
+    set_dtype("float64")
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+    model.compile(optimizer=keras.optimizers.SGD(1.0), loss="mean_squared_error")
+    callback = keras.callbacks.EarlyStopping("loss", patience=3, restore_best_weights=True)
+    callback.set_model(model)
+    callback.on_train_begin()
+    ports = [torch.nn.Linear(1, 1, bias=False).double() for _ in range(2)]
+    kept = ports[0].weight.detach().clone()
+    ours = EarlyStopping(ports[1], "loss", patience=3, restore_best_weights=True, flavour=flavour)
+    best, wait = float("inf"), 0
+    for epoch, loss in enumerate([3.0, 1.0, 2.0]):
+        model.set_weights([np.full((1, 1), epoch + 1.0)])
+        for port in ports:
+            torch.nn.init.constant_(port.weight, epoch + 1.0)
+        callback.on_epoch_end(epoch, {"loss": loss})
+        ours.on_epoch_end(epoch, {"loss": loss})
+        if loss < best:
+            best, wait, kept = loss, 0, ports[0].weight.detach().clone()
+        elif (wait := wait + 1) >= 3:
+            ports[0].load_state_dict({"weight": kept})
+            break
+    callback.on_train_end()
+    ours.on_train_end()
+    return Shown(model.get_weights()[0], *(n(port.weight) for port in ports))
+
+
 O = torch.optim  # noqa: E741
 RATE = {"learning_rate": 1e-3}
 
@@ -262,4 +310,6 @@ DEMONSTRATIONS: dict[str, Demonstration] = {
     "schedule.float32": float32_rates,
     "schedule.plateau_patience": plateau,
     "schedule.piecewise_boundary": piecewise,
+    "nadam.compiled": compiled_nadam,
+    "early_stopping.best_weights": best_weights,
 }

@@ -36,7 +36,19 @@ def align_corners(flavour: str) -> Shown:
     return Shown(keras.astype(float), *map(last, ports))
 
 
+def bicubic(flavour: str) -> Shown:
+    x = np.round(normal(2, 8, 8, 3) * 4)
+    keras = out(keras_layer("UpSampling2D", x, interpolation="bicubic"), x)
+    inner = (slice(None), slice(3, -3), slice(3, -3))  # exact in Keras's float32
+    ports = [
+        F.interpolate(first(x), scale_factor=2, mode="bicubic", antialias=smooth)
+        for smooth in (False, True)
+    ]
+    return Shown(keras.astype(float)[inner], *(last(port)[inner] for port in ports))
+
+
 DEMONSTRATIONS: dict[str, Demonstration] = {
     "zero_padding.order": order,
     "up_sampling.align_corners": align_corners,
+    "up_sampling.bicubic": bicubic,
 }

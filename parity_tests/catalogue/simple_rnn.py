@@ -83,7 +83,31 @@ def batch_first(flavour: str) -> Shown:
     )
 
 
+def recurrent_dropout(flavour: str) -> Shown:
+    from keras_impl.framework import tf
+
+    given: dict[str, Any] = {"units": 4, "recurrent_dropout": 0.5, "return_sequences": True}
+    if flavour == "keras3":
+        given["seed"] = 0
+    impulse = np.zeros(X.shape)
+    impulse[:, 0] = 1.0
+    seen = {"kernel": 1.0, "recurrent_kernel": np.eye(4), "bias": 0.0}
+    found = []
+    for x, weights, more in ((impulse, seen, {"activation": "linear"}), (X, None, {})):
+        layer = keras_layer("SimpleRNN", x, weights, **given, **more)
+        tf.random.set_seed(0)
+        found.append(out(layer, x, training=True))
+    factor = t(found[0][:, 1] / found[0][:, 0])  # of the state, at every step
+    port = port_of("SimpleRNN", layer)
+    h = torch.zeros(len(X), 4, dtype=torch.float64)
+    for step in range(X.shape[1]):
+        own = t(X)[:, step] @ port.weight_ih_l0.T + port.bias_ih_l0
+        h = torch.tanh(own + (h * factor) @ port.weight_hh_l0.T)
+    return Shown(found[1][:, -1], n(port(t(X))[0][:, -1]), n(h))
+
+
 DEMONSTRATIONS: dict[str, Demonstration] = {
     "simple_rnn.two_biases": two_biases,
     "simple_rnn.batch_first": batch_first,
+    "simple_rnn.recurrent_dropout": recurrent_dropout,
 }

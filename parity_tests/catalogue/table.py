@@ -21,6 +21,7 @@ from parity_tests.catalogue import (
     masking,
     merging,
     metrics,
+    numbers,
     optimizers,
     padding,
     pooling,
@@ -51,7 +52,7 @@ LAYERS = (
 
 DEMONSTRATIONS: dict[str, Demonstration] = {
     name: shown
-    for room in (*LAYERS, losses, metrics, optimizers)
+    for room in (*LAYERS, losses, metrics, optimizers, numbers)
     for name, shown in room.DEMONSTRATIONS.items()
 }
 """Id of a difference to what shows it."""

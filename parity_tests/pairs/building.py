@@ -74,14 +74,18 @@ class Net(nn.Module):
         return self.run(self, *inputs)
 
 
-def filled(model: Any) -> Any:
-    """The Keras model with random weights, positive where they are variances."""
+def filled(model: Any, positive: tuple[str, ...] = ()) -> Any:
+    """The Keras model with random weights, positive where they are variances, or of these names."""
     rng = np.random.default_rng(3)
     for variable in model.variables:
         if "float" in str(variable.dtype):
             value = rng.standard_normal(tuple(variable.shape)) * 0.4
             name = getattr(variable, "path", variable.name)
-            variable.assign(np.abs(value) + 0.5 if "variance" in name else value)
+            variable.assign(
+                np.abs(value) + 0.5
+                if any(one in name for one in ("variance", *positive))
+                else value
+            )
     return model
 
 

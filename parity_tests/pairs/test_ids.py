@@ -1,0 +1,111 @@
+"""Every id that a check can name is told by ``parity explain``."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import parity.pairs
+from parity import catalogue
+from parity.errors import ParityError
+from parity.pairs import loss_causes, mistakes, running, settings, updates
+from parity.pairs.settings import Setting
+from parity.pairs.trainer import Settings
+from parity.port_mistakes import WEIGHTS
+
+ID = re.compile(r"[a-z0-9_]+\.[a-z0-9_]+")
+FILES = ("report.json", "report.html", "parity.sides", "weights.swapped_")
+"""Texts of that form that are no ids, or the beginning of one."""
+
+CONFIGURATIONS = [
+    one
+    for room in catalogue.LAYERS
+    for one in vars(room).values()
+    if dataclasses.is_dataclass(one) and one.__module__ == room.__name__
+]
+"""Every class of a layer's configuration."""
+
+
+def written() -> set[str]:
+    """Ids that stand in the sources as texts."""
+    folder = Path(parity.pairs.__file__).parent
+    texts = {
+        node.value
+        for file in folder.glob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    return {text for text in texts if ID.fullmatch(text)} - {*FILES, *settings.NAMES}
+
+
+def of_layers() -> set[str]:
+    """Ids made of a configuration's class, and a field, a weight or another kind."""
+    found = set()
+    for kind in CONFIGURATIONS:
+        call: Any = SimpleNamespace(config=object.__new__(kind))
+        names = [one.name for one in dataclasses.fields(kind)]
+        found |= {
+            settings.id_of(call, Setting(name, None, 0))
+            for name in (*names, "kind", *WEIGHTS, "forward/kernel")
+            if name not in settings.IGNORED and kind.__name__ != "Activation"
+        }
+    return found
+
+
+def of_optimizers() -> set[str]:
+    """Ids of every setting of every formula."""
+    return {
+        updates.id_of(own, other, name)
+        for family, usual in updates.USUAL.items()
+        for decay in ("decoupled", "in the gradient")
+        for own in [Settings(family, usual)]
+        for other in [Settings(family, {**usual, "decay": decay})]
+        for name in (*usual, "decay", *updates.PLACES.get(family, {}))
+    }
+
+
+def of_gates() -> set[str]:
+    """Ids of recurrent kernels that were put in wrongly; a single gate has no order."""
+    found = {f"{name}.kernel_layout" for name, _ in mistakes.RECURRENT.values()}
+    return found | {
+        f"{name}.gate_order" for name, count in mistakes.RECURRENT.values() if count > 1
+    }
+
+
+EVERY = sorted(
+    written()
+    | of_layers()
+    | of_optimizers()
+    | of_gates()
+    | {f"dropout.{name}" for name in ("rate", "spatial")}
+    | {*loss_causes.IDS.values(), *running.IDS.values()}
+)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_id_is_explained(name: str) -> None:
+    """An entry of that id, with something to say."""
+    found = catalogue.entry(name)
+    assert found.id == name
+    assert ID.fullmatch(name)
+    assert all(text for _, text in found.sections())
+
+
+def test_ids_are_collected_where_they_are_written() -> None:
+    """The collection finds what is known to be named."""
+    assert {"structure.order", "layer.trainable", "optimizer.kind", "l2.factor"} <= written()
+    assert {"conv.strides", "batch_norm.epsilon", "average_pool.kind"} <= of_layers()
+    assert {"sgd.dampening", "adam.epsilon_placement", "adagrad.epsilon"} <= of_optimizers()
+
+
+@pytest.mark.parametrize("name", ["conv.reset", "structure.else", "adam.units", "qqqq.kind"])
+def test_others_are_not(name: str) -> None:
+    """A setting that no layer has is refused, whatever its kind."""
+    with pytest.raises(ParityError, match=name):
+        catalogue.entry(name)

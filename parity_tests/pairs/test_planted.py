@@ -1,0 +1,61 @@
+"""Faults in small pairs of users' own: each is found, in its layer, and named with proof."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from parity import tolerance
+from parity.pairs.check import check
+from parity_tests.pairs.building import filled
+from parity_tests.pairs.planted import ROWS, Row
+from parity_tests.pairs.test_faults import ported
+
+pytestmark = pytest.mark.flavour
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every row that this Keras can have."""
+    flavour = metafunc.config.getoption("--flavour")
+    if "row" in metafunc.fixturenames:
+        rows = [pytest.param(row, id=row.name) for row in ROWS if flavour in row.flavours]
+        metafunc.parametrize("row", rows)
+
+
+def checked(row: Row, keras: Any) -> Any:
+    """The report."""
+    model, module, weights = filled(row.keras(keras), row.positive), row.torch(), "keras"
+    if row.weights:
+        module, weights = ported(model, module, row.inputs()), "as-is"
+        row.weights(module)
+    given: dict[str, Any] = {"weights": weights}
+    if row.loss:
+        given |= {"loss": row.loss(keras), "targets": row.wanted(), "steps": 3}
+    if row.rules:
+        given["optimizer"] = row.rules(keras)
+    return check(model, module, row.inputs(), **given)
+
+
+def test_a_planted_fault_is_found_placed_and_named(
+    row: Row, keras: Any, record_property: Callable[[str, object], None]
+) -> None:
+    """The verdict, the layer, the cause with its proof, and no wrong cause."""
+    report = checked(row, keras)
+    parted = report.first_divergence
+    known = {one.id for one in report.causes} - {"unknown"}
+    places = {one.layer for one in report.causes} | {parted.keras_layer if parted else None}
+    outcome = {
+        "detected": report.verdict == "different",
+        "rung": bool(parted and parted.rung == row.rung),
+        "layer": not row.layer or row.layer in places,
+        "named": not row.unnamed and known == {*row.causes},
+        "wrong": bool(known - {*row.causes}),
+    }
+    record_property("pair fault", {"name": row.name, "known": not row.unnamed, **outcome})
+    wanted = {**dict.fromkeys(outcome, True), "named": not row.unnamed, "wrong": False}
+    assert outcome == wanted, f"{row.causes}\n{report}"
+    for one in report.causes:
+        limit = tolerance.FLOAT64[one.rung].limit
+        assert one.id == "unknown" or one.proof.after <= limit < one.proof.before
