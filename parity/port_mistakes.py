@@ -126,6 +126,12 @@ MISTAKES: dict[str, Mistake] = {
             mend="torch.nn.utils.clip_grad_value_ before each step.",
         ),
         Mistake(
+            id="penalty.missing",
+            title="Keras adds penalties to the loss that PyTorch's loss lacks",
+            what="Regularizers of weights or outputs, other than L2 alone (see l2.factor).",
+            mend="Add the same terms to PyTorch's loss.",
+        ),
+        Mistake(
             id="weights.swapped_beta_gamma",
             title="a norm's scale and shift are exchanged",
             what="gamma stands where beta belongs, and the other way round.",
@@ -198,7 +204,7 @@ SETTINGS = (
     *("target_shape", "axis", "momentum", "center", "scale", "rate", "stddev", "input_dim"),
     *("output_dim", "activation", "recurrent_activation", "use_bias", "go_backwards"),
     *("merge_mode", "layer", "mask_value", "num_heads", "key_dim", "value_dim", "max_value"),
-    *("alpha", "epsilon", "reset_after"),
+    *("alpha", "epsilon", "reset_after", "of"),
 )
 """Settings of layers."""
 

@@ -39,11 +39,18 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     reports = [
         report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)
     ]
-    found = [value for r in reports for name, value in r.user_properties if name == "fault"]
-    rows = outcomes.by_fault(found)
+    found: dict[str, list[outcomes.Outcome]] = {"fault": [], "pair fault": []}
+    for name, value in (one for report in reports for one in report.user_properties):
+        if name in found:
+            found[name].append(value)
+    rows = outcomes.by_fault(found["fault"])
+    pairs = outcomes.by_fault(found["pair fault"], outcomes.PAIR_COLUMNS)
     if rows:
         terminalreporter.section("planted faults")
         terminalreporter.write("\n".join(outcomes.table(rows)) + "\n")
+    if pairs:
+        terminalreporter.section("planted faults in users' own pairs")
+        terminalreporter.write("\n".join(outcomes.table(pairs, outcomes.PAIR_COLUMNS)) + "\n")
     if out := config.getoption("--faults-out"):
         outcomes.write(out, rows, time.monotonic() - BEGAN)
 

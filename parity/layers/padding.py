@@ -39,18 +39,20 @@ class Cropping:
         return f"Cropping{len(self.cropping)}D"
 
 
+ALIGNED = "bilinear, align_corners"
+"""PyTorch's other interpolation: entries are points, and the outermost ones stay in place."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class UpSampling:
     """Every entry repeated: the interpolation 'nearest'; or, of images, 'bilinear'.
 
     'bilinear' takes an entry for the middle of its square, as PyTorch's ``align_corners=False``.
-    TensorFlow computes it in float32 whatever the dtype. ``align_corners``, which Keras has not,
-    takes it for a point, and the outermost ones for those of the result.
+    TensorFlow computes it in float32 whatever the dtype.
     """
 
     size: tuple[int, ...]
     interpolation: str = "nearest"
-    align_corners: bool = False
 
     @property
     def keras(self) -> str:
@@ -83,34 +85,29 @@ def reference(
         kept = tuple(slice(before, size - after) for size, (before, after) in sides)
         return x[(slice(None), *kept)]
     for axis, size in enumerate(config.size, 1):
-        linear = config.interpolation == "bilinear"
-        x = _linear(x, axis, size, config.align_corners) if linear else x.repeat(size, axis)
+        linear, aligned = config.interpolation != "nearest", config.interpolation == ALIGNED
+        x = _linear(x, axis, size, aligned) if linear else x.repeat(size, axis)
     return x
 
 
 def places(
-    size: int, times: int, corners: bool = False
+    size: int, times: int, aligned: bool = False
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of each entry of an axis made longer, what it lies between, and how far towards the second.
-
-    Args:
-        size: of the axis.
-        times: how much longer.
-        corners: see :class:`UpSampling`.
 
     Returns:
         int (size·times,) twice, float64 (size·times,).
     """
     at = np.clip((np.arange(size * times) + 0.5) / times - 0.5, 0.0, size - 1.0)
-    if corners:
+    if aligned:
         at = np.linspace(0.0, size - 1.0, size * times)
     low = np.floor(at).astype(int)
     return low, np.minimum(low + 1, size - 1), at - low
 
 
-def _linear(x: np.ndarray, axis: int, times: int, corners: bool) -> np.ndarray:
-    """Linear interpolation along an axis, between the middles of its entries."""
-    low, high, share = places(x.shape[axis], times, corners)
+def _linear(x: np.ndarray, axis: int, times: int, aligned: bool = False) -> np.ndarray:
+    """Linear interpolation along an axis, between the middles of its entries, or its points."""
+    low, high, share = places(x.shape[axis], times, aligned)
     share = share.reshape(-1, *(1,) * (x.ndim - 1 - axis))
     return np.asarray(x.take(low, axis) * (1.0 - share) + x.take(high, axis) * share)
 

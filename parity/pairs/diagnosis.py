@@ -296,4 +296,5 @@ def _told(option: Any) -> str:
 
 def _named(config: Any) -> str:
     axis = f", axis {config.axis}" if isinstance(config, Softmax) else ""
-    return str(getattr(config, "activation", None) or config.keras) + axis
+    alone = type(config).__name__ == "Activation"
+    return str(config.activation if alone else config.keras) + axis

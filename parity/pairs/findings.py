@@ -76,6 +76,7 @@ class Findings:
         self.causes += structure.causes_of(
             misfits, self.alignment, self.keras_run.calls, fed.calls, self.keras.flavour
         )
+        self.causes = structure.without_parts(self.causes)
         places = {call.name: call.number for call in reversed(self.keras_run.calls)}
         self.causes.sort(key=lambda cause: places.get(cause.layer, len(places)))
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from parity.constants import as_float32
 from parity.losses import LOG_EPSILON, PROBABILITY_EPSILON, of_targets
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
 
@@ -21,21 +22,27 @@ Probe = tuple[np.ndarray, np.ndarray, float, float]
 
 REDUCTIONS = ("mean", "sum", "sum over the batch's size")
 CLIPPING = ("clipped", "clipped, 1e-7 added", "not clipped", "logarithm clipped")
-CROSSENTROPY = tuple(one for one in CLIPPING if "added" not in one)
+NORMALISED = "normalised, then clipped"
+CROSSENTROPY = (*(one for one in CLIPPING if "added" not in one), NORMALISED)
+OTHERS = {
+    "mean_squared_error": CLIPPING[:1],
+    "mean_absolute_error": CLIPPING[:1],
+    "kl_divergence": (CLIPPING[0], CLIPPING[2]),
+    "log_cosh": ("log 2 in float32", "exact"),
+    "hinge": ("labels made 1 and -1", "labels as they are"),
+    "squared_hinge": ("labels made 1 and -1", "labels as they are"),
+    "categorical_hinge": CLIPPING[:1],
+    "cosine_similarity": CLIPPING[:1],
+    "huber": ("delta 1.0", "delta 0.5", "delta 2.0"),
+    "poisson": ("of rates", "of their logarithms"),
+}
+"""Losses that know no logits, with the ways in which they are computed."""
 IDS = {
     "from_logits": "loss.from_logits",
     "reduction": "loss.reduction",
     "kind": "loss.kind",
     "label_smoothing": "loss.label_smoothing",
-    "delta": "loss.delta",
 }
-OF_ENTRIES = (
-    *("mean_squared_error", "mean_absolute_error", "huber", "log_cosh"),
-    *("hinge", "squared_hinge", "poisson"),
-)
-OF_ROWS = ("kl_divergence", "categorical_hinge", "cosine_similarity")
-"""Losses of targets, by entry, and by the entries along the last axis."""
-DELTAS = (1.0, 0.5, 2.0)
 
 
 def causes_of(probes: Sequence[Probe], smoothings: Sequence[float], limit: float) -> list[Cause]:
@@ -53,12 +60,13 @@ def causes_of(probes: Sequence[Probe], smoothings: Sequence[float], limit: float
             if all(_away(settings, probe, side) <= limit for probe in probes):
                 found[side].append(settings)
     pairs = [
-        ([name for name in own if name in other and own[name] != other[name]], own, other)
+        ([name for name in own if own[name] != other.get(name)], own, other)
         for own, other in itertools.product(*found)
     ]
     if not pairs:
         return [Cause(UNKNOWN, "loss", probes[0][2], probes[0][3], Proof(before, before), "loss")]
     parted, own, other = min(pairs, key=lambda pair: len(pair[0]))
+    parted = ["kind"] if "kind" in parted else parted
     after = _away(own, probes[0], 0)
     return [
         Cause(_id(one, own, other), "loss", own[one], other.get(one), Proof(before, after), "loss")
@@ -75,12 +83,28 @@ def apart(own: float, other: float) -> float:
 
 
 def _id(name: str, settings: Values, other: Values) -> str:
+    if name == "clipping" and settings["kind"] in WAYS:
+        return WAYS[settings["kind"]]
+    if settings["kind"] in WHOLE and name in ("clipping", "reduction"):
+        return WHOLE[settings["kind"]]
     if name == "clipping":
+        if NORMALISED in (settings["clipping"], other["clipping"]):
+            return "loss.categorical_clipping"
         if settings["kind"] != "binary_crossentropy":
             return "loss.probability_clipping"
         added = {settings["clipping"], other["clipping"]} == set(CLIPPING[:2])
         return "loss.binary_epsilon" if added else "loss.binary_clipping"
     return IDS[name]
+
+
+WHOLE = {
+    "kl_divergence": "loss.kl_divergence",
+    "log_cosh": "loss.log_cosh",
+    "hinge": "loss.hinge_labels",
+    "squared_hinge": "loss.hinge_labels",
+}
+WAYS = {"huber": "loss.delta", "poisson": "loss.from_logits"}
+"""Losses to what the catalogue has about them."""
 
 
 def _all(smoothings: Sequence[float]) -> Iterator[dict[str, Any]]:
@@ -92,13 +116,10 @@ def _all(smoothings: Sequence[float]) -> Iterator[dict[str, Any]]:
                 yield {**common, "from_logits": True, "clipping": CLIPPING[0]}
                 for clipping in CLIPPING if kind != "crossentropy" else CROSSENTROPY:
                     yield {**common, "from_logits": False, "clipping": clipping}
-        for kind in (*OF_ENTRIES, *OF_ROWS):
+        for kind, ways in OTHERS.items():
             common = {"kind": kind, "reduction": reduction, "label_smoothing": 0.0}
-            common |= {"from_logits": False, "clipping": CLIPPING[0]}
-            for delta in DELTAS if kind == "huber" else (1.0,):
-                yield {**common, "delta": delta}
-            if kind == "poisson":
-                yield {**common, "from_logits": True, "delta": 1.0}
+            for way in ways:
+                yield {**common, "from_logits": False, "clipping": way}
 
 
 def _away(settings: Values, probe: Probe, side: int) -> float:
@@ -127,23 +148,46 @@ def _loss(settings: Values, y: np.ndarray, outputs: np.ndarray) -> float | None:
         target = (1.0 - s) * target + s / 2.0
         yes, no = _both(settings, outputs)
         each = -(target * yes + (1.0 - target) * no)
-    elif settings["from_logits"]:
-        each = np.exp(outputs) - target * outputs
     else:
-        if kind.endswith("hinge") and not np.isin(target, (0, 1)).all():
-            target = (target + 1.0) / 2.0  # the formula takes labels of 0 and 1
-        rows = target.reshape(-1, classes), outputs.reshape(-1, classes)
-        each = of_targets(kind, rows[0], rows[1], settings["delta"], "tf_keras")
-        each = np.repeat(each, classes) if kind in OF_ENTRIES else each
+        each = _other(settings, target, outputs)
     if settings["reduction"] == "mean":
         return float(each.mean())
     return float(each.sum()) / (1 if settings["reduction"] == "sum" else len(outputs))
+
+
+def _other(settings: Values, target: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+    kind, way = settings["kind"], settings["clipping"]
+    error = outputs - target
+    if kind == "kl_divergence":
+        if way == CLIPPING[0]:
+            target, outputs = (one.clip(PROBABILITY_EPSILON, 1.0) for one in (target, outputs))
+        return np.asarray(target * np.log(target / outputs))
+    if kind == "log_cosh":
+        constant = np.log(2.0) if way == "exact" else as_float32(float(np.log(2.0)))
+        return np.asarray(error + np.logaddexp(0.0, -2.0 * error) - constant)
+    if kind in ("hinge", "squared_hinge"):
+        if way != "labels as they are" and np.isin(target, (0.0, 1.0)).all():
+            target = 2.0 * target - 1.0
+        short = np.maximum(1.0 - target * outputs, 0.0)
+        return np.asarray(short if kind == "hinge" else short**2)
+    if way == "of their logarithms":
+        return np.asarray(np.exp(outputs) - target * outputs)
+    if kind in ("huber", "poisson", "categorical_hinge", "cosine_similarity"):
+        classes = outputs.shape[-1]
+        rows = target.reshape(-1, classes), outputs.reshape(-1, classes)
+        delta = float(way.removeprefix("delta ")) if kind == "huber" else 1.0
+        found = of_targets(kind, rows[0], rows[1], delta, "tf_keras")
+        return np.repeat(found, classes) if kind in ("huber", "poisson") else found
+    return np.asarray(error**2 if kind == "mean_squared_error" else np.abs(error))
 
 
 def _logarithms(settings: Values, outputs: np.ndarray) -> np.ndarray:
     x = outputs
     if not settings["from_logits"]:
         p = outputs
+        if settings["clipping"] == NORMALISED:
+            p = p / p.sum(-1, keepdims=True)
+            return np.asarray(np.log(p.clip(PROBABILITY_EPSILON, 1.0 - PROBABILITY_EPSILON)))
         if settings["clipping"] == "clipped":
             p = p.clip(PROBABILITY_EPSILON, 1.0 - PROBABILITY_EPSILON)
         x = np.log(p)

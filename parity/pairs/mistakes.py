@@ -29,9 +29,9 @@ def undone(
         The catalogue's id and the mended weight, which is Keras's bit for bit; None where no known
         mistake explains it.
     """
-    summed = others.get(name)
-    if call.layer == "GRU" and name == "bias" and summed is not None and own.ndim == 2:
-        if np.array_equal(summed[0], own.sum(0)) and not summed[1].any():
+    if call.layer == "GRU" and name == "bias" and own.ndim == 2 and name in others:
+        summed, rest = others[name]
+        if np.array_equal(summed, own.sum(0)) and not rest.any():
             return "gru.summed_biases", own
     for mistake, mended in _candidates(call, name, own.shape, others, flattened):
         if mended.shape == own.shape and np.array_equal(mended, own):

@@ -146,6 +146,8 @@ def id_of(call: Call, setting: Setting) -> str:
     if setting.name == "padding" and kind == "ZeroPadding" and isinstance(setting.keras, tuple):
         turned = setting.keras == tuple(reversed(setting.torch)) and len(setting.keras) > 1
         return "zero_padding.order" if turned else "zero_padding.padding"
+    if setting.name == "interpolation" and "align_corners" in setting.torch:
+        return "up_sampling.align_corners"
     shapes_ = {np.shape(one) for one in (setting.keras, setting.torch)}
     if kind == "PReLU" and setting.role == "weight" and len(shapes_) > 1:
         return "prelu.parameters"
@@ -155,6 +157,8 @@ def id_of(call: Call, setting: Setting) -> str:
 
 def _function(config: Any) -> str:
     """An activation's family, whatever class says it."""
+    if getattr(config, "negative_slope", 0.0):
+        return "leaky_relu"
     return str(getattr(config, "activation", None) or type(config).__name__).lower()
 
 

@@ -99,6 +99,10 @@ def _between(
     replaced = _replaced(own, other, misfit, flavour)
     if replaced:
         return replaced
+    if not own and _pads_a_pool(other, misfit):
+        name = POOLS[type(misfit.keras.config).__name__]
+        proof = Proof(misfit.away, misfit.left)
+        return [Cause(name, misfit.keras.name, "within the pool", others, proof)]
     left = misfit.away
     if misfit.torch.inputs and bool(own) != bool(other):
         put_in = _applied(own, misfit.torch.inputs[0], flavour) if own else _before(other)
@@ -112,6 +116,28 @@ def _between(
     return [Cause(cause, layer, names, others, Proof(misfit.away, left))]
 
 
+POOLS = {"MaxPooling": "max_pool.padding_value", "AveragePooling": "average_pool.same_padding"}
+"""Pools to what it comes to if zeros are put around their input beforehand."""
+
+
+def _pads_a_pool(other: Sequence[Call], misfit: Misfit) -> bool:
+    """Whether PyTorch pads before a pool that pads by itself in Keras."""
+    pool = misfit.keras
+    if type(pool.config).__name__ not in POOLS or pool.config.padding == "valid":
+        return False
+    before = _before(other)
+    padding = len(other) == 1 and type(other[0].config).__name__ == "ZeroPadding"
+    fed = before is not None and distance(pool.inputs[0], before) <= pool.allowed
+    return padding and fed and misfit.left <= pool.allowed
+
+
+def without_parts(causes: Sequence[Cause]) -> list[Cause]:
+    """Causes less those that are part of another: a pool's padding where it stands before it."""
+    padded = {one.layer for one in causes if one.id == POOLS["MaxPooling"]}
+    kept = [c for c in causes if c.id != "max_pool.same_padding" or c.layer not in padded]
+    return list({(one.id, one.layer): one for one in kept}.values())
+
+
 def _replaced(
     own: Sequence[Call], other: Sequence[Call], misfit: Misfit, flavour: str
 ) -> list[Cause]:
@@ -120,13 +146,14 @@ def _replaced(
     if before is None:
         return []
     wanted, limit = misfit.keras.inputs[0], misfit.keras.allowed
-    left = distance(wanted, _applied(own, before, flavour))
-    if left > limit:
-        return []
     if len(own) == len(other) == 1:
         forced = as_keras(other[0].output, own[0].output, own[0])
         found = diagnosis.causes_of(own[0], other[0], own[0].inputs, forced, flavour)
         return [one for one in found if one.id != UNKNOWN]
+    put_in = _applied(own, before, flavour)
+    left = float("inf") if put_in is None else distance(wanted, put_in)
+    if left > limit:
+        return []
     actual = as_keras(misfit.torch.inputs[0], wanted, misfit.keras)
     for place, call in enumerate(own):
         without = _applied([*own[:place], *own[place + 1 :]], before, flavour)

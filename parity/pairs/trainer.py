@@ -102,6 +102,9 @@ class KerasTrainer(Trainer, Protocol):
     spec: OptimizerSpec | None
     """Of an optimizer of Keras's own."""
 
+    def squares_only(self) -> bool:
+        """Whether all penalties are those of L2 on weights."""
+
 
 class TorchTrainer(Trainer, Protocol):
     """What only PyTorch's side can be made to do."""

@@ -206,7 +206,9 @@ class _Ladder:
             cause = Cause(ident, key[0], states[0], states[1], proof, "gradients")
             if (ident, key[0]) not in {(one.id, one.layer) for one in self.result.causes}:
                 self.result.causes.append(cause)
-        if not frozen:
+        padded = [] if frozen else self._padding_rows(own, other)
+        self.result.causes += padded
+        if not frozen and not padded:
             self.result.causes.append(self._detached(own))
 
     def _detached(self, own: Mapping[Key, np.ndarray]) -> Cause:
@@ -228,6 +230,27 @@ class _Ladder:
         proof = Proof(first.observed, first.observed)
         return Cause(UNKNOWN, name, first.tensor, first.tensor, proof, "gradients")
 
+    def _padding_rows(
+        self, own: Mapping[Key, np.ndarray], other: Mapping[Key, np.ndarray]
+    ) -> list[Cause]:
+        """Embeddings of which PyTorch trains all rows but one."""
+        found, limit = [], LIMITS["gradients"]
+        for key, theirs in self.keys():
+            if key[1] != "embeddings" or key not in own or theirs not in other:
+                continue
+            k, t = own[key], other[theirs]
+            before = distance(k, t)
+            rows = np.flatnonzero(k.any(-1) & ~t.any(-1))
+            if before <= limit or len(rows) != 1:
+                continue
+            kept = np.arange(len(k)) != rows[0]
+            after = distance(k[kept], t[kept])
+            if after <= limit:
+                states = "every row trains", f"padding_idx={rows[0]}"
+                proof = Proof(before, after)
+                found.append(Cause("embedding.padding_idx", key[0], *states, proof, "gradients"))
+        return found
+
     def _penalty(self, own: float, other: float) -> None:
         """Keras adds penalties on weights to the loss; PyTorch's loss has to do it itself."""
         penalty, limit = self.k.penalty(), LIMITS["loss"]
@@ -239,7 +262,7 @@ class _Ladder:
         known = penalty and after <= limit
         values = (penalty, 0.0) if known else (own, other)
         proof = Proof(away, after if known else away)
-        ident = "l2.factor" if known else UNKNOWN
+        ident = ("l2.factor" if self.k.squares_only() else "penalty.missing") if known else UNKNOWN
         self.result.causes.append(Cause(ident, "loss", *values, proof, "loss"))
 
     def keys(self) -> list[tuple[Key, Key]]:

@@ -9,6 +9,7 @@ import pytest
 
 from parity_tests.meta import outcomes
 from parity_tests.meta.faults import FAULTS
+from parity_tests.pairs.planted import ROWS
 
 HIT = {"name": "b", "detected": True, "rung": True, "layer": True}
 MISSES = [
@@ -33,6 +34,17 @@ def test_the_table_fits_80_columns() -> None:
     lines = outcomes.table(rows)
     assert len(lines) == len(FAULTS) + 2
     assert max(map(len, lines)) <= 80
+
+
+def test_the_table_of_pairs_fits_too() -> None:
+    """It counts causes that can be named, those that were, and wrong ones."""
+    what = {**HIT, "nameable": True, "named": False, "wrong": True}
+    rows = outcomes.by_fault(({**what, "name": row.name} for row in ROWS), outcomes.PAIR_COLUMNS)
+    lines = outcomes.table(rows, outcomes.PAIR_COLUMNS)
+    assert max(map(len, lines)) <= 80
+    sums = [len(ROWS)] * 4 + [0, len(ROWS)]
+    wanted = {"faults": len(ROWS), **dict(zip(outcomes.PAIR_COLUMNS, sums, strict=True))}
+    assert outcomes.totals(rows, outcomes.PAIR_COLUMNS) == wanted
 
 
 def test_totals_are_written(tmp_path: Path) -> None:

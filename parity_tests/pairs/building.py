@@ -81,11 +81,8 @@ def filled(model: Any, positive: tuple[str, ...] = ()) -> Any:
         if "float" in str(variable.dtype):
             value = rng.standard_normal(tuple(variable.shape)) * 0.4
             name = getattr(variable, "path", variable.name)
-            variable.assign(
-                np.abs(value) + 0.5
-                if any(one in name for one in ("variance", *positive))
-                else value
-            )
+            above = any(one in name for one in ("variance", *positive))
+            variable.assign(np.abs(value) + 0.5 if above else value)
     return model
 
 

@@ -126,8 +126,8 @@ def upsampling(shape: Sequence[int], size: Any, scale: Any, mode: str, corners: 
         times = list(scale) if isinstance(scale, (tuple, list)) else [scale] * rank
     if mode not in ("nearest", "bilinear") or any(one != int(one) for one in times):
         return None
-    whole = tuple(int(one) for one in times)
-    return padding.UpSampling(size=whole, interpolation=mode, align_corners=bool(corners))
+    mode = padding.ALIGNED if corners else mode
+    return padding.UpSampling(size=tuple(int(one) for one in times), interpolation=mode)
 
 
 def zeros(module: Any) -> Config:

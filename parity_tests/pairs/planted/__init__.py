@@ -5,7 +5,9 @@ from __future__ import annotations
 from parity_tests.pairs.planted import (
     convolution,
     dense,
+    losses,
     normalisation,
+    optimizers,
     recurrent,
 )
 from parity_tests.pairs.planted.row import Row
@@ -15,4 +17,6 @@ ROWS: list[Row] = [
     *convolution.FAULTS,
     *normalisation.FAULTS,
     *recurrent.FAULTS,
+    *losses.FAULTS,
+    *optimizers.FAULTS,
 ]
