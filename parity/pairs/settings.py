@@ -146,7 +146,7 @@ def id_of(call: Call, setting: Setting) -> str:
     if setting.name == "padding" and kind == "ZeroPadding" and isinstance(setting.keras, tuple):
         turned = setting.keras == tuple(reversed(setting.torch)) and len(setting.keras) > 1
         return "zero_padding.order" if turned else "zero_padding.padding"
-    if setting.name == "interpolation" and "align_corners" in setting.torch:
+    if setting.name == "interpolation" and "align_corners" in str(setting.torch):
         return "up_sampling.align_corners"
     shapes_ = {np.shape(one) for one in (setting.keras, setting.torch)}
     if kind == "PReLU" and setting.role == "weight" and len(shapes_) > 1:
