@@ -58,7 +58,7 @@ def reference_loss(
         losses = _losses(spec, y, outputs, as_float32(label_smoothing))
     else:
         target = y[:, None] if spec.head == "sigmoid" else np.eye(spec.outputs)[y]
-        losses = _of_targets(loss, target, outputs, as_float32(huber_delta), spec.flavour)
+        losses = of_targets(loss, target, outputs, as_float32(huber_delta), spec.flavour)
     if class_weights:
         losses *= np.array([as_float32(weight) for weight in class_weights])[y]
     return float(losses.mean())
@@ -128,7 +128,7 @@ def _of_softmax(spec: ModelSpec, outputs: np.ndarray) -> np.ndarray:
     return np.asarray(normaliser - outputs)
 
 
-def _of_targets(
+def of_targets(
     loss: str, target: np.ndarray, outputs: np.ndarray, delta: float, flavour: str
 ) -> np.ndarray:
     """Loss of each example, (N,), of targets t and outputs x, both (N, units); errors are x − t."""

@@ -95,6 +95,25 @@ MISTAKES: dict[str, Mistake] = {
             mend="Give both the same label_smoothing.",
         ),
         Mistake(
+            id="loss.delta",
+            title="another delta of Huber's loss",
+            what="Where squares end and absolute values begin.",
+            mend=TO_KERAS,
+        ),
+        Mistake(
+            id="gradient.detached",
+            title="the forward pass holds gradients back",
+            what="Outputs are the same; but behind .detach(), .data or torch.no_grad() nothing is "
+            "learnt. With these out of force the gradients are Keras's.",
+            mend="Take them out of the forward pass, or give Keras tf.stop_gradient.",
+        ),
+        Mistake(
+            id="attention.mask",
+            title="another mask of attention",
+            what="Who may attend to whom is not the same; of a causal mask, one model looks ahead.",
+            mend="Give both the same: where Keras's is true, attn_mask is false.",
+        ),
+        Mistake(
             id="optimizer.kind",
             title="another optimizer",
             what="Each side moves by another formula.",
@@ -185,7 +204,7 @@ SETTINGS = (
     *("target_shape", "axis", "momentum", "center", "scale", "rate", "stddev", "input_dim"),
     *("output_dim", "activation", "recurrent_activation", "use_bias", "go_backwards"),
     *("merge_mode", "layer", "mask_value", "num_heads", "key_dim", "value_dim", "max_value"),
-    *("alpha", "epsilon", "reset_after"),
+    *("alpha", "epsilon", "reset_after", "of"),
 )
 """Settings of layers."""
 

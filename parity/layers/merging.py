@@ -38,9 +38,10 @@ class Subtract:
 
 @dataclass(frozen=True, kw_only=True)
 class Average:
-    """The mean of the inputs."""
+    """The mean of the inputs: their sum over ``of``, or where that is 0 over their number."""
 
     keras: ClassVar[str] = "Average"
+    of: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +90,7 @@ def reference(
     most = max(one.ndim for one in x)
     shaped = (one.reshape(len(one), *(1,) * (most - one.ndim), *one.shape[1:]) for one in x)
     found = functools.reduce(OPERATIONS[type(config)], shaped)
-    return np.asarray(found / len(x) if isinstance(config, Average) else found)
+    return np.asarray(found / (config.of or len(x)) if isinstance(config, Average) else found)
 
 
 OPERATIONS: dict[type, np.ufunc] = {

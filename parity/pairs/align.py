@@ -20,15 +20,18 @@ MOVES = {"Flatten", "Reshape", "Permute"}
 """Layers that only move entries about: followed, not matched."""
 
 ALIKE = (
-    {"Activation", "ReLU"},
-    {"MaxPooling1D", "AveragePooling1D"},
-    {"MaxPooling2D", "AveragePooling2D"},
-    {"MaxPooling3D", "AveragePooling3D"},
-    {"GlobalMaxPooling2D", "GlobalAveragePooling2D"},
+    {"Activation", "ReLU", "ELU", "Softmax"},
+    *(
+        {f"{kind}Pooling{rank}D" for kind in ("Max", "Average", "GlobalMax", "GlobalAverage")}
+        for rank in (1, 2, 3)
+    ),
     {"SimpleRNN", "LSTM", "GRU"},
-    {"Dropout", "SpatialDropout2D", "AlphaDropout", "GaussianDropout"},
+    {
+        *("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"),
+        *("AlphaDropout", "GaussianDropout"),
+    },
     {"LayerNormalization", "BatchNormalization", "GroupNormalization"},
-    {"Add", "Multiply"},
+    {"Add", "Multiply", "Subtract", "Average", "Maximum", "Minimum"},
 )
 """Kinds that may be taken for one another by mistake; they are matched, and differ."""
 

@@ -200,10 +200,7 @@ def _copy_weights(alignment: Alignment, keras: Side, torch: Side, weights: str) 
         left = sorted({*k.weights, *t.weights} - {*fitting})
         if left:
             notes.append(f"{k.name} / {t.name}: not copied, for they do not fit: {', '.join(left)}")
-    own = keras.loose([k.name for k, _ in alignment.pairs])
-    other = torch.loose([t.name for _, t in alignment.pairs])
-    names = loose.partners(own, other)
-    (torch if weights == "keras" else keras).set_loose(loose.values(names, own, other, weights))
+    loose.carry(alignment, keras, torch, weights)
     return notes
 
 

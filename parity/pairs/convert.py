@@ -12,6 +12,7 @@ import numpy as np
 
 from parity import tolerance
 from parity.errors import ParityError
+from parity.pairs import loose
 from parity.pairs.align import Alignment, align
 from parity.pairs.calls import Call, Run
 from parity.pairs.check import check
@@ -19,6 +20,8 @@ from parity.pairs.divergence import distance
 from parity.pairs.fuse import fused
 from parity.pairs.side import Side, open_side, sides
 
+SIDES = ("keras", "torch")
+TITLES = {"keras": "Keras", "torch": "PyTorch"}
 ALLOWED = tolerance.FLOAT64["forward_eval"]
 
 
@@ -75,10 +78,16 @@ def convert(
     models[own].load(source)
     runs[own] = _run(models[own], own, pair)
     given = runs[own].calls
+    carried: set[tuple[str, str]] = set()
     if own != other:
         alignment = align(fused(runs["keras"].calls), fused(runs["torch"].calls), layer_map)
-        _carry(alignment, models[other], from_keras=own == "keras")
-    left = [f"{name}: {one}" for name, side in models.items() for one in side.apart()]
+        carried = _carry(alignment, models, own)
+    left = [
+        f"{name}: {one}"
+        for name, side in models.items()
+        for one in side.apart()
+        if (name, one) not in carried
+    ]
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".parity-", dir=target.parent) as folder:
         made = Path(folder) / target.name
@@ -144,18 +153,26 @@ def _less(given: Call, exact: Call) -> bool:
     )
 
 
-def _carry(alignment: Alignment, target: Side, *, from_keras: bool) -> None:
+def _carry(alignment: Alignment, models: Mapping[str, Side], source: str) -> set[tuple[str, str]]:
     """Each layer's weights over to its partner: all of them, or none is worth having.
+
+    Returns:
+        Framework and own name of what was carried outside of layers that belong together.
 
     Raises:
         ParityError: a layer has weights and no partner, or other weights than its partner.
     """
-    for side, alone in (("Keras", alignment.keras_only), ("PyTorch", alignment.torch_only)):
-        for call in alone:
-            if call.weights:
+    names = loose.carry(alignment, models["keras"], models["torch"], source)
+    carried = {(side, one) for pair in names for side, one in zip(SIDES, pair, strict=True)}
+    alone = alignment.keras_only, alignment.torch_only
+    for place, (side, calls) in enumerate(zip(SIDES, alone, strict=True)):
+        held = [pair[place].name for pair in alignment.pairs]
+        for call in calls:
+            own = {*models[side].loose(held)} - {*models[side].loose([*held, call.name])}
+            if call.weights and any((side, one) not in carried for one in own):
                 raise ParityError(
-                    f"{call.name}: received weights of a layer that only {side} has, accepted: "
-                    "layers with a partner each (see --map)"
+                    f"{call.name}: received weights of a layer that only {TITLES[side]} has, "
+                    "accepted: layers with a partner each (see --map)"
                 )
     for k, t in alignment.pairs:
         shapes = [{name: one.shape for name, one in call.weights.items()} for call in (k, t)]
@@ -165,8 +182,9 @@ def _carry(alignment: Alignment, target: Side, *, from_keras: bool) -> None:
                 f"{k.name} / {t.name}: received {received}, accepted: the same weights"
             )
         if k.weights:
-            giver, taker = (k, t) if from_keras else (t, k)
-            target.set_weights(taker.name, giver.weights)
+            (giver, taker), target = ((k, t), "torch") if source == "keras" else ((t, k), "keras")
+            models[target].set_weights(taker.name, giver.weights)
+    return carried
 
 
 def _listed(shapes: Mapping[str, tuple[int, ...]]) -> str:

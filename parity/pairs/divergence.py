@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from parity.layers import merging
 from parity.pairs.calls import Call
 
 
@@ -69,11 +71,22 @@ def as_keras(value: np.ndarray, like: np.ndarray, call: Call) -> np.ndarray:
 
 
 def inputs_apart(k: Call, t: Call) -> float:
-    """How far the inputs of two calls stand apart; inf where there are not as many of either."""
+    """How far the inputs of two calls stand apart; inf where there are not as many of either.
+
+    Those of a sum and the like may come in any order.
+    """
     if len(k.inputs) != len(t.inputs):
         return float("inf")
-    both = zip(k.inputs, t.inputs, strict=True)
-    return max((distance(own, as_keras(other, own, k)) for own, other in both), default=0.0)
+    turned = isinstance(k.config, COMMUTATIVE) and isinstance(t.config, COMMUTATIVE)
+    orders = itertools.permutations(t.inputs) if turned and len(k.inputs) < 5 else [t.inputs]
+    return min(
+        max((distance(own, as_keras(other, own, k)) for own, other in pairs), default=0.0)
+        for pairs in (tuple(zip(k.inputs, order, strict=True)) for order in orders)
+    )
+
+
+COMMUTATIVE = (merging.Add, merging.Multiply, merging.Average, merging.Maximum, merging.Minimum)
+"""Layers whose inputs have no order."""
 
 
 def as_torch(value: np.ndarray, like: np.ndarray, call: Call) -> np.ndarray | None:

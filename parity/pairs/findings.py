@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from parity import tolerance
-from parity.pairs import diagnosis, structure
+from parity.pairs import diagnosis, settings, structure
 from parity.pairs.align import Alignment
 from parity.pairs.calls import Call, Output, Run
 from parity.pairs.diagnosis import Cause
@@ -75,7 +75,7 @@ class Findings:
             if observed > k.allowed and (k.anchor or k.number in astray):
                 misfit, named = self._differs(k, t, observed, torn)
                 misfits += [misfit] if misfit else []
-                if as_torch(k.output, t.output, k) is None:
+                if as_torch(k.output, t.output, k) is None or settings.refilled(t):
                     torn.add(k.number)
             beside = observed > k.allowed and not (k.anchor or k.number in astray)
             if isinstance(k.config, Output) or beside:
@@ -85,26 +85,17 @@ class Findings:
         self.causes += structure.causes_of(
             misfits, self.alignment, self.keras_run.calls, fed.calls, self.keras.flavour
         )
-        self._last_steps()
         self.causes = structure.without_parts(self.causes)
         places = {call.name: call.number for call in reversed(self.keras_run.calls)}
         self.causes.sort(key=lambda cause: places.get(cause.layer, len(places)))
 
     def _run_apart(self) -> None:
-        """How far every pair stands apart in the models' own course; what it gave may go then.
-
-        The steps of a sequence stay, for Keras may not give them.
-        """
+        """How far every pair stands apart in the models' own course; what it gave may go then."""
         for k, t in self.alignment.pairs:
             own = isinstance(k.config, Output)
             given = t.output if own else as_keras(t.output, k.output, k)
             self.ran[t.number] = distance(k.output, given)
-        kept = {
-            t.number: t.output for k, t in self.alignment.pairs if k.output.ndim < t.output.ndim
-        }
         self.torch_run.forget()
-        for number, output in kept.items():
-            self.torch_run.calls[number].output = output
 
     def forget(self) -> None:
         """Let go of what the layers were fed and gave; nothing is compared any more."""
@@ -112,15 +103,6 @@ class Findings:
         self.torch_run.forget()
         self.keras.forget()
         self.torch.forget()
-
-    def _last_steps(self) -> None:
-        """Parts that show in PyTorch's own course alone, for Keras's outputs take their place."""
-        found = structure.last_steps(self.alignment, self.keras.flavour)
-        names = {k.name: (k, t) for k, t in self.alignment.pairs}
-        for cause in found:
-            if cause.proof:
-                self._part(*names[cause.layer], "output", cause.proof.before)
-        self.causes += found
 
     def _fed(
         self,

@@ -1,46 +1,107 @@
-"""Zeros around an input belong to the convolution that takes it: both sides then say it alike."""
+"""Calls that are one layer together: both sides then say it alike, however they are written.
+
+Zeros around the input of a convolution are its padding; what is cut off a transposed convolution,
+or off a plain one in single steps, is padding that it has not; sums of sums are one sum.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
+from parity.layers import merging
 from parity.layers.conv import Conv, DepthwiseConv, SeparableConv
-from parity.layers.padding import ZeroPadding
+from parity.layers.conv_transpose import ConvTranspose
+from parity.layers.conv_transpose import sides as cut
+from parity.layers.padding import Cropping, UpSampling, ZeroPadding
 from parity.pairs.calls import Call
+from parity.pairs.settings import sides
+
+MERGES = (merging.Add, merging.Multiply, merging.Maximum, merging.Minimum, merging.Concatenate)
+"""Layers of which two are one of more inputs."""
 
 
 def fused(calls: Sequence[Call]) -> list[Call]:
-    """The same calls; a padding that one convolution alone takes is that one's, and marked so."""
+    """The same calls; each that belongs to the one behind it alone is that one's, marked so."""
     takers = Counter(source for call in calls for source in call.sources)
     found = list(calls)
-    for call in calls:
-        source = call.sources[0] if call.sources else None
-        if source is None or source < 0 or takers[source] != 1:
-            continue
-        before = found[source]
-        around = _around(call)
-        if isinstance(before.config, ZeroPadding) and around is not None:
-            sides = tuple(
-                (a + c, b + d) for (a, b), (c, d) in zip(before.config.padding, around, strict=True)
-            )
-            found[call.number] = dataclasses.replace(
-                call,
-                config=dataclasses.replace(call.config, padding=sides),
-                inputs=before.inputs,
-                sources=before.sources,
-                parts=(*before.parts, *call.parts),
-            )
-            found[source] = dataclasses.replace(before, absorbed=True)
+    for number in range(len(calls)):
+        call = found[number]
+        for place, source in reversed(list(enumerate(call.sources))):
+            if source is None or source < 0 or takers[source] != 1:
+                continue
+            both = _both(found[source], call, place)
+            if both is not None:
+                found[number] = call = both
+                found[source] = dataclasses.replace(found[source], absorbed=True, weights={})
+        if isinstance(call.config, merging.Average) and call.config.of == len(call.inputs):
+            found[number] = dataclasses.replace(call, config=merging.Average())
     return found
 
 
-def _around(call: Call) -> tuple[tuple[int, int], ...] | None:
-    """What a convolution in two dimensions pads itself, where that does not hang on the input."""
-    if not isinstance(call.config, (Conv, DepthwiseConv, SeparableConv)):
+def _both(before: Call, call: Call, place: int) -> Call | None:
+    """A call and the one that feeds it as one; None where they are two layers."""
+    if isinstance(call.config, (*MERGES, merging.Average)):
+        return _merged(before, call, place)
+    parts = (*before.parts, *call.parts)
+    common: dict[str, Any] = {"inputs": before.inputs, "sources": before.sources, "parts": parts}
+    own, other = before.config, call.config
+    if isinstance(own, ZeroPadding) and isinstance(other, (Conv, DepthwiseConv, SeparableConv)):
+        within = sides(other, other.padding, call.inputs[0])
+        padding = _added(own.padding, within)
+        return dataclasses.replace(
+            call, config=dataclasses.replace(other, padding=padding), **common
+        )
+    if isinstance(own, UpSampling) and isinstance(other, UpSampling):
+        if {own.interpolation, other.interpolation} != {"nearest"}:
+            return None
+        size = tuple(a * b for a, b in zip(own.size, other.size, strict=True))
+        return dataclasses.replace(call, config=dataclasses.replace(own, size=size), **common)
+    padding = _cut(own, other, before)
+    if padding is None:
         return None
-    if len(call.config.kernel_size) != 2 or call.config.padding in ("same", "causal"):
+    config = dataclasses.replace(own, padding=padding)
+    common |= {"number": call.number, "output": call.output}
+    return dataclasses.replace(before, config=config, **common)
+
+
+def _cut(own: Any, other: Any, before: Call) -> Any:
+    """The padding of a convolution whose output is cropped; None where none does the same."""
+    if not isinstance(other, Cropping):
         return None
-    padding = call.config.padding
-    return ((0, 0), (0, 0)) if isinstance(padding, str) else padding
+    if isinstance(own, ConvTranspose):
+        return _added(cut(own), other.cropping)
+    if not isinstance(own, (Conv, DepthwiseConv)) or any(step != 1 for step in own.strides):
+        return None
+    around = sides(own, own.padding, before.inputs[0])
+    less = tuple((-low, -high) for low, high in other.cropping)
+    found = _added(around, less)
+    return found if all(one >= 0 for pair in found for one in pair) else None
+
+
+def _added(own: Any, other: Any) -> tuple[tuple[int, int], ...]:
+    return tuple((a + c, b + d) for (a, b), (c, d) in zip(own, other, strict=True))
+
+
+def _merged(before: Call, call: Call, place: int) -> Call | None:
+    """Two merging calls of one kind as one of all inputs; a mean's inputs are summed before."""
+    own, other = before.config, call.config
+    if isinstance(other, merging.Average):
+        count = len(call.inputs) + len(before.inputs) - 1
+        if own != merging.Add() or count > other.of:
+            return None
+    elif own != other:
+        return None
+    if before.output.shape != call.inputs[place].shape:
+        return None
+
+    def put(values: tuple[Any, ...], inner: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (*values[:place], *inner, *values[place + 1 :])
+
+    return dataclasses.replace(
+        call,
+        inputs=put(call.inputs, before.inputs),
+        sources=put(call.sources, before.sources),
+    )

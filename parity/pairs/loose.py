@@ -6,7 +6,28 @@ import re
 
 import numpy as np
 
+from parity.pairs.align import Alignment
 from parity.pairs.calls import Arrays
+from parity.pairs.side import Side
+
+
+def carry(alignment: Alignment, keras: Side, torch: Side, weights: str) -> list[tuple[str, str]]:
+    """Those of one side over to the other.
+
+    Args:
+        alignment: the layers that belong together, whose weights are carried otherwise.
+        keras: the Keras model.
+        torch: the PyTorch model.
+        weights: ``keras`` copies Keras's, ``torch`` PyTorch's.
+
+    Returns:
+        The names of those carried, Keras's and PyTorch's.
+    """
+    own = keras.loose([k.name for k, _ in alignment.pairs])
+    other = torch.loose([t.name for _, t in alignment.pairs])
+    names = partners(own, other)
+    (torch if weights == "keras" else keras).set_loose(values(names, own, other, weights))
+    return names
 
 
 def partners(keras: Arrays, torch: Arrays) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from parity.constants import as_float32
-from parity.losses import LOG_EPSILON, PROBABILITY_EPSILON
+from parity.losses import LOG_EPSILON, PROBABILITY_EPSILON, of_targets
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
 
 Values = Mapping[str, Any]
@@ -30,6 +30,11 @@ OTHERS = {
     "kl_divergence": (CLIPPING[0], CLIPPING[2]),
     "log_cosh": ("log 2 in float32", "exact"),
     "hinge": ("labels made 1 and -1", "labels as they are"),
+    "squared_hinge": ("labels made 1 and -1", "labels as they are"),
+    "categorical_hinge": CLIPPING[:1],
+    "cosine_similarity": CLIPPING[:1],
+    "huber": ("delta 1.0", "delta 0.5", "delta 2.0"),
+    "poisson": ("of rates", "of their logarithms"),
 }
 """Losses that know no logits, with the ways in which they are computed."""
 IDS = {
@@ -87,6 +92,8 @@ def apart(own: float, other: float) -> float:
 
 def _id(name: str, settings: Values, other: Values, shares: bool) -> str:
     """``shares``: whether targets are a share of every class, not its number."""
+    if name == "clipping" and settings["kind"] in WAYS:
+        return WAYS[settings["kind"]]
     if settings["kind"] in WHOLE and name in ("clipping", "reduction"):
         return WHOLE[settings["kind"]]
     if name == "clipping":
@@ -101,7 +108,9 @@ WHOLE = {
     "kl_divergence": "loss.kl_divergence",
     "log_cosh": "loss.log_cosh",
     "hinge": "loss.hinge_labels",
+    "squared_hinge": "loss.hinge_labels",
 }
+WAYS = {"huber": "loss.delta", "poisson": "loss.from_logits"}
 """Losses to what the catalogue has about them."""
 
 
@@ -163,10 +172,19 @@ def _other(settings: Values, target: np.ndarray, outputs: np.ndarray) -> np.ndar
     if kind == "log_cosh":
         constant = np.log(2.0) if way == "exact" else as_float32(float(np.log(2.0)))
         return np.asarray(error + np.logaddexp(0.0, -2.0 * error) - constant)
-    if kind == "hinge":
+    if kind in ("hinge", "squared_hinge"):
         if way != "labels as they are" and np.isin(target, (0.0, 1.0)).all():
             target = 2.0 * target - 1.0
-        return np.asarray(np.maximum(1.0 - target * outputs, 0.0))
+        short = np.maximum(1.0 - target * outputs, 0.0)
+        return np.asarray(short if kind == "hinge" else short**2)
+    if way == "of their logarithms":
+        return np.asarray(np.exp(outputs) - target * outputs)
+    if kind in ("huber", "poisson", "categorical_hinge", "cosine_similarity"):
+        classes = outputs.shape[-1]
+        rows = target.reshape(-1, classes), outputs.reshape(-1, classes)
+        delta = float(way.removeprefix("delta ")) if kind == "huber" else 1.0
+        found = of_targets(kind, rows[0], rows[1], delta, "tf_keras")
+        return np.repeat(found, classes) if kind in ("huber", "poisson") else found
     return np.asarray(error**2 if kind == "mean_squared_error" else np.abs(error))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -136,34 +136,6 @@ def without_parts(causes: Sequence[Cause]) -> list[Cause]:
     padded = {one.layer for one in causes if one.id == POOLS["MaxPooling"]}
     kept = [c for c in causes if c.id != "max_pool.same_padding" or c.layer not in padded]
     return list({(one.id, one.layer): one for one in kept}.values())
-
-
-def last_steps(alignment: Alignment, flavour: str) -> list[Cause]:
-    """Bidirectional layers whose last step goes on, where the backward run has seen one input.
-
-    PyTorch's calls are of its own course: what is handed on is the user's own choice of a step.
-    """
-    found = []
-    for k, _ in alignment.pairs:
-        if k.layer != "Bidirectional" or k.config.layer.return_sequences:
-            continue
-        every = replace(k.config, layer=replace(k.config.layer, return_sequences=True))
-        steps = reference(every, k.weights, k.inputs, flavour, k.options)
-        own = reference(k.config, k.weights, k.inputs, flavour, k.options)
-        for fed, there in alignment.pairs:
-            if k.number not in fed.sources or steps is None or own is None:
-                continue
-            place = fed.sources.index(k.number)
-            wanted = fed.inputs[place]
-            if place >= len(there.inputs) or distance(steps[:, -1], there.inputs[place]) > (
-                k.allowed
-            ):
-                continue
-            proof = Proof(distance(wanted, there.inputs[place]), distance(wanted, own))
-            if proof.after <= k.allowed < proof.before:
-                states = "the last of either run", "the last step"
-                found.append(Cause("bidirectional.last_output", k.name, *states, proof))
-    return found
 
 
 def _replaced(

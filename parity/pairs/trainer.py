@@ -112,6 +112,9 @@ class TorchTrainer(Trainer, Protocol):
     rounded: bool
     """Whether its functions take their constants rounded to float32, as Keras's do."""
 
+    attached: bool
+    """Whether gradients pass through what the model's forward pass detaches."""
+
     def take(self, layer: str, values: Mapping[str, float]) -> bool:
         """Give a layer constants of Keras's: ``momentum``, ``epsilon``, ``negative_slope``.
 

@@ -220,12 +220,26 @@ class _Ladder:
         padded = [] if frozen else self._padding_rows(own, other)
         self.result.causes += padded
         if not frozen and not padded:
-            first = self.result.parted[0]
-            proof = Proof(first.observed, first.observed)
-            name = first.keras_layer or ""
-            self.result.causes.append(
-                Cause(UNKNOWN, name, first.tensor, first.tensor, proof, "gradients")
-            )
+            self.result.causes.append(self._detached(own))
+
+    def _detached(self, own: Mapping[Key, np.ndarray]) -> Cause:
+        """What PyTorch's forward pass holds back; unknown where that does not explain it."""
+        parted = {(one.keras_layer, one.tensor) for one in self.result.parted}
+        self.t.attached = True
+        _, other = self.t.gradients(self.batch, 0)
+        self.t.attached = False
+        after = max(
+            distance(own[key], other[theirs]) if key in own and theirs in other else float("inf")
+            for key, theirs in self.keys()
+            if key in parted
+        )
+        first = self.result.parted[0]
+        name, before = first.keras_layer or "", max(one.observed for one in self.result.parted)
+        if after <= LIMITS["gradients"]:
+            proof = Proof(before, after)
+            return Cause("gradient.detached", name, "passes", "detached", proof, "gradients")
+        proof = Proof(first.observed, first.observed)
+        return Cause(UNKNOWN, name, first.tensor, first.tensor, proof, "gradients")
 
     def _padding_rows(
         self, own: Mapping[Key, np.ndarray], other: Mapping[Key, np.ndarray]

@@ -124,6 +124,10 @@ ACTIVATIONS = [
         alone=("<lambda>",),
         unknown=("<lambda>",),
     ),
+    one("softmax.rows", IMAGE, lambda L: L.Softmax(axis=1), only(lambda x: x.softmax(2))),
+    one("softmax.columns", IMAGE, lambda L: L.Softmax(axis=2), lambda: nn.Softmax(-1)),
+    one("softmax.2d", IMAGE, lambda L: L.Softmax(), lambda: nn.Softmax2d()),
+    one("elu.function", IMAGE, lambda L: L.ELU(0.5), only(lambda x: F.elu(x, alpha=0.5))),
 ]
 ROUNDED = ("gelu", "leaky_relu", "relu.both")
 """Beginnings of the names of those with a constant that Keras rounds."""

@@ -116,3 +116,18 @@ def one(
 def only(run: Callable[..., Any]) -> Callable[[], Net]:
     """A function."""
     return lambda: Net(lambda _, *x: run(*x))
+
+
+def turned(*parts: nn.Module) -> Net:
+    """Sequences (N, T, C) through modules that want the channels first."""
+    net = nn.Sequential(*parts)
+    return Net(lambda self, x: self.net(x.transpose(1, 2)).transpose(1, 2), net=net)
+
+
+IMAGE, SERIES, VOLUME, ROWS = (2, 9, 8, 4), (2, 7, 4), (2, 6, 5, 4, 2), (3, 6)
+SHAPES = {1: SERIES, 2: IMAGE, 3: VOLUME}
+
+
+def spatial(rank: int, make: Callable[[], nn.Module]) -> Callable[[], nn.Module]:
+    """A module of that rank, for a model whose sequences come channels last."""
+    return (lambda: turned(make())) if rank == 1 else make

@@ -1,4 +1,4 @@
-"""Layers of sequences: embeddings, recurrent layers, attention, masks."""
+"""Layers of sequences: embeddings, recurrent layers, masks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from parity_tests.pairs.building import Kind, Net, one
+from parity_tests.pairs.building import Net, one
 from torch_impl.layers import ResetBeforeGRU
 
 SERIES, WORDS = (3, 6, 4), (3, 6, "9")
@@ -82,7 +82,7 @@ def words(rnn: nn.Module) -> Net:
     return Net(run, embed=nn.Embedding(9, 4), rnn=rnn)
 
 
-RECURRENT = [
+SEQUENCES = [
     *(
         one(
             f"{kind.lower()}.sequences",
@@ -204,7 +204,6 @@ RECURRENT = [
         (lambda L: L.Masking(), lambda L: L.GRU(5)),
         lambda: gathered(nn.GRU(4, 5, batch_first=True)),
         alone=("Masking",),
-        apart=True,  # the gathered steps are taken for all of them
         padded=True,
     ),
     one(
@@ -241,61 +240,3 @@ RECURRENT = [
         padded=True,
     ),
 ]
-
-
-def attention(
-    name: str, call: Callable[..., Any], run: Callable[..., Any], count: int = 1, **given: Any
-) -> Kind:
-    """Attention of the first input to the last."""
-    shapes = ((2, 5, 8), (2, 7, 8))[:count]
-
-    def build(keras: Any) -> Any:
-        inputs = [keras.Input(shape[1:]) for shape in shapes]
-        layer = keras.layers.MultiHeadAttention(2, 4)
-        return keras.Model(inputs, call(layer, *inputs))
-
-    return Kind(name, shapes, build, lambda: Net(run, attend=nn.MultiheadAttention(8, 2, **given)))
-
-
-ATTENTION = [
-    attention(
-        "attention.self",
-        lambda layer, x: layer(x, x),
-        lambda self, x: self.attend(x, x, x)[0],
-        batch_first=True,
-    ),
-    attention(
-        "attention.no_weights",
-        lambda layer, x: layer(query=x, value=x),
-        lambda self, x: self.attend(x, x, x, need_weights=False)[0],
-        batch_first=True,
-    ),
-    attention(
-        "attention.cross",
-        lambda layer, x, y: layer(x, y),
-        lambda self, x, y: self.attend(x, y, y)[0],
-        2,
-        batch_first=True,
-    ),
-    attention(
-        "attention.three",
-        lambda layer, x, y: layer(x, y, key=y),
-        lambda self, x, y: self.attend(query=x, key=y, value=y)[0],
-        2,
-        batch_first=True,
-    ),
-    attention(
-        "attention.steps_first",
-        lambda layer, x: layer(x, x),
-        lambda self, x: self.attend(*[x.transpose(0, 1)] * 3)[0].transpose(0, 1),
-    ),
-    attention(
-        "attention.causal",
-        lambda layer, x: layer(x, x, use_causal_mask=True),
-        lambda self, x: self.attend(x, x, x, attn_mask=torch.ones(5, 5, dtype=torch.bool).triu(1))[
-            0
-        ],
-        batch_first=True,
-    ),
-]
-SEQUENCES = [*RECURRENT, *ATTENTION]

@@ -14,8 +14,8 @@ import pytest
 import parity.pairs
 from parity import catalogue
 from parity.errors import ParityError
-from parity.pairs import diagnosis, loss_causes, mistakes, running, updates
-from parity.pairs.diagnosis import Setting
+from parity.pairs import loss_causes, mistakes, running, settings, updates
+from parity.pairs.settings import Setting
 from parity.pairs.trainer import Settings
 from parity.port_mistakes import WEIGHTS
 
@@ -41,7 +41,7 @@ def written() -> set[str]:
         for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
-    return {text for text in texts if ID.fullmatch(text)} - {*FILES, *diagnosis.NAMES}
+    return {text for text in texts if ID.fullmatch(text)} - {*FILES, *settings.NAMES}
 
 
 def of_layers() -> set[str]:
@@ -51,9 +51,9 @@ def of_layers() -> set[str]:
         call: Any = SimpleNamespace(config=object.__new__(kind))
         names = [one.name for one in dataclasses.fields(kind)]
         found |= {
-            diagnosis.id_of(call, Setting(name, None, 0))
+            settings.id_of(call, Setting(name, None, 0))
             for name in (*names, "kind", *WEIGHTS, "forward/kernel")
-            if name not in diagnosis.IGNORED and kind.__name__ != "Activation"
+            if name not in settings.IGNORED and kind.__name__ != "Activation"
         }
     return found
 

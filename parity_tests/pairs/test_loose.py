@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from keras_impl.capture import files
 from parity.pairs.check import check
+from parity.pairs.convert import convert
 from parity.pairs.loose import partners
 
 pytestmark = pytest.mark.flavour
@@ -64,6 +67,23 @@ def test_a_custom_layer_s_own_weights_are_carried_over(keras: Any) -> None:
     x = np.random.default_rng(0).integers(0, 9, (3, 5))
     report = check(custom(keras), Port(), x)
     assert report.verdict == "same", str(report)
+
+
+@pytest.mark.parametrize("there", [".pt", ".safetensors"])
+def test_they_are_converted_as_well(there: str, keras: Any, tmp_path: Path) -> None:
+    """From a file of Keras's to one of PyTorch's and back, to the bit."""
+    x = np.random.default_rng(0).integers(0, 9, (3, 5))
+    pair = {"keras_model": custom(keras), "torch_model": Port, "inputs": x}
+    source, back = tmp_path / "own.weights.h5", tmp_path / "back.weights.h5"
+    model = custom(keras)()
+    model.set_weights([one + 0.5 for one in model.get_weights()])
+    files.save(model, source)
+    made = convert(source, tmp_path / f"there{there}", pair)
+    assert (made.same, made.left) == (True, ())
+    assert convert(tmp_path / f"there{there}", back, pair).left == ()
+    found = custom(keras)()
+    found.load_weights(back)
+    assert all(map(np.array_equal, found.get_weights(), model.get_weights()))
 
 
 def test_neither_shape_nor_name_alone_makes_partners() -> None:

@@ -111,7 +111,9 @@ FAULTS = {
     "frozen in Keras": Fault(
         frozenset({"layer.trainable"}), "gradients", "a", keras={"frozen": True}
     ),
-    "a gradient cut": Fault(frozenset({"unknown"}), "gradients", "a", torch={"cut": True}),
+    "a gradient cut": Fault(
+        frozenset({"gradient.detached"}), "gradients", "a", torch={"cut": True}
+    ),
     "Adam of either": _of(
         "step",
         _rules(lambda o: o.Adam(), O.Adam),

@@ -11,14 +11,14 @@ from torch import Tensor, nn
 
 from parity.layers import merging
 from torch_impl.capture import attention, functions, modules, weights
+from torch_impl.capture.combined import CombinedTrace
 from torch_impl.capture.outputs import flat, named_outputs
-from torch_impl.capture.parameter_calls import ParameterTrace
 from torch_impl.capture.replaying import Made, again
 
 __all__ = ["Made", "Watch", "again", "named_outputs"]
 
 
-class Watch(ParameterTrace):
+class Watch(CombinedTrace):
     """While it is entered, the model's calls are written down."""
 
     @contextlib.contextmanager
@@ -101,14 +101,17 @@ class Watch(ParameterTrace):
         if own and len(own) < len(tensors):
             return self._with_parameters(func, args, kwargs, own)
         layouts = [self._layout(one) for one in tensors]
-        layer = functions.layer_of(func, args, kwargs, layouts) if tensors else None
+        layer = self._completed(func, args, kwargs)
+        if layer is None and tensors:
+            layer = functions.layer_of(func, args, kwargs, layouts)
         if layer is None or (layer.config is None and layer.inputs[0].shape == ()):
             with self._alone():
                 out = func(*args, **kwargs)
             averaged = self._averaged(func, args, out)
             if averaged is not None:
                 return averaged
-            self._follow(func, args, tensors, out)
+            self._follow(func, args, kwargs, tensors, out)
+            self._begin(func, args, kwargs, out)
             if functions.name_of(func) == "_pack_padded_sequence":
                 self.steps[id(out[0])] = args[0].shape[1 if args[2] else 0]
             return out
@@ -117,7 +120,9 @@ class Watch(ParameterTrace):
         values = flat(args)
         places = tuple(n for n, one in enumerate(values) if any(one is x for x in layer.inputs))
         made = Made(func, args, kwargs, places)
-        if not places:
+        if layer.target is not None:
+            made = Made(layer.target, layer.inputs, {}, tuple(range(len(layer.inputs))))
+        elif not places:
             made = _by_place(func, args, kwargs, layer.inputs)
         before = self._taken(flat(made.args), made.places, layer.spatial)
         with self._alone():

@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
 
 from parity.layers import activations as formulas
 from parity.layers import dropout, merging, pooling
-from torch_impl.capture import activations, windows
+from torch_impl.capture import activations, spaces
 from torch_impl.capture.layout import Layout
-
-
-@dataclass(frozen=True)
-class Function:
-    """A call of a function that is a layer in Keras.
-
-    Attributes:
-        config: of :mod:`parity.layers`.
-        inputs: the tensors that go in.
-        spatial: whether their second axis is taken for channels.
-    """
-
-    config: Any
-    inputs: tuple[Tensor, ...]
-    spatial: bool = False
-
-
-Reader = Callable[..., "Function | None"]
-Layouts = list[Layout | None]
+from torch_impl.capture.reading import Function, Layouts, Reader, axis_of, dims_of, kwargs_dim
 
 
 def layer_of(
@@ -77,26 +58,15 @@ def _softplus(_: Any, x: Tensor, beta: float = 1.0, threshold: float = 20.0) -> 
 
 
 def _softmax(layouts: Layouts, x: Tensor, dim: Any = None, *_: Any, **__: Any) -> Function | None:
-    axis = _axis(layouts[0] or Layout.plain(x.shape), dim)
+    axis = axis_of(layouts[0] or Layout.plain(x.shape), dim)
     return None if axis is None else Function(activations.softmax(axis, x.ndim), (x,))
 
 
 def _log_softmax(
     layouts: Layouts, x: Tensor, dim: Any = None, *_: Any, **__: Any
 ) -> Function | None:
-    last = _axis(layouts[0] or Layout.plain(x.shape), dim) == x.ndim - 1
+    last = axis_of(layouts[0] or Layout.plain(x.shape), dim) == x.ndim - 1
     return Function(formulas.Activation(activation="log_softmax"), (x,)) if last else None
-
-
-def _axis(layout: Layout, dim: int | None) -> int | None:
-    """Canonical place of an axis; None where it, or one before it, is of several."""
-    if dim is None or any(one != 1 for one in layout.merged[:-1]):
-        return None
-    number = dim % len(layout.merged)
-    last = number == len(layout.merged) - 1
-    if layout.merged[-1] != 1:
-        return number if last else None
-    return layout.axes[number]
 
 
 def _relu6(_: Any, x: Tensor, inplace: bool = False) -> Function:
@@ -128,31 +98,6 @@ def _dropout(kind: type[dropout.Dropout], spatial: bool = False) -> Reader:
     return read
 
 
-def _pool(module: Callable[..., nn.Module]) -> Reader:
-    def read(_: Any, x: Tensor, *args: Any, **kwargs: Any) -> Function:
-        from torch_impl.capture.modules import config_of
-
-        return Function(config_of(module(*args, **kwargs), x.shape), (x,), spatial=True)
-
-    return read
-
-
-def _global(kind: type[pooling.GlobalMaxPooling]) -> Reader:
-    def read(
-        layouts: Layouts, x: Tensor, dim: Any = None, keepdim: bool = False, **_: Any
-    ) -> Function | None:
-        """A mean or a maximum over all axes of space is a global pool."""
-        layout = layouts[0]
-        if layout is None or dim is None or any(one != 1 for one in layout.merged):
-            return None
-        several = dim if isinstance(dim, (tuple, list)) else [dim]
-        if {layout.axes[one % x.ndim] for one in several} != set(range(1, x.ndim - 1)):
-            return None
-        return Function(kind(rank=x.ndim - 2, keepdims=keepdim), (x,))
-
-    return read
-
-
 def _merge(config: Any) -> Reader:
     def read(_: Any, a: Any, b: Any, **kwargs: Any) -> Function | None:
         tensors = isinstance(a, Tensor) and isinstance(b, Tensor) and a.ndim == b.ndim > 1
@@ -162,65 +107,25 @@ def _merge(config: Any) -> Reader:
     return read
 
 
+def _either(config: Any, reduction: Reader | None = None) -> Reader:
+    """Of two tensors, or else along axes of one."""
+    of_two = _merge(config)
+
+    def read(layouts: Layouts, x: Tensor, *args: Any, **kwargs: Any) -> Function | None:
+        if isinstance(kwargs.get("other", next(iter(args), None)), Tensor):
+            return of_two(layouts, x, *args, **kwargs)
+        return reduction(layouts, x, *args, **kwargs) if reduction else None
+
+    return read
+
+
+def _hstack(layouts: Layouts, tensors: Any) -> Function | None:
+    return _cat(layouts, tensors, 1) if tensors[0].ndim > 1 else None
+
+
 def _cat(layouts: Layouts, tensors: Any, dim: int = 0, **_: Any) -> Function | None:
-    axis = _axis(layouts[0] or Layout.plain(tensors[0].shape), kwargs_dim(dim, _))
+    axis = axis_of(layouts[0] or Layout.plain(tensors[0].shape), kwargs_dim(dim, _))
     return None if axis is None else Function(merging.Concatenate(axis=axis), tuple(tensors))
-
-
-def kwargs_dim(dim: int, given: Mapping[str, Any]) -> int:
-    """``dim`` by its other name as well."""
-    return int(given.get("axis", dim))
-
-
-def _pad(
-    layouts: Layouts, x: Tensor, pad: Any, mode: str = "constant", value: Any = None
-) -> Function | None:
-    pairs = list(zip(pad[::2], pad[1::2], strict=True))[::-1]
-    own = [(0, 0)] * (x.ndim - len(pairs)) + pairs
-    if mode != "constant" or value:
-        return None
-    return _space(layouts[0], x, [(int(before), int(after)) for before, after in own])
-
-
-def _space(layout: Layout | None, x: Tensor, sides: list[tuple[int, int]]) -> Function | None:
-    """A layer that lengthens or shortens the axes of space."""
-    if layout is None or any(one != 1 for one in layout.merged) or x.ndim < 3:
-        return None
-    canonical = dict(zip(layout.axes, sides, strict=True))
-    if any(canonical[0]) or any(canonical[x.ndim - 1]):
-        return None
-    around = tuple(canonical[axis] for axis in range(1, x.ndim - 1))
-    config = windows.around(around) if any(map(any, around)) else None
-    return Function(config, (x,)) if config else None
-
-
-def _slice(layouts: Layouts, x: Tensor, index: Any) -> Function | None:
-    """Slices that leave out the outermost entries."""
-    index = index if isinstance(index, tuple) else (index,)
-    if Ellipsis in [one for one in index if not isinstance(one, Tensor)]:
-        place = index.index(Ellipsis)
-        gap = x.ndim - len(index) + 1
-        index = (*index[:place], *(slice(None),) * gap, *index[place + 1 :])
-    if any(not isinstance(one, slice) or one.step not in (None, 1) for one in index):
-        return None
-    sides = [(0, 0)] * x.ndim
-    for axis, one in enumerate(index):
-        start, stop, _ = one.indices(x.shape[axis])
-        sides[axis] = (-start, stop - x.shape[axis])
-    return _space(layouts[0], x, sides)
-
-
-def _interpolate(
-    _: Any,
-    input: Tensor,
-    size: Any = None,
-    scale_factor: Any = None,
-    mode: str = "nearest",
-    align_corners: Any = None,
-    **__: Any,
-) -> Function:
-    config = windows.upsampling(input.shape, size, scale_factor, mode, align_corners)
-    return Function(config, (input,), spatial=True)
 
 
 READERS: dict[str, Reader] = {
@@ -238,24 +143,29 @@ READERS: dict[str, Reader] = {
     "dropout1d": _dropout(dropout.SpatialDropout1D, spatial=True),
     "dropout2d": _dropout(dropout.SpatialDropout2D, spatial=True),
     "dropout3d": _dropout(dropout.SpatialDropout3D, spatial=True),
-    **{f"max_pool{rank}d": _pool(getattr(nn, f"MaxPool{rank}d")) for rank in (1, 2, 3)},
-    **{f"avg_pool{rank}d": _pool(getattr(nn, f"AvgPool{rank}d")) for rank in (1, 2, 3)},
+    **{f"max_pool{rank}d": spaces.pool(getattr(nn, f"MaxPool{rank}d")) for rank in (1, 2, 3)},
+    **{f"avg_pool{rank}d": spaces.pool(getattr(nn, f"AvgPool{rank}d")) for rank in (1, 2, 3)},
     **{
-        f"adaptive_{short}_pool{rank}d": _pool(getattr(nn, f"Adaptive{name}Pool{rank}d"))
+        f"adaptive_{short}_pool{rank}d": spaces.pool(getattr(nn, f"Adaptive{name}Pool{rank}d"))
         for short, name in (("max", "Max"), ("avg", "Avg"))
         for rank in (1, 2, 3)
     },
-    "mean": _global(pooling.GlobalAveragePooling),
-    **dict.fromkeys(("amax", "max"), _global(pooling.GlobalMaxPooling)),
+    "mean": spaces.global_pool(pooling.GlobalAveragePooling),
+    "amax": spaces.global_pool(pooling.GlobalMaxPooling),
+    "max": _either(merging.Maximum(), spaces.global_pool(pooling.GlobalMaxPooling)),
+    "min": _either(merging.Minimum()),
     **dict.fromkeys(("add", "add_", "__add__", "__iadd__", "__radd__"), _merge(merging.Add())),
     **dict.fromkeys(("mul", "mul_", "__mul__", "__imul__", "__rmul__"), _merge(merging.Multiply())),
     **dict.fromkeys(("sub", "sub_", "__sub__", "__isub__"), _merge(merging.Subtract())),
     "maximum": _merge(merging.Maximum()),
     "minimum": _merge(merging.Minimum()),
     **dict.fromkeys(("cat", "concat", "concatenate"), _cat),
-    "pad": _pad,
-    "__getitem__": _slice,
-    "interpolate": _interpolate,
+    "hstack": _hstack,
+    "pad": spaces.pad,
+    "__getitem__": spaces.slice_,
+    "interpolate": spaces.interpolate,
+    "narrow": spaces.narrow,
+    "repeat_interleave": spaces.repeat,
 }
 
 
@@ -272,7 +182,16 @@ MOVES = {
         "select",
     ),
     *("gather", "index_select", "cat", "concat", "stack", "unbind", "chunk", "split", "hstack"),
-    *("_pad_packed_sequence", "narrow", "view_as", "expand", "__iter__"),
+    *(
+        "_pad_packed_sequence",
+        "narrow",
+        "view_as",
+        "repeat_interleave",
+        "roll",
+        "flip",
+        "expand",
+        "__iter__",
+    ),
 }
 """Functions that move entries about and compute nothing."""
 
@@ -290,26 +209,60 @@ def name_of(function: Any) -> str:
     return getattr(function.__self__, "__name__", name) if name == "__get__" else name
 
 
-def moved(function: Any, layout: Layout, args: tuple[Any, ...], out: Tensor) -> Layout | None:
-    """The layout of what a function gives that only moves entries about; None where it is none."""
-    name = name_of(function)
-    rest = args[1:]
-    if name == "permute":
-        order = rest[0] if isinstance(rest[0], (tuple, list)) else rest
-        return layout.permuted(order)
-    if name in ("transpose", "swapaxes", "t", "T", "mT"):
-        order = list(range(len(layout.merged)))
-        if len(order) < 2:
-            return layout
-        a, b = rest if len(rest) == 2 else (-2, -1)
-        order[a], order[b] = order[b], order[a]
-        return layout.permuted(order)
-    if name == "movedim":
-        order = list(range(out.ndim))
-        order.insert(rest[1] % out.ndim, order.pop(rest[0] % out.ndim))
-        return layout.permuted(order)
+REDUCTIONS = {"mean", "sum", "amax", "amin", "max", "min", "prod", "std", "var", "logsumexp"}
+"""Those that leave out the axes that they go along."""
+
+RESIZES = {"narrow", "repeat_interleave", "roll", "flip", "chunk", "split", "cat", "concat", "pad"}
+"""Those that leave the axes where they are, and give them other sizes."""
+
+
+def moved(
+    function: Any, layout: Layout, args: tuple[Any, ...], kwargs: Mapping[str, Any], out: Tensor
+) -> Layout | None:
+    """The layout of what a function gives that is no layer; None where that is not known."""
+    name, shape = name_of(function), tuple(out.shape)
+    if name in TURNS:
+        return layout.permuted(_order(name, args[1:], kwargs, len(layout.merged)))
     if name in ("view", "reshape", "flatten", "squeeze", "unflatten", "unsqueeze"):
-        if math.prod(out.shape) == math.prod(layout.shape):
-            return layout.reshaped(tuple(out.shape))
-        return None
-    return layout if tuple(out.shape) == layout.shape else None
+        return layout.reshaped(shape) if math.prod(shape) == math.prod(layout.shape) else None
+    rank = len(layout.merged)
+    if name == "stack":
+        dim = kwargs.get("dim", args[1] if len(args) > 1 else 0)
+        return layout.stacked(dim, out.shape[dim])
+    if name in REDUCTIONS and out.ndim < rank:
+        dims = dims_of(args, kwargs, rank)
+        return layout.without(sorted(dims)) if dims else None
+    if name in ("select", "unbind"):
+        dim = kwargs.get("dim", args[1] if len(args) > 1 else 0)
+        return layout.without([dim])
+    if name == "__getitem__":
+        return _indexed(layout, args[1], shape)
+    return layout if shape == layout.shape else layout.resized(shape) if name in RESIZES else None
+
+
+def _order(name: str, rest: tuple[Any, ...], kwargs: Mapping[str, Any], rank: int) -> list[int]:
+    """Which axis comes where, of those that turn."""
+    order = list(range(rank))
+    given = [*rest, *kwargs.values()]
+    if name == "permute":
+        return list(given[0] if isinstance(given[0], (tuple, list)) else given)
+    if name == "movedim":
+        order.insert(given[1] % rank, order.pop(given[0] % rank))
+    elif rank > 1:
+        a, b = given if len(given) == 2 else (-2, -1)
+        order[a], order[b] = order[b], order[a]
+    return order
+
+
+def _indexed(layout: Layout, index: Any, shape: tuple[int, ...]) -> Layout | None:
+    """After slices, and numbers that leave an axis out."""
+    index = index if isinstance(index, tuple) else (index,)
+    if not all(isinstance(one, (int, slice, type(...))) for one in index):
+        return layout if shape == layout.shape else None
+    place = next((n for n, one in enumerate(index) if one is ...), len(index))
+    gap = len(layout.merged) - sum(one is not ... for one in index)
+    full = (*index[:place], *(slice(None),) * gap, *index[place + 1 :])
+    rest = layout.without([n for n, one in enumerate(full) if isinstance(one, int)])
+    if rest is None:
+        return layout if shape == layout.shape else None
+    return rest.resized(shape)

@@ -123,6 +123,34 @@ class Layout:
         merged[-1] += len(left)
         return Layout(self.axes, self.sizes, tuple(merged)) if all(merged) else None
 
+    def resized(self, shape: Sequence[int]) -> Layout | None:
+        """The same axes of other sizes; None where some are merged."""
+        if len(self.merged) != len(self.axes) or len(shape) != len(self.axes):
+            return None
+        return Layout(self.axes, tuple(shape), self.merged)
+
+    def without(self, dims: Sequence[int]) -> Layout | None:
+        """After a reduction that leaves out axes; None where some are merged."""
+        if len(self.merged) != len(self.axes):
+            return None
+        gone = {dim % len(self.axes) for dim in dims}
+        kept = [place for place in range(len(self.axes)) if place not in gone]
+        order = sorted(self.axes[place] for place in kept)
+        axes = tuple(order.index(self.axes[place]) for place in kept)
+        return Layout(axes, tuple(self.sizes[place] for place in kept), (1,) * len(kept))
+
+    def stacked(self, dim: int, count: int) -> Layout | None:
+        """After ``torch.stack`` of so many along a new axis; None where some are merged."""
+        rank = len(self.axes)
+        if len(self.merged) != rank:
+            return None
+        dim %= rank + 1
+        place = dim if dim in (0, rank) else 1
+        axes = [axis + (axis >= place) for axis in self.axes]
+        axes.insert(dim, place)
+        sizes = [*self.sizes[:dim], count, *self.sizes[dim:]]
+        return Layout(tuple(axes), tuple(sizes), (1,) * (rank + 1))
+
     def with_last(self, size: int) -> Layout:
         """After a product along the last axis, which has ``size`` entries now."""
         kept = sum(self.merged[:-1])

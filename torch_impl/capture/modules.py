@@ -117,10 +117,14 @@ READERS: dict[type[nn.Module], Callable[[Any], Config]] = {
     **activations.READERS,
     nn.MultiheadAttention: attention.config_of,
     **dict.fromkeys((nn.ZeroPad1d, nn.ZeroPad2d, nn.ZeroPad3d), windows.zeros),
+    **dict.fromkeys((nn.ConstantPad1d, nn.ConstantPad2d, nn.ConstantPad3d), windows.zeros),
 }
 """Class to what reads its configuration; first match counts."""
 
-THIN = (nn.Identity, nn.Unflatten, nn.Softmax, nn.LogSoftmax, nn.Upsample, nn.UpsamplingNearest2d)
+THIN = (
+    *(nn.Identity, nn.Unflatten, nn.Softmax, nn.Softmax2d, nn.LogSoftmax),
+    *(nn.Upsample, nn.UpsamplingNearest2d, nn.UpsamplingBilinear2d),
+)
 """Modules of a single function, which is looked at in their stead."""
 
 SPATIAL = (
@@ -132,4 +136,5 @@ SPATIAL = (
     *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.GroupNorm),
     *(nn.Dropout1d, nn.Dropout2d, nn.Dropout3d),
     *(nn.ZeroPad1d, nn.ZeroPad2d, nn.ZeroPad3d),
+    *(nn.ConstantPad1d, nn.ConstantPad2d, nn.ConstantPad3d),
 )

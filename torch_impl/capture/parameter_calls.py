@@ -97,18 +97,21 @@ class ParameterTrace(RecurrentTrace):
         return self._instead(last.number, out, made.output)
 
     def _averaged(self, func: Any, args: tuple[Any, ...], out: Any) -> Any:
-        """Half of a sum just made is a mean."""
-        share = {"div": 0.5, "mul": 2.0}.get(functions.name_of(func))
-        if share is None or not self.calls or len(args) != 2 or not isinstance(out, Tensor):
+        """A sum just made, divided by a whole number, is a mean."""
+        name = functions.name_of(func)
+        if name not in ("div", "mul") or not self.calls or len(args) != 2:
             return None
-        last, made = self.calls[-1], self.made[-1]
+        last, made, by = self.calls[-1], self.made[-1], args[1]
         if not isinstance(last.config, merging.Add) or args[0] is not made.result:
             return None
-        if not isinstance(args[1], (int, float)) or args[1] * share != 1.0:
+        if not isinstance(out, Tensor) or not isinstance(by, (int, float)) or by == 0:
             return None
-        last.config = merging.Average()
+        count = round(by if name == "div" else 1.0 / by)
+        if count < 2 or (by if name == "div" else 1.0 / by) != count:
+            return None
+        last.config = merging.Average(of=count)
         last.kind = "mean"
-        made.after = lambda value: value / 2.0
+        made.after = lambda value: value / count
         made.result = out
         last.output = to_numpy(made.output.to_canonical(made.after(made.own)))
         self.followed[id(out)] = Followed(out, made.output, last.number)

@@ -93,6 +93,7 @@ class Outputs:
 
     steps: Tensor  # (N, T, runs·units)
     last: Tensor  # (N, runs·units): of each run the state after its last step
+    both: bool  # whether there is a run backwards, which ends at the first step
     used: set[str] = field(default_factory=set)
 
     @property
@@ -104,12 +105,20 @@ class Outputs:
         """What was used."""
         return {"steps": self.steps, "last": self.last, "step": self.steps[:, -1]}[chosen]
 
-    def what(self, moved: Tensor) -> str:
-        """Which output a tensor is that was made of them by moving entries."""
+    def what(self, moved: Tensor, of_steps: bool) -> str:
+        """Which output a tensor is that was made of them by moving entries.
+
+        Args:
+            moved: the tensor.
+            of_steps: whether it was made of the steps; where both runs end is not among them.
+        """
         if moved.shape == self.last.shape:
+            step = torch.equal(moved, self.steps[:, -1])
+            if step and of_steps and self.both:
+                return "step"
             if torch.equal(moved, self.last):
                 return "last"
-            if torch.equal(moved, self.steps[:, -1]):
+            if step:
                 return "step"
         return "steps"
 
@@ -129,7 +138,7 @@ def run(
     out, state = forward(given) if hx is None else forward(given, hx)
     steps = Sequences.of(out, module.batch_first, total).x
     h = state[0] if isinstance(module, nn.LSTM) else state
-    return (out, state), Outputs(steps, h.transpose(0, 1).flatten(1))
+    return (out, state), Outputs(steps, h.transpose(0, 1).flatten(1), module.bidirectional)
 
 
 def replaced(module: Any, sequences: Sequences, out: Any, own: Outputs, value: Tensor) -> Any:
@@ -149,7 +158,9 @@ def replaced(module: Any, sequences: Sequences, out: Any, own: Outputs, value: T
     runs = 1 + module.bidirectional
     h = last.reshape(len(last), runs, -1).transpose(0, 1).contiguous()
     state = (h, out[1][1]) if isinstance(module, nn.LSTM) else h
-    return (sequences.as_given(steps, module.batch_first), state), Outputs(steps, last)
+    return (sequences.as_given(steps, module.batch_first), state), Outputs(
+        steps, last, module.bidirectional
+    )
 
 
 def layers(module: Any) -> list[Any]:

@@ -110,11 +110,13 @@ class RecurrentTrace(Trace):
         source = next(self.followed[id(one)] for one in tensors if self._output(one))
         outputs = self.recurrent[source.source]  # type: ignore[index]
         for one in flat((out,)):
-            if not isinstance(one, Tensor):
-                continue
+            if not isinstance(one, Tensor) or not one.is_floating_point():
+                continue  # lengths, or places among packed steps
             with self._alone():
-                what = outputs.what(one) if source.output != "cells" else "cells"
-            layout = source.layout and functions.moved(func, source.layout, args, one)
+                what = outputs.what(one, source.output == "steps")
+            if source.output == "cells" or (source.output, what) == ("states", "steps"):
+                what = source.output
+            layout = source.layout and functions.moved(func, source.layout, args, kwargs, one)
             if what != "steps" or (
                 one.shape == outputs.steps.shape
                 and functions.name_of(func) == "_pad_packed_sequence"

@@ -83,6 +83,7 @@ class Trace(TorchFunctionMode):
         self.gave: dict[int, recurrent.Outputs] = {}  # before anything was put in its place
         self.stacked: dict[nn.Module, list[Any]] = {}
         self.steps: dict[int, int] = {}  # of what was packed
+        self.begun: dict[int, Any] = {}  # of what several functions are together
         self.within = 0
         self.path: list[nn.Module] = []
 
@@ -133,7 +134,14 @@ class Trace(TorchFunctionMode):
         found = self.followed.get(id(tensor))
         return found.layout if found else None
 
-    def _follow(self, func: Any, args: tuple[Any, ...], tensors: list[Tensor], out: Any) -> None:
+    def _follow(
+        self,
+        func: Any,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        tensors: list[Tensor],
+        out: Any,
+    ) -> None:
         """What is no layer: a view keeps the layout, or changes it as it says."""
         known = [self.followed[id(one)] for one in tensors if id(one) in self.followed]
         if not known:
@@ -141,8 +149,8 @@ class Trace(TorchFunctionMode):
         first = known[0]
         for one in flat((out,)):
             if isinstance(one, Tensor) and id(one) not in self.followed:
-                layout = first.layout and functions.moved(func, first.layout, args, one)
-                names = first.names and functions.moved(func, first.names, args, one)
+                layout = first.layout and functions.moved(func, first.layout, args, kwargs, one)
+                names = first.names and functions.moved(func, first.names, args, kwargs, one)
                 if first.names and functions.name_of(func) in functions.TURNS:
                     layout, names = names, None
                 self.followed[id(one)] = Followed(one, layout, first.source, names=names)
@@ -273,6 +281,8 @@ class Trace(TorchFunctionMode):
             call = self.calls[number]
             call.output = to_numpy(self.gave[number].output(own.chosen))
             call.config = call.config and own.of_config(call.config)
+            if own.chosen == "step":
+                call.options = {**call.options, "last_step": True}
         return Run(calls=self.calls, outputs=outputs, sources=sources, lying=lying)
 
 

@@ -19,6 +19,7 @@ from parity.pairs.recipes import rounded
 from parity.pairs.trainer import Batch, Gradients, Key, Settings
 from torch_impl import nn as keras_nn
 from torch_impl.capture import weights
+from torch_impl.capture.attached import attached
 from torch_impl.capture.calls import named_outputs
 from torch_impl.capture.injected import Injected, unshared
 from torch_impl.capture.layout import Layout
@@ -55,6 +56,7 @@ class TorchTrainer:
         self.random_calls: list[int] = []
         self.layouts: list[Layout] | None = None
         self.rounded = False
+        self.attached = False
         self.unshared = unshared(side.model)
         self.optimizer: Optimizer | None = None
 
@@ -87,7 +89,8 @@ class TorchTrainer:
         model.zero_grad(set_to_none=True)
         tensors, _ = self.side.tensors(batch.inputs, batch.torch_inputs)
         with default_dtype(self.side.dtype):
-            with self._injected(self.layouts or [], step):
+            kept = attached() if self.attached else contextlib.nullcontext()
+            with self._injected(self.layouts or [], step), kept:
                 out = model(*tensors)
             loss = self._loss([one for _, one in named_outputs(out)], batch)
             loss.backward()

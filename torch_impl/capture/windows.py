@@ -131,7 +131,9 @@ def upsampling(shape: Sequence[int], size: Any, scale: Any, mode: str, corners: 
 
 
 def zeros(module: Any) -> Config:
-    """A padding's."""
+    """A padding's; None where it is of other than zeros."""
+    if getattr(module, "value", 0.0) != 0.0:
+        return None
     pairs = list(zip(module.padding[::2], module.padding[1::2], strict=True))[::-1]
     return around(tuple(pairs))
 
