@@ -48,6 +48,8 @@ def fields(k: Call, t: Call, fed: tuple[np.ndarray, ...]) -> list[Setting]:
         own, other = getattr(k.config, field.name), getattr(t.config, field.name)
         if field.name == "padding" and hasattr(k.config, "strides"):
             own, other = (sides(k.config, one, fed[0]) for one in (own, other))
+        if isinstance(k.config, Bidirectional) and field.name == "layer":
+            other = dataclasses.replace(other, return_sequences=own.return_sequences)
         if field.name in IGNORED or alike(own, other):
             continue
         own, other = getattr(k.config, field.name), getattr(t.config, field.name)
