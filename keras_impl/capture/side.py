@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from keras_impl.capture import calls, copying, files, weights
+from keras_impl.capture.islands import Islands
 from keras_impl.capture.training import KerasTrainer, in_dtype
 from parity.backend import require
 from parity.errors import ParityError
@@ -55,6 +56,8 @@ class KerasSide:
         self.watch = calls.Watch(self.keras, self.model, {}, self.tensor)
         self.made: list[calls.Made] = []
         self.layers: dict[str, Any] = {}
+        self.whole = False
+        self.islands = Islands(self.whole)
 
     def run(
         self,
@@ -65,7 +68,14 @@ class KerasSide:
     ) -> Run:
         """See :meth:`parity.pairs.side.Side.run`."""
         tensors = [self.tensor(value) for value in (inputs if own is None else own)]
-        watch = self.watch = calls.Watch(self.keras, self.model, given or {}, self.tensor)
+        self.islands = Islands(self.whole)
+        watch = self.watch = calls.Watch(
+            self.keras,
+            self.model,
+            given or {},
+            self.tensor,
+            self.islands if self.dtype == "float64" else None,
+        )
         watch.feed(tensors)
         buffers = self.model.non_trainable_variables if training else ()
         kept = [(one, one.numpy()) for one in buffers]
@@ -88,6 +98,11 @@ class KerasSide:
             return watch.run_of(out)
         except TypeError as error:
             raise ParityError(f"keras_model: its output: {error}") from error
+
+    @property
+    def rounded(self) -> dict[str, str]:
+        """See :attr:`parity.pairs.side.Side.rounded`."""
+        return self.islands.rounded
 
     def set_weights(self, layer: str, values: Mapping[str, np.ndarray]) -> None:
         """See :meth:`parity.pairs.side.Side.set_weights`."""
@@ -172,7 +187,7 @@ def flavour_of(model: Any) -> str:
 
 
 def _keras(flavour: str) -> Any:
-    return importlib.import_module({"tf_keras": "tf_keras", "keras3": "keras"}[flavour])
+    return importlib.import_module(MODULES[flavour])
 
 
 def _model_of(model: Any, dtype: str) -> Any:
@@ -183,23 +198,34 @@ def _model_of(model: Any, dtype: str) -> Any:
             f"keras_model: received {type(model).__name__}, accepted: a Keras model, or a function "
             "that builds one"
         )
-    with contextlib.ExitStack() as stack:
-        for flavour, name in (("tf_keras", "tf_keras"), ("keras3", "keras")):
-            if name in sys.modules:
-                stack.enter_context(in_dtype(sys.modules[name], flavour, dtype))
-        try:
-            built = model()
-        except ParityError:
-            raise
-        except Exception as error:
-            raise ParityError(
-                f"keras_model: its builder raised {type(error).__name__}: {_line(error)}"
-            ) from error
+    built, before = _built(model, dtype)
+    if flavour_of(built) in ("tf_keras", "keras3") and MODULES[flavour_of(built)] not in before:
+        built, _ = _built(model, dtype)  # the first time nobody had said in which dtype
     if not flavour_of(built):
         raise ParityError(
             f"keras_model: its builder returned {type(built).__name__}, accepted: a Keras model"
         )
     return built
+
+
+MODULES = {"tf_keras": "tf_keras", "keras3": "keras"}
+"""Flavour to the package."""
+
+
+def _built(builder: Callable[[], Any], dtype: str) -> tuple[Any, list[str]]:
+    """What a function builds in a dtype, and the Kerases that it could be told to."""
+    with contextlib.ExitStack() as stack:
+        found = {name: flavour for flavour, name in MODULES.items() if name in sys.modules}
+        for name, flavour in found.items():
+            stack.enter_context(in_dtype(sys.modules[name], flavour, dtype))
+        try:
+            return builder(), [*found]
+        except ParityError:
+            raise
+        except Exception as error:
+            raise CannotRun(
+                f"keras_model: its builder raised {type(error).__name__}: {_line(error)}"
+            ) from error
 
 
 def _copied(model: Any, dtype: str) -> Any:
@@ -264,4 +290,8 @@ def _lambdas(keras: Any) -> Iterator[None]:
 
 
 def _line(error: BaseException) -> str:
-    return str(error).strip().split("\n", 1)[0][:300]
+    """What was wrong; Keras 2 says first in which layer."""
+    lines = [line.strip() for line in str(error).split("\n") if line.strip()]
+    if len(lines) > 1 and lines[0].startswith("Exception encountered when calling"):
+        lines = lines[1:]
+    return lines[0][:300] if lines else ""

@@ -17,7 +17,10 @@ def several(value: Any, count: int) -> tuple[int, ...]:
 
 
 def convolution(layer: Any) -> Config:
-    """A convolution's."""
+    """A convolution's; one of as many groups as channels is depthwise, as in PyTorch."""
+    channels = layer.kernel.shape[-2] * layer.groups if layer.groups > 1 else 0
+    if channels == layer.groups > 1:
+        return conv.DepthwiseConv(depth_multiplier=layer.filters // channels, **_windows(layer))
     return conv.Conv(filters=layer.filters, groups=layer.groups, **_windows(layer))
 
 

@@ -14,6 +14,7 @@ from parity.pairs.calls import Run
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
 from parity.pairs.findings import Findings
 from parity.pairs.fuse import fused
+from parity.pairs.islands import in_float64
 from parity.pairs.report import Report
 from parity.pairs.side import CannotRun, Side, open_side, refuse_empty
 from parity.pairs.trainer import Batch
@@ -87,6 +88,9 @@ def check(
         notes.append(f"Compared in float32, which is weaker: {error}")
         rounding.allow(findings.torch, findings.torch_run, findings.alignment, given, own)
     findings.compare(given, own)
+    if dtype == "float64":
+        findings, told = in_float64(findings, given, own)
+        notes += told
     trained = Training()
     if loss is not None and dtype == "float64":
         known = {cause.layer for cause in findings.causes}

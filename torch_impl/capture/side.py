@@ -38,6 +38,8 @@ class TorchSide:
         Raises:
             ParityError: it is none, or its builder fails.
         """
+        self.whole = False
+        self.rounded: dict[str, str] = {}
         self.dtype: torch.dtype = getattr(torch, dtype)
         self.model = _module_of(model).to(self.dtype)
         self.watch = calls.Watch(self.model, {})
