@@ -258,7 +258,7 @@ class Watch:
                 name=name,
                 kind=kind,
                 config=config,
-                weights={key: np.asarray(one.numpy()) for key, one in own.items()},
+                weights={key: weights.value_of(made.target, key, one) for key, one in own.items()},
                 inputs=tuple(made.canonical(one) for one in inputs),
                 output=output,
                 sources=tuple(one[1] if one else None for one in found),

@@ -109,7 +109,7 @@ class KerasSide:
         self._refuse_own("weights: received 'torch'", "keras, as-is")
         places = weights.of_module(self.layers[layer])
         for name, value in values.items():
-            places[name].assign(value)
+            places[name].assign(np.reshape(value, places[name].shape))
 
     def replay(self, number: int, inputs: Sequence[np.ndarray]) -> np.ndarray:
         """See :meth:`parity.pairs.side.Side.replay`."""

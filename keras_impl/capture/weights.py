@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from keras_impl.capture.modules import kind_of
+from keras_impl.capture.windows import each_channel
 
 
 def of_module(layer: Any) -> dict[str, Any]:
@@ -27,10 +30,31 @@ def of_module(layer: Any) -> dict[str, Any]:
             name = f"{run.split('_')[0]}/{name}"
         elif kind == "MultiHeadAttention" or (kind not in SINGLE and name in found):
             name = "/".join(kept[-2:])
-        if kind.startswith("Depthwise") and name == "kernel":  # Keras 3's name
-            name = "depthwise_kernel"
         found[name] = variable
+    if kind.startswith(("Conv", "Dense")) and _computed(layer):
+        found = {"kernel": layer.kernel, **{key: found[key] for key in ("bias",) if key in found}}
+    depthwise = kind.startswith("Depthwise") or _grouped(layer, kind)
+    if depthwise and "kernel" in found:
+        found = {"depthwise_kernel" if key == "kernel" else key: one for key, one in found.items()}
     return found
+
+
+def value_of(layer: Any, name: str, variable: Any) -> np.ndarray:
+    """The canonical array: a convolution of each channel has its results along the last axis."""
+    value = np.asarray(variable.numpy())
+    if name == "depthwise_kernel" and _grouped(layer, kind_of(layer)):
+        return value.reshape(*value.shape[:-2], layer.groups, -1)
+    return value
+
+
+def _grouped(layer: Any, kind: str) -> bool:
+    return kind in ("Conv1D", "Conv2D", "Conv3D") and each_channel(layer)
+
+
+def _computed(layer: Any) -> bool:
+    """Whether a layer makes its kernel of other weights, as with weight normalisation."""
+    kernel = getattr(layer, "kernel", None)
+    return hasattr(kernel, "numpy") and not hasattr(kernel, "assign")
 
 
 SINGLE = ("Dense", "BatchNormalization", "LayerNormalization", "GroupNormalization", "Embedding")

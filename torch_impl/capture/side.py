@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from parity.errors import ParityError
 from parity.pairs.calls import Arrays, Run
@@ -104,6 +105,8 @@ class TorchSide:
                     place.tensors, place.from_canonical(self.tensor(value)), strict=True
                 ):
                     tensor.copy_(part)
+                if parametrize.is_parametrized(module, "weight") and "kernel" in name:
+                    module.weight = place.tensors[0]  # by way of what it is made of
 
     def replay(self, number: int, inputs: Sequence[np.ndarray]) -> np.ndarray:
         """See :meth:`parity.pairs.side.Side.replay`."""
