@@ -284,6 +284,10 @@ TURNS = {"permute", "transpose", "swapaxes", "t", "T", "mT", "movedim"}
 """Those that give the axes another order."""
 
 
+PRODUCTS = {"matmul", "__matmul__", "bmm", "baddbmm", "einsum", "scaled_dot_product_attention"}
+"""Those that sum over an axis of two tensors."""
+
+
 def name_of(function: Any) -> str:
     """A function's name; of an attribute of tensors the attribute's."""
     name = getattr(function, "__name__", "")
@@ -311,5 +315,7 @@ def moved(function: Any, layout: Layout, args: tuple[Any, ...], out: Tensor) -> 
     if name in ("view", "reshape", "flatten", "squeeze", "unflatten", "unsqueeze"):
         if math.prod(out.shape) == math.prod(layout.shape):
             return layout.reshaped(tuple(out.shape))
+        return None
+    if name in PRODUCTS:  # whose axes are others, even where they are as long
         return None
     return layout if tuple(out.shape) == layout.shape else None
