@@ -32,7 +32,8 @@ def of_module(layer: Any) -> dict[str, Any]:
             name = "/".join(kept[-2:])
         found[name] = variable
     if kind.startswith(("Conv", "Dense")) and _computed(layer):
-        found = {"kernel": layer.kernel, **{key: found[key] for key in ("bias",) if key in found}}
+        found = {name: getattr(layer, name, None) for name in ("kernel", "bias")}
+        found = {name: one for name, one in found.items() if one is not None}
     depthwise = kind.startswith("Depthwise") or _grouped(layer, kind)
     if depthwise and "kernel" in found:
         found = {"depthwise_kernel" if key == "kernel" else key: one for key, one in found.items()}
