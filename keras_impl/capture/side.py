@@ -159,7 +159,7 @@ class KerasSide:
         """Floating variables that none of these layers holds."""
         known = [self.layers[name] for name in layers if name in self.layers]
         holding = [one for one in known if hasattr(one, "weights")]
-        seen = {id(own) for layer in holding for own in weights.of_module(layer).values()}
+        seen = {id(own) for layer in holding for own in weights.held_by(layer)}
         return {
             getattr(one, "path", one.name): one
             for one in self.model.weights

@@ -31,13 +31,19 @@ def of_module(layer: Any) -> dict[str, Any]:
         elif kind == "MultiHeadAttention" or (kind not in SINGLE and name in found):
             name = "/".join(kept[-2:])
         found[name] = variable
-    if kind.startswith(("Conv", "Dense")) and _computed(layer):
+    if _computed(layer, kind):
         found = {name: getattr(layer, name, None) for name in ("kernel", "bias")}
         found = {name: one for name, one in found.items() if one is not None}
     depthwise = kind.startswith("Depthwise") or _grouped(layer, kind)
     if depthwise and "kernel" in found:
         found = {"depthwise_kernel" if key == "kernel" else key: one for key, one in found.items()}
     return found
+
+
+def held_by(layer: Any) -> list[Any]:
+    """The variables themselves, and those that a kernel is made of."""
+    made = _computed(layer, kind_of(layer))
+    return [*of_module(layer).values(), *(layer.weights if made else ())]
 
 
 def value_of(layer: Any, name: str, variable: Any) -> np.ndarray:
@@ -52,10 +58,11 @@ def _grouped(layer: Any, kind: str) -> bool:
     return kind in ("Conv1D", "Conv2D", "Conv3D") and each_channel(layer)
 
 
-def _computed(layer: Any) -> bool:
+def _computed(layer: Any, kind: str) -> bool:
     """Whether a layer makes its kernel of other weights, as with weight normalisation."""
     kernel = getattr(layer, "kernel", None)
-    return hasattr(kernel, "numpy") and not hasattr(kernel, "assign")
+    made = hasattr(kernel, "numpy") and not hasattr(kernel, "assign")
+    return made and kind.startswith(("Conv", "Dense"))
 
 
 SINGLE = ("Dense", "BatchNormalization", "LayerNormalization", "GroupNormalization", "Embedding")

@@ -38,7 +38,9 @@ def in_float64(
     keras.whole = True
     run = keras.run(inputs)
     run = run.with_outputs(fused(run.calls))
-    moved = max(distance(run.outputs[name], own) for name, own in findings.keras_run.outputs.items())
+    moved = max(
+        distance(run.outputs[name], own) for name, own in findings.keras_run.outputs.items()
+    )
     alignment = findings.alignment.of(run, findings.torch_run)
     other = Findings(keras, findings.torch, run, findings.torch_run, alignment)
     other.compare(inputs, torch_inputs)

@@ -148,7 +148,7 @@ class TorchSide:
             if name in self.modules
             for module, layouts in [self.modules[name]]
             for place in weights.of_module(module, layouts).values()
-            for tensor in place.tensors
+            for tensor in (*place.tensors, *_behind(module))
         }
         held = self.model.state_dict(keep_vars=True)
         return {
@@ -165,6 +165,12 @@ class TorchSide:
         """On the model's device, floats in its dtype."""
         tensor = torch.tensor(np.ascontiguousarray(value))  # a copy: a model may write into it
         return tensor.to(self.dtype) if tensor.is_floating_point() else tensor.long()
+
+
+def _behind(module: nn.Module) -> list[nn.Parameter]:
+    """What a module's weight is made of, where it is made of others."""
+    made = parametrize.is_parametrized(module, "weight")
+    return [*module.parametrizations.parameters()] if made else []  # type: ignore[operator,union-attr]
 
 
 def _module_of(model: Any) -> nn.Module:
