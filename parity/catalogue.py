@@ -10,7 +10,13 @@ import difflib
 from types import ModuleType
 from typing import Any
 
-from parity import loss_differences, metric_differences, schedule_differences, strict_json
+from parity import (
+    dtype_differences,
+    loss_differences,
+    metric_differences,
+    schedule_differences,
+    strict_json,
+)
 from parity.difference import Difference
 from parity.errors import ParityError
 from parity.layers import (
@@ -63,6 +69,7 @@ ROOMS: tuple[ModuleType, ...] = (
     metric_differences,
     optimizer_differences,
     schedule_differences,
+    dtype_differences,
 )
 """The modules that hold ``DIFFERENCES``, in the order of the catalogue."""
 

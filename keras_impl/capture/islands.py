@@ -1,8 +1,8 @@
 """What TensorFlow code computes in float32 although the model computes in float64.
 
 A Python float becomes float32 where no dtype is given, and so does what is computed of it:
-``x / tf.cast(tf.sqrt(2.0), x.dtype)``; other code casts to float32, computes, and casts back. Beside
-each such tensor its value in float64 is kept, and can be taken where it is cast back.
+``x / tf.cast(tf.sqrt(2.0), x.dtype)``; other code casts to float32, computes, and casts back.
+Beside each such tensor its value in float64 is kept, and can be taken where it is cast back.
 """
 
 from __future__ import annotations
@@ -123,7 +123,5 @@ class Islands:
         if any(one.dtype == tf.float32 for one in inputs):
             fed = [self._value(one) for one in inputs]
             with contextlib.suppress(tf.errors.OpError, TypeError, ValueError):
-                return execute.execute(  # type: ignore[no-any-return]
-                    kind, len(outputs), fed, tuple(attrs), context.context()
-                )
+                return execute.execute(kind, len(outputs), fed, tuple(attrs), context.context())
         return [tf.cast(one, tf.float64) if one.dtype == tf.float32 else one for one in outputs]

@@ -65,7 +65,8 @@ def _overridden(layer: Any) -> bool:
     """Whether a class of the user's computes otherwise than Keras's that it is made from."""
     for cls in type(layer).__mro__:
         if cls.__module__.split(".")[0] in ("keras", "tf_keras"):
-            return type(layer).call is not cls.call
+            own: Any = cls
+            return type(layer).call is not own.call
     return False
 
 

@@ -41,8 +41,10 @@ class Side(Protocol):
 
     @property
     def rounded(self) -> Mapping[str, str]:
-        """Layers in which the last run has computed in float32 and cast that to float64; of a
-        number what it was, and would be in float64."""
+        """Layers in which the last run has computed in float32, and cast that to float64.
+
+        With what a number was, and would be in float64; empty for tensors.
+        """
 
     @staticmethod
     def start() -> None:

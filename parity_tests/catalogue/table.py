@@ -12,6 +12,7 @@ from parity_tests.catalogue import (
     conv_transpose,
     dense,
     dropout,
+    dtypes,
     embedding,
     flatten,
     gru,
@@ -51,7 +52,7 @@ LAYERS = (
 
 DEMONSTRATIONS: dict[str, Demonstration] = {
     name: shown
-    for room in (*LAYERS, losses, metrics, optimizers)
+    for room in (*LAYERS, losses, metrics, optimizers, dtypes)
     for name, shown in room.DEMONSTRATIONS.items()
 }
 """Id of a difference to what shows it."""

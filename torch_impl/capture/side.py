@@ -170,7 +170,7 @@ class TorchSide:
 def _behind(module: nn.Module) -> list[nn.Parameter]:
     """What a module's weight is made of, where it is made of others."""
     made = parametrize.is_parametrized(module, "weight")
-    return [*module.parametrizations.parameters()] if made else []  # type: ignore[operator,union-attr]
+    return [*module.parametrizations.parameters()] if made else []
 
 
 def _module_of(model: Any) -> nn.Module:
