@@ -47,8 +47,11 @@ def held_by(layer: Any) -> list[Any]:
 
 
 def value_of(layer: Any, name: str, variable: Any) -> np.ndarray:
-    """The canonical array: a convolution of each channel has its results along the last axis."""
-    value = np.asarray(variable.numpy())
+    """The canonical array of a variable, or of what has its shape.
+
+    A convolution of each channel has its results along the last axis.
+    """
+    value = variable if isinstance(variable, np.ndarray) else np.asarray(variable.numpy())
     if name == "depthwise_kernel" and _grouped(layer, kind_of(layer)):
         return value.reshape(*value.shape[:-2], layer.groups, -1)
     return value

@@ -97,7 +97,9 @@ def test_as_many_groups_as_channels_are_a_depthwise_convolution(keras: Any) -> N
         )
     )
     module = nn.Sequential(nn.Conv2d(4, 8, 3, groups=4), nn.Conv2d(8, 2, 1))
-    report = check(model, module, np.random.default_rng(1).normal(size=(2, 6, 6, 4)))
+    x = np.random.default_rng(1).normal(size=(2, 6, 6, 4))
+    trained = {"targets": np.ones((2, 4, 4, 2)), "loss": "mse", "optimizer": "sgd", "steps": 2}
+    report = check(model, module, x, **trained)
     assert report.verdict == "same", str(report)
     assert report.notes == ()
 
