@@ -23,10 +23,10 @@ Models that others wrote in both frameworks, and models that Keras ships against
 the papers' tables (`parity_tests/real_pairs/`). All with random weights, Keras's copied over, and
 evaluated. This page is generated: `python -m parity_tests.real_pairs > docs/real_pairs.md`.
 
-Outputs stand apart by as much as said, relative to the largest entry. `dtype.float32`: the
-TensorFlow code computes something in float32 whatever the model's dtype; in float64 instead,
-nothing else is left (`parity explain dtype.float32`). Causes in brackets are settings that differ
-and that evaluation does not show.
+Layers that are fed alike stand apart by as much as said, relative to the largest entry.
+`dtype.float32`: TensorFlow code computes something in float32 whatever the model's dtype, and was
+compared with that in float64 (`parity explain dtype.float32`). Causes in brackets are settings that
+differ and that evaluation does not show.
 """
 
 
