@@ -149,7 +149,8 @@ _EXPECTED: dict[str, dict[str, Any]] = {
         "confirmed": "`modeling_tf_wav2vec2.py`, `TFWav2Vec2GroupNormConvLayer` gives its group "
         "norm `config.layer_norm_eps`; `modeling_wav2vec2.py`, `Wav2Vec2GroupNormConvLayer` leaves "
         "it at PyTorch's 1e-5. The norm is a class of the package's own, of which the check knows "
-        "no settings: it names the layer, and calls the cause unknown.",
+        "no settings: it names the layer, and calls the cause unknown. With 0.001 "
+        "in PyTorch's as well the two are the same.",
     },
 }
 """Family to what the check shall say, and what the code does."""
