@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from parity import (
+    dtype_differences,
     loss_differences,
     metric_differences,
     number_differences,
@@ -71,6 +72,7 @@ ROOMS: tuple[ModuleType, ...] = (
     optimizer_differences,
     schedule_differences,
     number_differences,
+    dtype_differences,
 )
 """The modules that hold ``DIFFERENCES``, in the order of the catalogue."""
 

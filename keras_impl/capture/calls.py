@@ -12,6 +12,7 @@ import numpy as np
 from keras_impl.capture import modules, operations, recurrent, separable, weights
 from keras_impl.capture.activations import activation_of, name_of
 from keras_impl.capture.arguments import by_place, masked, starts_elsewhere
+from keras_impl.capture.islands import Islands
 from keras_impl.capture.outputs import flat, is_tensor, named_outputs, with_first
 from keras_impl.capture.replaying import Made, again, last, watched_activation
 from parity.pairs.calls import Call, Run, Weights
@@ -23,13 +24,19 @@ class Watch:
     """While :meth:`modules` is entered, the calls of a model's layers are written down."""
 
     def __init__(
-        self, keras: Any, model: Any, given: Mapping[int, np.ndarray], as_tensor: Any
+        self,
+        keras: Any,
+        model: Any,
+        given: Mapping[int, np.ndarray],
+        as_tensor: Any,
+        islands: Islands | None = None,
     ) -> None:
         self.keras = keras
         self.flavour = modules.flavour_of(model)
         self.model = model
         self.given = given
         self.as_tensor = as_tensor
+        self.islands = islands
         self.calls: list[Call] = []
         self.made: list[Made] = []
         self.followed: dict[int, tuple[Any, int, bool]] = {}  # tensor, call, channels first
@@ -54,7 +61,8 @@ class Watch:
         for cls, call in zip(classes, before, strict=True):
             cls.__call__ = self._watched(call)
         try:
-            with operations.told(self._operation):
+            told = self.islands.told() if self.islands else contextlib.nullcontext()
+            with operations.told(self._operation), told:
                 yield
         finally:
             for cls, call in zip(classes, before, strict=True):
@@ -250,7 +258,10 @@ class Watch:
                 name=name,
                 kind=kind,
                 config=config,
-                weights=Weights(made.weights, weights.value_of),
+                weights=Weights(
+                    {key: (key, one) for key, one in own.items()},
+                    lambda place: weights.value_of(made.target, *place),
+                ),
                 inputs=tuple(made.canonical(one) for one in inputs),
                 output=output,
                 sources=tuple(one[1] if one else None for one in found),
@@ -267,6 +278,10 @@ class Watch:
         outputs: Sequence[Any],
     ) -> Any:
         """One of TensorFlow's that no layer calls: noted where it is a layer, else followed."""
+        if self.islands:
+            place = "/".join(self.path[-2:])
+            given = self.islands.follow(place, kind, inputs, attributes, outputs)
+            outputs = outputs if given is None else [given]
         if self.within:
             return None
         known = [self.followed.get(id(one)) for one in inputs]

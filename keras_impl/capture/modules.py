@@ -61,6 +61,15 @@ def known(layer: Any) -> bool:
     return kind_of(layer) in READERS or kind_of(layer) in WHOLE
 
 
+def _overridden(layer: Any) -> bool:
+    """Whether a class of the user's computes otherwise than Keras's that it is made from."""
+    for cls in type(layer).__mro__:
+        if cls.__module__.split(".")[0] in ("keras", "tf_keras"):
+            own: Any = cls
+            return type(layer).call is not own.call
+    return False
+
+
 def operation(layer: Any) -> bool:
     """Whether it is a function in a functional model, which is no layer of its own."""
     kind = kind_of(layer)
@@ -100,7 +109,7 @@ def config_of(layer: Any, rank: int, first: bool = False) -> Config:
     if operation(layer):
         config = activations.activation_of(layer.call, flavour_of(layer))
         return None if getattr(config, "activation", "") == "linear" else config
-    reader = READERS.get(kind_of(layer))
+    reader = None if _overridden(layer) else READERS.get(kind_of(layer))
     config = reader(layer) if reader else None
     axis = getattr(config, "axis", None)
     if axis is None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from keras_impl.capture import calls, copying, files, weights
+from keras_impl.capture.islands import Islands
 from keras_impl.capture.training import KerasTrainer, in_dtype
 from parity.backend import require
 from parity.errors import ParityError
@@ -53,6 +54,8 @@ class KerasSide:
         self.keras = _keras(self.flavour)
         self.tf = importlib.import_module("tensorflow")
         self.layers: dict[str, Any] = {}
+        self.whole = False
+        self.islands = Islands(self.whole)
         self.forget()
 
     def forget(self) -> None:
@@ -70,10 +73,17 @@ class KerasSide:
         """See :meth:`parity.pairs.side.Side.run`."""
         self.forget()
         tensors = [self.tensor(value) for value in (inputs if own is None else own)]
-        watch = self.watch = calls.Watch(self.keras, self.model, given or {}, self.tensor)
+        self.islands = Islands(self.whole)
+        watch = self.watch = calls.Watch(
+            self.keras,
+            self.model,
+            given or {},
+            self.tensor,
+            self.islands if self.dtype == "float64" else None,
+        )
         watch.feed(tensors)
         buffers = self.model.non_trainable_variables if training else ()
-        kept = [(one, weights.value_of(one)) for one in buffers]
+        kept = [(one, weights.array_of(one)) for one in buffers]
         with in_dtype(self.keras, self.flavour, self.dtype), watch.modules():
             try:
                 fed = tensors[0] if len(tensors) == 1 else tensors
@@ -94,12 +104,17 @@ class KerasSide:
         except TypeError as error:
             raise ParityError(f"keras_model: its output: {error}") from error
 
+    @property
+    def rounded(self) -> dict[str, str]:
+        """See :attr:`parity.pairs.side.Side.rounded`."""
+        return self.islands.rounded
+
     def set_weights(self, layer: str, values: Mapping[str, np.ndarray]) -> None:
         """See :meth:`parity.pairs.side.Side.set_weights`."""
         self._refuse_own("weights: received 'torch'", "keras, as-is")
         places = weights.of_module(self.layers[layer])
         for name, value in values.items():
-            places[name].assign(value)
+            places[name].assign(np.reshape(value, places[name].shape))
 
     def replay(self, number: int, inputs: Sequence[np.ndarray]) -> np.ndarray:
         """See :meth:`parity.pairs.side.Side.replay`."""
@@ -109,7 +124,7 @@ class KerasSide:
     def all_parameters(self) -> Arrays:
         """See :meth:`parity.pairs.side.Side.all_parameters`."""
         return {
-            getattr(one, "path", one.name): weights.value_of(one)
+            getattr(one, "path", one.name): weights.array_of(one)
             for one in self.model.trainable_variables
         }
 
@@ -127,7 +142,7 @@ class KerasSide:
 
     def loose(self, layers: Collection[str]) -> Arrays:
         """See :meth:`parity.pairs.side.Side.loose`."""
-        return {name: weights.value_of(one) for name, one in self._beside(layers).items()}
+        return {name: weights.array_of(one) for name, one in self._beside(layers).items()}
 
     def set_loose(self, values: Mapping[str, np.ndarray]) -> None:
         """See :meth:`parity.pairs.side.Side.set_loose`."""
@@ -149,7 +164,7 @@ class KerasSide:
         """Floating variables that none of these layers holds."""
         known = [self.layers[name] for name in layers if name in self.layers]
         holding = [one for one in known if hasattr(one, "weights")]
-        seen = {id(own) for layer in holding for own in weights.of_module(layer).values()}
+        seen = {id(own) for layer in holding for own in weights.held_by(layer)}
         return {
             getattr(one, "path", one.name): one
             for one in self.model.weights
@@ -177,7 +192,7 @@ def flavour_of(model: Any) -> str:
 
 
 def _keras(flavour: str) -> Any:
-    return importlib.import_module({"tf_keras": "tf_keras", "keras3": "keras"}[flavour])
+    return importlib.import_module(MODULES[flavour])
 
 
 def _model_of(model: Any, dtype: str) -> Any:
@@ -188,23 +203,34 @@ def _model_of(model: Any, dtype: str) -> Any:
             f"keras_model: received {type(model).__name__}, accepted: a Keras model, or a function "
             "that builds one"
         )
-    with contextlib.ExitStack() as stack:
-        for flavour, name in (("tf_keras", "tf_keras"), ("keras3", "keras")):
-            if name in sys.modules:
-                stack.enter_context(in_dtype(sys.modules[name], flavour, dtype))
-        try:
-            built = model()
-        except ParityError:
-            raise
-        except Exception as error:
-            raise ParityError(
-                f"keras_model: its builder raised {type(error).__name__}: {_line(error)}"
-            ) from error
+    built, before = _built(model, dtype)
+    if flavour_of(built) in ("tf_keras", "keras3") and MODULES[flavour_of(built)] not in before:
+        built, _ = _built(model, dtype)  # the first time nobody had said in which dtype
     if not flavour_of(built):
         raise ParityError(
             f"keras_model: its builder returned {type(built).__name__}, accepted: a Keras model"
         )
     return built
+
+
+MODULES = {"tf_keras": "tf_keras", "keras3": "keras"}
+"""Flavour to the package."""
+
+
+def _built(builder: Callable[[], Any], dtype: str) -> tuple[Any, list[str]]:
+    """What a function builds in a dtype, and the Kerases that it could be told to."""
+    with contextlib.ExitStack() as stack:
+        found = {name: flavour for flavour, name in MODULES.items() if name in sys.modules}
+        for name, flavour in found.items():
+            stack.enter_context(in_dtype(sys.modules[name], flavour, dtype))
+        try:
+            return builder(), [*found]
+        except ParityError:
+            raise
+        except Exception as error:
+            raise CannotRun(
+                f"keras_model: its builder raised {type(error).__name__}: {_line(error)}"
+            ) from error
 
 
 def _copied(model: Any, dtype: str) -> Any:
@@ -222,7 +248,7 @@ def _copied(model: Any, dtype: str) -> Any:
             if len(copy.weights) != len(model.weights):
                 copying.build_like(copy, model, dtype)
         for own, other in zip(copy.weights, model.weights, strict=True):
-            value = weights.value_of(other)
+            value = weights.array_of(other)
             own.assign(value.astype(dtype) if value.dtype.kind == "f" else value)
     except Exception as error:
         if getattr(model, "dtype", "float32") == dtype:
@@ -271,4 +297,8 @@ def _lambdas(keras: Any) -> Iterator[None]:
 
 
 def _line(error: BaseException) -> str:
-    return str(error).strip().split("\n", 1)[0][:300]
+    """What was wrong; Keras 2 says first in which layer."""
+    lines = [line.strip() for line in str(error).split("\n") if line.strip()]
+    if len(lines) > 1 and lines[0].startswith("Exception encountered when calling"):
+        lines = lines[1:]
+    return lines[0][:300] if lines else ""

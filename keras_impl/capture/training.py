@@ -95,7 +95,7 @@ class KerasTrainer:
             if value is not None
         }
         own = {
-            key: by_id[id(variable)]
+            key: self._canonical(key, by_id[id(variable)])
             for key, variable in self._variables().items()
             if id(variable) in by_id
         }
@@ -198,7 +198,7 @@ class KerasTrainer:
         trained = {id(variable) for variable in self.side.model.trainable_variables}
         variables = {id(one): (key, one) for key, one in self._variables().items()}
         given = [
-            (self.side.tensor(gradients[key]), variable)
+            (self.side.tensor(gradients[key].reshape(variable.shape)), variable)
             for number, (key, variable) in variables.items()
             if number in trained and key in gradients
         ]
@@ -207,7 +207,7 @@ class KerasTrainer:
 
     def weights(self) -> dict[Key, np.ndarray]:
         """See :meth:`parity.pairs.trainer.Trainer.weights`."""
-        return {key: np.asarray(one.numpy()) for key, one in self._variables().items()}
+        return {key: self._canonical(key, one) for key, one in self._variables().items()}
 
     def settings_of(self, key: Key) -> Settings | None:
         """See :meth:`parity.pairs.trainer.Trainer.settings_of`."""
@@ -220,12 +220,16 @@ class KerasTrainer:
     def first_of(self, key: Key) -> np.ndarray:
         """See :meth:`parity.pairs.trainer.Trainer.first_of`."""
         variable = self._variables()[key]
-        return next(np.asarray(value) for one, value in self.first if one is variable)
+        value = next(np.asarray(value) for one, value in self.first if one is variable)
+        return self._canonical(key, value)
 
     def frozen(self, key: Key) -> bool:
         """See :meth:`parity.pairs.trainer.Trainer.frozen`."""
         trained = {id(variable) for variable in self.side.model.trainable_variables}
         return id(self._variables()[key]) not in trained
+
+    def _canonical(self, key: Key, value: Any) -> np.ndarray:
+        return weights.value_of(self.side.layers[key[0]], key[1], value)
 
     def _variables(self) -> dict[Key, Any]:
         if self._layers_then == len(self.side.layers):

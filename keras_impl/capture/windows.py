@@ -17,8 +17,16 @@ def several(value: Any, count: int) -> tuple[int, ...]:
 
 
 def convolution(layer: Any) -> Config:
-    """A convolution's."""
+    """A convolution's; one of as many groups as channels is depthwise, as in PyTorch."""
+    if each_channel(layer):
+        each = layer.filters // layer.groups
+        return conv.DepthwiseConv(depth_multiplier=each, **_windows(layer))
     return conv.Conv(filters=layer.filters, groups=layer.groups, **_windows(layer))
+
+
+def each_channel(layer: Any) -> bool:
+    """Whether a convolution has as many groups as channels."""
+    return bool(layer.groups > 1 and layer.kernel.shape[-2] == 1)
 
 
 def depthwise(layer: Any) -> Config:

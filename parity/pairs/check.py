@@ -14,6 +14,7 @@ from parity.pairs.calls import Run
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
 from parity.pairs.findings import Findings
 from parity.pairs.fuse import fused
+from parity.pairs.islands import in_float64
 from parity.pairs.report import Report
 from parity.pairs.side import CannotRun, Side, open_side, refuse_empty
 from parity.pairs.trainer import Batch
@@ -93,6 +94,9 @@ def check(
         rounding.allow(findings.torch, findings.torch_run, findings.alignment, given, own)
     with Progress("layers", len(findings.alignment.pairs)) as progress:
         findings.compare(given, own, progress)
+    if dtype == "float64":
+        findings, told = in_float64(findings, given, own)
+        notes += told
     findings.forget()
     trained = Training()
     if loss is not None and dtype == "float64":

@@ -202,12 +202,18 @@ class Findings:
 
     def outputs_apart(self) -> list[Divergence]:
         """Outputs of the models that stand off, in their own course."""
-        ends = [pair for pair in self.alignment.pairs if isinstance(pair[0].config, Output)]
         return [
             Divergence("forward_eval", k.name, t.name, "output", away, k.allowed)
-            for k, t in ends
+            for k, t in self._ends()
             if (away := self.ran[t.number]) > k.allowed
         ]
+
+    def farthest(self) -> float:
+        """How far an output stands off at most."""
+        return max((self.ran[t.number] for _, t in self._ends()), default=0.0)
+
+    def _ends(self) -> list[tuple[Call, Call]]:
+        return [pair for pair in self.alignment.pairs if isinstance(pair[0].config, Output)]
 
     def unexplained(self) -> list[Divergence]:
         """Those for which no cause was found, and that rounded constants are too small for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 
 import numpy as np
@@ -40,7 +41,7 @@ def partners(keras: Arrays, torch: Arrays) -> list[tuple[str, str]]:
     found, free = [], dict(torch)
     for own, value in keras.items():
         likeness = sorted(
-            (len(_words(own) & _words(other)), other)
+            (_alike(own, other), other)
             for other, theirs in free.items()
             if theirs.shape == value.shape
         )
@@ -53,8 +54,11 @@ def partners(keras: Arrays, torch: Arrays) -> list[tuple[str, str]]:
     return found
 
 
-def _words(name: str) -> set[str]:
-    return set(re.findall("[a-z]+|[0-9]+", name.lower()))
+def _alike(own: str, other: str) -> int:
+    """Words, and numbers, that both names have in the same order."""
+    ours, theirs = (re.findall("[a-z]+|[0-9]+", name.lower()) for name in (own, other))
+    blocks = difflib.SequenceMatcher(None, ours, theirs, autojunk=False).get_matching_blocks()
+    return sum(block.size for block in blocks)
 
 
 def values(names: list[tuple[str, str]], keras: Arrays, torch: Arrays, weights: str) -> Arrays:

@@ -36,6 +36,16 @@ class Side(Protocol):
     suffixes: tuple[str, ...]
     """Ends of the names of files with weights that it reads and writes."""
 
+    whole: bool
+    """Whether what code computes in float32 is computed in float64 where that is the dtype."""
+
+    @property
+    def rounded(self) -> Mapping[str, str]:
+        """Layers in which the last run has computed in float32, and cast that to float64.
+
+        With what a number was, and would be in float64; empty for tensors.
+        """
+
     @staticmethod
     def start() -> None:
         """Import the framework, with nothing of what it says meanwhile on stderr.

@@ -12,6 +12,7 @@ from parity_tests.catalogue import (
     conv_transpose,
     dense,
     dropout,
+    dtypes,
     embedding,
     flatten,
     gru,
@@ -52,7 +53,7 @@ LAYERS = (
 
 DEMONSTRATIONS: dict[str, Demonstration] = {
     name: shown
-    for room in (*LAYERS, losses, metrics, optimizers, numbers)
+    for room in (*LAYERS, losses, metrics, optimizers, dtypes, numbers)
     for name, shown in room.DEMONSTRATIONS.items()
 }
 """Id of a difference to what shows it."""

@@ -11,15 +11,22 @@ import time
 from collections import Counter
 from importlib.metadata import version
 
+from parity.pairs.islands import ID
+from parity.pairs.report import Report
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 HEAD = """\
 # Real pairs
 
 Models that others wrote in both frameworks, and models that Keras ships against definitions from
-the papers' tables (`parity_tests/real_pairs/`). All with random weights, Keras's copied over, in
-float64 and evaluation. This page is generated: `python -m parity_tests.real_pairs >
-docs/real_pairs.md`.
+the papers' tables (`parity_tests/real_pairs/`). All with random weights, Keras's copied over, and
+evaluated. This page is generated: `python -m parity_tests.real_pairs > docs/real_pairs.md`.
+
+Layers that are fed alike stand apart by as much as said, relative to the largest entry.
+`dtype.float32`: TensorFlow code computes something in float32 whatever the model's dtype, and was
+compared with that in float64 (`parity explain dtype.float32`). Causes in brackets are settings that
+differ and that evaluation does not show.
 """
 
 
@@ -38,21 +45,33 @@ def main() -> None:
     }
     lines = [HEAD]
     for room, found in rooms.items():
-        lines += [f"## {room}", "", "| model | verdict | layers compared | causes |"]
-        lines.append("| :-- | :-- | --: | :-- |")
+        lines += [
+            f"## {room}",
+            "",
+            "| model | verdict | dtype | layers compared | apart | causes |",
+        ]
+        lines.append("| :-- | :-- | :-- | --: | --: | :-- |")
         notes = []
         for name, pair in found.items():
             began = time.perf_counter()
             report = check(pair.keras, pair.torch, pair.inputs, torch_inputs=pair.torch_inputs)
             print(f"{name}: {report.verdict}, {time.perf_counter() - began:.0f} s", file=sys.stderr)
-            causes = Counter(cause.id for cause in report.causes)
-            told = ", ".join(f"`{cause}` in {count}" for cause, count in causes.items())
-            verdict = report.verdict.upper()
-            lines.append(f"| {name} | {verdict} | {len(report.compared)} | {told} |")
+            row = name, report.verdict.upper(), report.dtype, str(len(report.compared))
+            apart = max(one.observed for one in report.compared)
+            lines.append(f"| {' | '.join(row)} | {apart:.0e} | {_told(report)} |")
             if pair.confirmed:
                 notes.append(f"- **{name}**: {pair.confirmed}")
         lines += ["", *notes, ""] if notes else [""]
     print("\n".join(lines).rstrip())
+
+
+def _told(report: Report) -> str:
+    """Causes, those that do not show in brackets, and how often."""
+    causes = Counter(f"`{cause.id}`" for cause in report.causes)
+    causes += Counter(f"(`{cause.id}`)" for cause in report.latent)
+    told = [f"{cause} in {count}" for cause, count in causes.items()]
+    told += [f"`{ID}`" for note in report.notes if note.startswith(ID)]
+    return ", ".join(told)
 
 
 if __name__ == "__main__":

@@ -203,6 +203,10 @@ TURNS = {"permute", "transpose", "swapaxes", "t", "T", "mT", "movedim"}
 """Those that give the axes another order."""
 
 
+PRODUCTS = {"matmul", "__matmul__", "bmm", "baddbmm", "einsum", "scaled_dot_product_attention"}
+"""Those that sum over an axis of two tensors."""
+
+
 def name_of(function: Any) -> str:
     """A function's name; of an attribute of tensors the attribute's."""
     name = getattr(function, "__name__", "")
@@ -229,6 +233,8 @@ def moved(
     if name == "stack":
         dim = kwargs.get("dim", args[1] if len(args) > 1 else 0)
         return layout.stacked(dim, out.shape[dim])
+    if name in PRODUCTS:  # whose axes are others, even where they are as long
+        return None
     if name in REDUCTIONS and out.ndim < rank:
         dims = dims_of(args, kwargs, rank)
         return layout.without(sorted(dims)) if dims else None

@@ -33,10 +33,16 @@ def config_of(module: nn.Module, shape: Sequence[int] = ()) -> Config:
 def known(module: nn.Module) -> bool:
     """Whether it is looked at as a whole: a kind of its own, or PyTorch's and without parts."""
     if isinstance(module, tuple(READERS)):
-        return True
+        return not _overridden(module)
     if isinstance(module, THIN):
         return False
     return type(module).__module__.startswith("torch.nn.") and not any(module.children())
+
+
+def _overridden(module: nn.Module) -> bool:
+    """Whether a class of the user's computes otherwise than PyTorch's that it is made from."""
+    kind = next(one for one in type(module).__mro__ if one in READERS)
+    return type(module).forward is not kind.forward
 
 
 def spatial(module: nn.Module) -> bool:

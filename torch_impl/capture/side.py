@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from parity.errors import ParityError
 from parity.pairs.calls import Arrays, Run
@@ -39,6 +40,8 @@ class TorchSide:
         Raises:
             ParityError: it is none, or its builder fails.
         """
+        self.whole = False
+        self.rounded: dict[str, str] = {}
         self.dtype: torch.dtype = getattr(torch, dtype)
         self.model = _module_of(model).to(self.dtype)
         self.copies = False  # whether the model writes into tensors that it has handed on
@@ -112,6 +115,8 @@ class TorchSide:
                 parts = place.from_canonical(_view(value))
                 for tensor, part in zip(place.tensors, parts, strict=True):
                     tensor.copy_(part)
+                if parametrize.is_parametrized(module, "weight") and "kernel" in name:
+                    module.weight = place.tensors[0]  # by way of what it is made of
 
     def replay(self, number: int, inputs: Sequence[np.ndarray]) -> np.ndarray:
         """See :meth:`parity.pairs.side.Side.replay`."""
@@ -153,7 +158,7 @@ class TorchSide:
             if name in self.modules
             for module, layouts in [self.modules[name]]
             for place in weights.of_module(module, layouts).values()
-            for tensor in place.tensors
+            for tensor in (*place.tensors, *_behind(module))
         }
         held = self.model.state_dict(keep_vars=True)
         return {
@@ -177,6 +182,12 @@ def _view(value: np.ndarray) -> Tensor:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that nothing keeps it from being written to
         return torch.as_tensor(np.ascontiguousarray(value))
+
+
+def _behind(module: nn.Module) -> list[nn.Parameter]:
+    """What a module's weight is made of, where it is made of others."""
+    made = parametrize.is_parametrized(module, "weight")
+    return [*module.parametrizations.parameters()] if made else []
 
 
 def _module_of(model: Any) -> nn.Module:

@@ -1,0 +1,48 @@
+"""Models that others wrote in both frameworks: the verdict, and what it rests on."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from parity.pairs.check import check
+from parity.pairs.islands import ID
+from parity_tests.real_pairs import pairs
+
+PAGE = Path(__file__).parents[2] / "docs" / "real_pairs.md"
+
+IN_FLOAT32 = ("MobileViT", "Swin")
+"""Whose TensorFlow code cannot be called in float64."""
+
+BY_ITSELF = tuple(name for name in pairs.NAMES if name not in (*IN_FLOAT32, "ResNet"))
+"""Whose TensorFlow code computes in float32 by itself."""
+
+
+@pytest.mark.flavour
+@pytest.mark.parametrize("name", pairs.NAMES)
+def test_the_verdict_is_what_their_code_says(name: str, flavour: str) -> None:
+    """The same, or different in one place; every setting that differs is named."""
+    if flavour != "tf_keras":
+        pytest.skip("the TensorFlow classes of transformers are for Keras 2")
+    pair = pairs.transformers()[name]
+    report = check(pair.keras, pair.torch, pair.inputs, torch_inputs=pair.torch_inputs)
+    assert report.verdict == pair.verdict, str(report)
+    assert {one.id for one in (*report.causes, *report.latent)} == pair.causes
+    assert report.dtype == ("float32" if name in IN_FLOAT32 else "float64")
+    told = [note for note in report.notes if note.startswith(ID)]
+    assert bool(told) == (name in BY_ITSELF)
+    if pair.verdict == "different":
+        assert report.first_divergence is not None
+        assert report.first_divergence.torch_module == pair.where
+
+
+def test_the_page_tells_of_each() -> None:
+    """``docs/real_pairs.md`` has each pair's verdict, and what its code says."""
+    page = PAGE.read_text("utf-8")
+    for name, pair in pairs.transformers().items():
+        assert re.search(rf"^\| {re.escape(name)} \| {pair.verdict.upper()} \|", page, re.M), name
+        assert pair.confirmed in page, name
+    for name in ("MobileNetV2", "ResNet50"):
+        assert len(re.findall(rf"^\| {name} \| SAME \|", page, re.M)) == 2
