@@ -22,7 +22,7 @@ FORBIDDEN = {
 }
 KERAS_ONLY = {
     Path("capture") / f"{name}.py"
-    for name in ("arguments", "copying", "exact", "operations", "separable")
+    for name in ("arguments", "copying", "exact", "islands", "operations", "separable")
 }
 """What only Keras needs: its layers do several things at once, and some in float32 only."""
 KERAS_HAS_THEM = {"optim", "nn", "metrics", "fit"}
