@@ -34,7 +34,8 @@ def in_float64(
         Keras's outputs have moved by no more than rounding; else the old ones.
     """
     keras, apart = findings.keras, findings.outputs_apart()
-    if not keras.rounded or not apart or (findings.causes and not _unknown(findings)):
+    explained = findings.rounded or findings.causes
+    if not keras.rounded or not apart or (explained and not _unknown(findings)):
         return findings, []
     keras.whole = True
     run = keras.run(inputs)
@@ -48,9 +49,9 @@ def in_float64(
     other = Findings(keras, findings.torch, run, torch_run, alignment)
     with Progress("layers", len(alignment.pairs)) as progress:
         other.compare(inputs, torch_inputs, progress)
+    keras.whole = False
     explains = _unknown(other) < _unknown(findings) or not other.outputs_apart()
     if not explains or moved > tolerance.FLOAT32_FLOOR:
-        keras.whole = False
         return findings, []
     return other, [_note(keras.rounded, max(one.observed for one in apart), other.farthest())]
 

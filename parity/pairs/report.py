@@ -156,5 +156,5 @@ def _explain(console: Console, causes: tuple[Cause, ...]) -> None:
 
 def _short(value: Any) -> str:
     """A value within a line."""
-    text = f"{value:.8g}" if isinstance(value, float) else str(value)
+    text = f"{value:.7g}" if isinstance(value, float) else str(value)
     return text if len(text) <= WIDTH - 14 else text[: WIDTH - 15] + "…"

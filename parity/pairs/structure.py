@@ -93,7 +93,7 @@ def _between(
     other = _chain(misfit.torch, torch, set(partners.values()))
     names = " > ".join(call.name for call in own) or NOTHING
     others = " > ".join(call.name for call in other) or NOTHING
-    proven = _turned_inputs(misfit)
+    proven = _turned_inputs(misfit) or _channels_first(own, other, misfit)
     if proven:
         return [proven]
     replaced = _replaced(own, other, misfit, flavour)
@@ -180,6 +180,22 @@ def _turned_inputs(misfit: Misfit) -> Cause | None:
             own, other = "examples first", "steps first"
             return Cause("simple_rnn.batch_first", k.name, own, other, Proof(misfit.away, left))
     return None
+
+
+def _channels_first(own: Sequence[Call], other: Sequence[Call], misfit: Misfit) -> Cause | None:
+    """A vector that Keras makes a map of, and PyTorch one whose channels come first."""
+    if other or [call.layer for call in own] != ["Reshape"]:
+        return None
+    (call,) = own
+    x, shape = call.inputs[0], call.output.shape
+    if x.ndim != 2 or len(shape) < 4:
+        return None
+    turned = np.moveaxis(x.reshape(shape[0], shape[-1], *shape[1:-1]), 1, -1)
+    left = max(distance(turned, misfit.torch.inputs[0]), misfit.left)
+    if left > misfit.keras.allowed:
+        return None
+    proof = Proof(misfit.away, left)
+    return Cause("reshape.order", call.name, "channels last", "channels first", proof)
 
 
 def _chain(call: Call, calls: Sequence[Call], matched: set[int]) -> list[Call]:

@@ -174,6 +174,21 @@ def test_wrong_use_is_told_in_one_line(name: str, keras: Any) -> None:
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize("fits", [True, False])
+def test_sequences_come_channels_first_where_nothing_else_fits(keras: Any, fits: bool) -> None:
+    """A convolution as the first module takes them so; what fits in no way is told as it is."""
+    layers = keras.layers
+    stack = [layers.Conv1D(4, 3, name="conv"), layers.Flatten(), layers.Dense(2, name="classes")]
+    model = fill(keras.Sequential([keras.Input((9, 5)), *stack]))
+    module = nn.Sequential(nn.Conv1d(5, 4, 3), nn.Flatten(), nn.Linear(28 if fits else 3, 2))
+    x = np.random.default_rng(0).normal(size=(3, 9, 5))
+    if fits:
+        assert check(model, module, x).verdict == "same"
+    else:
+        with pytest.raises(ParityError, match=r"inputs of shape \(3, 9, 5\)"):
+            check(model, module, x)
+
+
 def test_a_mapping_that_is_given_is_kept_to(keras: Any) -> None:
     """Two layers that look alike, exchanged by hand."""
     layers = keras.layers

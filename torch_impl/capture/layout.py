@@ -158,8 +158,13 @@ class Layout:
         return Layout(axes, (*self.sizes[:kept], size), (*self.merged[:-1], 1))
 
 
-def of_input(canonical: Tensor) -> Layout:
-    """How PyTorch wants a model's input: images and volumes channels first, others as they are."""
-    if canonical.ndim > 3:
+def of_input(canonical: Tensor, sequences: bool = False) -> Layout:
+    """How PyTorch wants a model's input: images and volumes channels first, others as they are.
+
+    Args:
+        canonical: the input.
+        sequences: whether sequences of vectors are wanted channels first as well.
+    """
+    if canonical.ndim > 3 or (sequences and canonical.ndim == 3 and canonical.is_floating_point()):
         return Layout.channels_first(tuple(torch.movedim(canonical, -1, 1).shape))
     return Layout.plain(tuple(canonical.shape))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -44,6 +45,8 @@ class TorchSide:
         self.rounded: dict[str, str] = {}
         self.dtype: torch.dtype = getattr(torch, dtype)
         self.model = _module_of(model).to(self.dtype)
+        self.channels_first = False  # whether sequences are given so
+        self.channels_first = False  # whether sequences are given so
         self.copies = False  # whether the model writes into tensors that it has handed on
         self.outputs: list[Layout] = []
         self.modules: dict[str, tuple[nn.Module, tuple[Any, ...]]] = {}
@@ -62,6 +65,24 @@ class TorchSide:
         training: bool = False,
     ) -> Run:
         """See :meth:`parity.pairs.side.Side.run`."""
+        try:
+            return self._run(inputs, own, given, training)
+        except CannotRun:
+            sequences = any(np.ndim(one) == 3 for one in inputs)
+            if own is not None or self.modules or not sequences:
+                raise
+            self.channels_first = True
+            with contextlib.suppress(CannotRun):
+                return self._run(inputs, own, given, training)
+            raise
+
+    def _run(
+        self,
+        inputs: Sequence[np.ndarray],
+        own: Sequence[np.ndarray] | None,
+        given: Mapping[int, np.ndarray] | None,
+        training: bool,
+    ) -> Run:
         self.forget()
         self.model.train(training)
         tensors, layouts = self.tensors(inputs, own)
@@ -82,7 +103,7 @@ class TorchSide:
         if watch.rewritten():
             self.copies = True
             del watch, out
-            return self.run(inputs, own, given, training)
+            return self._run(inputs, own, given, training)
         self.made = watch.made
         for call, made in zip(watch.calls, watch.made, strict=True):
             module = made.target if made.like is None else made.like
@@ -101,7 +122,7 @@ class TorchSide:
         tensors = [self.tensor(value) for value in (inputs if own is None else own)]
         if own is not None:
             return tensors, [Layout.plain(tuple(one.shape)) for one in tensors]
-        layouts = [of_input(one) for one in tensors]
+        layouts = [of_input(one, self.channels_first) for one in tensors]
         both = zip(tensors, layouts, strict=True)
         return [layout.from_canonical(one) for one, layout in both], layouts
 
