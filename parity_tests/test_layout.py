@@ -30,8 +30,8 @@ KERAS_HAS_THEM = {"optim", "nn", "metrics", "fit"}
 NEEDS_NONE = {
     Path("capture") / f"{name}.py"
     for name in (
-        *("functions", "layout", "attention", "trace"),
-        *("parameters", "parameter_calls", "recurrent_calls"),
+        *("functions", "layout", "spaces", "attention", "trace", "reading"),
+        *("parameters", "parameter_calls", "recurrent_calls", "combined", "attached"),
     )
 }
 """What only PyTorch needs: its models call functions between layers, and lay axes as they like."""

@@ -36,6 +36,10 @@ ALIKE = (
 """Kinds that may be taken for one another by mistake; they are matched, and differ."""
 
 
+ORDER = ((True, 0, False), (False, 1, True), (False, 1, False), (False, 2, False))
+"""Layers with weights, then what stands between them: of the same kind, alike, farther away."""
+
+
 @dataclass(frozen=True)
 class Alignment:
     """Calls that belong together, in Keras's order of execution, and those without a partner."""
@@ -67,7 +71,7 @@ def align(
         ParityError: ``layer_map`` names what is not there.
     """
     matched = _given(keras, torch, layer_map or {})
-    for anchors, reach in ((True, 0), (False, 1), (False, 2)):
+    for anchors, reach, exact in ORDER:
         taken = set(matched.values())
         for k in keras:
             if k.number in matched or k.anchor != anchors or _passed_over(k):
@@ -79,6 +83,7 @@ def align(
                 and t.anchor == anchors
                 and not _passed_over(t)
                 and _may_match(k, t)
+                and (k.layer == t.layer or not exact)
             ]
             best = _best(k, free, keras, torch, matched, reach)
             if best is not None:

@@ -63,16 +63,17 @@ class Forward:
         self._tell()
         if self._outputs_apart() <= LIMIT:
             return
-        fed = self._failing()
+        as_it_is = len(self._failing())
         self.t.rounded = True
         self._run_again()
         if self._outputs_apart() <= LIMIT:
             return
-        rounded = self._failing()
-        if len(fed) <= len(rounded):
+        failing = self._failing()
+        if as_it_is <= len(failing):
             self.t.rounded = False
             self._run_again()
-        for k, t in min(fed, rounded, key=len):
+            failing = self._failing()
+        for k, t in failing:
             self._layer(k, t)
         if not self.parted:
             ends = [next(iter(run.outputs)) for run in (self.keras_run, self.torch_run)]

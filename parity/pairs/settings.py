@@ -146,9 +146,10 @@ def id_of(call: Call, setting: Setting) -> str:
         return "gelu.approximate" if near else "activation.function"
     if setting.name == "padding" and setting.keras == "causal":
         return "conv.causal_padding"
-    if setting.name == "padding" and kind == "ZeroPadding" and isinstance(setting.keras, tuple):
+    if setting.name == "padding" and isinstance(setting.keras, tuple):  # told in numbers
         turned = setting.keras == tuple(reversed(setting.torch)) and len(setting.keras) > 1
-        return "zero_padding.order" if turned else "zero_padding.padding"
+        if turned or kind == "ZeroPadding":
+            return "zero_padding.order" if turned else "zero_padding.padding"
     if setting.name == "interpolation" and "align_corners" in str(setting.torch):
         return "up_sampling.align_corners"
     shapes_ = {np.shape(one) for one in (setting.keras, setting.torch)}
