@@ -56,6 +56,13 @@ MISTAKES: dict[str, Mistake] = {
             mend="Take the layer, or the function, out.",
         ),
         Mistake(
+            id="input.scale",
+            title="a layer is fed the same numbers, scaled or shifted",
+            what="PyTorch's input is a·x + b of Keras's, with one a and b for all or one of each "
+            "for every channel: images divided by 255, or less their mean, on one side alone.",
+            mend="Do it in both models, or in neither; look where the data are loaded as well.",
+        ),
+        Mistake(
             id="activation.function",
             title="another activation",
             what="Keras's function, put in the place of PyTorch's, gives what Keras gives.",

@@ -101,18 +101,14 @@ class KerasTrainer:
         }
         return float(total), own
 
-    def squares_only(self) -> bool:
-        """See :meth:`parity.pairs.trainer.KerasTrainer.squares_only`."""
-        penalties = [
-            (name, value.get_config())
+    def penalties(self) -> dict[str, dict[str, float]]:
+        """See :meth:`parity.pairs.trainer.KerasTrainer.penalties`."""
+        return {
+            f"{layer.name}.{name.strip('_').removesuffix('_regularizer')}": value.get_config()
             for layer in self.side.model._flatten_layers()
             for name, value in vars(layer).items()
             if name.endswith("_regularizer") and hasattr(value, "get_config")
-        ]
-        return bool(penalties) and all(
-            "l2" in config and not config.get("l1") and "activity" not in name
-            for name, config in penalties
-        )
+        }
 
     def penalty(self) -> float:
         """See :meth:`parity.pairs.trainer.Trainer.penalty`."""

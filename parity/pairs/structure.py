@@ -110,6 +110,9 @@ def _between(
             left = distance(misfit.keras.inputs[0], put_in)
     if left > misfit.keras.allowed:
         layer = (own or [misfit.keras])[0].name
+        scaled = _scaled(misfit)
+        if scaled:
+            return [scaled]
         return [Cause(UNKNOWN, layer, names, others, Proof(misfit.away, left))]
     cause = "structure.missing" if own else "structure.extra"
     layer = (own or other)[0].name
@@ -180,6 +183,34 @@ def _turned_inputs(misfit: Misfit) -> Cause | None:
             own, other = "examples first", "steps first"
             return Cause("simple_rnn.batch_first", k.name, own, other, Proof(misfit.away, left))
     return None
+
+
+def _scaled(misfit: Misfit) -> Cause | None:
+    """PyTorch's input is Keras's times one number plus another, for all entries or each channel."""
+    if not misfit.torch.inputs or misfit.left > misfit.keras.allowed:
+        return None
+    x, y = misfit.keras.inputs[0], misfit.torch.inputs[0]
+    if x.shape != y.shape or x.dtype.kind != "f" or not np.isfinite(y).all():
+        return None
+    for channels in (1, x.shape[-1]):
+        own, other = x.reshape(-1, channels), y.reshape(-1, channels)
+        if len(own) < ENTRIES:
+            return None
+        spread = own - own.mean(0)
+        if not (spread**2).sum(0).all():
+            continue
+        factor = (spread * other).sum(0) / (spread**2).sum(0)
+        shift = (other - factor * own).mean(0)
+        left = distance(own, (other - shift) / factor) if factor.all() else float("inf")
+        if left <= misfit.keras.allowed:
+            told = " ".join(f"{a:.4g}·x{b:+.4g}" for a, b in zip(factor, shift, strict=True))
+            proof = Proof(misfit.away, left)
+            return Cause("input.scale", misfit.keras.name, "x", told, proof)
+    return None
+
+
+ENTRIES = 8
+"""Of a channel at the least: any two points lie on a line."""
 
 
 def _channels_first(own: Sequence[Call], other: Sequence[Call], misfit: Misfit) -> Cause | None:

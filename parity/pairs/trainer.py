@@ -102,8 +102,8 @@ class KerasTrainer(Trainer, Protocol):
     spec: OptimizerSpec | None
     """Of an optimizer of Keras's own."""
 
-    def squares_only(self) -> bool:
-        """Whether all penalties are those of L2 on weights."""
+    def penalties(self) -> dict[str, dict[str, float]]:
+        """Factors of the model's own penalties, by layer and what they are on: ``conv.kernel``."""
 
 
 class TorchTrainer(Trainer, Protocol):

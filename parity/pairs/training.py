@@ -20,6 +20,7 @@ from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
 from parity.pairs.divergence import Divergence, distance
 from parity.pairs.in_training import Forward
 from parity.pairs.side import Side
+from parity.pairs.structure import NOTHING
 from parity.pairs.trainer import Batch, KerasTrainer, Key, TorchTrainer, as_outputs
 from parity.progress import Progress
 
@@ -270,11 +271,12 @@ class _Ladder:
             return
         self._part("loss", "loss", "loss", "loss", away)
         after = loss_causes.apart(own, other + penalty)
-        known = penalty and after <= limit
-        values = (penalty, 0.0) if known else (own, other)
-        proof = Proof(away, after if known else away)
-        ident = ("l2.factor" if self.k.squares_only() else "penalty.missing") if known else UNKNOWN
-        self.result.causes.append(Cause(ident, "loss", *values, proof, "loss"))
+        if not penalty or after > limit:
+            cause = Cause(UNKNOWN, "loss", own, other, Proof(away, away), "loss")
+        else:
+            name, factors = _penalties(self.k.penalties())
+            cause = Cause(name, "loss", factors, NOTHING, Proof(away, after), "loss")
+        self.result.causes.append(cause)
 
     def keys(self) -> list[tuple[Key, Key]]:
         """Weights that both have, by the names of either side, in Keras's order."""
@@ -310,3 +312,20 @@ class _Ladder:
         self, rung: str, keras: str | None, torch: str | None, tensor: str, away: float
     ) -> None:
         self.result.parted.append(Divergence(rung, keras, torch, tensor, away, LIMITS[rung]))
+
+
+def _penalties(penalties: Mapping[str, Mapping[str, float]]) -> tuple[str, str]:
+    """The catalogue's id, and the factors with what they are on."""
+    where: dict[str, list[str]] = {}
+    for place, config in penalties.items():
+        factors = [f"{name} {value:g}" for name, value in config.items() if value]
+        where.setdefault(", ".join(factors), []).append(place)
+    squares = where and all(
+        factors.startswith("l2 ") and not any(one.endswith(".activity") for one in places)
+        for factors, places in where.items()
+    )
+    told = "; ".join(
+        f"{factors} on {places[0]}" + (f", {len(places) - 1} more" if places[1:] else "")
+        for factors, places in where.items()
+    )
+    return "l2.factor" if squares else "penalty.missing", told

@@ -107,8 +107,8 @@ FAULTS = [
         lambda: nn.Sequential(nn.Flatten(), nn.Linear(24, 3)), "turn", ("structure.missing",)),
     Row("input.scaled", X, lambda L: pair(L, activation="relu"),
         lambda: Net(lambda self, x: self.b(F.relu(self.a(x / 255.0))), a=nn.Linear(6, 6),
-                    b=nn.Linear(6, 3)), "a", (), unnamed="a number in the code is no layer"),
+                    b=nn.Linear(6, 3)), "a", ("input.scale",)),
     Row("input.rescaled_in_keras_alone", X,
         lambda L: [L.Rescaling(1 / 255.0, name="scaled"), *pair(L, activation="relu")],
-        lambda: port(nn.ReLU()), "scaled", (), unnamed="Rescaling has no reference"),
+        lambda: port(nn.ReLU()), "a", ("input.scale",)),
 ]  # fmt: skip

@@ -96,7 +96,7 @@ FAULTS = [
     Row("loss.huber_divided_by_delta", X, logits, port, "", (),
         loss=of("Huber", nn.SmoothL1Loss(beta=0.5), delta=0.5), unnamed="no formula of it",
         **NUMBERS),
-    Row("loss.huber_delta", X, logits, port, "", ("loss.delta",), "loss",
+    Row("loss.huber_delta", X, logits, port, "", ("loss.delta",),
         loss=of("Huber", nn.HuberLoss(delta=0.5)), **NUMBERS),
     Row("loss.kl_divergence", X, ended("softmax"), lambda: port(nn.Softmax(-1)), "",
         ("loss.kl_divergence",), "loss", targets="shares",
