@@ -44,7 +44,7 @@ soak: $(STAMP) ## Find every planted fault, then call no clean pair different (t
 	$(BIN)/python -m benchmarks.soak --faults $(SOAKED)/*.json $(ARGS)
 	@rm -r $(SOAKED)
 
-bench: ## Measure training, checks and comparing; writes benchmarks/RESULTS.md (three quarters of an hour)
+bench: ## Measure training, checks and comparing; writes benchmarks/RESULTS.md (an hour and a half)
 bench-quick: ## A part of that in two minutes, written to a folder of its own
 bench-quick: BENCH := --quick --out benchmarks/quick
 bench bench-quick: $(STAMP)

@@ -35,7 +35,7 @@ def main() -> None:
         "--only",
         nargs="+",
         choices=PARTS,
-        help="parts; by default all, where it must be quick all but growth",
+        help="parts; by default all, where it must be quick all but tries, growth and pairs",
     )
     parser.add_argument(
         "--workload", nargs="+", choices=NAMED, help="throughput: measure these anew, keep the rest"
@@ -48,7 +48,7 @@ def main() -> None:
     args.repeats = args.repeats or (3 if args.quick else 5)
     if args.repeats < 3:
         parser.error(f"--repeats: received {args.repeats}, accepted: 3 or more")
-    long = ("tries", "growth")
+    long = ("tries", "growth", "pair")
     parts = args.only or [name for name in PARTS if name not in long or not args.quick]
     args.out.mkdir(parents=True, exist_ok=True)
     file = args.out / "results.json"

@@ -51,7 +51,7 @@ def check(repeats: int, quick: bool = False) -> dict[str, Any]:
 
     Returns:
         By model ``check``, ``training`` (both frameworks, each dtype once, one after the other) and
-        the ``ratio`` of their medians; under ``all models`` ``run``, ``one after the other``
+        their ``ratio``, round by round; under ``all models`` ``run``, ``one after the other``
         (both ``record``, then ``compare``) and theirs. Where it must be quick, one model, once.
     """
     repeats, families = (1, ["softmax"]) if quick else (repeats, [*MODELS])

@@ -15,7 +15,7 @@ CHILD = "benchmarks.pair_child"
 def measure(repeats: int, quick: bool = False) -> dict[str, Any]:
     """Of each pair of :data:`benchmarks.pair_child.PAIRS` seconds, bytes at most, and the verdict.
 
-    Where it must be quick, the smallest, once.
+    Where it must be quick, the first, once.
     """
     from benchmarks.pair_child import PAIRS
 

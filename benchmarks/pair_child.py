@@ -65,6 +65,7 @@ PAIRS: dict[str, Callable[[], Arguments]] = {
     "MobileNetV2": mobilenet,
     "MobileNetV2, PyTorch's defaults": lambda: mobilenet(fault=True),
     "MobileNetV2, trained": lambda: mobilenet(trained=True),
+    "MobileNetV2, PyTorch's defaults, trained": lambda: mobilenet(fault=True, trained=True),
     "200 million weights": dense,
 }
 """What is checked, by name; the models are built before time is taken."""

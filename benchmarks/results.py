@@ -179,8 +179,9 @@ def _pair(found: Found) -> list[str]:
     return [
         "## A check of a pair",
         "",
-        "`parity.check` in float64: seconds without building the two models, and the most resident "
-        "memory, with them, in GB. MobileNetV2 has images of 224×224, four in a batch.",
+        "`parity.check`, in float64 and, where the two are the same, in float32: seconds without "
+        "building the two models, and the most resident memory, with them, in GB. MobileNetV2 has "
+        "images of 224×224, four in a batch.",
         "",
         *_table(["", "verdict", "seconds", "GB"], rows),
     ]

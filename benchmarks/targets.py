@@ -139,6 +139,17 @@ def _start(command: str) -> Figures:
     return figures
 
 
+def _pairs(name: str, what: str, unit: float) -> Figures:
+    """Of those whose name begins so."""
+
+    def figures(found: Found) -> Named:
+        for pair, one in found.items():
+            if pair.startswith(name):
+                yield pair, figure(value * unit for value in one[what]["rounds"])
+
+    return figures
+
+
 def _grown(found: Found) -> Named:
     """Memory with the most mapped data over that with the least."""
     sizes = [*found.get("data", {}).values()]
@@ -168,5 +179,7 @@ OTHER = (
         "`parity compare`, small records", 0.5, False, _start("parity compare"), "records", " s"
     ),
     Target("memory of the most mapped data over the least", 1.05, False, _grown, "growth"),
+    Target("check of MobileNetV2", 120, False, _pairs("Mobile", "seconds", 1.0), "pair", " s"),
+    Target("check of 200 million weights", 8, False, _pairs("200", "memory", 1e-9), "pair", " GB"),
 )
 TARGETS = TRAINING + OTHER

@@ -81,6 +81,14 @@ def test_the_page_tells_what_was_reached() -> None:
     assert all(one.row({"about": ABOUT}) == [] for one in targets.TARGETS)
 
 
+def test_the_page_tells_what_a_pair_takes() -> None:
+    """Seconds and gigabytes, beside the verdict."""
+    one = {"seconds": figure([3.0]), "memory": figure([2e9]), "verdict": "same"}
+    page = results.page({"about": ABOUT, "pair": {"MobileNetV2": one}})
+    assert "| MobileNetV2 | same | 3 (3 to 3) | 2.0 (2.0 to 2.0) |" in page
+    assert "| check of MobileNetV2 | ≤ 120 s | 3.00 (3.00 to 3.00) s | MobileNetV2 | yes |" in page
+
+
 def test_a_figure_is_a_median_with_its_range() -> None:
     """Not a mean, which one bad moment would move."""
     rounds = [5.0, 1.0, math.inf]

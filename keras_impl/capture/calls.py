@@ -42,6 +42,7 @@ class Watch:
         self.followed: dict[int, tuple[Any, int, bool]] = {}  # tensor, call, channels first
         self.within = 0
         self.path: list[str] = []
+        self.under: list[str] = []  # the layer that is looked at as a whole, while it runs
         parts = getattr(model, "_flatten_layers", lambda **_: ())(include_self=False)
         self.counts = collections.Counter(one.name for one in parts)
         self.names: dict[int, str] = {}
@@ -99,7 +100,11 @@ class Watch:
                 return original(layer, *args, **kwargs)  # a function is being traced
             if modules.kind_of(layer) in separable.KINDS:
                 return watch._separable(layer, args[0])
-            return watch._layer(original, layer, args, kwargs, values, places)
+            watch.under = [layer.name]
+            try:
+                return watch._layer(original, layer, args, kwargs, values, places)
+            finally:
+                watch.under = []
 
         return call
 
@@ -279,7 +284,7 @@ class Watch:
     ) -> Any:
         """One of TensorFlow's that no layer calls: noted where it is a layer, else followed."""
         if self.islands:
-            place = "/".join(self.path[-2:])
+            place = "/".join([*self.path, *self.under][-2:])
             given = self.islands.follow(place, kind, inputs, attributes, outputs)
             outputs = outputs if given is None else [given]
         if self.within:

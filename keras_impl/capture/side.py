@@ -114,6 +114,11 @@ class KerasSide:
         self._refuse_own("weights: received 'torch'", "keras, as-is")
         places = weights.of_module(self.layers[layer])
         for name, value in values.items():
+            if not hasattr(places[name], "assign"):
+                raise ParityError(
+                    f"weights: received 'torch', but {layer} computes its {name}, "
+                    "accepted: keras, as-is"
+                )
             places[name].assign(np.reshape(value, places[name].shape))
 
     def replay(self, number: int, inputs: Sequence[np.ndarray]) -> np.ndarray:
@@ -210,6 +215,9 @@ def _model_of(model: Any, dtype: str) -> Any:
         raise ParityError(
             f"keras_model: its builder returned {type(built).__name__}, accepted: a Keras model"
         )
+    kinds = {str(getattr(one.dtype, "name", one.dtype)) for one in built.weights}
+    if {one for one in kinds if "float" in one} - {dtype}:  # it does not follow floatx
+        return _copied(built, dtype)
     return built
 
 

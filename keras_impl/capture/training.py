@@ -101,7 +101,7 @@ class KerasTrainer:
         }
         return float(total), own
 
-    def penalties(self) -> dict[str, dict[str, float]]:
+    def penalties(self) -> dict[str, dict[str, Any]]:
         """See :meth:`parity.pairs.trainer.KerasTrainer.penalties`."""
         return {
             f"{layer.name}.{name.strip('_').removesuffix('_regularizer')}": value.get_config()

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from parity.errors import ParityError
-from parity.pairs import loose, rounding
-from parity.pairs.align import Alignment, align
-from parity.pairs.calls import Run
+from parity.pairs import rounding
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
+from parity.pairs.drift import drift
 from parity.pairs.findings import Findings
-from parity.pairs.fuse import fused
 from parity.pairs.islands import in_float64
+from parity.pairs.opening import STAGES, WEIGHTS, aligned
 from parity.pairs.report import Report
-from parity.pairs.side import CannotRun, Side, open_side, refuse_empty
+from parity.pairs.side import CannotRun, Side
 from parity.pairs.trainer import Batch
 from parity.pairs.training import Training, train_findings
 from parity.progress import Progress
-
-WEIGHTS = ("keras", "torch", "as-is")
-STAGES = 5
-"""Of having both models run with the same weights, as progress counts them."""
 
 
 def check(
@@ -39,18 +36,21 @@ def check(
     weights: str = "keras",
     torch_inputs: Any = None,
     layer_map: Mapping[str, str] | None = None,
+    float32: bool = True,
 ) -> Report:
     """Compare two models layer by layer in float64, and their training where a loss is given.
 
-    Where a model cannot be had in float64, float32 is held against what rounding does to it; the
-    report says that this is weaker.
+    Where outputs are the same, the models run in float32 as well, whose drift is held against what
+    rounding does to them. Where a model cannot be had in float64, that decides, and the report says
+    that this is weaker.
 
     Args:
         keras_model: a model of Keras 2 (``tf_keras``) or 3, or a function that builds one; a
             subclassed one that does not say how it is configured needs the function.
         torch_model: a ``torch.nn.Module``, or a function that builds one.
-        inputs: an array, or several in a list, as Keras takes them. Images and volumes reach
-            PyTorch channels first, all else as it is.
+        inputs: an array, several in a list, or a function that gives them, as Keras takes them.
+            Images and volumes reach PyTorch channels first, sequences only where the model takes
+            them in no other way, all else as it is.
         targets: what the outputs shall be, an array or one for each output.
         loss: a Keras loss or its name, which both then get, or the user's own two: (Keras's, a
             callable of (outputs, targets)). With it loss and gradients are compared as well.
@@ -62,6 +62,7 @@ def check(
         torch_inputs: the inputs of the PyTorch model, where it wants others.
         layer_map: names of Keras layers to names of PyTorch modules that belong together, where
             they are not found or found wrongly.
+        float32: whether to measure the drift in float32 as well, which takes models of their own.
 
     Returns:
         The verdict with the first divergence, causes with proof, and settings that differ
@@ -76,39 +77,50 @@ def check(
             raise ParityError(f"{name}: received one without {needed}, accepted: with {needed}")
     if weights not in WEIGHTS:
         raise ParityError(f"weights: received {weights!r}, accepted: {', '.join(WEIGHTS)}")
+    if steps < 1:
+        raise ParityError(f"steps: received {steps}, accepted: 1 or more")
+    wanted = [] if targets is None else _arrays(targets, "targets")
     given = _arrays(inputs, "inputs")
     own = None if torch_inputs is None else _arrays(torch_inputs, "torch_inputs")
     arguments = keras_model, torch_model, given, own, weights, layer_map
     dtype = "float64"
     try:
         with Progress("models", STAGES) as progress:
-            findings, notes = _aligned(*arguments, dtype, progress)
+            findings, notes = aligned(*arguments, dtype, progress)
     except CannotRun as error:
         dtype = "float32"
         try:
             with Progress("models in float32", STAGES) as progress:
-                findings, notes = _aligned(*arguments, dtype, progress)
+                findings, notes = aligned(*arguments, dtype, progress)
         except ParityError:
             raise error from None
         notes.append(f"Compared in float32, which is weaker: {error}")
         rounding.allow(findings.torch, findings.torch_run, findings.alignment, given, own)
     with Progress("layers", len(findings.alignment.pairs)) as progress:
         findings.compare(given, own, progress)
+    told: list[str] = []
     if dtype == "float64":
         findings, told = in_float64(findings, given, own)
         notes += told
     findings.forget()
     trained = Training()
-    if loss is not None and dtype == "float64":
+    if loss is not None and dtype == "float64" and not told:
         known = {cause.layer for cause in findings.causes}
         known |= {one.keras_layer or "" for one in findings.parted if findings.causes}
-        batch = Batch(given, own, _arrays(targets, "targets"))
-        sides = findings.keras, findings.torch
+        batch = Batch(given, own, wanted)
         rest: dict[str, Any] = {"count": steps, "seed": seed, "layer_map": layer_map}
-        trained = train_findings(*sides, batch, loss, optimizer, known=known, **rest)
+        trained = train_findings(
+            findings.keras, findings.torch, batch, loss, optimizer, known=known, **rest
+        )
     elif loss is not None:
-        notes.append("Training was not compared: that takes float64.")
-    return _report(findings, trained, notes, dtype)
+        notes.append("Training was not compared: that takes float64 throughout.")
+    report = _report(findings, trained, notes, dtype, steps)
+    del findings
+    parted = report.first_divergence
+    if not float32 or dtype == "float32" or (parted and parted.rung == "forward_eval"):
+        return report
+    gc.collect()  # the models in float64, before there are others: layers point at each other
+    return replace(report, float32=drift(*arguments))
 
 
 def side_by_side(
@@ -124,51 +136,12 @@ def side_by_side(
     """
     arguments = keras_model, torch_model, _arrays(inputs, "inputs"), None, weights, layer_map
     with Progress("models", STAGES) as progress:
-        findings, _ = _aligned(*arguments, "float64", progress)
+        findings, _ = aligned(*arguments, "float64", progress)
     return findings.keras, findings.torch
 
 
-def _aligned(
-    keras_model: Any,
-    torch_model: Any,
-    inputs: list[np.ndarray],
-    own: list[np.ndarray] | None,
-    weights: str,
-    layer_map: Mapping[str, str] | None,
-    dtype: str,
-    progress: Progress,
-) -> tuple[Findings, list[str]]:
-    """Both models run with the same weights, their calls side by side; what did not fit."""
-    keras = open_side("keras", keras_model, dtype)
-    progress.advance("Keras's is built")
-    torch = open_side("torch", torch_model, dtype)
-    progress.advance("PyTorch's is built")
-    keras_run = _fused(keras.run(inputs))
-    progress.advance("Keras's has run")
-    torch_run = _fused(torch.run(inputs, own).facing(keras_run))
-    progress.advance("PyTorch's has run")
-    refuse_empty("keras_model", keras, keras_run)
-    refuse_empty("torch_model", torch, torch_run)
-    if len(keras_run.outputs) != len(torch_run.outputs):
-        raise ParityError(
-            f"outputs: received {', '.join(keras_run.outputs)} of Keras and "
-            f"{', '.join(torch_run.outputs)} of PyTorch, accepted: as many of either"
-        )
-    alignment = align(keras_run.calls, torch_run.calls, layer_map)
-    notes = []
-    if weights != "as-is":
-        notes += _copy_weights(alignment, keras, torch, weights)
-        if weights == "torch":
-            keras_run.forget()
-            keras_run = _fused(keras.run(inputs))
-        torch_run.forget()
-        torch_run = _fused(torch.run(inputs, own).facing(keras_run))
-        alignment = alignment.of(keras_run, torch_run)
-    progress.advance("they have the same weights")
-    return Findings(keras, torch, keras_run, torch_run, alignment), notes
-
-
 def _arrays(values: Any, name: str) -> list[np.ndarray]:
+    values = values() if callable(values) else values
     several = values if isinstance(values, (list, tuple)) else [values]
     try:
         arrays = [np.asarray(value) for value in several]
@@ -184,31 +157,9 @@ def _arrays(values: Any, name: str) -> list[np.ndarray]:
     return arrays
 
 
-def _fused(run: Run) -> Run:
-    return run.with_outputs(fused(run.calls))
-
-
-def _copy_weights(alignment: Alignment, keras: Side, torch: Side, weights: str) -> list[str]:
-    """Each layer's weights over to its partner; what does not fit is told and left as it is."""
-    notes = []
-    for k, t in alignment.pairs:
-        source, target = (k, t) if weights == "keras" else (t, k)
-        fitting = {
-            name: value
-            for name, value in source.weights.items()
-            if name in target.weights and target.weights[name].shape == value.shape
-        }
-        side = torch if weights == "keras" else keras
-        if fitting:
-            side.set_weights(target.name, fitting)
-        left = sorted({*k.weights, *t.weights} - {*fitting})
-        if left:
-            notes.append(f"{k.name} / {t.name}: not copied, for they do not fit: {', '.join(left)}")
-    loose.carry(alignment, keras, torch, weights)
-    return notes
-
-
-def _report(findings: Findings, trained: Training, notes: list[str], dtype: str) -> Report:
+def _report(
+    findings: Findings, trained: Training, notes: list[str], dtype: str, steps: int
+) -> Report:
     """The verdict: different where outputs stand apart and more than rounded constants differ."""
     unexplained = findings.unexplained()
     findings.parted += unexplained
@@ -236,4 +187,6 @@ def _report(findings: Findings, trained: Training, notes: list[str], dtype: str)
         keras_only=tuple(f"{one.name} ({one.kind})" for one in findings.alignment.keras_only),
         torch_only=tuple(f"{one.name} ({one.kind})" for one in findings.alignment.torch_only),
         notes=(*notes, *trained.notes),
+        rungs=("forward_eval", *trained.rungs),
+        steps=steps,
     )

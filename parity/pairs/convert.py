@@ -162,7 +162,7 @@ def _carry(alignment: Alignment, models: Mapping[str, Side], source: str) -> set
     Raises:
         ParityError: a layer has weights and no partner, or other weights than its partner.
     """
-    names = loose.carry(alignment, models["keras"], models["torch"], source)
+    names = loose.carry(alignment, models["keras"], models["torch"], source).pairs
     carried = {(side, one) for pair in names for side, one in zip(SIDES, pair, strict=True)}
     alone = alignment.keras_only, alignment.torch_only
     for place, (side, calls) in enumerate(zip(SIDES, alone, strict=True)):
@@ -210,6 +210,7 @@ def _checked(
         weights="as-is",
         torch_inputs=pair.get("torch_inputs"),
         layer_map=layer_map,
+        float32=False,
     )
     return report.verdict == "same"
 

@@ -90,12 +90,20 @@ class Findings:
         self.causes.sort(key=lambda cause: places.get(cause.layer, len(places)))
 
     def _run_apart(self) -> None:
-        """How far every pair stands apart in the models' own course; what it gave may go then."""
+        """How far every pair stands apart in the models' own course; what it gave may go then.
+
+        The steps of a sequence stay, for Keras may not give them.
+        """
         for k, t in self.alignment.pairs:
             own = isinstance(k.config, Output)
             given = t.output if own else as_keras(t.output, k.output, k)
             self.ran[t.number] = distance(k.output, given)
+        steps = {
+            t.number: t.output for k, t in self.alignment.pairs if k.output.ndim < t.output.ndim
+        }
         self.torch_run.forget()
+        for number, output in steps.items():
+            self.torch_run.calls[number].output = output
 
     def forget(self) -> None:
         """Let go of what the layers were fed and gave; nothing is compared any more."""
@@ -157,7 +165,7 @@ class Findings:
         return None if torn & {*k.sources} else Misfit(k, t, away, left), named
 
     def _forced(self, k: Call, t: Call) -> np.ndarray | None:
-        """What PyTorch's layer gives for Keras's input; None where it cannot take it."""
+        """What PyTorch's layer gives for Keras's input; None where it cannot take its shape."""
         if isinstance(t.config, Output):
             return k.output
         if len(k.inputs) != len(t.inputs):
@@ -166,7 +174,7 @@ class Findings:
         try:
             for part in t.parts:
                 values = [self.torch.replay(part, values)]
-        except (RuntimeError, ValueError):  # of another shape than it takes
+        except (RuntimeError, ValueError, IndexError, TypeError, AssertionError):
             return None
         return as_keras(values[0], k.output, k)
 
@@ -198,7 +206,8 @@ class Findings:
 
     def _note(self, k: Call, t: Call, observed: float) -> None:
         names = f"{k.name} ({k.kind})", f"{t.name} ({t.kind})"
-        self.compared.append(Compared(*names, observed, k.allowed, self.ran[t.number]))
+        known = k.config is not None and t.config is not None
+        self.compared.append(Compared(*names, observed, k.allowed, self.ran[t.number], known))
 
     def outputs_apart(self) -> list[Divergence]:
         """Outputs of the models that stand off, in their own course."""

@@ -11,7 +11,7 @@ MOST_STEPS = 10_000
 """Steps that training may be compared for, each held against the other side's."""
 
 WEIGHTS = ("keras", "torch", "as-is")
-"""Those of :data:`parity.pairs.check.WEIGHTS`, which cannot be had without importing NumPy."""
+"""Those of :data:`parity.pairs.opening.WEIGHTS`, which cannot be had without importing NumPy."""
 
 PAIR = "Python file that defines keras_model(), torch_model() and inputs()"
 

@@ -17,7 +17,7 @@ from parity.pairs.fuse import fused
 from parity.pairs.trainer import Batch, TorchTrainer, Trainer, as_outputs
 
 LIMIT = tolerance.FLOAT64["forward_train"].limit
-NOISE = ("Dropout", "SpatialDropout2D")
+NOISE = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")
 FUSED = (
     "Batch normalisation of images follows Keras 2's float32 kernel in float64 too: its running "
     "variance is unbiased."
@@ -131,7 +131,7 @@ class Forward:
         self._part(k.name, t.name, "output", away)
         if k.name in self.known:
             return
-        if {k.layer, t.layer} <= set(NOISE):
+        if {k.layer, t.layer} <= set(NOISE) and k.number in self.drawn:
             draw = (self.seed, self.drawn[k.number])
             self.causes += running.dropout_causes(k, t, forced, draw, LIMIT)
         elif k.layer == t.layer == "BatchNormalization":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,7 +13,15 @@ from parity.pairs.calls import Arrays
 from parity.pairs.side import Side
 
 
-def carry(alignment: Alignment, keras: Side, torch: Side, weights: str) -> list[tuple[str, str]]:
+class Carried(NamedTuple):
+    """Pairs of names, and those on either side that have no partner."""
+
+    pairs: list[tuple[str, str]]
+    keras: list[str]
+    torch: list[str]
+
+
+def carry(alignment: Alignment, keras: Side, torch: Side, weights: str) -> Carried:
     """Those of one side over to the other.
 
     Args:
@@ -22,13 +31,14 @@ def carry(alignment: Alignment, keras: Side, torch: Side, weights: str) -> list[
         weights: ``keras`` copies Keras's, ``torch`` PyTorch's.
 
     Returns:
-        The names of those carried, Keras's and PyTorch's.
+        Names of those carried, Keras's and PyTorch's; and of those left as they are.
     """
     own = keras.loose([k.name for k, _ in alignment.pairs])
     other = torch.loose([t.name for _, t in alignment.pairs])
     names = partners(own, other)
     (torch if weights == "keras" else keras).set_loose(values(names, own, other, weights))
-    return names
+    left = [one for one in own if one not in dict(names)]
+    return Carried(names, left, [one for one in other if one not in dict(names).values()])
 
 
 def partners(keras: Arrays, torch: Arrays) -> list[tuple[str, str]]:

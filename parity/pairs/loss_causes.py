@@ -142,6 +142,8 @@ def _loss(settings: Values, y: np.ndarray, outputs: np.ndarray) -> float | None:
     target = y
     if kind == "crossentropy":
         if y.dtype.kind in "iu" and y.size * classes == outputs.size and classes > 1:
+            if y.min() < 0 or y.max() >= classes:
+                return None
             target = np.eye(classes)[y.reshape(outputs.shape[:-1])]
     elif y.size == outputs.size:
         target = y.reshape(outputs.shape)

@@ -12,8 +12,10 @@ Values = Mapping[str, Any]
 Slots = dict[str, np.ndarray]
 
 
-def clipped(c: Values, g: np.ndarray) -> np.ndarray:
-    """A gradient as Keras clips it, by itself."""
+def clipped(c: Values, g: np.ndarray, norm: float) -> np.ndarray:
+    """A gradient as Keras clips it, by itself or by the norm of all together."""
+    if c["global_clipnorm"]:
+        return np.asarray(g * c["global_clipnorm"] / max(norm, c["global_clipnorm"]))
     if c["clipnorm"]:
         return np.asarray(g * c["clipnorm"] / max(float(np.sqrt((g**2).sum())), c["clipnorm"]))
     return g.clip(-c["clipvalue"], c["clipvalue"]) if c["clipvalue"] else g

@@ -16,6 +16,8 @@ from parity import strict_json
 from parity.catalogue import CATALOGUE
 from parity.pairs.diagnosis import UNKNOWN, Cause
 from parity.pairs.divergence import Divergence
+from parity.port_mistakes import mistake
+from parity.rungs import title
 
 WIDTH = 80
 """Columns of ``print(report)``."""
@@ -31,6 +33,7 @@ class Compared:
         observed: how far the outputs stand apart.
         allowed: how far they may.
         as_they_ran: how far they stood apart in the models' own course.
+        known: whether both are of a kind with a reference; else only inputs and outputs are.
     """
 
     keras: str
@@ -38,6 +41,20 @@ class Compared:
     observed: float
     allowed: float
     as_they_ran: float
+    known: bool = True
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Outputs in float32, relative to their largest entry.
+
+    Attributes:
+        observed: how far they stand apart, where that is the largest share of what is allowed.
+        allowed: what rounding explains there: a multiple of what one ulp in the weights moves.
+    """
+
+    observed: float
+    allowed: float
 
 
 @dataclass(frozen=True)
@@ -55,6 +72,9 @@ class Report:
         keras_only: layers without a partner.
         torch_only: modules and functions without one.
         notes: sentences about what was done and could not be.
+        rungs: of the ladder, that were compared.
+        steps: of the optimizer, at most.
+        float32: the outputs' drift in float32, where float64 decided and has them the same.
     """
 
     verdict: str
@@ -66,6 +86,9 @@ class Report:
     keras_only: tuple[str, ...]
     torch_only: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    rungs: tuple[str, ...] = ("forward_eval",)
+    steps: int = 0
+    float32: Drift | None = None
 
     def as_data(self) -> dict[str, Any]:
         """Everything, for JSON; numbers that are not finite are text."""
@@ -99,6 +122,11 @@ class Report:
             layers += f", {of_them}at most {max(within, default=0.0):.1g} apart"
             layers += f", {beside} see below" if beside else ""
         console.print(Text.assemble((self.verdict.upper(), style), layers))
+        if len(self.rungs) > 1:
+            compared = ", ".join(title(one, self.steps) for one in self.rungs)
+            _line(console, f"  compared: {compared}")
+        if self.float32:
+            _line(console, f"  {_drift(self.float32)}")
         parted = self.first_divergence
         if parted:
             console.print("\nFirst divergence", style="bold")
@@ -116,11 +144,20 @@ class Report:
             console.print("\nOther settings, which these inputs do not show", style="bold")
             for alike in _alike(self.latent):
                 _cause(console, alike)
+        unknown = [one.keras for one in self.compared if not one.known]
+        if unknown:
+            told = f"Of no known kind, compared by inputs and outputs: {', '.join(unknown)}"
+            _line(console, f"\n{told}")
         for title, names in (("Keras", self.keras_only), ("PyTorch", self.torch_only)):
             if names:
                 _line(console, f"\nOnly in {title}: {', '.join(names)}")
         for note in self.notes:
             _line(console, f"\n{note}")
+
+
+def _drift(one: Drift) -> str:
+    beyond = "" if one.observed <= one.allowed else ": more than rounding explains"
+    return f"in float32 outputs {one.observed:.1g} apart, {one.allowed:.1g} allowed{beyond}"
 
 
 def _line(console: Console, text: str) -> None:
@@ -150,7 +187,7 @@ def _cause(console: Console, alike: list[Cause]) -> None:
 
 def _explain(console: Console, causes: tuple[Cause, ...]) -> None:
     """The command that says more."""
-    for name in dict.fromkeys(one.id for one in causes if one.id in CATALOGUE):
+    for name in dict.fromkeys(one.id for one in causes if one.id in CATALOGUE or mistake(one.id)):
         _line(console, f"  parity explain {name}")
 
 

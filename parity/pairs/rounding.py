@@ -38,10 +38,13 @@ def allow(
             named = {f"{t.name}/{name}": value for name, value in values.items()}
             near = randomness.ulp_neighbour(named, 0, member)
             torch.set_weights(t.name, {key[len(t.name) + 1 :]: one for key, one in near.items()})
-        other = torch.run(inputs, torch_inputs)
+        other = torch.run(inputs, torch_inputs).facing(run)
         other = other.with_outputs(other.calls)
-        for place, call in enumerate(other.calls):
-            moved[place] = max(moved[place], distance(run.calls[place].output, call.output))
+        for place, (own, call) in enumerate(zip(run.calls, other.calls, strict=False)):
+            away = distance(own.output, call.output)
+            if np.isfinite(away):  # what is no number explains nothing
+                moved[place] = max(moved[place], away)
+        other.forget()
     for t, values in zip(heavy, first, strict=True):
         torch.set_weights(t.name, values)
     for k, t in alignment.pairs:

@@ -20,11 +20,12 @@ LIMITS = {rung: tolerance.FLOAT64[rung].limit for rung in ("step", "steps")}
 
 @dataclass
 class Steps:
-    """Where weights part by a step, and why."""
+    """Where weights part by a step, and why; the rungs that were compared."""
 
     parted: list[Divergence] = field(default_factory=list)
     causes: list[Cause] = field(default_factory=list)
     latent: list[Cause] = field(default_factory=list)
+    rungs: list[str] = field(default_factory=list)
 
 
 def negligible(own: Gradients, other: Gradients, keys: Keys) -> set[Key]:
@@ -61,9 +62,9 @@ def compare(
         count: of steps.
         flavour: the Keras.
     """
-    found = Steps()
-    floors = _floors(pairs)
-    for rung, away in _free(k, t, batch, keys, floors, count).items():
+    apart = _free(k, t, batch, keys, _floors(pairs), count)
+    found = Steps(rungs=[*apart])
+    for rung, away in apart.items():
         for (key, theirs), observed in away.items():
             limit = LIMITS[rung]
             if not observed <= limit:
@@ -129,19 +130,25 @@ def _free(
 
 def _forced(
     k: Trainer, t: Trainer, batch: Batch, keys: Keys, count: int, wanted: Sequence[Key] = ()
-) -> tuple[dict[tuple[Key, Key], float], dict[Key, list[np.ndarray]]]:
-    """Both with Keras's gradients: how far the trained weights part, and the gradients wanted."""
+) -> tuple[dict[tuple[Key, Key], float], dict[Key, list[np.ndarray]], list[float]]:
+    """Both with Keras's gradients: how far the trained weights part, and the gradients wanted.
+
+    Of each step also the norm of all gradients together.
+    """
     _started(k, t)
     kept: dict[Key, list[np.ndarray]] = {key: [] for key in wanted}
     trained: set[Key] = set()
+    norms = []
     for step in range(count):
         _, own = k.gradients(batch, step)
         k.apply(own)
         t.apply({theirs: own[key] for key, theirs in keys if key in own})
         trained |= own.keys()
+        norms.append(float(np.sqrt(sum(np.vdot(one, one) for one in own.values()))))
         for key in wanted:
             kept[key].append(own[key])
-    return {pair: away for pair, away in _apart(k, t, keys, {}).items() if pair[0] in trained}, kept
+    away = {pair: one for pair, one in _apart(k, t, keys, {}).items() if pair[0] in trained}
+    return away, kept, norms
 
 
 def _optimizers(
@@ -155,16 +162,17 @@ def _optimizers(
     """What the optimizers do otherwise with the same gradients."""
     causes: list[Cause] = []
     double: dict[tuple[Key, Key], float] = {}
-    away, _ = _forced(k, t, batch, keys, 1)
+    away, *_ = _forced(k, t, batch, keys, 1)
     rung, done = "step", 1
     if count > 1 and all(one <= LIMITS["step"] for one in away.values()):
-        away, _ = _forced(k, t, batch, keys, count)
+        away, *_ = _forced(k, t, batch, keys, count)
         rung, done = "steps", count
     limit = LIMITS[rung]
     if any(away.get(pair, 0.0) > limit for pair in keys if pair[1] in t.second_biases()):
-        double = {pair: away[pair] for pair in keys if pair[1] in t.second_biases()}
+        second = t.second_biases()
+        double = {pair: away[pair] for pair in keys if pair in away and pair[1] in second}
         t.freeze_second_biases()
-        away, _ = _forced(k, t, batch, keys, done)
+        away, *_ = _forced(k, t, batch, keys, done)
     worst: dict[str, tuple[Key, Key]] = {}
     for pair, one in sorted(away.items(), key=lambda item: -item[1]):
         if one > limit and not t.frozen(pair[1]):
@@ -172,11 +180,11 @@ def _optimizers(
     left = [pair for pair in double if away[pair] > limit]
     chosen = dict([*worst.values(), *left])
     start = {key: value for key, value in _first(k, t).items() if key in chosen}
-    _, gradients = _forced(k, t, batch, keys, done, list(chosen))
+    _, gradients, norms = _forced(k, t, batch, keys, done, list(chosen))
     after = {pair: away[pair] for pair in double}
     for key, theirs in chosen.items():
         own, other = k.weights()[key], t.weights()[theirs]
-        moved = updates.Moved(key[0], start[key], gradients[key], own, other, rung, limit)
+        moved = updates.Moved(key[0], start[key], gradients[key], norms, own, other, rung, limit)
         for cause in updates.causes_of(moved, k.settings_of(key), t.settings_of(theirs)):
             if cause.id != UNKNOWN and cause.proof and (key, theirs) in after:
                 after[key, theirs] = cause.proof.after

@@ -58,7 +58,7 @@ def causes_of(
         wanted = mapped(feeds(misfit.keras, keras, set(partners)), partners)
         actual = feeds(misfit.torch, torch, set(partners.values()))
         followed = None not in wanted and None not in actual
-        if causes[0].id == UNKNOWN and followed and wanted != actual:
+        if causes[0].id in (UNKNOWN, "input.scale") and followed and wanted != actual:
             turned.append(misfit)
             continue
         found += _order(turned)
@@ -194,7 +194,7 @@ def _scaled(misfit: Misfit) -> Cause | None:
         return None
     for channels in (1, x.shape[-1]):
         own, other = x.reshape(-1, channels), y.reshape(-1, channels)
-        if len(own) < ENTRIES:
+        if any(len(np.unique(one)) < VALUES for one in own.T):
             return None
         spread = own - own.mean(0)
         if not (spread**2).sum(0).all():
@@ -209,7 +209,7 @@ def _scaled(misfit: Misfit) -> Cause | None:
     return None
 
 
-ENTRIES = 8
+VALUES = 8
 """Of a channel at the least: any two points lie on a line."""
 
 

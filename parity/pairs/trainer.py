@@ -102,7 +102,7 @@ class KerasTrainer(Trainer, Protocol):
     spec: OptimizerSpec | None
     """Of an optimizer of Keras's own."""
 
-    def penalties(self) -> dict[str, dict[str, float]]:
+    def penalties(self) -> dict[str, dict[str, Any]]:
         """Factors of the model's own penalties, by layer and what they are on: ``conv.kernel``."""
 
 

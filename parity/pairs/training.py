@@ -36,12 +36,14 @@ class Training:
         causes: with their proofs.
         latent: settings that differ without showing.
         notes: sentences about what could not be done.
+        rungs: that were compared, of the ladder.
     """
 
     parted: list[Divergence] = field(default_factory=list)
     causes: list[Cause] = field(default_factory=list)
     latent: list[Cause] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    rungs: list[str] = field(default_factory=list)
 
 
 def train_findings(
@@ -74,8 +76,6 @@ def train_findings(
     Raises:
         ParityError: an argument cannot be used, or a loss cannot be had.
     """
-    if count < 1:
-        raise ParityError(f"steps: received {count}, accepted: 1 or more")
     own_loss, other_loss = _two(loss, "loss")
     own_rule, other_rule = _two(optimizer, "optimizer")
     k: KerasTrainer = keras.trainer(own_loss, own_rule, seed, keras.flavour)
@@ -107,7 +107,12 @@ def train_findings(
                     "output"
                 )
             progress.advance("forward")
-            result = Training(seen.parted, seen.causes, [], seen.notes)
+            for call in (*seen.keras_run.calls, *seen.torch_run.calls):
+                if call.layer != "BatchNormalization":  # whose statistics are looked at again
+                    call.forget()
+            keras.forget()
+            torch.forget()
+            result = Training(seen.parted, seen.causes, [], seen.notes, ["forward_train"])
             found = _Ladder(keras.flavour, torch, k, t, batch, seen, result)
             found.gradients()
             progress.advance("gradients")
@@ -176,9 +181,11 @@ class _Ladder:
         other_loss, other = self.t.gradients(self.batch, 0)
         self._loss(own_loss - self.k.penalty(), other_loss)
         self._penalty(own_loss, other_loss)
+        self.result.rungs.append("loss")
         null = steps.negligible(own, other, self.keys())
         if self.result.parted:
             return  # gradients of other losses differ for no reason of their own
+        self.result.rungs.append("gradients")
         frozen: list[tuple[Key, Key, float]] = []
         limit = LIMITS["gradients"]
         allowed: dict[Key, float] = {}
@@ -227,8 +234,12 @@ class _Ladder:
         """What PyTorch's forward pass holds back; unknown where that does not explain it."""
         parted = {(one.keras_layer, one.tensor) for one in self.result.parted}
         self.t.attached = True
-        _, other = self.t.gradients(self.batch, 0)
-        self.t.attached = False
+        try:
+            _, other = self.t.gradients(self.batch, 0)
+        except (RuntimeError, ParityError):  # it writes where nothing may be written then
+            other = {}
+        finally:
+            self.t.attached = False
         after = max(
             distance(own[key], other[theirs]) if key in own and theirs in other else float("inf")
             for key, theirs in self.keys()
@@ -296,6 +307,7 @@ class _Ladder:
         found = steps.compare(
             self.k, self.t, self.batch, self.keys(), pairs, settled, count, self.flavour
         )
+        self.result.rungs += found.rungs
         first = not self.result.parted
         if first or found.causes:
             self.result.parted += found.parted
@@ -314,12 +326,17 @@ class _Ladder:
         self.result.parted.append(Divergence(rung, keras, torch, tensor, away, LIMITS[rung]))
 
 
-def _penalties(penalties: Mapping[str, Mapping[str, float]]) -> tuple[str, str]:
+def _penalties(penalties: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
     """The catalogue's id, and the factors with what they are on."""
     where: dict[str, list[str]] = {}
     for place, config in penalties.items():
-        factors = [f"{name} {value:g}" for name, value in config.items() if value]
-        where.setdefault(", ".join(factors), []).append(place)
+        factors = [
+            f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+            for name, value in config.items()
+            if value
+        ]
+        if factors:
+            where.setdefault(", ".join(factors), []).append(place)
     squares = where and all(
         factors.startswith("l2 ") and not any(one.endswith(".activity") for one in places)
         for factors, places in where.items()

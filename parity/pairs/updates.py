@@ -29,6 +29,7 @@ class Moved:
         layer: its name in the Keras model.
         start: before the first step.
         gradients: one for each step.
+        norms: of all weights' gradients together, likewise.
         keras, torch: the weight after the last step, in either.
         rung: ``step`` or ``steps``.
         limit: how far they may stand apart.
@@ -37,6 +38,7 @@ class Moved:
     layer: str
     start: np.ndarray
     gradients: Sequence[np.ndarray]
+    norms: Sequence[float]
     keras: np.ndarray
     torch: np.ndarray
     rung: str
@@ -105,7 +107,7 @@ def id_of(settings: Settings, other: Settings, name: str) -> str:
         return "adam.epsilon"
     if settings.kind == "nadam" and name in ("base", "all"):
         return "nadam.momentum_decay"
-    if name in ("clipnorm", "clipvalue"):
+    if name in ("clipnorm", "clipvalue", "global_clipnorm"):
         return f"optimizer.{name}"
     if settings.kind == "adadelta" and name in ("rho", "epsilon"):
         return "adadelta.constants"
@@ -129,7 +131,7 @@ def unified(settings: Settings | None) -> Settings | None:
 def _of_keras(kind: str, values: Values) -> tuple[str, dict[str, Any]] | None:
     row = OPTIMIZERS[kind]
     family = FAMILIES.get(row.kind)
-    if family is None or values.get("global_clipnorm") or values.get("ema_overwrite_frequency"):
+    if family is None or values.get("ema_overwrite_frequency"):
         return None
     found = {name: values.get(name, value) for name, value in USUAL[family].items()}
     found["decay"] = "decoupled"
@@ -191,7 +193,10 @@ PLACES = {
 }
 """Formula to where Keras adds ε."""
 
-_RATE = {"learning_rate": 0.0, "weight_decay": 0.0, "clipnorm": 0.0, "clipvalue": 0.0}
+_RATE = {
+    **{"learning_rate": 0.0, "weight_decay": 0.0},
+    **{"clipnorm": 0.0, "clipvalue": 0.0, "global_clipnorm": 0.0},
+}
 _BETAS = {"beta_1": 0.0, "beta_2": 0.0, "epsilon": 0.0}
 USUAL: dict[str, dict[str, Any]] = {
     "sgd": {**_RATE, "momentum": 0.0, "nesterov": False, "dampening": 0.0},
@@ -210,8 +215,9 @@ def _away(settings: Settings, moved: Moved, wanted: np.ndarray) -> float:
     """How far the formula's weight stands from a framework's."""
     weight, slots = moved.start, dict[str, np.ndarray]()
     values = settings.values
-    for step, gradient in enumerate(moved.gradients, 1):
-        gradient = clipped(values, gradient)
+    both = zip(moved.gradients, moved.norms, strict=True)
+    for step, (gradient, norm) in enumerate(both, 1):
+        gradient = clipped(values, gradient, norm)
         decay = values["weight_decay"]
         if decay and values["decay"] == "decoupled":
             weight = weight - weight * decay * values["learning_rate"]

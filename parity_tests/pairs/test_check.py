@@ -84,6 +84,7 @@ def test_without_float64_float32_is_judged_by_rounding(keras: Any, scale: float)
     assert report.dtype == "float32"
     assert report.verdict == ("same" if scale == 1.0 else "different")
     assert any("weaker" in note for note in report.notes)
+    assert report.float32 is None
 
 
 def test_an_order_that_fresh_statistics_hide_is_latent(keras: Any) -> None:
@@ -110,6 +111,64 @@ def test_a_model_in_float64_needs_no_copy(keras: Any) -> None:
     assert check(model, Scaled(1.0), x).dtype == "float64"
     with pytest.raises(ParityError, match="loss: received one, but Own cannot be copied"):
         check(model, Scaled(1.0), x, targets=np.zeros((8, 3)), loss="mse")
+
+
+@pytest.mark.parametrize("side", ["keras", "torch"])
+def test_weights_of_either_side(keras: Any, side: str) -> None:
+    """PyTorch's are carried over to Keras as well, and nobody's are where that is asked for."""
+    model, module = CNN.keras(keras), CNN.torch()
+    assert check(model, module, CNN.inputs(), weights=side).verdict == "same"
+    assert check(model, module, CNN.inputs(), weights="as-is").verdict == "different"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_builders_may_give_what_is_there_already(keras: Any, dtype: str) -> None:
+    """A model of another dtype than is asked for is copied, and stays the user's."""
+    from keras_impl.framework import set_dtype
+
+    set_dtype(dtype)
+    model, module = fill(CNN.keras(keras)), CNN.torch().to(getattr(torch, dtype))
+    set_dtype("float32")
+    before = [value.clone() for value in module.parameters()]
+    report = check(lambda: model, lambda: module, CNN.inputs())
+    assert (report.verdict, report.dtype) == ("same", "float64"), str(report)
+    assert report.float32 is not None
+    assert all(map(torch.equal, before, module.parameters()))
+
+
+def test_a_forward_of_the_instance_is_kept(keras: Any) -> None:
+    """What the user has put in a module's place is what runs, every time."""
+    model = fill(keras.Sequential([keras.Input((6,)), keras.layers.Dense(5, activation="relu")]))
+    module = nn.Sequential(nn.Linear(6, 5), nn.Identity())
+    forward = module[1].forward = torch.relu  # type: ignore[method-assign]
+    x = np.random.default_rng(0).normal(size=(8, 6))
+    assert check(model, lambda: module, x).verdict == "same"
+    assert module[1].forward is forward
+
+
+class Coarse(nn.Module):
+    """A layer that is exact in float64, and in float32 has eight bits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one = nn.Linear(6, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """One layer."""
+        y = self.one(x)
+        return y.bfloat16().float() if y.dtype == torch.float32 else y
+
+
+@pytest.mark.parametrize("coarse", [False, True])
+def test_float32_is_held_against_rounding(keras: Any, coarse: bool) -> None:
+    """Beside float64's verdict stands the drift in float32, and whether rounding explains it."""
+    model = fill(keras.Sequential([keras.Input((6,)), keras.layers.Dense(5)]))
+    module = Coarse() if coarse else nn.Sequential(nn.Linear(6, 5))
+    report = check(model, module, np.random.default_rng(0).normal(size=(8, 6)))
+    assert report.verdict == "same"
+    assert report.float32 is not None
+    assert (report.float32.observed > report.float32.allowed) == coarse
+    assert ("more than rounding explains" in str(report)) == coarse
 
 
 class Scaled(nn.Module):
@@ -149,6 +208,26 @@ def raising() -> nn.Module:
     raise OSError("no such weights")
 
 
+class Twice(nn.Module):
+    """Gives its output two times."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = CNN.torch()
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Both."""
+        y = self.inner(x)
+        return y, y
+
+
+def kept() -> nn.Module:
+    """A module that has kept what it gave, with its graph: it cannot be copied."""
+    module = nn.Linear(4, 4)
+    module.last = module(torch.ones(1, 4))  # type: ignore[assignment]
+    return module
+
+
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "weights": ({"weights": "mine"}, "weights: received 'mine', accepted: keras, torch, as-is"),
     "inputs": ({"inputs": ["a"]}, "inputs: received <U1, accepted: arrays of numbers"),
@@ -159,7 +238,11 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no model": ({"keras_model": "x.keras"}, "keras_model: received str, accepted: a Keras model"),
     "another": ({"keras_model": lambda: 4}, "its builder returned int, accepted: a Keras model"),
     "map": ({"layer_map": {"stm": "fc1"}}, "layer_map: received 'stm', accepted: stem"),
-    "outputs": ({"torch_model": PAIRS["residual"].torch}, "torch_model: cannot be called"),
+    "two inputs": ({"torch_model": PAIRS["residual"].torch}, "torch_model: cannot be called"),
+    "outputs": ({"torch_model": Twice}, "outputs: received output of Keras and output/0, output/1"),
+    "keras builder": ({"keras_model": raising}, "keras_model: its builder raised OSError: no such"),
+    "steps": ({"steps": 0}, "steps: received 0, accepted: 1 or more"),
+    "no copy": ({"torch_model": kept()}, "torch_model: received Linear, which cannot be copied"),
 }
 
 

@@ -14,7 +14,7 @@ import pytest
 import parity
 from parity import cli
 from parity.pairs import check as checking
-from parity.pairs import flags, pair_file
+from parity.pairs import flags, opening, pair_file
 from parity_tests.conftest import Refused
 from parity_tests.pairs.pair_files import FAULT, write
 
@@ -173,4 +173,4 @@ def test_public_name() -> None:
     assert parity.check is checking.check
     with pytest.raises(AttributeError, match="no attribute 'chekc'"):
         parity.chekc  # noqa: B018
-    assert flags.WEIGHTS == checking.WEIGHTS
+    assert flags.WEIGHTS == opening.WEIGHTS

@@ -80,6 +80,15 @@ def test_float32_within_float64_is_no_fault(name: str, keras: Any) -> None:
     assert max(one.observed for one in report.compared) <= 1e-12
 
 
+def test_what_is_in_float32_by_itself_is_not_trained(keras: Any) -> None:
+    """No gradient could be had in float64: the report says so and compares none."""
+    given = {"targets": np.zeros((4, 3)), "loss": "mse"}
+    report = check(between(keras, constant), Between(PAIRS["constant"][1]), X, **given)
+    assert report.verdict == "same", str(report)
+    assert report.rungs == ("forward_eval",)
+    assert any("Training was not compared" in note for note in report.notes)
+
+
 def test_another_constant_is_a_fault(keras: Any) -> None:
     """Rounding to float32 does not excuse what is farther off."""
     report = check(between(keras, constant), Between(lambda x: x / 1.41421), X)

@@ -14,7 +14,7 @@ import torch
 from keras_impl.capture.side import KerasSide
 from parity.constants import as_float32
 from parity.layers.computed import computed
-from parity.pairs import check as check_room
+from parity.pairs import opening
 from parity.pairs.check import check
 from parity.pairs.divergence import distance
 from parity.tolerance import FLOAT64
@@ -48,9 +48,7 @@ def test_faithful_pair_is_the_same(
     """A faithful pair is called the same, every layer found, and held against its partner."""
     inputs = kind.inputs()
     own = kind.own(*inputs) if kind.own else None
-    monkeypatch.setattr(
-        check_room, "refuse_empty", lambda *_: None
-    )  # a layer alone may have no weights
+    monkeypatch.setattr(opening, "refuse_empty", lambda *_: None)  # a layer may have no weights
     report = check(builder(kind, flavour), kind.torch(), inputs, torch_inputs=own)
     assert report.verdict == "same", report
     assert len(report.compared) == kind.pairs, report.compared
@@ -60,6 +58,7 @@ def test_faithful_pair_is_the_same(
     alone = {one.split("(")[-1].strip(")") for one in (*report.keras_only, *report.torch_only)}
     assert alone == set(kind.alone), report
     assert not report.latent, report.latent
+    assert any(not one.known for one in report.compared) == bool(kind.unknown), report.compared
     assert bool(report.notes) == kind.rounded, report.notes
 
 

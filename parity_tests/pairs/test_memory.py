@@ -120,5 +120,5 @@ def test_progress_is_counted(
     check(*models)
     said = capsys.readouterr().err.split(progress.MARK)[1:]
     last = {one["title"]: one for one in map(json.loads, said)}
-    assert [*last] == ["models", "layers"]
+    assert [*last] == ["models", "layers", "float32"]
     assert all(one["done"] == one["total"] for one in last.values())

@@ -47,7 +47,7 @@ def of_a_suite(
 
 
 @pytest.mark.parametrize(
-    "arguments", ["keras_model(), torch_model(), inputs()", "keras_model, torch_model, inputs()"]
+    "arguments", ["keras_model(), torch_model(), inputs", "keras_model, torch_model, inputs()"]
 )
 def test_faithful_port_passes(pytester: pytest.Pytester, flavour: str, arguments: str) -> None:
     """Models, or the functions that build them, that are the same pass, and give their report."""

@@ -130,6 +130,26 @@ def trained(keras: Any, fault: str, **given: Any) -> Any:
     return check(model, module, X, targets=Y, **arguments)
 
 
+@pytest.mark.parametrize(("steps", "last"), [(1, "step"), (3, "steps")])
+def test_the_rungs_that_were_compared_are_told(steps: int, last: str, keras: Any) -> None:
+    """Those, and no others: a single step has no second."""
+    report = trained(keras, "momentum", steps=steps)
+    assert report.rungs[-1] == last
+    assert "compared: forward (eval), forward (train), loss, gradients" in str(report)
+
+
+def test_gradients_of_losses_that_part_are_not_compared(keras: Any) -> None:
+    """They would differ for no reason of their own."""
+    assert "gradients" not in trained(keras, "a sum for a mean").rungs
+
+
+def test_the_seed_decides_what_is_dropped(keras: Any) -> None:
+    """The same seed drops the same, another does not."""
+    found = [trained(keras, "dropout's rate", seed=seed) for seed in (0, 0, 1)]
+    first, again, other = (one.causes[0].proof.before for one in found)
+    assert first == again != other
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_of_training_is_placed_and_named(name: str, keras: Any) -> None:
     """The rung, the cause with its proof; nothing else is named."""

@@ -1,1 +1,1 @@
-"""PyTorch definitions of models that Keras ships, written from the papers' tables."""
+"""Pairs that others wrote, and PyTorch definitions of models that Keras ships."""

@@ -38,6 +38,17 @@ def test_the_verdict_is_what_their_code_says(name: str, flavour: str) -> None:
         assert report.first_divergence.torch_module == pair.where
 
 
+@pytest.mark.flavour
+def test_the_norm_that_parts_is_mended(flavour: str) -> None:
+    """Wav2Vec2 with the epsilon that its TensorFlow code takes is the same."""
+    if flavour != "tf_keras":
+        pytest.skip("the TensorFlow classes of transformers are for Keras 2")
+    pair = pairs.transformers()["Wav2Vec2, layer_norm_eps=0.001"]
+    module = pair.torch()
+    module.get_submodule(pair.where).eps = 1e-3
+    assert check(pair.keras, module, pair.inputs).verdict == "same"
+
+
 def test_the_page_tells_of_each() -> None:
     """``docs/real_pairs.md`` has each pair's verdict, and what its code says."""
     page = PAGE.read_text("utf-8")

@@ -24,16 +24,19 @@ class Watch(CombinedTrace):
     @contextlib.contextmanager
     def modules(self) -> Iterator[None]:
         """Every module told when it is called."""
-        changed = []
+        changed: list[tuple[nn.Module, Any]] = []
         for module, name in self.names.items():
             if module is not self.model or modules.known(module):
-                changed.append(module)
+                changed.append((module, vars(module).get("forward")))
                 module.forward = self._watched(module, name)
         try:
             yield
         finally:
-            for module in changed:
-                del module.forward
+            for module, own in changed:
+                if own is None:
+                    del module.forward
+                else:
+                    module.forward = own
 
     def _watched(self, module: nn.Module, name: str) -> Any:
         forward = module.forward

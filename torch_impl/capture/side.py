@@ -46,7 +46,6 @@ class TorchSide:
         self.dtype: torch.dtype = getattr(torch, dtype)
         self.model = _module_of(model).to(self.dtype)
         self.channels_first = False  # whether sequences are given so
-        self.channels_first = False  # whether sequences are given so
         self.copies = False  # whether the model writes into tensors that it has handed on
         self.outputs: list[Layout] = []
         self.modules: dict[str, tuple[nn.Module, tuple[Any, ...]]] = {}
@@ -237,7 +236,15 @@ def _module_of(model: Any) -> nn.Module:
         inner = model._modules.get(wrapper)
         if inner is not None and type(model).__module__.startswith("torch."):
             model = inner
-    return model if built else copy.deepcopy(model)
+    try:
+        return copy.deepcopy(model)  # also what a function gives, for it may be the user's own
+    except Exception as error:
+        if built:
+            return model
+        raise ParityError(
+            f"torch_model: received {type(model).__name__}, which cannot be copied "
+            f"({type(error).__name__}: {_line(error)}), accepted: a function that builds it"
+        ) from error
 
 
 def _line(error: BaseException) -> str:

@@ -93,7 +93,15 @@ class TorchTrainer:
             with self._injected(self.layouts or [], step), kept:
                 out = model(*tensors)
             loss = self._loss([one for _, one in named_outputs(out)], batch)
-            loss.backward()
+            if loss.requires_grad:  # or else nothing has a gradient
+                try:
+                    loss.backward()
+                except RuntimeError as error:
+                    raise ParityError(
+                        f"torch_model: its gradients cannot be had: {_line(error)}"
+                    ) from error
+        for one in model.buffers() if self.attached else ():
+            one.detach_()
         found = {}
         for key, place in self._places().items():
             grads = [one.grad for one in place.tensors if one.grad is not None]

@@ -35,6 +35,7 @@ class Row:
         rules: the optimizer, likewise.
         targets: 'classes', or the shape of the numbers behind N, or 'binary' for zeros and ones.
         unnamed: why the cause cannot be named; then none must be, but ``unknown``.
+        entry: of the catalogue, where the cause cannot be named and the row's name is another.
         flavours: the Kerases that it can be planted in.
     """
 
@@ -53,6 +54,7 @@ class Row:
     rules: Losses | None = None
     targets: Any = "classes"
     unnamed: str = ""
+    entry: str = ""
     flavours: tuple[str, ...] = FLAVOURS
 
     def inputs(self) -> np.ndarray:
