@@ -135,8 +135,8 @@ class Report:
             apart = f"{parted.observed:.2g} apart, {parted.allowed:.0e} allowed ({parted.rung})"
             _line(console, f"  {parted.tensor:<8} {apart}")
         if self.causes:
-            title = "Causes: the difference with PyTorch's value, and with Keras's"
-            console.print(f"\n{title}", style="bold")
+            heading = "Causes: the difference with PyTorch's value, and with Keras's"
+            console.print(f"\n{heading}", style="bold")
             for alike in _alike(self.causes):
                 _cause(console, alike)
             _explain(console, self.causes)
@@ -148,9 +148,9 @@ class Report:
         if unknown:
             told = f"Of no known kind, compared by inputs and outputs: {', '.join(unknown)}"
             _line(console, f"\n{told}")
-        for title, names in (("Keras", self.keras_only), ("PyTorch", self.torch_only)):
+        for side, names in (("Keras", self.keras_only), ("PyTorch", self.torch_only)):
             if names:
-                _line(console, f"\nOnly in {title}: {', '.join(names)}")
+                _line(console, f"\nOnly in {side}: {', '.join(names)}")
         for note in self.notes:
             _line(console, f"\n{note}")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from parity import tolerance
 from parity.pairs import diagnosis
 from parity.pairs.align import Alignment, feeds
 from parity.pairs.calls import Call
@@ -189,6 +190,8 @@ def _scaled(misfit: Misfit) -> Cause | None:
     """PyTorch's input is Keras's times one number plus another, for all entries or each channel."""
     if not misfit.torch.inputs or misfit.left > misfit.keras.allowed:
         return None
+    if misfit.away <= tolerance.FLOAT32_FLOOR:
+        return None  # a number that is rounded otherwise
     x, y = misfit.keras.inputs[0], misfit.torch.inputs[0]
     if x.shape != y.shape or x.dtype.kind != "f" or not np.isfinite(y).all():
         return None

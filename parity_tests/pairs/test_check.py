@@ -272,6 +272,37 @@ def test_sequences_come_channels_first_where_nothing_else_fits(keras: Any, fits:
             check(model, module, x)
 
 
+class Scale(nn.Module):
+    """A number for each entry."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.randn(5))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Each times its own."""
+        return x * self.scale
+
+
+def test_a_kind_that_is_not_known_is_told(keras: Any) -> None:
+    """It is held against its partner, and the report says how; of known kinds it says nothing."""
+
+    class Own(keras.layers.Layer):  # type: ignore[misc]
+        def build(self, shape: Any) -> None:
+            self.scale = self.add_weight(name="scale", shape=(5,), initializer="normal")
+
+        def call(self, x: Any) -> Any:
+            return x * self.scale
+
+    layers = keras.layers
+    model = keras.Sequential([keras.Input((6,)), layers.Dense(5), Own(name="own")])
+    x = np.random.default_rng(0).normal(size=(3, 6))
+    report = check(model, nn.Sequential(nn.Linear(6, 5), Scale()), x)
+    assert report.verdict == "same", str(report)
+    assert [one.keras for one in report.compared if not one.known] == ["own (Own)"]
+    assert "Of no known kind, compared by inputs and outputs: own (Own)" in str(report)
+
+
 def test_a_mapping_that_is_given_is_kept_to(keras: Any) -> None:
     """Two layers that look alike, exchanged by hand."""
     layers = keras.layers
