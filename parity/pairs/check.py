@@ -22,6 +22,9 @@ from parity.pairs.trainer import Batch
 from parity.pairs.training import Training, train_findings
 from parity.progress import Progress
 
+LARGE = 100_000_000
+"""Weights beyond which float32 is not run as well: it takes gigabytes more than float64 did."""
+
 
 def check(
     keras_model: Any,
@@ -115,10 +118,14 @@ def check(
     elif loss is not None:
         notes.append("Training was not compared: that takes float64 throughout.")
     report = _report(findings, trained, notes, dtype, steps)
+    size = sum(one.size for call in findings.keras_run.calls for one in call.weights.values())
     del findings
     parted = report.first_divergence
     if not float32 or dtype == "float32" or (parted and parted.rung == "forward_eval"):
         return report
+    if size > LARGE:
+        note = f"Drift in float32 was not measured: the model has {size:,} weights."
+        return replace(report, notes=(*report.notes, note))
     gc.collect()  # the models in float64, before there are others: layers point at each other
     return replace(report, float32=drift(*arguments))
 

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from parity.errors import ParityError
+from parity.pairs import check as checking
 from parity.pairs.check import check
 from parity_tests.pairs.models import PAIRS, fill
 
@@ -270,6 +271,16 @@ def test_sequences_come_channels_first_where_nothing_else_fits(keras: Any, fits:
     else:
         with pytest.raises(ParityError, match=r"inputs of shape \(3, 9, 5\)"):
             check(model, module, x)
+
+
+def test_large_models_are_not_run_in_float32_as_well(
+    keras: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would take more memory than float64 did; the report says so."""
+    monkeypatch.setattr(checking, "LARGE", 10)
+    report = check(fill(CNN.keras(keras)), CNN.torch(), CNN.inputs())
+    assert report.float32 is None
+    assert any("Drift in float32 was not measured" in note for note in report.notes)
 
 
 class Scale(nn.Module):
