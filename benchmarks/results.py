@@ -190,11 +190,12 @@ def _pair(found: Found) -> list[str]:
 def _tries(found: Found) -> list[str]:
     """Milliseconds per step of each try."""
     names = list(dict.fromkeys(name for by_name in found.values() for name in by_name))
+    rounds = len(next(iter(next(iter(found.values())).values()))["rounds"])
     return [
         "## How the best loops by hand were found",
         "",
-        "Milliseconds per step, batch 64, nothing of ours; each line adds to the one above it but "
-        "where it says rather.",
+        f"Milliseconds per step, batch 64, {rounds} rounds, nothing of ours; each line adds to the "
+        "one above it but where it says rather.",
         "",
         *_table(
             ["", *found],
