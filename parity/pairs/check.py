@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -118,15 +117,14 @@ def check(
     elif loss is not None:
         notes.append("Training was not compared: that takes float64 throughout.")
     report = _report(findings, trained, notes, dtype, steps)
-    size = sum(one.size for call in findings.keras_run.calls for one in call.weights.values())
-    del findings
+    size = sum(one.size for one in findings.keras.all_parameters().values())
+    del findings  # the models in float64, before there are others
     parted = report.first_divergence
     if not float32 or dtype == "float32" or (parted and parted.rung == "forward_eval"):
         return report
     if size > LARGE:
         note = f"Drift in float32 was not measured: the model has {size:,} weights."
         return replace(report, notes=(*report.notes, note))
-    gc.collect()  # the models in float64, before there are others: layers point at each other
     return replace(report, float32=drift(*arguments))
 
 

@@ -13,7 +13,7 @@ from parity.pairs.align import Alignment
 from parity.pairs.calls import Call, Output, Run
 from parity.pairs.diagnosis import Cause
 from parity.pairs.divergence import Divergence, as_keras, as_torch, distance, inputs_apart
-from parity.pairs.fuse import fused
+from parity.pairs.fuse import fused_run
 from parity.pairs.report import Compared
 from parity.pairs.side import Side
 from parity.pairs.structure import Misfit
@@ -122,7 +122,7 @@ class Findings:
         given = {t.number: as_torch(k.output, t.output, k) for k, t in pairs}
         fitting = {number: value for number, value in given.items() if value is not None}
         run = self.torch.run(inputs, torch_inputs, given=fitting).facing(self.keras_run)
-        return run.with_outputs(fused(run.calls))
+        return fused_run(run)
 
     def _astray(self, anchors: Sequence[tuple[Call, Call]], fed: Run) -> set[int]:
         """Keras calls without weights that lead to an anchor that is not fed alike."""

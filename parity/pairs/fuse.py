@@ -16,7 +16,7 @@ from parity.layers.conv import Conv, DepthwiseConv, SeparableConv
 from parity.layers.conv_transpose import ConvTranspose
 from parity.layers.conv_transpose import sides as cut
 from parity.layers.padding import Cropping, UpSampling, ZeroPadding
-from parity.pairs.calls import Call
+from parity.pairs.calls import Call, Run
 from parity.pairs.settings import sides
 
 MERGES = (merging.Add, merging.Multiply, merging.Maximum, merging.Minimum, merging.Concatenate)
@@ -39,6 +39,11 @@ def fused(calls: Sequence[Call]) -> list[Call]:
         if isinstance(call.config, merging.Average) and call.config.of == len(call.inputs):
             found[number] = dataclasses.replace(call, config=merging.Average())
     return found
+
+
+def fused_run(run: Run) -> Run:
+    """A run whose calls are so, with its outputs as the last of them."""
+    return run.with_outputs(fused(run.calls))
 
 
 def _both(before: Call, call: Call, place: int) -> Call | None:

@@ -13,7 +13,7 @@ from parity.pairs.align import Alignment, align
 from parity.pairs.calls import Call, Run
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
 from parity.pairs.divergence import Divergence, as_keras, as_torch, distance, inputs_apart
-from parity.pairs.fuse import fused
+from parity.pairs.fuse import fused_run
 from parity.pairs.trainer import Batch, TorchTrainer, Trainer, as_outputs
 
 LIMIT = tolerance.FLOAT64["forward_train"].limit
@@ -81,7 +81,7 @@ class Forward:
 
     def _run(self) -> None:
         runs = (self.k.run(self.batch, 0), self.t.run(self.batch, 0))
-        self.keras_run, self.torch_run = (run.with_outputs(fused(run.calls)) for run in runs)
+        self.keras_run, self.torch_run = map(fused_run, runs)
 
     def _run_again(self) -> None:
         self.keras_run.forget()
@@ -114,7 +114,7 @@ class Forward:
             if value is not None:
                 given[t.number] = value
         run = self.t.run(self.batch, 0, given)
-        calls = run.with_outputs(fused(run.calls)).calls
+        calls = fused_run(run).calls
         return [
             (k, calls[t.number])
             for k, t in pairs

@@ -10,7 +10,7 @@ from parity import tolerance
 from parity.pairs.diagnosis import UNKNOWN
 from parity.pairs.divergence import distance
 from parity.pairs.findings import Findings
-from parity.pairs.fuse import fused
+from parity.pairs.fuse import fused_run
 from parity.progress import Progress
 
 ID = "dtype.float32"
@@ -38,13 +38,11 @@ def in_float64(
     if not keras.rounded or not apart or (explained and not _unknown(findings)):
         return findings, []
     keras.whole = True
-    run = keras.run(inputs)
-    run = run.with_outputs(fused(run.calls))
+    run = fused_run(keras.run(inputs))
     moved = max(
         distance(run.outputs[name], own) for name, own in findings.keras_run.outputs.items()
     )
-    torch_run = findings.torch.run(inputs, torch_inputs).facing(run)
-    torch_run = torch_run.with_outputs(fused(torch_run.calls))
+    torch_run = fused_run(findings.torch.run(inputs, torch_inputs).facing(run))
     alignment = findings.alignment.of(run, torch_run)
     other = Findings(keras, findings.torch, run, torch_run, alignment)
     with Progress("layers", len(alignment.pairs)) as progress:

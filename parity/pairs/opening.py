@@ -10,9 +10,8 @@ import numpy as np
 from parity.errors import ParityError
 from parity.pairs import loose
 from parity.pairs.align import Alignment, align
-from parity.pairs.calls import Run
 from parity.pairs.findings import Findings
-from parity.pairs.fuse import fused
+from parity.pairs.fuse import fused_run
 from parity.pairs.side import Side, open_side, refuse_empty
 from parity.progress import Progress
 
@@ -56,9 +55,9 @@ def aligned(
     progress.advance("Keras's is built")
     torch = open_side("torch", torch_model, dtype)
     progress.advance("PyTorch's is built")
-    keras_run = _fused(keras.run(inputs))
+    keras_run = fused_run(keras.run(inputs))
     progress.advance("Keras's has run")
-    torch_run = _fused(torch.run(inputs, own).facing(keras_run))
+    torch_run = fused_run(torch.run(inputs, own).facing(keras_run))
     progress.advance("PyTorch's has run")
     refuse_empty("keras_model", keras, keras_run)
     refuse_empty("torch_model", torch, torch_run)
@@ -73,16 +72,12 @@ def aligned(
         notes += _copy_weights(alignment, keras, torch, weights)
         if weights == "torch":
             keras_run.forget()
-            keras_run = _fused(keras.run(inputs))
+            keras_run = fused_run(keras.run(inputs))
         torch_run.forget()
-        torch_run = _fused(torch.run(inputs, own).facing(keras_run))
+        torch_run = fused_run(torch.run(inputs, own).facing(keras_run))
         alignment = alignment.of(keras_run, torch_run)
     progress.advance("they have the same weights")
     return Findings(keras, torch, keras_run, torch_run, alignment), notes
-
-
-def _fused(run: Run) -> Run:
-    return run.with_outputs(fused(run.calls))
 
 
 def _copy_weights(alignment: Alignment, keras: Side, torch: Side, weights: str) -> list[str]:

@@ -117,9 +117,7 @@ class Cnn(nn.Module):
 
     def act(self, x: Tensor) -> Tensor:
         """The activation behind the first convolution."""
-        return {"relu": F.relu, "relu6": F.relu6, "elu": F.elu, "none": nn.Identity()}[self.o.act](
-            x
-        )
+        return {"relu": F.relu, "elu": F.elu, "none": nn.Identity()}[self.o.act](x)
 
 
 def keras_residual(keras: Any) -> Any:
@@ -188,7 +186,7 @@ def keras_text(kind: str, **given: Any) -> Callable[[Any], Any]:
 class Text(nn.Module):
     """Its port."""
 
-    USUAL: ClassVar[dict[str, Any]] = {"batch_first": True, "first": False}
+    USUAL: ClassVar[dict[str, Any]] = {"batch_first": True}
 
     def __init__(self, kind: str, **changed: Any) -> None:
         super().__init__()
@@ -200,7 +198,7 @@ class Text(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Classes of tokens (N, T)."""
         outputs, _ = self.rnn(self.embed(tokens))
-        return self.head(outputs[:, 0 if self.o.first else -1])
+        return self.head(outputs[:, -1])
 
 
 def keras_attention(keras: Any) -> Any:

@@ -18,7 +18,6 @@ from parity_tests.pairs.models import PAIRS, fill
 pytestmark = pytest.mark.flavour
 
 KERAS_FILES = (".keras", ".weights.h5", ".h5")
-TORCH_FILES = (".pt", ".safetensors")
 
 
 ROUNDED = {"cnn": 1e-8}

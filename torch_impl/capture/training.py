@@ -167,15 +167,15 @@ class TorchTrainer:
             if key not in gradients:
                 continue
             value = self.side.tensor(gradients[key])
-            if _summed(place):
-                parts: Sequence[Tensor] = (value,) * 2
-            else:  # of a tensor that holds several weights, the others' places stay zero
+            parts = (value,) * 2 if _summed(place) else place.from_canonical(value)
+            packed = place.tensors[0].numel() > value.numel()
+            if packed:  # several weights in one tensor: the others' places stay zero
                 rest = place.from_canonical(torch.zeros_like(value))
-                parts = [a - b for a, b in zip(place.from_canonical(value), rest, strict=True)]
+                parts = tuple(a - b for a, b in zip(parts, rest, strict=True))
             for own, part in zip(place.tensors, parts, strict=True):
                 if own.requires_grad:
                     part = part.clone(memory_format=torch.contiguous_format)
-                    own.grad = part if own.grad is None else own.grad + part
+                    own.grad = own.grad + part if packed and own.grad is not None else part
         with default_dtype(self.side.dtype):  # in which some keep numbers of their own
             self._built().step()
 

@@ -50,10 +50,6 @@ def hole(self: Any, x: torch.Tensor) -> torch.Tensor:
     return self.b(torch.where(y > y.max() - 1e-9, torch.nan, y))
 
 
-def normal() -> list[nn.Module]:
-    return [nn.Linear(6, 6), nn.Linear(6, 3)]
-
-
 FAULTS = [
     Row("dense.missing_bias", X, lambda L: pair(L, activation="relu"),
         lambda: port(nn.ReLU(), bias=False), "b", ("dense.bias",)),

@@ -36,10 +36,6 @@ def crossentropy(keras: Any) -> Any:
     return keras.losses.SparseCategoricalCrossentropy(from_logits=True), nn.CrossEntropyLoss()
 
 
-def shifted(outputs: Tensor, targets: Tensor) -> Tensor:
-    return F.nll_loss(torch.log(outputs), targets.long())
-
-
 def dropped(rate: float = 0.5, kind: str = "Dropout") -> Callable[[Any], list[Any]]:
     return lambda L: [L.Dense(4, activation="tanh", name="a"), getattr(L, kind)(rate, name="drop"),
                       L.Dense(3, name="b")]  # fmt: skip
