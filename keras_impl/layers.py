@@ -23,6 +23,7 @@ class SharedDropout(keras.layers.Layer):
 
     def __init__(self, rate: float, name: str) -> None:
         super().__init__(name=name)
+        self.rate = rate
         self.scale = 1.0 / (1.0 - rate)
 
     def call(self, x: Any, keep: Any = None, training: bool = False) -> Any:
@@ -31,7 +32,7 @@ class SharedDropout(keras.layers.Layer):
         Raises:
             ValueError: there is no mask while training.
         """
-        if not training:
+        if not training or self.rate == 0.0:
             return x
         if keep is None:
             raise ValueError("keep: received None while training, accepted: a bool mask")

@@ -28,6 +28,7 @@ class SharedDropout(nn.Module):
 
     def __init__(self, rate: float) -> None:
         super().__init__()
+        self.rate = rate
         self.scale = 1.0 / (1.0 - rate)
 
     def forward(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
@@ -36,7 +37,7 @@ class SharedDropout(nn.Module):
         Raises:
             ValueError: there is no mask while training.
         """
-        if not self.training:
+        if not self.training or self.rate == 0.0:
             return x
         if keep is None:
             raise ValueError("keep: received None while training, accepted: a bool mask")
