@@ -57,7 +57,8 @@ def check(
         loss: a Keras loss or its name, which both then get, or the user's own two: (Keras's, a
             callable of (outputs, targets)). With it loss and gradients are compared as well.
         optimizer: a Keras optimizer or its name, which both then get, or the user's own two:
-            (Keras's, a function of the parameters). With it optimizer steps are.
+            (Keras's, a function of the parameters, which returns an optimizer, or one and its
+            scheduler, which goes on after every step). With it optimizer steps are.
         steps: how many of them.
         seed: of what dropout draws, the same on both sides.
         weights: ``keras`` copies Keras's weights over, ``torch`` PyTorch's, ``as-is`` none.

@@ -202,5 +202,8 @@ def _explain(console: Console, causes: tuple[Cause, ...]) -> None:
 
 def _short(value: Any) -> str:
     """A value within a line."""
-    text = f"{value:.7g}" if isinstance(value, float) else str(value)
+    if isinstance(value, tuple) and all(isinstance(one, float) for one in value):
+        text = ", ".join(f"{one:.4g}" for one in value)
+    else:
+        text = f"{value:.7g}" if isinstance(value, float) else str(value)
     return text if len(text) <= WIDTH - 14 else text[: WIDTH - 15] + "…"

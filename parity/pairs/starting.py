@@ -36,9 +36,11 @@ def trainers(
         if other_rule is None:
             raise ParityError(
                 f"optimizer: received {own_rule!r}, accepted: a name, an optimizer of Keras's own "
-                "with a constant rate, or two: (Keras's, PyTorch's)"
+                "with a constant rate or a schedule of Keras's own, or two: (Keras's, PyTorch's)"
             )
-    return k, torch.trainer(other_loss, other_rule, seed, keras.flavour)
+    t: TorchTrainer = torch.trainer(other_loss, other_rule, seed, keras.flavour)
+    t.schedule = k.schedule if other_rule is k.spec else None
+    return k, t
 
 
 def refuse_targets(k: KerasTrainer, batch: Batch, run: Run) -> None:
