@@ -136,7 +136,7 @@ def check(
         note = f"Drift in float32 was not measured: the model has {size:,} weights."
         return replace(report, notes=(*report.notes, note))
     if "gradients" in report.rungs and (parted is None or parted.rung in ("step", "steps")):
-        return replace(report, float32=drift(*arguments, batch=batch, loss=loss, **rest))
+        return replace(report, float32=drift(*arguments, batch=batch, loss=loss, seed=seed))
     return replace(report, float32=drift(*arguments))
 
 
