@@ -188,7 +188,7 @@ class KerasTrainer:
         if hasattr(rate, "dtype"):
             config["learning_rate"] = float(rate)
         self._config = rounded(config)
-        return type(optimizer).from_config(self._config)
+        return type(optimizer).from_config(dict(self._config))  # it puts a schedule in there
 
     def apply(self, gradients: Gradients) -> None:
         """See :meth:`parity.pairs.trainer.Trainer.apply`."""
