@@ -14,7 +14,7 @@ from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
 from parity.pairs.drift import drift, gradients
 from parity.pairs.findings import Findings
 from parity.pairs.islands import in_float64
-from parity.pairs.opening import STAGES, WEIGHTS, aligned
+from parity.pairs.opening import STAGES, WEIGHTS, aligned, refuse_random
 from parity.pairs.report import Report
 from parity.pairs.side import CannotRun, Side
 from parity.pairs.trainer import Batch
@@ -101,6 +101,8 @@ def check(
         rounding.allow(findings.torch, findings.torch_run, findings.alignment, given, own)
     with Progress("layers", len(findings.alignment.pairs)) as progress:
         findings.compare(given, own, progress)
+    if findings.outputs_apart():
+        refuse_random(findings, given, own)
     told: list[str] = []
     if dtype == "float64":
         findings, told = in_float64(findings, given, own)

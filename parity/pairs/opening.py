@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from parity import tolerance
 from parity.errors import ParityError
 from parity.pairs import loose
 from parity.pairs.align import Alignment, align
+from parity.pairs.divergence import distance
 from parity.pairs.findings import Findings
 from parity.pairs.fuse import fused_run
 from parity.pairs.side import Side, open_side, refuse_empty
@@ -78,6 +80,23 @@ def aligned(
         alignment = alignment.of(keras_run, torch_run)
     progress.advance("they have the same weights")
     return Findings(keras, torch, keras_run, torch_run, alignment), notes
+
+
+def refuse_random(found: Findings, inputs: list[np.ndarray], own: list[np.ndarray] | None) -> None:
+    """Refuse a model that gives something else each time: nothing could be said of it.
+
+    Raises:
+        ParityError: one draws numbers in evaluation mode.
+    """
+    for name, side, given in (("keras", found.keras, None), ("torch", found.torch, own)):
+        first, second = (side.run(inputs, given).outputs.values() for _ in range(2))
+        away = max(map(distance, first, second), default=0.0)
+        if away > tolerance.FLOAT32_FLOOR:
+            raise ParityError(
+                f"{name}_model: received {type(side.model).__name__}, whose outputs in evaluation "
+                f"mode stand {away:.1g} apart from one call to the next, accepted: a model that "
+                "draws no numbers there; what it draws may be an input"
+            )
 
 
 def _copy_weights(alignment: Alignment, keras: Side, torch: Side, weights: str) -> list[str]:

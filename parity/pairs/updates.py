@@ -89,10 +89,11 @@ def causes_of(moved: Moved, keras: Settings | None, torch: Settings | None) -> l
 
 
 def _scheduled(settings: Settings | None, rates: list[float]) -> Settings | None:
-    """With the rate of each step where it does not stay as it is."""
-    if settings is None or len(set(rates)) < 2:
-        return settings
-    return replace(settings, values={**settings.values, "learning_rate": tuple(rates)})
+    """With the rate that the steps had, or those of all where it did not stay as it was."""
+    if settings is None:
+        return None
+    rate = rates[0] if len(set(rates)) == 1 else tuple(rates)
+    return replace(settings, values={**settings.values, "learning_rate": rate})
 
 
 def cause_of(

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from parity.errors import ParityError
 from parity.pairs.check import check
 from parity_tests.pairs.models import fill
 
@@ -134,3 +135,25 @@ def test_a_setting_that_training_alone_shows(keras: Any, trained: bool) -> None:
         assert report.first_divergence is not None
         assert report.first_divergence.rung == "forward_train"
         assert report.first_divergence.keras_layer == "bounded"
+
+
+class Drawing(nn.Module):
+    """Something else each time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two = nn.Linear(6, 5), nn.Linear(5, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Two layers with noise between them."""
+        y = self.one(x)
+        return self.two(y + torch.randn_like(y))
+
+
+def test_a_model_that_draws_in_evaluation_is_refused(keras: Any) -> None:
+    """Of outputs that differ from call to call no layer and no setting is the cause."""
+    layers = [keras.layers.Dense(5), keras.layers.Dense(3)]
+    model = fill(keras.Sequential([keras.Input((6,)), *layers]))
+    with pytest.raises(ParityError, match="torch_model: received Drawing, whose outputs") as raised:
+        check(model, Drawing(), X)
+    assert "\n" not in str(raised.value)
