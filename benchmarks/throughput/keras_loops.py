@@ -63,7 +63,7 @@ def by_hand(
         tf.config.threading.set_inter_op_parallelism_threads(at_a_time)
     if xla == "best":
         xla = "optimizer" if workload.channels or workload.cell else "step"
-    x, y = (tf.constant(values) for values in workload.data()[:2])
+    x, y = (tf.constant(values) for values in workload.data(long=True)[:2])
     model = plain_keras.model(_layers(module.layers, recurrent), module, workload)
     trained = model.trainable_variables
     optimizer = module.optimizers.Adam()
@@ -91,7 +91,7 @@ def by_hand(
 
     @tf.function
     def epoch() -> Any:
-        order = tf.random.shuffle(tf.range(workload.examples))
+        order = tf.random.shuffle(tf.range(len(x)))[: workload.examples]
         order = tf.reshape(order, (workload.steps, workload.batch))
         losses = tf.TensorArray(tf.float32, workload.steps)
         for n in tf.range(workload.steps):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import numpy as np
-
 from benchmarks.throughput.workloads import CLASSES, Round, Workload
 from parity import batches, fitting
 from parity.backend import Settings, load
@@ -14,9 +12,6 @@ from parity.data import Split
 from parity.optimizers.spec import OptimizerSpec
 from parity.specs.registry import MODELS
 from parity.specs.run import DataSpec, Spec, TrainingSpec
-
-EPOCH = 200
-"""Steps of an epoch at least: long enough for the graph that long epochs get. A round is a part."""
 
 
 def spec_of(workload: Workload, flavour: str = "tf_keras") -> Spec:
@@ -46,10 +41,7 @@ def train(workload: Workload, implementation: str, flavour: str = "tf_keras") ->
     os.environ["PARITY_FLAVOUR"] = flavour
     spec = spec_of(workload, flavour)
     model = load(implementation, Settings(flavour)).create(spec, "float32")
-    times = -(-EPOCH // workload.steps)
-    x, y, lengths = (
-        None if values is None else np.concatenate([values] * times) for values in workload.data()
-    )
+    x, y, lengths = workload.data(long=True)
     model.feed(Split(x, y, lengths))
     done = 0
 

@@ -57,9 +57,9 @@ def model(workload: Workload) -> nn.Module:
     return nn.Sequential(*stack, nn.Linear(into, CLASSES))
 
 
-def tensors(workload: Workload) -> list[Tensor]:
-    """Inputs as the model takes them, labels, and lengths where there are any."""
-    x, y, lengths = workload.data()
+def tensors(workload: Workload, long: bool = False) -> list[Tensor]:
+    """Inputs as the model takes them, labels, and lengths; ``long`` as of the data."""
+    x, y, lengths = workload.data(long)
     inputs = torch.from_numpy(x)
     if not workload.cell:
         inputs = inputs.permute(0, 3, 1, 2).contiguous()

@@ -49,7 +49,7 @@ def by_hand(
         flushed: whether denormal numbers count as zero, as TensorFlow has it.
     """
     model = plain_torch.model(workload)
-    x, y, *lengths = plain_torch.tensors(workload)
+    x, y, *lengths = plain_torch.tensors(workload, long=True)
     if workload.channels and channels_last:
         model = model.to(memory_format=torch.channels_last)
         x = x.contiguous(memory_format=torch.channels_last)
@@ -60,7 +60,7 @@ def by_hand(
 
     def epoch() -> None:
         losses: list[Tensor] = []
-        for picked in torch.randperm(len(x)).split(workload.batch):
+        for picked in torch.randperm(len(x))[: workload.examples].split(workload.batch):
             logits = forward(x[picked], *(one[picked] for one in lengths))
             loss = F.cross_entropy(logits, y[picked])
             optimizer.zero_grad()

@@ -13,6 +13,9 @@ from parity import data
 CLASSES = 10
 IMAGE, VOWELS, ROWS = (28, 28, 1), (29, 12), (28, 28)
 
+EPOCH = 100
+"""Steps of an epoch at least, for which ours makes the graph that long epochs get."""
+
 Round = Callable[[], Any]
 """Runs one pass over a workload's examples."""
 
@@ -54,8 +57,11 @@ class Workload:
         """How many a round trains on."""
         return self.batch * self.steps
 
-    def data(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    def data(self, long: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """X float32 (N, *shape), y int64 (N,), and lengths int64 (N,) where masked.
+
+        N is a round's examples, or, of a ``long`` epoch of which a round is a part, as many times
+        that as make :data:`EPOCH` steps.
 
         Real ones in the workload's shape. Of random inputs or labels little can be learned: units
         die, and their moments fade into denormal numbers, which take PyTorch twice as long and more
@@ -64,8 +70,9 @@ class Workload:
         name = "japanese_vowels" if self.masked else "fashion_mnist"
         source = data.load(name, size="embedded").train
         numbers = np.random.default_rng(0)
-        picked = numbers.integers(0, len(source.x), self.examples)
-        x = np.resize(source.x[picked], (self.examples, *self.shape))
+        examples = self.examples * (-(-EPOCH // self.steps) if long else 1)
+        picked = numbers.integers(0, len(source.x), examples)
+        x = np.resize(source.x[picked], (examples, *self.shape))
         return x, source.y[picked], None if source.lengths is None else source.lengths[picked]
 
 

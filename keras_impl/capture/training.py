@@ -15,7 +15,7 @@ from keras_impl.capture.injected import Injected
 from parity.errors import ParityError
 from parity.optimizers.table import OPTIMIZERS
 from parity.pairs.calls import Run
-from parity.pairs.recipes import loss_class, rounded, spec_of
+from parity.pairs.recipes import loss_class, rounded, schedule_of, spec_of
 from parity.pairs.trainer import Batch, Gradients, Key, Settings
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class KerasTrainer:
             self.loss, self.loss_settings = self._loss_of(loss)
             self.optimizer: Any = None if optimizer is None else self._optimizer_of(optimizer)
         self.spec = spec_of(type(self.optimizer).__name__, self._config) if self.optimizer else None
+        self.schedule = schedule_of(self._config)
         self.first = [(one, one.numpy()) for one in side.model.variables]
         self.names: list[str] = []
         self.injected = Injected(self.tf, side.model, self.names, seed, self._watched)
@@ -194,7 +195,7 @@ class KerasTrainer:
         if hasattr(rate, "dtype"):
             config["learning_rate"] = float(rate)
         self._config = rounded(config)
-        return type(optimizer).from_config(self._config)
+        return type(optimizer).from_config(dict(self._config))  # it puts a schedule in there
 
     def apply(self, gradients: Gradients) -> None:
         """See :meth:`parity.pairs.trainer.Trainer.apply`."""
@@ -219,6 +220,11 @@ class KerasTrainer:
         values: dict[str, Any] = {**self.spec.constants(), "centered": bool(self.spec.centered)}
         values["flavour"] = self.side.flavour
         return Settings(f"keras.{self.spec.name}", values)
+
+    def rate(self) -> float:
+        """See :meth:`parity.pairs.trainer.KerasTrainer.rate`."""
+        rate = self.optimizer._learning_rate
+        return float(rate(self.optimizer.iterations) if callable(rate) else rate)
 
     def first_of(self, key: Key) -> np.ndarray:
         """See :meth:`parity.pairs.trainer.Trainer.first_of`."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from parity.errors import ParityError
 from parity.layers.activations import Activation
 from parity.pairs.calls import Call, Run
+from parity.pairs.trainer import Key
 
 MOVES = {"Flatten", "Reshape", "Permute"}
 """Layers that only move entries about: followed, not matched."""
@@ -54,6 +55,17 @@ class Alignment:
             tuple((keras.calls[k.number], torch.calls[t.number]) for k, t in self.pairs),
             tuple(keras.calls[k.number] for k in self.keras_only),
             tuple(torch.calls[t.number] for t in self.torch_only),
+        )
+
+    def weights(self) -> list[tuple[Key, Key]]:
+        """Weights that both have, by the names of either side, in Keras's order."""
+        return list(
+            dict.fromkeys(
+                ((k.name, name), (t.name, name))
+                for k, t in self.pairs
+                for name in k.weights
+                if name in t.weights and k.weights[name].shape == t.weights[name].shape
+            )
         )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from parity.errors import ParityError
 from parity.pairs import rounding
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
-from parity.pairs.drift import drift
+from parity.pairs.drift import drift, gradients
 from parity.pairs.findings import Findings
 from parity.pairs.islands import in_float64
 from parity.pairs.opening import STAGES, WEIGHTS, aligned
@@ -58,7 +58,8 @@ def check(
         loss: a Keras loss or its name, which both then get, or the user's own two: (Keras's, a
             callable of (outputs, targets)). With it loss and gradients are compared as well.
         optimizer: a Keras optimizer or its name, which both then get, or the user's own two:
-            (Keras's, a function of the parameters). With it optimizer steps are.
+            (Keras's, a function of the parameters, which returns an optimizer, or one and its
+            scheduler, which goes on after every step). With it optimizer steps are.
         steps: how many of them.
         seed: of what dropout draws, the same on both sides.
         weights: ``keras`` copies Keras's weights over, ``torch`` PyTorch's, ``as-is`` none.
@@ -107,16 +108,25 @@ def check(
         notes += told
     findings.forget()
     trained = Training()
+    rest: dict[str, Any] = {"seed": seed, "layer_map": layer_map}
+    batch = Batch(given, own, wanted)
     if loss is not None and dtype == "float64" and not told:
         known = {cause.layer for cause in findings.causes}
         known |= {one.keras_layer or "" for one in findings.parted if findings.causes}
-        batch = Batch(given, own, wanted)
-        rest: dict[str, Any] = {"count": steps, "seed": seed, "layer_map": layer_map}
         trained = train_findings(
-            findings.keras, findings.torch, batch, loss, optimizer, known=known, **rest
+            findings.keras,
+            findings.torch,
+            batch,
+            loss,
+            optimizer,
+            count=steps,
+            known=known,
+            **rest,
         )
-    elif loss is not None:
+    elif loss is not None and told:
         notes.append("Training was not compared: that takes float64 throughout.")
+    elif loss is not None:
+        trained = _weaker(findings, batch, loss, optimizer, **rest)
     report = _report(findings, trained, notes, dtype, steps)
     size = sum(one.size for one in findings.keras.all_parameters().values())
     del findings  # the models in float64, before there are others
@@ -126,7 +136,25 @@ def check(
     if size > LARGE:
         note = f"Drift in float32 was not measured: the model has {size:,} weights."
         return replace(report, notes=(*report.notes, note))
+    if "gradients" in report.rungs and (parted is None or parted.rung in ("step", "steps")):
+        return replace(report, float32=drift(*arguments, batch=batch, loss=loss, seed=seed))
     return replace(report, float32=drift(*arguments))
+
+
+def _weaker(findings: Findings, batch: Batch, loss: Any, optimizer: Any, **rest: Any) -> Training:
+    """Gradients in float32, where outputs are the same; more is not compared there."""
+    if findings.causes and findings.outputs_apart():
+        return Training()
+    found = Training(rungs=["gradients"])
+    found.parted = [
+        one for one in gradients(findings, batch, loss, **rest) if not one.observed <= one.allowed
+    ]
+    for one in found.parted[:1]:
+        proof = Proof(one.observed, one.observed)
+        found.causes.append(Cause(UNKNOWN, one.name, one.tensor, one.tensor, proof, "gradients"))
+    if optimizer is not None:
+        found.notes.append("Optimizer steps were not compared: that takes float64.")
+    return found
 
 
 def side_by_side(

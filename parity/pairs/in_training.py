@@ -56,12 +56,7 @@ class Forward:
 
     def compare(self, layer_map: Mapping[str, str] | None = None) -> None:
         """Run both with the same draws; where outputs part, every pair is fed alike."""
-        self._run()
-        self.alignment = align(self.keras_run.calls, self.torch_run.calls, layer_map)
-        changed = self._round_constants()
-        self._share_draws()
-        if changed or self.k.names or self.t.names:
-            self._run_again()
+        self.run(layer_map)
         self._tell()
         if self._outputs_apart() <= LIMIT:
             return
@@ -80,6 +75,15 @@ class Forward:
         if not self.parted:
             ends = [next(iter(run.outputs)) for run in (self.keras_run, self.torch_run)]
             self._part(ends[0], ends[1], "output", self._outputs_apart())
+
+    def run(self, layer_map: Mapping[str, str] | None = None) -> None:
+        """Run both with the same draws, and constants that Keras rounds rounded on both sides."""
+        self._run()
+        self.alignment = align(self.keras_run.calls, self.torch_run.calls, layer_map)
+        changed = self._round_constants()
+        self._share_draws()
+        if changed or self.k.names or self.t.names:
+            self._run_again()
 
     def _run(self) -> None:
         self.keras_run = fused_run(self.k.run(self.batch, 0))

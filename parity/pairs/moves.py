@@ -11,6 +11,9 @@ import numpy as np
 Values = Mapping[str, Any]
 Slots = dict[str, np.ndarray]
 
+HOLDS_RATE = "holds the rate"
+"""Of a momentum in Keras: each step's gradient comes into it with the rate of that step."""
+
 
 def clipped(c: Values, g: np.ndarray, norm: float) -> np.ndarray:
     """A gradient as Keras clips it, by itself or by the norm of all together."""
@@ -24,10 +27,16 @@ def clipped(c: Values, g: np.ndarray, norm: float) -> np.ndarray:
 def _sgd(c: Values, g: np.ndarray, s: Slots, step: int) -> np.ndarray:
     if not c["momentum"]:
         return np.asarray(c["learning_rate"] * g)
+    inside = _inside(c)
     new = g if step == 1 else (1.0 - c["dampening"]) * g
-    s["b"] = c["momentum"] * s.get("b", 0.0) + new
-    moved = g + c["momentum"] * s["b"] if c["nesterov"] else s["b"]
-    return np.asarray(c["learning_rate"] * moved)
+    s["b"] = c["momentum"] * s.get("b", 0.0) + inside * new
+    moved = inside * g + c["momentum"] * s["b"] if c["nesterov"] else s["b"]
+    return np.asarray(c["learning_rate"] / inside * moved)
+
+
+def _inside(c: Values) -> float:
+    """What a momentum's gradients are multiplied by before they are added up."""
+    return float(c["learning_rate"]) if c["momentum_buffer"] == HOLDS_RATE else 1.0
 
 
 def _adam(c: Values, g: np.ndarray, s: Slots, step: int) -> np.ndarray:
@@ -81,13 +90,15 @@ def _rooted(c: Values, square: np.ndarray) -> np.ndarray:
 
 def _rmsprop(c: Values, g: np.ndarray, s: Slots, step: int) -> np.ndarray:
     s["v"] = c["rho"] * s.get("v", 0.0) + (1.0 - c["rho"]) * g**2
-    inside = s["v"]
+    variance = s["v"]
     if c["centered"]:
         s["mean"] = c["rho"] * s.get("mean", 0.0) + (1.0 - c["rho"]) * g
-        inside = inside - s["mean"] ** 2
-    moved = g / _rooted(c, inside)
+        variance = variance - s["mean"] ** 2
+    moved = g / _rooted(c, variance)
     if c["momentum"]:
-        moved = s["b"] = c["momentum"] * s.get("b", 0.0) + moved
+        inside = _inside(c)
+        moved = s["b"] = c["momentum"] * s.get("b", 0.0) + inside * moved
+        return np.asarray(c["learning_rate"] / inside * moved)
     return np.asarray(c["learning_rate"] * moved)
 
 

@@ -23,6 +23,12 @@ SPATIAL = ("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")
 NOISE = (*DROPOUTS, *SPATIAL, "GaussianNoise")
 """Layers that draw, in Keras's terms."""
 
+LIMITS = {
+    "float64": tolerance.FLOAT64["forward_train"].limit,
+    "float32": tolerance.FLOAT32_FLOOR,
+}
+"""How far from a multiple of what was drawn noise may lie, in its dtype."""
+
 DIGITS = 12
 """Of a deviation that is found in numbers, how many are told; the others are rounding."""
 
@@ -66,7 +72,8 @@ def written(calls: Sequence[Call], first: int, drawn: np.ndarray) -> Written | N
         for place in (0, 1):
             noise = call.inputs[1 - place]
             stddev = float(f"{np.vdot(z, noise - mean) / np.vdot(z, z):.{DIGITS}g}")
-            if distance(noise, mean + stddev * z) > tolerance.FLOAT64["forward_train"].limit:
+            limit = LIMITS.get(str(noise.dtype), 0.0)
+            if distance(noise, mean + stddev * z) > limit:
                 continue
             if added:
                 return Written(call.number, dropout.GaussianNoise(stddev=stddev), place)

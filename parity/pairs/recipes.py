@@ -11,6 +11,8 @@ from parity.constants import as_float32
 from parity.errors import ParityError
 from parity.optimizers.spec import OptimizerSpec
 from parity.optimizers.table import OPTIMIZERS
+from parity.pairs.trainer import Settings
+from parity.schedules import SCHEDULES
 
 LOSSES = {
     "mse": "MeanSquaredError",
@@ -28,6 +30,9 @@ LOSSES = {
     },
 }
 """Keras's name of a loss to its class, which both sides have."""
+
+KINDS = {row.kind for row in SCHEDULES.values() if row.kind}
+"""Schedules of Keras's, by class."""
 
 
 def loss_class(name: str) -> str:
@@ -53,15 +58,29 @@ def rounded(value: Any) -> Any:
     return value
 
 
+def schedule_of(config: Mapping[str, Any]) -> Settings | None:
+    """The schedule in a Keras optimizer's ``get_config()``; None where there is none of Keras's."""
+    found = config.get("learning_rate")
+    if not isinstance(found, Mapping) or found.get("class_name") not in KINDS:
+        return None
+    own = ("name", "dtype")
+    values = {name: value for name, value in found["config"].items() if name not in own}
+    return Settings(found["class_name"], values)
+
+
 def spec_of(kind: str, config: Mapping[str, Any]) -> OptimizerSpec | None:
     """What a Keras optimizer's configuration says; None for kinds and rates that no spec has.
 
     Args:
         kind: its class.
-        config: its ``get_config()``.
+        config: its ``get_config()``; the rate of a schedule is one that it has somewhere.
     """
-    name = _name_of(kind, config)
-    if name is None or not isinstance(config.get("learning_rate"), (float, int, np.floating)):
+    name, rate = _name_of(kind, config), config.get("learning_rate")
+    schedule = schedule_of(config)
+    if schedule:
+        firsts = (schedule.values.get(name) for name in ("initial_learning_rate", "warmup_target"))
+        rate = max(one for one in (*firsts, *schedule.values.get("values", ())) if one is not None)
+    if name is None or not isinstance(rate, (float, int, np.floating)):
         return None
     row = OPTIMIZERS[name]
     given: dict[str, Any] = {option: config[option] for option in row.options if option in config}
@@ -72,7 +91,7 @@ def spec_of(kind: str, config: Mapping[str, Any]) -> OptimizerSpec | None:
         given["ema_momentum"] = config["ema_momentum"]
         given["ema_overwrite_frequency"] = config.get("ema_overwrite_frequency") or 0
     given["gradient_accumulation_steps"] = config.get("gradient_accumulation_steps") or 1
-    return OptimizerSpec(name=name, learning_rate=float(config["learning_rate"]), **given)
+    return OptimizerSpec(name=name, learning_rate=float(rate), **given)
 
 
 def _name_of(kind: str, config: Mapping[str, Any]) -> str | None:

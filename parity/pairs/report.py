@@ -46,15 +46,22 @@ class Compared:
 
 @dataclass(frozen=True)
 class Drift:
-    """Outputs in float32, relative to their largest entry.
+    """Outputs, or gradients, in float32, relative to each one's largest entry.
 
     Attributes:
+        rung: of the ladder.
         observed: how far they stand apart, where that is the largest share of what is allowed.
         allowed: what rounding explains there: a multiple of what one ulp in the weights moves.
     """
 
+    rung: str
     observed: float
     allowed: float
+
+    @property
+    def share(self) -> float:
+        """Of what is allowed."""
+        return self.observed / self.allowed
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,8 @@ class Report:
         notes: sentences about what was done and could not be.
         rungs: of the ladder, that were compared.
         steps: of the optimizer, at most.
-        float32: the outputs' drift in float32, where float64 decided and has them the same.
+        float32: the drift in float32 of outputs, then of gradients where there is a loss; of each
+            where float64 decided and has the same.
     """
 
     verdict: str
@@ -88,7 +96,7 @@ class Report:
     notes: tuple[str, ...] = ()
     rungs: tuple[str, ...] = ("forward_eval",)
     steps: int = 0
-    float32: Drift | None = None
+    float32: tuple[Drift, ...] = ()
 
     def as_data(self) -> dict[str, Any]:
         """Everything, for JSON; numbers that are not finite are text."""
@@ -125,8 +133,8 @@ class Report:
         if len(self.rungs) > 1:
             compared = ", ".join(title(one, self.steps) for one in self.rungs)
             _line(console, f"  compared: {compared}")
-        if self.float32:
-            _line(console, f"  {_drift(self.float32)}")
+        for one in self.float32:
+            _line(console, f"  in float32 {_drift(one)}")
         parted = self.first_divergence
         if parted:
             console.print("\nFirst divergence", style="bold")
@@ -156,8 +164,9 @@ class Report:
 
 
 def _drift(one: Drift) -> str:
+    what = "outputs" if one.rung == "forward_eval" else one.rung
     beyond = "" if one.observed <= one.allowed else ": more than rounding explains"
-    return f"in float32 outputs {one.observed:.1g} apart, {one.allowed:.1g} allowed{beyond}"
+    return f"{what} {one.observed:.1g} apart, {one.allowed:.1g} allowed{beyond}"
 
 
 def _line(console: Console, text: str) -> None:
@@ -193,5 +202,8 @@ def _explain(console: Console, causes: tuple[Cause, ...]) -> None:
 
 def _short(value: Any) -> str:
     """A value within a line."""
-    text = f"{value:.7g}" if isinstance(value, float) else str(value)
+    if isinstance(value, tuple) and all(isinstance(one, float) for one in value):
+        text = ", ".join(f"{one:.4g}" for one in value)
+    else:
+        text = f"{value:.7g}" if isinstance(value, float) else str(value)
     return text if len(text) <= WIDTH - 14 else text[: WIDTH - 15] + "…"

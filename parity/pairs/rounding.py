@@ -53,18 +53,20 @@ def allow(
 
 
 def gradients_allowed(
-    torch: Side, trainer: Trainer, batch: Batch, least: float
+    torch: Side, trainer: Trainer, batch: Batch, least: float, dtype: str = "float64"
 ) -> dict[Key, float]:
-    """How far each float64 gradient may stand off: what one ulp in the weights moves, multiplied.
+    """How far each gradient may stand off: what one ulp in the weights moves, multiplied.
 
     Batch norm that sees few values divides by what is left of their difference: rounding before it
-    grows. Never more than the smallest semantic fault, which the policy's last rung allows for.
+    grows. In float64 never more than the smallest semantic fault, which the policy's last rung
+    allows for.
 
     Args:
         torch: the PyTorch side, as it was at first; it ends so.
         trainer: its trainer.
         batch: that the gradients are of.
         least: what is allowed anyhow.
+        dtype: of the side.
     """
 
     def gradients() -> Gradients:
@@ -77,11 +79,13 @@ def gradients_allowed(
     for member in range(tolerance.ENSEMBLE):
         for (layer, name), value in trainer.weights().items():
             key = f"{layer}/{name}"
-            near = randomness.ulp_neighbour({key: value}, 0, member, "float64")
+            near = randomness.ulp_neighbour({key: value}, 0, member, dtype)
             torch.set_weights(layer, {name: near[key]})
         for one, other in gradients().items():
-            moved[one] = max(moved[one], distance(own[one], other))
-    most = tolerance.FLOAT64["training"].limit
+            away = distance(own[one], other)
+            if np.isfinite(away):  # what is no number explains nothing
+                moved[one] = max(moved[one], away)
+    most = tolerance.FLOAT64["training"].limit if dtype == "float64" else np.inf
     return {
         key: max(least, min(tolerance.ENSEMBLE_MULTIPLE * one, most)) for key, one in moved.items()
     }

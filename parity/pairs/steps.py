@@ -12,7 +12,15 @@ from parity.pairs import running, updates
 from parity.pairs.calls import Call
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
 from parity.pairs.divergence import Divergence, distance
-from parity.pairs.trainer import Batch, Gradients, Key, Settings, TorchTrainer, Trainer
+from parity.pairs.trainer import (
+    Batch,
+    Gradients,
+    KerasTrainer,
+    Key,
+    Settings,
+    TorchTrainer,
+    Trainer,
+)
 
 Keys = Sequence[tuple[Key, Key]]
 LIMITS = {rung: tolerance.FLOAT64[rung].limit for rung in ("step", "steps")}
@@ -41,7 +49,7 @@ def negligible(own: Gradients, other: Gradients, keys: Keys) -> set[Key]:
 
 
 def compare(
-    k: Trainer,
+    k: KerasTrainer,
     t: TorchTrainer,
     batch: Batch,
     keys: Keys,
@@ -109,7 +117,12 @@ def _apart(
 
 
 def _free(
-    k: Trainer, t: Trainer, batch: Batch, keys: Keys, floors: Mapping[Key, float], count: int
+    k: KerasTrainer,
+    t: TorchTrainer,
+    batch: Batch,
+    keys: Keys,
+    floors: Mapping[Key, float],
+    count: int,
 ) -> dict[str, dict[tuple[Key, Key], float]]:
     """Each with its own gradients; those that are rounding on both sides are exact zeros."""
     _started(k, t)
@@ -118,8 +131,9 @@ def _free(
         _, own = k.gradients(batch, step)
         _, other = t.gradients(batch, step)
         null = negligible(own, other, keys)
-        k.apply({key: g * 0.0 if key in null else g for key, g in own.items()})
         names = {theirs for key, theirs in keys if key in null}
+        t.take_rate(k.rate())
+        k.apply({key: g * 0.0 if key in null else g for key, g in own.items()})
         t.apply({key: g * 0.0 if key in names else g for key, g in other.items()})
         if step == 0:
             found["step"] = _apart(k, t, keys, floors)
@@ -129,30 +143,35 @@ def _free(
 
 
 def _forced(
-    k: Trainer, t: Trainer, batch: Batch, keys: Keys, count: int, wanted: Sequence[Key] = ()
-) -> tuple[dict[tuple[Key, Key], float], dict[Key, list[np.ndarray]], list[float]]:
-    """Both with Keras's gradients: how far the trained weights part, and the gradients wanted.
+    k: KerasTrainer,
+    t: TorchTrainer,
+    batch: Batch,
+    keys: Keys,
+    count: int,
+    wanted: Mapping[Key, Key] | None = None,
+) -> tuple[dict[tuple[Key, Key], float], dict[Key, list[updates.Push]]]:
+    """Both with Keras's gradients: how far the trained weights part, and what moved those wanted.
 
-    Of each step also the norm of all gradients together.
+    Args: as of :func:`compare`; ``wanted`` by Keras's key to PyTorch's.
     """
     _started(k, t)
-    kept: dict[Key, list[np.ndarray]] = {key: [] for key in wanted}
+    kept: dict[Key, list[updates.Push]] = {key: [] for key in wanted or {}}
     trained: set[Key] = set()
-    norms = []
     for step in range(count):
         _, own = k.gradients(batch, step)
+        t.take_rate(k.rate())
+        norm = float(np.sqrt(sum(np.vdot(one, one) for one in own.values())))
+        for key, theirs in (wanted or {}).items():
+            kept[key].append(updates.Push(own[key], norm, (k.rate(), t.rate_of(theirs))))
         k.apply(own)
         t.apply({theirs: own[key] for key, theirs in keys if key in own})
         trained |= own.keys()
-        norms.append(float(np.sqrt(sum(np.vdot(one, one) for one in own.values()))))
-        for key in wanted:
-            kept[key].append(own[key])
     away = {pair: one for pair, one in _apart(k, t, keys, {}).items() if pair[0] in trained}
-    return away, kept, norms
+    return away, kept
 
 
 def _optimizers(
-    k: Trainer,
+    k: KerasTrainer,
     t: TorchTrainer,
     batch: Batch,
     keys: Keys,
@@ -162,17 +181,17 @@ def _optimizers(
     """What the optimizers do otherwise with the same gradients."""
     causes: list[Cause] = []
     double: dict[tuple[Key, Key], float] = {}
-    away, *_ = _forced(k, t, batch, keys, 1)
+    away, _ = _forced(k, t, batch, keys, 1)
     rung, done = "step", 1
     if count > 1 and all(one <= LIMITS["step"] for one in away.values()):
-        away, *_ = _forced(k, t, batch, keys, count)
+        away, _ = _forced(k, t, batch, keys, count)
         rung, done = "steps", count
     limit = LIMITS[rung]
     if any(away.get(pair, 0.0) > limit for pair in keys if pair[1] in t.second_biases()):
         second = t.second_biases()
         double = {pair: away[pair] for pair in keys if pair in away and pair[1] in second}
         t.freeze_second_biases()
-        away, *_ = _forced(k, t, batch, keys, done)
+        away, _ = _forced(k, t, batch, keys, done)
     worst: dict[str, tuple[Key, Key]] = {}
     for pair, one in sorted(away.items(), key=lambda item: -item[1]):
         if one > limit and not t.frozen(pair[1]):
@@ -180,11 +199,11 @@ def _optimizers(
     left = [pair for pair in double if away[pair] > limit]
     chosen = dict([*worst.values(), *left])
     start = {key: value for key, value in _first(k, t).items() if key in chosen}
-    _, gradients, norms = _forced(k, t, batch, keys, done, list(chosen))
+    _, pushes = _forced(k, t, batch, keys, done, chosen)
     after = {pair: away[pair] for pair in double}
     for key, theirs in chosen.items():
         own, other = k.weights()[key], t.weights()[theirs]
-        moved = updates.Moved(key[0], start[key], gradients[key], norms, own, other, rung, limit)
+        moved = updates.Moved(key[0], start[key], pushes[key], own, other, rung, limit)
         for cause in updates.causes_of(moved, k.settings_of(key), t.settings_of(theirs)):
             if cause.id != UNKNOWN and cause.proof and (key, theirs) in after:
                 after[key, theirs] = cause.proof.after

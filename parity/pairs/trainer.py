@@ -105,12 +105,21 @@ class KerasTrainer(Trainer, Protocol):
     spec: OptimizerSpec | None
     """Of an optimizer of Keras's own."""
 
+    schedule: Settings | None
+    """Of a schedule of Keras's own; none where the rate stays as it is."""
+
+    def rate(self) -> float:
+        """Of the next step."""
+
     def penalties(self) -> dict[str, dict[str, Any]]:
         """Factors of the model's own penalties, by layer and what they are on: ``conv.kernel``."""
 
 
 class TorchTrainer(Trainer, Protocol):
     """What only PyTorch's side can be made to do."""
+
+    schedule: Settings | None
+    """A schedule of Keras's that it shall follow."""
 
     rounded: bool
     """Whether its functions take their constants rounded to float32, as Keras's do."""
@@ -127,6 +136,12 @@ class TorchTrainer(Trainer, Protocol):
         Returns:
             Whether any was another before.
         """
+
+    def rate_of(self, key: Key) -> float:
+        """Of the next step, for this weight."""
+
+    def take_rate(self, rate: float) -> None:
+        """Make the next step with Keras's where a scheduler's is the same but for rounding."""
 
     def freeze(self, key: Key, frozen: bool) -> None:
         """Keep a weight from training, or let it train."""

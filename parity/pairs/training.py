@@ -20,6 +20,7 @@ from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
 from parity.pairs.divergence import Divergence, distance
 from parity.pairs.in_training import Forward
 from parity.pairs.side import Side
+from parity.pairs.starting import refuse_targets, trainers
 from parity.pairs.structure import NOTHING
 from parity.pairs.trainer import Batch, KerasTrainer, Key, TorchTrainer, as_they_lie
 from parity.progress import Progress
@@ -76,36 +77,13 @@ def train_findings(
     Raises:
         ParityError: an argument cannot be used, or a loss cannot be had.
     """
-    own_loss, other_loss = _two(loss, "loss")
-    own_rule, other_rule = _two(optimizer, "optimizer")
-    k: KerasTrainer = keras.trainer(own_loss, own_rule, seed, keras.flavour)
-    if other_loss is None:
-        other_loss = k.loss_settings
-        k.shared = True
-        if other_loss is None:
-            raise ParityError(
-                f"loss: received {own_loss!r}, accepted: a name, a loss of Keras's own, or two: "
-                "(Keras's, PyTorch's)"
-            )
-    if own_rule is not None and other_rule is None:
-        other_rule = k.spec
-        if other_rule is None:
-            raise ParityError(
-                f"optimizer: received {own_rule!r}, accepted: a name, an optimizer of Keras's own "
-                "with a constant rate, or two: (Keras's, PyTorch's)"
-            )
-    t: TorchTrainer = torch.trainer(other_loss, other_rule, seed, keras.flavour)
+    k, t = trainers(keras, torch, loss, optimizer, seed)
     result = Training()
     try:
-        with Progress("training", 2 if own_rule is None else 3) as progress:
+        with Progress("training", 2 if optimizer is None else 3) as progress:
             seen = Forward(k, t, batch, keras.flavour, seed, set(known))
             seen.compare(layer_map)
-            outputs = len(seen.keras_run.outputs)
-            if k.shared and outputs != len(batch.targets):
-                raise ParityError(
-                    f"targets: received {len(batch.targets)}, accepted: {outputs}, one for each "
-                    "output"
-                )
+            refuse_targets(k, batch, seen.keras_run)
             progress.advance("forward")
             for call in (*seen.keras_run.calls, *seen.torch_run.calls):
                 if call.layer != "BatchNormalization":  # whose statistics are looked at again
@@ -116,21 +94,13 @@ def train_findings(
             found = _Ladder(keras.flavour, torch, k, t, batch, seen, result)
             found.gradients()
             progress.advance("gradients")
-            if own_rule is not None:
+            if optimizer is not None:
                 found.steps(count)
                 progress.advance("steps")
     finally:
         k.start()
         t.start()
     return result
-
-
-def _two(given: Any, name: str) -> tuple[Any, Any]:
-    if not isinstance(given, (tuple, list)):
-        return given, None
-    if len(given) != 2:
-        raise ParityError(f"{name}: received {len(given)}, accepted: one, or Keras's and PyTorch's")
-    return given[0], given[1]
 
 
 @dataclass
@@ -291,14 +261,7 @@ class _Ladder:
 
     def keys(self) -> list[tuple[Key, Key]]:
         """Weights that both have, by the names of either side, in Keras's order."""
-        return list(
-            dict.fromkeys(
-                ((k.name, name), (t.name, name))
-                for k, t in self.seen.alignment.pairs
-                for name in k.weights
-                if name in t.weights and k.weights[name].shape == t.weights[name].shape
-            )
-        )
+        return self.seen.alignment.weights()
 
     def steps(self, count: int) -> None:
         """One optimizer step, and more."""

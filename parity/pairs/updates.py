@@ -17,8 +17,23 @@ from parity.optimizers.formulas import NADAM_DECAY
 from parity.optimizers.table import OPTIMIZERS
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
 from parity.pairs.divergence import distance
-from parity.pairs.moves import FORMULAS, Values, clipped
+from parity.pairs.moves import FORMULAS, HOLDS_RATE, Values, clipped
 from parity.pairs.trainer import Settings
+
+
+@dataclass(frozen=True)
+class Push:
+    """What one step moves a weight by.
+
+    Attributes:
+        gradient: of the weight.
+        norm: of all weights' gradients together.
+        rates: Keras's and PyTorch's.
+    """
+
+    gradient: np.ndarray
+    norm: float
+    rates: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -28,8 +43,7 @@ class Moved:
     Attributes:
         layer: its name in the Keras model.
         start: before the first step.
-        gradients: one for each step.
-        norms: of all weights' gradients together, likewise.
+        pushes: one for each step.
         keras, torch: the weight after the last step, in either.
         rung: ``step`` or ``steps``.
         limit: how far they may stand apart.
@@ -37,8 +51,7 @@ class Moved:
 
     layer: str
     start: np.ndarray
-    gradients: Sequence[np.ndarray]
-    norms: Sequence[float]
+    pushes: Sequence[Push]
     keras: np.ndarray
     torch: np.ndarray
     rung: str
@@ -48,7 +61,10 @@ class Moved:
 def causes_of(moved: Moved, keras: Settings | None, torch: Settings | None) -> list[Cause]:
     """The settings that make a weight move otherwise, all together; one unknown if none do."""
     before = distance(moved.keras, moved.torch)
-    own, other = unified(keras), unified(torch)
+    own, other = (
+        _scheduled(unified(one), [push.rates[side] for push in moved.pushes])
+        for side, one in enumerate((keras, torch))
+    )
     kinds = [one.kind if one else "not known" for one in (keras, torch)]
     proof = Proof(before, before)
     unknown = [Cause(UNKNOWN, moved.layer, kinds[0], kinds[1], proof, moved.rung)]
@@ -72,6 +88,13 @@ def causes_of(moved: Moved, keras: Settings | None, torch: Settings | None) -> l
     return unknown
 
 
+def _scheduled(settings: Settings | None, rates: list[float]) -> Settings | None:
+    """With the rate of each step where it does not stay as it is."""
+    if settings is None or len(set(rates)) < 2:
+        return settings
+    return replace(settings, values={**settings.values, "learning_rate": tuple(rates)})
+
+
 def cause_of(
     own: Settings, other: Settings, name: str, layer: str, proof: Proof | None, rung: str
 ) -> Cause:
@@ -85,7 +108,9 @@ def parting(own: Settings, other: Settings) -> list[str]:
     if not own.values.get("weight_decay") and not other.values.get("weight_decay"):
         idle.add("decay")
     if not own.values.get("momentum") and not other.values.get("momentum"):
-        idle |= {"nesterov", "dampening"}
+        idle |= {"nesterov", "dampening", "momentum_buffer"}
+    if not any(isinstance(one.values["learning_rate"], tuple) for one in (own, other)):
+        idle.add("momentum_buffer")
     return [
         name
         for name, value in own.values.items()
@@ -97,6 +122,8 @@ def id_of(settings: Settings, other: Settings, name: str) -> str:
     """The catalogue's id of a setting, or one of the same form."""
     if name == "weight_decay" and other.values["decay"] == "decoupled":
         return "adamw.weight_decay"
+    if name == "momentum_buffer":
+        return "sgd.momentum_buffer"
     if name == "initial_accumulator_value":
         return "adagrad.initial_accumulator"
     if name in ("learning_rate", "weight_decay"):
@@ -186,23 +213,25 @@ FAMILIES = {
 """Class, of one name in both frameworks, to formula."""
 
 PLACES = {
+    "sgd": {"momentum_buffer": HOLDS_RATE},
     "adam": {"epsilon_placement": "before the correction"},
     "adamax": {"epsilon_placement": "outside the maximum"},
-    "rmsprop": {"epsilon_placement": "inside the root"},
+    "rmsprop": {"epsilon_placement": "inside the root", "momentum_buffer": HOLDS_RATE},
     "adagrad": {"epsilon_placement": "inside the root"},
 }
-"""Formula to where Keras adds ε."""
+"""Formula to where Keras adds ε, and multiplies by the rate."""
 
 _RATE = {
     **{"learning_rate": 0.0, "weight_decay": 0.0},
     **{"clipnorm": 0.0, "clipvalue": 0.0, "global_clipnorm": 0.0},
 }
+_MOMENTUM = {"momentum": 0.0, "momentum_buffer": "is multiplied by it"}
 _BETAS = {"beta_1": 0.0, "beta_2": 0.0, "epsilon": 0.0}
 USUAL: dict[str, dict[str, Any]] = {
-    "sgd": {**_RATE, "momentum": 0.0, "nesterov": False, "dampening": 0.0},
+    "sgd": {**_RATE, **_MOMENTUM, "nesterov": False, "dampening": 0.0},
     "adam": {**_RATE, **_BETAS, "amsgrad": False},
     "adamax": {**_RATE, **_BETAS},
-    "rmsprop": {**_RATE, "rho": 0.0, "epsilon": 0.0, "momentum": 0.0, "centered": False},
+    "rmsprop": {**_RATE, **_MOMENTUM, "rho": 0.0, "epsilon": 0.0, "centered": False},
     "adagrad": {**_RATE, "epsilon": 0.0, "initial_accumulator_value": 0.0},
     "adadelta": {**_RATE, "rho": 0.0, "epsilon": 0.0},
     "nadam": {**_RATE, **_BETAS, "momentum_decay": 1.0, "base": NADAM_DECAY, "all": NADAM_DECAY},
@@ -214,10 +243,11 @@ USUAL: dict[str, dict[str, Any]] = {
 def _away(settings: Settings, moved: Moved, wanted: np.ndarray) -> float:
     """How far the formula's weight stands from a framework's."""
     weight, slots = moved.start, dict[str, np.ndarray]()
-    values = settings.values
-    both = zip(moved.gradients, moved.norms, strict=True)
-    for step, (gradient, norm) in enumerate(both, 1):
-        gradient = clipped(values, gradient, norm)
+    rate = settings.values["learning_rate"]
+    rates = rate if isinstance(rate, tuple) else (rate,) * len(moved.pushes)
+    for step, (push, rate) in enumerate(zip(moved.pushes, rates, strict=True), 1):
+        values = {**settings.values, "learning_rate": rate}
+        gradient = clipped(values, push.gradient, push.norm)
         decay = values["weight_decay"]
         if decay and values["decay"] == "decoupled":
             weight = weight - weight * decay * values["learning_rate"]

@@ -115,6 +115,8 @@ def test_a_faithful_pair_trains_alike(name: str, shape: tuple[int, ...], keras: 
     assert report.verdict == "same", str(report)
     assert report.causes == ()
     assert {"loss", "gradients", "steps"} <= {*report.rungs}
+    assert {one.rung for one in report.float32} == {"forward_eval", "gradients"}
+    assert all(one.observed <= one.allowed for one in report.float32)
 
 
 FAULTS: dict[str, tuple[Losses, Callable[..., np.ndarray], str]] = {

@@ -89,6 +89,8 @@ def test_a_faithful_port_trains_alike(layer: str, way: str, keras: Any) -> None:
     assert report.verdict == "same", str(report)
     assert not report.causes
     assert not any("numbers of its own" in note for note in report.notes)
+    assert {one.rung for one in report.float32} == {"forward_eval", "gradients"}
+    assert all(one.observed <= one.allowed for one in report.float32)
 
 
 @pytest.mark.parametrize("layer", LAYERS)

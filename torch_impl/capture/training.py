@@ -12,7 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
+from parity import tolerance
 from parity.errors import ParityError
 from parity.optimizers.spec import OptimizerSpec
 from parity.pairs.calls import Run
@@ -26,7 +28,7 @@ from torch_impl.capture.injected import Injected, unshared
 from torch_impl.capture.layout import Layout
 from torch_impl.capture.losses import Loss
 from torch_impl.network import to_numpy
-from torch_impl.optim import KerasOptimizer
+from torch_impl.optim import KerasOptimizer, schedules
 from torch_impl.optimizers import optimizer_for
 from torch_impl.weights import Place
 
@@ -63,6 +65,8 @@ class TorchTrainer:
         self.lying: list[bool] = []
         self.unshared = unshared(side.model)
         self.optimizer: Optimizer | None = None
+        self.schedule: Settings | None = None
+        self.scheduler: Any = None
 
     def start(self) -> None:
         """See :meth:`parity.pairs.trainer.Trainer.start`."""
@@ -174,6 +178,8 @@ class TorchTrainer:
                     own.grad = own.grad + part if packed and own.grad is not None else part
         with default_dtype(self.side.dtype):  # in which some keep numbers of their own
             self._built().step()
+            if self.scheduler is not None:
+                self.scheduler.step()
 
     def weights(self) -> dict[Key, np.ndarray]:
         """See :meth:`parity.pairs.trainer.Trainer.weights`."""
@@ -186,16 +192,33 @@ class TorchTrainer:
     def settings_of(self, key: Key) -> Settings | None:
         """See :meth:`parity.pairs.trainer.Trainer.settings_of`."""
         optimizer = self._built()
-        tensors = self._places()[key].tensors
         if isinstance(self.make, OptimizerSpec):
             values: dict[str, Any] = {**self.make.constants(), "centered": bool(self.make.centered)}
             values["flavour"] = self.flavour
             return Settings(f"keras.{self.make.name}", values)
-        for group in optimizer.param_groups:
+        group = self._group_of(key)
+        if group is None:
+            return None
+        values = {name: value for name, value in group.items() if name != "params"}
+        own = isinstance(optimizer, KerasOptimizer)
+        return Settings(f"{'port' if own else 'torch'}.{type(optimizer).__name__}", values)
+
+    def rate_of(self, key: Key) -> float:
+        """See :meth:`parity.pairs.trainer.TorchTrainer.rate_of`."""
+        group = self._group_of(key)
+        return float(group["lr"]) if group else 0.0
+
+    def take_rate(self, rate: float) -> None:
+        """See :meth:`parity.pairs.trainer.TorchTrainer.take_rate`."""
+        for group in self._built().param_groups if self.scheduler is not None else ():
+            if abs(group["lr"] - rate) <= tolerance.FLOAT32_FLOOR * rate:
+                group["lr"] = rate
+
+    def _group_of(self, key: Key) -> dict[str, Any] | None:
+        tensors = self._places()[key].tensors
+        for group in self._built().param_groups:
             if any(own is one for own in tensors for one in group["params"]):
-                values = {name: value for name, value in group.items() if name != "params"}
-                own = isinstance(optimizer, KerasOptimizer)
-                return Settings(f"{'port' if own else 'torch'}.{type(optimizer).__name__}", values)
+                return group
         return None
 
     def first_of(self, key: Key) -> np.ndarray:
@@ -248,12 +271,16 @@ class TorchTrainer:
                 self.optimizer = optimizer_for(self.make, trained, joint, self.flavour)
             else:
                 with default_dtype(self.side.dtype):
-                    self.optimizer = self._users(params)
+                    self.optimizer, self.scheduler = self._users(params)
             for group in self.optimizer.param_groups:
                 group |= {name: rounded(v) for name, v in group.items() if name != "params"}
+            if self.schedule is not None:
+                kind = getattr(schedules, self.schedule.kind)
+                self.scheduler = kind(self.optimizer, **self.schedule.values)
         return self.optimizer
 
-    def _users(self, params: list[Tensor]) -> Optimizer:
+    def _users(self, params: list[Tensor]) -> tuple[Optimizer, Any]:
+        """The user's own, with the scheduler that came with it."""
         try:
             made = self.make(params)
         except Exception as error:
@@ -261,11 +288,19 @@ class TorchTrainer:
                 f"optimizer: PyTorch's raised {type(error).__name__}: {_line(error)}, accepted: a "
                 "function of the parameters, such as torch.optim.SGD"
             ) from error
-        if not isinstance(made, Optimizer):
+        given, scheduler = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
+        steps = scheduler is None or isinstance(scheduler, LRScheduler)
+        if (
+            not isinstance(given, Optimizer)
+            or not steps
+            or isinstance(scheduler, ReduceLROnPlateau)
+        ):
+            names = [type(one).__name__ for one in (made if isinstance(made, tuple) else [made])]
             raise ParityError(
-                f"optimizer: PyTorch's returned {type(made).__name__}, accepted: a torch optimizer"
+                f"optimizer: PyTorch's returned {', '.join(names)}, accepted: a torch optimizer, "
+                "or one and its scheduler, which goes on after every step"
             )
-        return made
+        return given, scheduler
 
     def _places(self) -> dict[Key, Place]:
         return {
