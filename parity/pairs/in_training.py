@@ -131,11 +131,8 @@ class Forward:
             if value is not None:
                 given[t.number] = value
         calls = self._ran(given).calls
-        return [
-            (k, calls[t.number])
-            for k, t in pairs
-            if max(inputs_apart(k, calls[t.number]), _own_apart(k, calls[t.number])) > LIMIT
-        ]
+        fed = [(k, noise.facing(k, calls[t.number])) for k, t in pairs]
+        return [(k, t) for k, t in fed if max(inputs_apart(k, t), _own_apart(k, t)) > LIMIT]
 
     def _layer(self, k: Call, t: Call) -> None:
         apart = inputs_apart(k, t)

@@ -82,6 +82,20 @@ def written(calls: Sequence[Call], first: int, drawn: np.ndarray) -> Written | N
     return None
 
 
+def facing(k: Call, t: Call) -> Call:
+    """PyTorch's call in the shape of Keras's, where one acts on a map and the other flattened.
+
+    Both are canonical, and each entry is for itself; channels that drop as a whole are not.
+    """
+    elements = {*DROPOUTS, "GaussianNoise"}
+    if not {k.layer, t.layer} <= elements or t.output.shape == k.output.shape:
+        return t
+    if t.output.size != k.output.size or len(t.inputs) != 1 or len(k.inputs) != 1:
+        return t
+    shape = k.output.shape
+    return replace(t, inputs=(t.inputs[0].reshape(shape),), output=t.output.reshape(shape))
+
+
 def strength(call: Call) -> float:
     """Rate of a dropout, standard deviation of noise that is added."""
     config = call.config

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from parity_tests.pairs.building import Net
 from parity_tests.pairs.planted.losses import X, crossentropy, logits, port
 from parity_tests.pairs.planted.row import Row
+from torch_impl import nn as keras_nn
 
 
 def dropped(rate: float = 0.5, kind: str = "Dropout") -> Callable[[Any], list[Any]]:
@@ -59,6 +60,13 @@ FAULTS = [
     Row("noise.variance_for_deviation", X, dropped(0.2, "GaussianNoise"),
         noisy(lambda x: x + torch.normal(0.0, 0.2**0.5, x.shape)), "drop", ("noise.stddev",),
         "forward_train", loss=crossentropy),
+    Row("noise.of_flattened_map", (3, 6, 6, 3),
+        lambda L: [L.Conv2D(4, 3, name="conv"), L.GaussianNoise(0.2, name="drop"), L.Flatten(),
+                   L.Dense(3, name="b")],
+        lambda: Net(lambda self, x: self.b(self.drop(self.conv(x).flatten(1))),
+                    conv=nn.Conv2d(3, 4, 3), drop=keras_nn.GaussianNoise(0.3),
+                    b=nn.Linear(64, 3)),
+        "drop", ("noise.stddev",), "forward_train", loss=crossentropy),
     Row("noise.missing", X, dropped(0.2, "GaussianNoise"), port, "drop", ("noise.stddev",),
         "forward_train", loss=crossentropy),
     Row("noise.elsewhere", X, logits, noisy(lambda x: x + 0.3 * torch.randn_like(x)), "",
