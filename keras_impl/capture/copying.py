@@ -2,15 +2,60 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections import Counter
+from collections.abc import Iterator
+from types import FunctionType
 from typing import Any
 
 
-def own_classes(model: Any) -> dict[str, type]:
-    """The classes of the model's layers that are not Keras's, by name."""
+def own_objects(model: Any) -> dict[str, Any]:
+    """The classes of the model's layers, and functions in them, that are not Keras's, by name.
+
+    Of two functions of one name neither, for a configuration holds no more than that.
+    """
     layers = [model, *model._flatten_layers(include_self=False)]
-    kinds = {type(one) for one in layers}
-    own = [one for one in kinds if one.__module__.split(".")[0] not in ("keras", "tf_keras")]
-    return {one.__name__: one for one in own}
+    inside = [value for layer in layers for value in vars(layer).values()]
+    functions = {one for one in inside if isinstance(one, FunctionType)}
+    kinds: set[Any] = {type(one) for one in layers}
+    own = [
+        one
+        for one in kinds | functions
+        if one.__module__.split(".")[0] not in ("keras", "tf_keras")
+    ]
+    times = Counter(one.__name__ for one in own)
+    return {one.__name__: one for one in own if times[one.__name__] == 1}
+
+
+@contextlib.contextmanager
+def own_functions(keras: Any, model: Any) -> Iterator[None]:
+    """Lambda layers made meanwhile of a configuration compute what the model's of that name do.
+
+    A configuration holds a function's code without the names that it knows from its module.
+    """
+    kind = keras.layers.Lambda
+    layers = model._flatten_layers(include_self=False)
+    functions = {one.name: one.function for one in layers if isinstance(one, kind)}
+    original = kind.__dict__["from_config"]
+
+    def from_config(cls: Any, /, config: dict[str, Any], **given: Any) -> Any:
+        if config.get("name") not in functions:
+            return original.__get__(None, cls)(config, **given)
+        own = ("arguments", "name", "trainable", "dtype")
+        return cls(functions[config["name"]], **{one: config[one] for one in own if one in config})
+
+    kind.from_config = classmethod(from_config)
+    try:
+        yield
+    finally:
+        kind.from_config = original
+
+
+def settle(copy: Any) -> None:
+    """Have layers that learned from data before training take up the numbers just copied."""
+    for layer in copy._flatten_layers(include_self=False):
+        if hasattr(layer, "adapt_mean"):
+            layer.finalize_state()
 
 
 FORGOTTEN = ("data_format", "noise_shape")

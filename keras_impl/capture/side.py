@@ -250,8 +250,9 @@ def _copied(model: Any, dtype: str) -> Any:
     keras = _keras(flavour_of(model))
     try:
         config = _of_dtype(model.get_config(), dtype)
-        own = keras.utils.custom_object_scope(copying.own_classes(model))
-        with in_dtype(keras, flavour_of(model), dtype), _lambdas(keras), own:
+        own = keras.utils.custom_object_scope(copying.own_objects(model))
+        functions = copying.own_functions(keras, model)
+        with in_dtype(keras, flavour_of(model), dtype), _lambdas(keras), own, functions:
             copy = type(model).from_config(config)
             copying.restore(copy, model)
             if len(copy.weights) != len(model.weights):
@@ -259,6 +260,7 @@ def _copied(model: Any, dtype: str) -> Any:
         for own, other in zip(copy.weights, model.weights, strict=True):
             value = weights.array_of(other)
             own.assign(value.astype(dtype) if value.dtype.kind == "f" else value)
+        copying.settle(copy)
     except Exception as error:
         if getattr(model, "dtype", "float32") == dtype:
             return model

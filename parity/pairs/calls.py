@@ -146,3 +146,16 @@ class Run:
 def _bare(array: np.ndarray) -> np.ndarray:
     """A zero that takes the array's shape."""
     return np.broadcast_to(np.zeros((), array.dtype), array.shape)
+
+
+def leading(sources: Sequence[int | None], calls: Sequence[Call]) -> set[int]:
+    """Numbers of the calls without weights that lead there, back to those with weights."""
+    ahead = list(sources)
+    found: set[int] = set()
+    while ahead:
+        source = ahead.pop()
+        light = source is not None and source >= 0 and not calls[source].anchor
+        if source is not None and light and source not in found:
+            found.add(source)
+            ahead += calls[source].sources
+    return found

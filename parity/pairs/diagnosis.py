@@ -18,7 +18,7 @@ import numpy as np
 from parity import tolerance
 from parity.catalogue import CATALOGUE
 from parity.constants import as_float32
-from parity.layers.activations import ROUNDED, Softmax
+from parity.layers.activations import ELU, ROUNDED, Activation, ReLU, Softmax
 from parity.layers.bidirectional import Bidirectional
 from parity.layers.computed import computed
 from parity.pairs import mistakes, settings
@@ -196,14 +196,15 @@ def _worst(replay: _Replay, forced: np.ndarray) -> tuple[_Replay, np.ndarray]:
     return found, forced[worst]
 
 
-def latent(k: Call, t: Call, named: Iterable[str]) -> list[Cause]:
+def latent(k: Call, t: Call, named: Iterable[str], flavour: str) -> list[Cause]:
     """Settings in which the two differ and that this input has not shown."""
-    if type(k.config) is not type(t.config) or k.config is None:
-        return []
-    found = []
+    found, parted = [], _functions(k, t, flavour)
     fed_alike = [one.shape for one in k.inputs] == [one.shape for one in t.inputs]
-    masks = settings.options(k.options, t.options) if k.layer == "BatchNormalization" else []
-    for one in [*settings.fields(k, t, k.inputs), *masks]:
+    if type(k.config) is type(t.config) and k.config is not None:
+        parted += settings.fields(k, t, k.inputs)
+    if k.layer == t.layer == "BatchNormalization":
+        parted += settings.options(k.options, t.options)
+    for one in parted:
         if one.name == "padding" and not fed_alike:
             continue  # part of it stands before the layer
         cause = _cause(k, t, one, 0.0, 0.0, None)
@@ -212,6 +213,20 @@ def latent(k: Call, t: Call, named: Iterable[str]) -> list[Cause]:
             rung = entry.rung if entry else RUNGS.get(one.name, "forward_eval")
             found.append(dataclasses.replace(cause, proof=None, rung=rung))
     return found
+
+
+def _functions(k: Call, t: Call, flavour: str) -> list[Setting]:
+    """Activations that are not one function, though they are of one name or bounded far away."""
+    if not all(isinstance(one.config, (Activation, ReLU, ELU)) for one in (k, t)):
+        return []
+    x = np.linspace(-30.0, 30.0, 121)
+    own = reference(k.config, {}, (x,), flavour, {})
+    other = reference(t.config, {}, (x,), PYTORCH, {})
+    if own is None or other is None or distance(own, other) <= tolerance.FLOAT32_FLOOR:
+        return []
+    if type(k.config) is not type(t.config):
+        return [Setting("kind", k.config, t.config)]
+    return [Setting("formula", flavour, "PyTorch")] * (k.config == t.config)
 
 
 RUNGS = {"momentum": "step", "rate": "forward_train", "stddev": "forward_train"}

@@ -109,8 +109,10 @@ def gradients(
             _, other = t.gradients(batch, 0)
             progress.advance("as they are")
             t.start()
-            least = tolerance.FLOAT32_FLOOR
-            allowed = rounding.gradients_allowed(found.torch, t, batch, least, "float32")
+            k.start()
+            given = batch, tolerance.FLOAT32_FLOOR, "float32"
+            ours = rounding.gradients_allowed(found.keras, k, *given)
+            others = rounding.gradients_allowed(found.torch, t, *given)
             progress.advance("with weights moved by rounding")
     finally:
         k.start()
@@ -121,6 +123,6 @@ def gradients(
             continue
         there = key in own and theirs in other
         away = distance(own[key], other[theirs]) if there else float("inf")
-        most = allowed.get(theirs, least)
-        apart.append(Divergence("gradients", key[0], theirs[0], key[1], away, most))
+        allowed = max(ours.get(key, 0.0), others.get(theirs, 0.0))
+        apart.append(Divergence("gradients", key[0], theirs[0], key[1], away, allowed))
     return apart

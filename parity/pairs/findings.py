@@ -10,7 +10,7 @@ import numpy as np
 from parity import tolerance
 from parity.pairs import diagnosis, settings, structure
 from parity.pairs.align import Alignment
-from parity.pairs.calls import Call, Output, Run
+from parity.pairs.calls import Call, Output, Run, leading
 from parity.pairs.diagnosis import Cause
 from parity.pairs.divergence import Divergence, as_keras, as_torch, distance, inputs_apart
 from parity.pairs.fuse import fused_run
@@ -80,7 +80,7 @@ class Findings:
             beside = observed > k.allowed and not (k.anchor or k.number in astray)
             if isinstance(k.config, Output) or beside:
                 continue  # what stands between was matched otherwise, and comes to the same
-            self.latent += diagnosis.latent(k, t, {cause.id for cause in named})
+            self.latent += diagnosis.latent(k, t, {cause.id for cause in named}, self.keras.flavour)
             self._note(k, ran, observed)
         self.causes += structure.causes_of(
             misfits, self.alignment, self.keras_run.calls, fed.calls, self.keras.flavour
@@ -129,19 +129,7 @@ class Findings:
         found: set[int] = set()
         for k, t in anchors:
             if inputs_apart(k, fed.calls[t.number]) > k.allowed:
-                found |= self._leading(k.sources)
-        return found
-
-    def _leading(self, sources: Sequence[int | None]) -> set[int]:
-        """Calls without weights that lead there, back to those with weights."""
-        calls, ahead = self.keras_run.calls, list(sources)
-        found: set[int] = set()
-        while ahead:
-            source = ahead.pop()
-            light = source is not None and source >= 0 and not calls[source].anchor
-            if source is not None and light and source not in found:
-                found.add(source)
-                ahead += calls[source].sources
+                found |= leading(k.sources, self.keras_run.calls)
         return found
 
     def _differs(

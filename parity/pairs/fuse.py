@@ -19,18 +19,28 @@ from parity.layers.padding import Cropping, UpSampling, ZeroPadding
 from parity.pairs.calls import Call, Run
 from parity.pairs.settings import sides
 
+CONVS = (Conv, DepthwiseConv, SeparableConv)
 MERGES = (merging.Add, merging.Multiply, merging.Maximum, merging.Minimum, merging.Concatenate)
 """Layers of which two are one of more inputs."""
 
 
 def fused(calls: Sequence[Call]) -> list[Call]:
-    """The same calls; each that belongs to the one behind it alone is that one's, marked so."""
+    """The same calls; each that belongs to the one behind it alone is that one's, marked so.
+
+    A padding may belong to several convolutions.
+    """
     takers = Counter(source for call in calls for source in call.sources)
+    padded = Counter(
+        one for call in calls if isinstance(call.config, CONVS) for one in call.sources
+    )
     found = list(calls)
     for number in range(len(calls)):
         call = found[number]
         for place, source in reversed(list(enumerate(call.sources))):
-            if source is None or source < 0 or takers[source] != 1:
+            if source is None or source < 0:
+                continue
+            pads = isinstance(found[source].config, ZeroPadding)
+            if takers[source] != (padded[source] if pads else 1):
                 continue
             both = _both(found[source], call, place)
             if both is not None:
@@ -53,7 +63,7 @@ def _both(before: Call, call: Call, place: int) -> Call | None:
     parts = (*before.parts, *call.parts)
     common: dict[str, Any] = {"inputs": before.inputs, "sources": before.sources, "parts": parts}
     own, other = before.config, call.config
-    if isinstance(own, ZeroPadding) and isinstance(other, (Conv, DepthwiseConv, SeparableConv)):
+    if isinstance(own, ZeroPadding) and isinstance(other, CONVS):
         within = sides(other, other.padding, call.inputs[0])
         padding = _added(own.padding, within)
         return dataclasses.replace(

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from parity import tolerance
 from parity.constants import as_float32
-from parity.pairs import noise, running
+from parity.pairs import diagnosis, noise, running
 from parity.pairs.align import Alignment, align
-from parity.pairs.calls import Call, Run
+from parity.pairs.calls import Call, Run, leading
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
 from parity.pairs.divergence import Divergence, as_keras, as_torch, distance, inputs_apart
 from parity.pairs.fuse import fused_run
@@ -122,10 +122,20 @@ class Forward:
     def _failing(self) -> list[tuple[Call, Call]]:
         """Layers that answer for themselves and are not fed alike, or give something else.
 
-        PyTorch's model runs on with what Keras's layers gave.
+        PyTorch's model runs on with what Keras's layers gave. What leads to a layer that is not fed
+        alike answers for itself as well.
         """
+        heavy = {k.number for k, _ in self.alignment.pairs if k.anchor or k.layer in NOISE}
+        found = self._fed_alike(heavy)
+        calls = self.keras_run.calls
+        light = {
+            one for k, t in found if inputs_apart(k, t) > LIMIT for one in leading(k.sources, calls)
+        }
+        return self._fed_alike(heavy | light) if light - heavy else found
+
+    def _fed_alike(self, numbers: set[int]) -> list[tuple[Call, Call]]:
         given = {}
-        pairs = [pair for pair in self.alignment.pairs if pair[0].anchor or pair[0].layer in NOISE]
+        pairs = [pair for pair in self.alignment.pairs if pair[0].number in numbers]
         for k, t in pairs:
             value = as_torch(k.output, t.output, k)
             if value is not None:
@@ -141,6 +151,11 @@ class Forward:
             return
         forced = as_keras(t.output, k.output, k)
         away = distance(k.output, forced)
+        causes: list[Cause] | None = None
+        if not k.anchor and k.layer not in NOISE:
+            causes = diagnosis.causes_of(k, t, k.inputs, forced, self.flavour)
+            if not causes:
+                return  # its constants are rounded otherwise, and no more
         self._part(k.name, t.name, "output", away)
         if k.name in self.known:
             return
@@ -150,6 +165,8 @@ class Forward:
         elif k.layer == t.layer == "BatchNormalization":
             first = {name: self.k.first_of((k.name, name)) for name in k.weights}
             self.causes += running.norm_causes(k, t, forced, first, LIMIT)
+        elif causes and causes[0].id != UNKNOWN:
+            self.causes += [replace(one, rung="forward_train") for one in causes]
         else:
             self._unknown(k, t, away)
 

@@ -165,7 +165,7 @@ class Report:
 
 def _drift(one: Drift) -> str:
     what = "outputs" if one.rung == "forward_eval" else one.rung
-    beyond = "" if one.observed <= one.allowed else ": more than rounding explains"
+    beyond = "" if one.observed <= one.allowed else ": farther than that"
     return f"{what} {one.observed:.1g} apart, {one.allowed:.1g} allowed{beyond}"
 
 

@@ -53,7 +53,7 @@ def allow(
 
 
 def gradients_allowed(
-    torch: Side, trainer: Trainer, batch: Batch, least: float, dtype: str = "float64"
+    side: Side, trainer: Trainer, batch: Batch, least: float, dtype: str = "float64"
 ) -> dict[Key, float]:
     """How far each gradient may stand off: what one ulp in the weights moves, multiplied.
 
@@ -62,7 +62,7 @@ def gradients_allowed(
     allows for.
 
     Args:
-        torch: the PyTorch side, as it was at first; it ends so.
+        side: either, as it was at first; it ends so.
         trainer: its trainer.
         batch: that the gradients are of.
         least: what is allowed anyhow.
@@ -80,7 +80,7 @@ def gradients_allowed(
         for (layer, name), value in trainer.weights().items():
             key = f"{layer}/{name}"
             near = randomness.ulp_neighbour({key: value}, 0, member, dtype)
-            torch.set_weights(layer, {name: near[key]})
+            side.set_weights(layer, {name: near[key]})
         for one, other in gradients().items():
             away = distance(own[one], other)
             if np.isfinite(away):  # what is no number explains nothing

@@ -72,6 +72,8 @@ class Injected(TorchFunctionMode):
         name = name_of(func)
         if self.rounded and name in ROUNDED:
             return ROUNDED[name](func, *args, **kwargs)
+        if name in EXACT and args[0].dtype == torch.float64:
+            return EXACT[name](*args, **kwargs)
         if name in NORMALS:
             return self._normal(name, args, kwargs, func(*args, **kwargs))
         if name in ("shape", "size") and self.known is None:
@@ -143,6 +145,15 @@ def _leaky(func: Any, x: Tensor, negative_slope: float = 0.01, inplace: bool = F
 
 ROUNDED: dict[str, Callable[..., Any]] = {"gelu": _gelu, "leaky_relu": _leaky}
 """Functions whose constants Keras rounds, as they are then."""
+
+
+def _hardsigmoid(x: Tensor, inplace: bool = False) -> Tensor:
+    """Source: ``aten/src/ATen/native/cpu/Activation.cpp``, whose gradient takes 1/6 as float32."""
+    return (x + 3.0).clamp(0.0, 6.0) / 6.0
+
+
+EXACT: dict[str, Callable[..., Tensor]] = {"hardsigmoid": _hardsigmoid}
+"""Functions whose gradients PyTorch rounds in float64, as they are without that."""
 
 
 def _asked(
