@@ -195,12 +195,12 @@ class Watch:
         name = getattr(config, "activation", None) or name_of(function)
         own = weights.of_module(function) if layer else {}
         made = Made(function, (x,), {}, (0,))
-        first = self._first([x], None, out)
+        first = self.first([x], None)
         return self._add(f"{owner}.{name}", str(name), config, own, made, [x], out, first)
 
     def _note(self, name: str, layer: Any, made: Made, values: Sequence[Any], out: Any) -> Any:
         inputs = [values[place] for place in made.places]
-        first = self._first(inputs, layer, out)
+        first = self.first(inputs, layer)
         with self._alone():
             config = modules.config_of(layer, len(inputs[0].shape), first)
             options = self._options(layer, made, inputs)
@@ -221,7 +221,7 @@ class Watch:
         own = recurrent.mask_of(inputs[0]) if explicit is None else np.asarray(explicit)
         return {} if own is None else {"mask": own.astype(bool)}
 
-    def _first(self, inputs: Sequence[Any], layer: Any, out: Any) -> bool:
+    def first(self, inputs: Sequence[Any], layer: Any) -> bool:
         """Whether the channels are the second axis."""
         own = getattr(layer, "data_format", None)
         if own is not None:
@@ -305,15 +305,17 @@ class Watch:
             config, function, fed = found
             made = Made(function, tuple(fed), {}, tuple(range(len(fed))))
             name = "/".join([*self.path[-1:], kind.lower()])
-            first = self._first(fed, None, None)
+            first = self.first(fed, None)
             return [self._add(name, kind, config, {}, made, fed, outputs[0], first)]
 
     def run_of(self, out: Any) -> Run:
         """The calls so far, and the model's outputs."""
-        outputs, sources = {}, {}
+        outputs, sources, lying = {}, {}, {}
         for name, tensor in named_outputs(out):
             found = self.followed.get(id(tensor))
             value = np.asarray(tensor)
             outputs[name] = np.moveaxis(value, 1, -1) if found and found[2] else value
+            if outputs[name] is not value:
+                lying[name] = value
             sources[name] = found[1] if found else None
-        return Run(calls=self.calls, outputs=outputs, sources=sources)
+        return Run(calls=self.calls, outputs=outputs, sources=sources, lying=lying)

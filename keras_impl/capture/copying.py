@@ -58,6 +58,20 @@ def settle(copy: Any) -> None:
             layer.finalize_state()
 
 
+FORGOTTEN = ("data_format", "noise_shape")
+"""What Keras 2's spatial and alpha dropout leave out of their configuration."""
+
+
+def restore(copy: Any, model: Any) -> None:
+    """Give the copy's layers what the model's have, and their configurations do not say."""
+    layers = (one._flatten_layers(include_self=False) for one in (copy, model))
+    for own, other in zip(*layers, strict=False):
+        for name in FORGOTTEN:
+            value = getattr(other, name, None)
+            if type(own) is type(other) and getattr(own, name, None) != value:
+                setattr(own, name, value)
+
+
 def build_like(copy: Any, model: Any, dtype: str) -> None:
     """Call the copy as the model was called first, with zeros.
 

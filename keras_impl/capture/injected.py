@@ -3,30 +3,43 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from keras_impl.capture.modules import kind_of
 from parity.constants import as_float32
-from parity.pairs.trainer import uniform
+from parity.layers.activations import SELU_ALPHA, SELU_SCALE
+from parity.pairs.trainer import normal, uniform
 
-DROPOUTS = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")
-OTHERS = ("GaussianDropout", "GaussianNoise", "AlphaDropout")
+SPATIAL = ("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")
+NORMALS = ("GaussianDropout", "GaussianNoise")
+RANDOM = ("Dropout", *SPATIAL, "AlphaDropout", *NORMALS)
+ALPHA_P = -SELU_ALPHA * SELU_SCALE
+"""What alpha dropout puts in the place of what it drops."""
 
 
 class Injected:
-    """While :meth:`layers` is entered, dropout keeps where the shared numbers say so.
+    """While :meth:`layers` is entered, dropout and noise draw the shared numbers.
 
     Args:
         tf: TensorFlow.
         model: the model.
-        names: by which each call draws, in the order of the calls; an empty one keeps all.
+        names: by which each call draws, in the order of the calls; an empty one changes nothing.
         seed: of all draws.
-        watched: number of the layer call that is under way.
+        watched: number of the call of a layer that is under way, and whether what it takes lies
+            channels first.
     """
 
     def __init__(
-        self, tf: Any, model: Any, names: Sequence[str], seed: int, watched: Callable[[], int]
+        self,
+        tf: Any,
+        model: Any,
+        names: Sequence[str],
+        seed: int,
+        watched: Callable[[Any, Any], tuple[int, bool]],
     ) -> None:
         self.tf = tf
         self.model = model
@@ -34,21 +47,25 @@ class Injected:
         self.seed = seed
         self.watched = watched
         self.numbers: list[int] = []
+        self.normals: dict[int, int] = {}
+        self.firsts: list[bool] = []
 
     @contextlib.contextmanager
-    def layers(self, step: int, fused: bool) -> Iterator[None]:
+    def layers(self, step: int, firsts: Sequence[bool] | None, fused: bool) -> Iterator[None]:
         """Patch the model's layers for one call of it.
 
         Args:
             step: of the training, from 0.
+            firsts: whether what each call takes lies channels first; None: it is asked for and
+                remembered.
             fused: whether batch norm follows Keras 2's kernel for float32 images.
         """
-        self.numbers = []
+        self.numbers, self.normals, self.firsts = [], {}, []
         changed = []
         for layer in self.model._flatten_layers(include_self=False, recursive=True):
             call = None
-            if kind_of(layer) in DROPOUTS and _own_call(layer):
-                call = self._dropout(layer, step)
+            if kind_of(layer) in RANDOM and _own_call(layer):
+                call = self._random(layer, step, firsts)
             elif fused and kind_of(layer) == "BatchNormalization" and _own_call(layer):
                 call = self._batch_norm(layer)
             if call is not None:
@@ -65,26 +82,37 @@ class Injected:
         return [
             layer.name
             for layer in self.model._flatten_layers(include_self=False, recursive=True)
-            if kind_of(layer) in OTHERS
-            or (kind_of(layer) in DROPOUTS and not _own_call(layer))
+            if (kind_of(layer) in RANDOM and not _own_call(layer))
             or bool(getattr(layer, "recurrent_dropout", False))
             or (kind_of(layer) in ("LSTM", "GRU", "SimpleRNN") and layer.dropout)
         ]
 
-    def _dropout(self, layer: Any, step: int) -> Callable[..., Any]:
+    def _random(self, layer: Any, step: int, firsts: Sequence[bool] | None) -> Callable[..., Any]:
+        noisy = kind_of(layer) in NORMALS
+
         def call(inputs: Any, training: Any = None, **_: Any) -> Any:
             if not training:
                 return inputs
-            number = len(self.numbers)
-            self.numbers.append(self.watched())
-            name = self.names[number] if number < len(self.names) else f"keras/{number}"
+            place = len(self.numbers)
+            if firsts is None:
+                number, first = self.watched(inputs, layer)
+            else:
+                number, first = -1, place < len(firsts) and firsts[place]
+            self.numbers.append(number)
+            self.firsts.append(first)
+            if noisy:
+                self.normals[place] = math.prod(inputs.shape)
+            name = self.names[place] if place < len(self.names) else f"keras/{place}"
             if not name:
                 return inputs
-            shape = tuple(inputs.shape)
-            drawn = uniform(self.seed, name, step, shape)
-            kept = drawn[tuple(slice(size) for size in _noise(layer, shape))] >= layer.rate
-            scale = 1.0 / (1.0 - layer.rate) if layer.rate < 1.0 else 0.0
-            return inputs * self.tf.constant(kept * scale, inputs.dtype)
+            shape = list(inputs.shape)
+            if first:
+                shape.append(shape.pop(1))
+            drawn = (normal if noisy else uniform)(self.seed, name, step, shape)
+            drawn = np.moveaxis(drawn, -1, 1) if first else drawn
+            factor, offset = _formula(layer, drawn, first)
+            out = inputs if factor is None else inputs * self.tf.constant(factor, inputs.dtype)
+            return out if offset is None else out + self.tf.constant(offset, inputs.dtype)
 
         return call
 
@@ -114,9 +142,31 @@ def _own_call(layer: Any) -> bool:
     return type(layer).call.__module__.split(".")[0] in ("keras", "tf_keras")
 
 
-def _noise(layer: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+def _formula(layer: Any, drawn: np.ndarray, first: bool) -> tuple[Any, Any]:
+    """What the inputs are multiplied by, and what is added then; None: they are not.
+
+    Source: ``keras/src/layers/regularization/``, and ``tf_keras``'s likewise.
+    """
+    numbers = drawn.astype(np.float64)
+    if kind_of(layer) == "GaussianNoise":
+        return None, numbers * layer.stddev
+    rate = layer.rate
+    if kind_of(layer) == "GaussianDropout":
+        stddev = math.sqrt(rate / (1.0 - rate)) if rate < 1.0 else 0.0
+        return 1.0 + numbers * stddev, None
+    kept = numbers[tuple(slice(size) for size in _noise(layer, drawn.shape, first))] >= rate
+    if kind_of(layer) != "AlphaDropout":
+        return kept * (1.0 / (1.0 - rate) if rate < 1.0 else 0.0), None
+    if not 0.0 < rate < 1.0:
+        return None, None
+    a = ((1.0 - rate) * (1.0 + rate * ALPHA_P**2)) ** -0.5
+    return a * kept, a * ALPHA_P * (1.0 - kept) - a * ALPHA_P * rate
+
+
+def _noise(layer: Any, shape: tuple[int, ...], first: bool) -> tuple[int, ...]:
     """Shape of the mask."""
-    if kind_of(layer).startswith("Spatial"):
-        return (shape[0], *(1,) * (len(shape) - 2), shape[-1])
+    if kind_of(layer) in SPATIAL:
+        space = (1,) * (len(shape) - 2)
+        return (*shape[:2], *space) if first else (shape[0], *space, shape[-1])
     given = layer.noise_shape or (None,) * len(shape)
     return tuple(size if own is None else own for own, size in zip(given, shape, strict=True))

@@ -145,6 +145,16 @@ def _each_step(layer: Any) -> Config:
     return config_of(inner, 3) if kind_of(inner) in plain else None
 
 
+def _dropout(layer: Any) -> Config:
+    """One whose ``noise_shape`` keeps or drops whole channels is a spatial one."""
+    noise = layer.noise_shape or (None,)
+    whole = len(noise) > 2 and {*noise[1:-1]} == {1} and 1 not in (noise[0], noise[-1])
+    if kind_of(layer) == "AlphaDropout":
+        return (dropout.SpatialAlphaDropout if whole else dropout.AlphaDropout)(rate=layer.rate)
+    kinds = {3: dropout.SpatialDropout1D, 4: dropout.SpatialDropout2D, 5: dropout.SpatialDropout3D}
+    return (kinds.get(len(noise), dropout.Dropout) if whole else dropout.Dropout)(rate=layer.rate)
+
+
 def _batch_norm(layer: Any) -> Config:
     return batch_norm.BatchNorm(
         axis=layer.axis if isinstance(layer.axis, int) else int(layer.axis[0]),
@@ -198,12 +208,12 @@ READERS: dict[str, Callable[[Any], Config]] = {
     "MultiHeadAttention": recurrent.of_attention,
     "TimeDistributed": _each_step,
     "Masking": lambda layer: masking.Masking(mask_value=float(layer.mask_value)),
-    "Dropout": lambda layer: dropout.Dropout(rate=layer.rate),
+    "Dropout": _dropout,
     "SpatialDropout1D": lambda layer: dropout.SpatialDropout1D(rate=layer.rate),
     "SpatialDropout2D": lambda layer: dropout.SpatialDropout2D(rate=layer.rate),
     "SpatialDropout3D": lambda layer: dropout.SpatialDropout3D(rate=layer.rate),
     "GaussianDropout": lambda layer: dropout.GaussianDropout(rate=layer.rate),
-    "AlphaDropout": lambda layer: dropout.AlphaDropout(rate=layer.rate),
+    "AlphaDropout": _dropout,
     "GaussianNoise": lambda layer: dropout.GaussianNoise(stddev=layer.stddev),
     "Flatten": lambda _: flatten.Flatten(),
     "Reshape": lambda layer: flatten.Reshape(target_shape=tuple(layer.target_shape)),

@@ -254,6 +254,7 @@ def _copied(model: Any, dtype: str) -> Any:
         functions = copying.own_functions(keras, model)
         with in_dtype(keras, flavour_of(model), dtype), _lambdas(keras), own, functions:
             copy = type(model).from_config(config)
+            copying.restore(copy, model)
             if len(copy.weights) != len(model.weights):
                 copying.build_like(copy, model, dtype)
         for own, other in zip(copy.weights, model.weights, strict=True):

@@ -49,11 +49,11 @@ class KerasTrainer:
         self.schedule = schedule_of(self._config)
         self.first = [(one, one.numpy()) for one in side.model.variables]
         self.names: list[str] = []
-        self.injected = Injected(
-            self.tf, side.model, self.names, seed, lambda: len(side.watch.calls)
-        )
+        self.injected = Injected(self.tf, side.model, self.names, seed, self._watched)
+        self.firsts: list[bool] = []
         self.unshared = self.injected.unshared()
         self.random_calls: list[int] = []
+        self.normals: dict[int, int] = {}
         self.last_penalty = 0.0
         self._found: dict[Key, Any] = {}
         self._layers_then = -1
@@ -68,14 +68,21 @@ class KerasTrainer:
 
     def run(self, batch: Batch, step: int, given: Mapping[int, np.ndarray] | None = None) -> Run:
         """See :meth:`parity.pairs.trainer.Trainer.run`."""
-        with self._layers(step):
+        with self._layers(step, None):
             found = self.side.run(batch.inputs, None, given, training=True)
-        self.random_calls = self.injected.numbers
+        self.random_calls, self.normals = self.injected.numbers, self.injected.normals
+        self.firsts = self.injected.firsts
         return found
 
-    def _layers(self, step: int) -> contextlib.AbstractContextManager[None]:
+    def _layers(
+        self, step: int, firsts: Sequence[bool] | None
+    ) -> contextlib.AbstractContextManager[None]:
         self.injected.names = self.names
-        return self.injected.layers(step, self.side.flavour == "tf_keras")
+        return self.injected.layers(step, firsts, self.side.flavour == "tf_keras")
+
+    def _watched(self, tensor: Any, layer: Any) -> tuple[int, bool]:
+        watch = self.side.watch
+        return len(watch.calls), watch.first([tensor], layer)
 
     def gradients(self, batch: Batch, step: int) -> tuple[float, Gradients]:
         """See :meth:`parity.pairs.trainer.Trainer.gradients`."""
@@ -83,7 +90,7 @@ class KerasTrainer:
         tensors = [self.side.tensor(value) for value in batch.inputs]
         variables = list(model.trainable_variables)
         with in_dtype(self.keras, self.side.flavour, self.side.dtype):
-            with self._layers(step), self.tf.GradientTape() as tape:
+            with self._layers(step, self.firsts), self.tf.GradientTape() as tape:
                 out = model(tensors[0] if len(tensors) == 1 else tensors, training=True)
                 loss = self._loss([one for _, one in named_outputs(out)], batch)
                 penalties = [self.tf.cast(one, loss.dtype) for one in model.losses]

@@ -61,6 +61,11 @@ class AlphaDropout(Dropout):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SpatialAlphaDropout(AlphaDropout):
+    """Alpha dropout of whole channels, as ``noise_shape`` says it in Keras."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class GaussianNoise:
     """Adds normal numbers."""
 

@@ -29,7 +29,7 @@ ALIKE = (
     {"SimpleRNN", "LSTM", "GRU"},
     {
         *("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"),
-        *("AlphaDropout", "GaussianDropout"),
+        *("AlphaDropout", "GaussianDropout", "GaussianNoise"),
     },
     {"LayerNormalization", "BatchNormalization", "GroupNormalization"},
     {"Add", "Multiply", "Subtract", "Average", "Maximum", "Minimum"},

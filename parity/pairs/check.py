@@ -53,7 +53,8 @@ def check(
         inputs: an array, several in a list, or a function that gives them, as Keras takes them.
             Images and volumes reach PyTorch channels first, sequences only where the model takes
             them in no other way, all else as it is.
-        targets: what the outputs shall be, an array or one for each output.
+        targets: what the outputs shall be, an array or one for each output, as Keras takes them.
+            One of its output's shape reaches a PyTorch loss of the user's as PyTorch's output lies.
         loss: a Keras loss or its name, which both then get, or the user's own two: (Keras's, a
             callable of (outputs, targets)). With it loss and gradients are compared as well.
         optimizer: a Keras optimizer or its name, which both then get, or the user's own two:

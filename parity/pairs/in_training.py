@@ -6,18 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from parity import tolerance
 from parity.constants import as_float32
-from parity.pairs import diagnosis, running
+from parity.pairs import diagnosis, noise, running
 from parity.pairs.align import Alignment, align
 from parity.pairs.calls import Call, Run, leading
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
 from parity.pairs.divergence import Divergence, as_keras, as_torch, distance, inputs_apart
 from parity.pairs.fuse import fused_run
+from parity.pairs.noise import NOISE
 from parity.pairs.trainer import Batch, TorchTrainer, Trainer, as_outputs
 
 LIMIT = tolerance.FLOAT64["forward_train"].limit
-NOISE = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")
 FUSED = (
     "Batch normalisation of images follows Keras 2's float32 kernel in float64 too: its running "
     "variance is unbiased."
@@ -84,8 +86,19 @@ class Forward:
             self._run_again()
 
     def _run(self) -> None:
-        runs = (self.k.run(self.batch, 0), self.t.run(self.batch, 0))
-        self.keras_run, self.torch_run = map(fused_run, runs)
+        self.keras_run = fused_run(self.k.run(self.batch, 0))
+        self.torch_run = self._ran({})
+
+    def _ran(self, given: Mapping[int, np.ndarray]) -> Run:
+        """PyTorch's run, where these calls hand on what is given."""
+        run = self.t.run(self.batch, 0, given)
+        facing = run.facing(self.keras_run)
+        own, other = self.keras_run.lying, run.lying  # channels first, both of them
+        self.t.lying = [
+            facing.outputs[t] is not run.outputs[t] or (k in own and t in other)
+            for k, t in zip(self.keras_run.outputs, run.outputs, strict=False)
+        ]
+        return fused_run(facing)
 
     def _run_again(self) -> None:
         self.keras_run.forget()
@@ -127,13 +140,9 @@ class Forward:
             value = as_torch(k.output, t.output, k)
             if value is not None:
                 given[t.number] = value
-        run = self.t.run(self.batch, 0, given)
-        calls = fused_run(run).calls
-        return [
-            (k, calls[t.number])
-            for k, t in pairs
-            if max(inputs_apart(k, calls[t.number]), _own_apart(k, calls[t.number])) > LIMIT
-        ]
+        calls = self._ran(given).calls
+        fed = [(k, noise.facing(k, calls[t.number])) for k, t in pairs]
+        return [(k, t) for k, t in fed if max(inputs_apart(k, t), _own_apart(k, t)) > LIMIT]
 
     def _layer(self, k: Call, t: Call) -> None:
         apart = inputs_apart(k, t)
@@ -152,7 +161,7 @@ class Forward:
             return
         if {k.layer, t.layer} <= set(NOISE) and k.number in self.drawn:
             draw = (self.seed, self.drawn[k.number])
-            self.causes += running.dropout_causes(k, t, forced, draw, LIMIT)
+            self.causes += noise.causes_of(k, t, forced, draw, LIMIT)
         elif k.layer == t.layer == "BatchNormalization":
             first = {name: self.k.first_of((k.name, name)) for name in k.weights}
             self.causes += running.norm_causes(k, t, forced, first, LIMIT)
@@ -173,21 +182,21 @@ class Forward:
             return
         for one, (own, other) in lone:
             self.known.add(one.name)
-            proof = Proof(apart, after)
-            self.causes.append(Cause("dropout.rate", one.name, own, other, proof, "forward_train"))
+            name, proof = noise.strength_id(one), Proof(apart, after)
+            self.causes.append(Cause(name, one.name, own, other, proof, "forward_train"))
 
     def _lone(self) -> list[tuple[Call, tuple[Any, Any]]]:
-        """Dropout that only one side has, with the rates of both."""
+        """Dropout and noise that only one side has, with the rates of both."""
         alone = self.alignment.keras_only, self.alignment.torch_only
         return [
-            (one, (one.config.rate, "none") if side == 0 else ("none", one.config.rate))
+            (one, (noise.strength(one), "none") if side == 0 else ("none", noise.strength(one)))
             for side, calls in enumerate(alone)
             for one in calls
             if one.layer in NOISE and one.name not in self.known
         ]
 
     def _without(self, lone: Sequence[tuple[Call, tuple[Any, Any]]], k: Call, t: Call) -> float:
-        """How far two layers' inputs stand apart where such dropout keeps everything."""
+        """How far two layers' inputs stand apart where those change nothing."""
         names = self.k.names, self.t.names
         for trainer, other in ((self.k, 1), (self.t, 0)):
             gone = {call.number for call, values in lone if values[other] == "none"}
@@ -238,6 +247,22 @@ class Forward:
                 if which == "keras":
                     self.drawn.setdefault(number, names[-1])
             trainer.names = names
+        self._share_by_order(partners)
+
+    def _share_by_order(self, partners: Mapping[int, int]) -> None:
+        """Noise that no layer of the other's is found for: one after the other, if all fits."""
+        matched = {*partners.values()}, {*partners}
+        left = [
+            [place for place in trainer.normals if trainer.random_calls[place] not in found]
+            for trainer, found in zip((self.k, self.t), matched, strict=True)
+        ]
+        sizes = [
+            [trainer.normals[place] for place in places]
+            for trainer, places in zip((self.k, self.t), left, strict=True)
+        ]
+        if sizes[0] == sizes[1]:
+            for own, other in zip(*left, strict=True):
+                self.t.names[other] = self.k.names[own]
 
     def _part(self, keras: str, torch: str, tensor: str, away: float) -> None:
         rung = "forward_train"

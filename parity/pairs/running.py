@@ -1,4 +1,4 @@
-"""Why what a layer does in training differs: batch norm's running statistics, dropout's rate."""
+"""Why batch norm differs in training: its running statistics, or one of the two is frozen."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from parity.layers import batch_norm
 from parity.pairs.calls import Call
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
 from parity.pairs.divergence import distance
-from parity.pairs.trainer import uniform
 
 STATISTICS = ("moving_mean", "moving_variance")
 IDS = {"momentum": "batch_norm.momentum", "variance": "batch_norm.running_variance"}
@@ -93,53 +92,6 @@ def _moved(call: Call, name: str, old: np.ndarray, settings: Mapping[str, Any]) 
     if name == "moving_variance" and settings["variance"] == "unbiased":
         new = new * (count / max(count - 1, 1))
     return np.asarray(old + (new - old) * settings["momentum"])
-
-
-def dropout_causes(
-    k: Call, t: Call, forced: np.ndarray, draw: tuple[int, str], limit: float
-) -> list[Cause]:
-    """Why a dropout differs that is fed the same and draws the same; one unknown at worst.
-
-    Args:
-        k: the Keras call.
-        t: the PyTorch call.
-        forced: what it gave.
-        draw: seed and name of what both drew.
-        limit: how far the outputs may stand apart.
-    """
-    before = distance(k.output, forced)
-    drawn = uniform(draw[0], draw[1], 0, k.inputs[0].shape)
-    own = {"rate": k.config.rate, "spatial": type(k.config).__name__ != "Dropout"}
-    other = {"rate": t.config.rate, "spatial": type(t.config).__name__ != "Dropout"}
-
-    def away(settings: Mapping[str, Any], wanted: np.ndarray) -> float:
-        mask = drawn
-        if settings["spatial"]:
-            mask = drawn[(slice(None), *(slice(1),) * (drawn.ndim - 2))]
-        rate = settings["rate"]
-        kept = (mask >= rate) * (1.0 / (1.0 - rate) if rate < 1.0 else 0.0)
-        return distance(wanted, k.inputs[0] * kept)
-
-    unknown = [Cause(UNKNOWN, k.name, k.kind, t.kind, Proof(before, before), "forward_train")]
-    if away(own, k.output) > limit or away(other, forced) > limit:
-        return unknown
-    parted = [name for name in own if own[name] != other[name]]
-    for count in range(1, len(parted) + 1):
-        for chosen in itertools.combinations(parted, count):
-            after = away({**other, **{name: own[name] for name in chosen}}, k.output)
-            if after <= limit:
-                return [
-                    Cause(
-                        f"dropout.{one}",
-                        k.name,
-                        own[one],
-                        other[one],
-                        Proof(before, after),
-                        "forward_train",
-                    )
-                    for one in chosen
-                ]
-    return unknown
 
 
 def norm_causes(

@@ -214,7 +214,7 @@ KINDS = {
     **dict.fromkeys(
         (
             *("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"),
-            *("GaussianDropout", "AlphaDropout"),
+            *("GaussianDropout", "AlphaDropout", "SpatialAlphaDropout"),
         ),
         "dropout",
     ),

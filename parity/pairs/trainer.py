@@ -47,10 +47,13 @@ class Trainer(Protocol):
 
     names: list[str]
     """By what name each random call draws, in the order of the calls: missing ones have their
-    place for a name, an empty one keeps everything."""
+    place for a name, an empty one keeps everything and adds nothing."""
 
     random_calls: list[int]
     """Which watched call each random call belonged to in the last :meth:`run`."""
+
+    normals: dict[int, int]
+    """Places of those that drew normal numbers, and how many each drew."""
 
     unshared: list[str]
     """Names of layers whose random numbers cannot be given to them."""
@@ -72,7 +75,7 @@ class Trainer(Protocol):
         """Share of the last loss that came from the model's own penalties."""
 
     def loss_of(self, outputs: Sequence[np.ndarray], batch: Batch) -> float:
-        """The loss of given outputs, canonical, without penalties."""
+        """The loss of outputs as Keras's model returned them, without penalties."""
 
     def apply(self, gradients: Gradients) -> None:
         """One step of the optimizer with these; a weight without one has none."""
@@ -124,6 +127,9 @@ class TorchTrainer(Trainer, Protocol):
     attached: bool
     """Whether gradients pass through what the model's forward pass detaches."""
 
+    lying: list[bool]
+    """Of each output, whether Keras's is as PyTorch's lies, so that neither is turned."""
+
     def take(self, layer: str, values: Mapping[str, float]) -> bool:
         """Give a layer constants of Keras's: ``momentum``, ``epsilon``, ``negative_slope``.
 
@@ -155,7 +161,17 @@ def uniform(seed: int, name: str, step: int, shape: Sequence[int]) -> np.ndarray
     return stream(seed, f"mask/{name}/{step}").random(tuple(shape), dtype=np.float32)
 
 
+def normal(seed: int, name: str, step: int, shape: Sequence[int]) -> np.ndarray:
+    """Likewise standard normal numbers, each the same in float32 and float64."""
+    return stream(seed, f"noise/{name}/{step}").standard_normal(tuple(shape), dtype=np.float32)
+
+
 def as_outputs(run: Run) -> list[np.ndarray]:
     """A run's outputs in their order."""
     found: Arrays = run.outputs
     return list(found.values())
+
+
+def as_they_lie(run: Run) -> list[np.ndarray]:
+    """Likewise, as the model returned them."""
+    return [run.lying.get(name, value) for name, value in run.outputs.items()]

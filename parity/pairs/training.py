@@ -22,7 +22,7 @@ from parity.pairs.in_training import Forward
 from parity.pairs.side import Side
 from parity.pairs.starting import refuse_targets, trainers
 from parity.pairs.structure import NOTHING
-from parity.pairs.trainer import Batch, KerasTrainer, Key, TorchTrainer, as_outputs
+from parity.pairs.trainer import Batch, KerasTrainer, Key, TorchTrainer, as_they_lie
 from parity.progress import Progress
 
 LIMITS = {rung: row.limit for rung, row in tolerance.FLOAT64.items()}
@@ -122,7 +122,7 @@ class _Ladder:
             own: Keras's as it ran, without penalties: behind a softmax it may go back to logits.
             ran: PyTorch's of its own outputs.
         """
-        outputs, limit = as_outputs(self.seen.keras_run), LIMITS["loss"]
+        outputs, limit = as_they_lie(self.seen.keras_run), LIMITS["loss"]
         other = self.t.loss_of(outputs, self.batch)
         away = loss_causes.apart(own, other)
         if min(away, loss_causes.apart(own, ran)) <= limit:

@@ -83,7 +83,6 @@ EVERY = sorted(
     | of_layers()
     | of_optimizers()
     | of_gates()
-    | {f"dropout.{name}" for name in ("rate", "spatial")}
     | {*loss_causes.IDS.values(), *running.IDS.values()}
 )
 

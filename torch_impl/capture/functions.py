@@ -140,6 +140,7 @@ READERS: dict[str, Reader] = {
     **dict.fromkeys(("hardtanh", "hardtanh_"), _hardtanh),
     "dropout": _dropout(dropout.Dropout),
     "alpha_dropout": _dropout(dropout.AlphaDropout),
+    "feature_alpha_dropout": _dropout(dropout.SpatialAlphaDropout, spatial=True),
     "dropout1d": _dropout(dropout.SpatialDropout1D, spatial=True),
     "dropout2d": _dropout(dropout.SpatialDropout2D, spatial=True),
     "dropout3d": _dropout(dropout.SpatialDropout3D, spatial=True),

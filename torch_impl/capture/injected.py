@@ -1,4 +1,7 @@
-"""PyTorch's dropout with numbers from outside. Twin: ``keras_impl/capture/injected.py``."""
+"""PyTorch's random functions with numbers from outside.
+
+Twin: ``keras_impl/capture/injected.py``.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +9,33 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from parity.constants import as_float32
-from parity.pairs.trainer import uniform
+from parity.layers.activations import SELU_ALPHA, SELU_SCALE
+from parity.pairs.trainer import normal, uniform
+from torch_impl.capture.functions import name_of
 from torch_impl.capture.layout import Layout
 
-SPATIAL = {"dropout1d", "dropout2d", "dropout3d", "feature_dropout"}
-DROPOUTS = {"dropout", "dropout_", *SPATIAL}
+FEATURES = {"feature_alpha_dropout", "feature_alpha_dropout_"}
+SPATIAL = {"dropout1d", "dropout2d", "dropout3d", "feature_dropout", *FEATURES}
+ALPHA = {"alpha_dropout", "alpha_dropout_", *FEATURES}
+DROPOUTS = {"dropout", "dropout_", *SPATIAL, *ALPHA}
+NORMALS = {"randn", "randn_like", "normal", "normal_"}
+ALPHA_P = SELU_ALPHA * SELU_SCALE
+"""What alpha dropout puts, negative, in the place of what it drops."""
 
 
 class Injected(TorchFunctionMode):
-    """While it is entered, dropout keeps where the shared numbers say so.
+    """While it is entered, dropout and noise draw the shared numbers.
 
     Modules call the functions, so both are reached.
 
     Args:
-        names: by which each call draws, in the order of the calls; an empty one keeps all.
+        names: by which each call draws, in the order of the calls; an empty one changes nothing.
         layouts: how each call's tensor lies; None: they are asked for and remembered.
         seed: of all draws.
         step: of the training, from 0.
@@ -51,29 +62,28 @@ class Injected(TorchFunctionMode):
         self.rounded = rounded
         self.numbers: list[int] = []
         self.layouts: list[Layout] = []
+        self.drawn: dict[int, np.ndarray] = {}  # normal numbers, canonical, by place
+        self.asked: dict[tuple[int, ...], Layout] = {}  # shapes that were, and how those lie
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
-        name = getattr(func, "__name__", "")
+        name = name_of(func)
         if self.rounded and name in ROUNDED:
             return ROUNDED[name](func, *args, **kwargs)
         if name in EXACT and args[0].dtype == torch.float64:
             return EXACT[name](*args, **kwargs)
+        if name in NORMALS:
+            return self._normal(name, args, kwargs, func(*args, **kwargs))
+        if name in ("shape", "size") and self.known is None:
+            self.asked[tuple(args[0].shape)] = self.watched(args[0], False)[1]
         if name not in DROPOUTS or not args:
             return func(*args, **kwargs)
-        x, rate, training = _asked(*args, **kwargs)
+        x, rate, training = _asked(name in ALPHA, *args, **kwargs)
         if not training:
             return func(*args, **kwargs)
-        place = len(self.numbers)
-        if self.known is None:
-            number, layout = self.watched(x, name in SPATIAL)
-        else:
-            number, layout = -1, self._known(place, x)
-        self.numbers.append(number)
-        self.layouts.append(layout)
-        own = self.names[place] if place < len(self.names) else f"torch/{place}"
+        own, layout = self._next(x, spatial=name in SPATIAL)
         if not own:
             return x
         shape = layout.to_canonical(x.detach()).shape
@@ -81,13 +91,44 @@ class Injected(TorchFunctionMode):
         lies = layout.from_canonical(drawn).reshape(x.shape)
         if name in SPATIAL:
             lies = lies[(slice(None), slice(None), *(slice(1),) * (x.ndim - 2))]
-        scale = 1.0 / (1.0 - rate) if rate < 1.0 else 0.0
-        return x * ((lies.double() >= rate).to(x.dtype) * scale).to(x.device)
+        kept = (lies.double() >= rate).to(x.dtype).to(x.device)
+        if name in ALPHA and 0.0 < rate < 1.0:
+            a = 1.0 / math.sqrt((ALPHA_P**2 * rate + 1.0) * (1.0 - rate))
+            return x * (kept * a) + ((kept - 1.0) * (ALPHA_P * a) + ALPHA_P * a * rate)
+        return x * (kept * (1.0 / (1.0 - rate) if rate < 1.0 else 0.0))
 
-    def _known(self, place: int, x: Tensor) -> Layout:
-        known = self.known or ()
-        fits = place < len(known) and known[place].shape == tuple(x.shape)
-        return known[place] if fits else Layout.plain(tuple(x.shape))
+    def _normal(self, name: str, args: tuple[Any, ...], kwargs: Any, out: Tensor) -> Tensor:
+        """The shared numbers in the place of what was drawn."""
+        given = args[1:] if name == "normal_" else () if name in ("randn", "randn_like") else args
+        tensors = [one for one in (*args, *kwargs.values()) if isinstance(one, Tensor)]
+        like = next((one for one in tensors if one.shape == out.shape), out)
+        place = len(self.numbers)
+        own, layout = self._next(like, noise=True)
+        shape = layout.to_canonical(out.detach()).shape
+        drawn = normal(self.seed, own, self.step, shape) if own else np.zeros(shape, np.float32)
+        self.drawn[place] = drawn
+        lies = layout.from_canonical(torch.as_tensor(drawn)).reshape(out.shape)
+        mean, stddev = _moments(*given, **kwargs)
+        with torch.no_grad():
+            value = mean + stddev * lies.to(out)
+            return out.copy_(value) if name == "normal_" else value
+
+    def _next(self, x: Tensor, spatial: bool = False, noise: bool = False) -> tuple[str, Layout]:
+        """The name by which a call draws, and how what it gives lies.
+
+        As ``x``; noise of no known order as the tensor that was last asked for such a shape.
+        """
+        place, shape = len(self.numbers), tuple(x.shape)
+        if self.known is None:
+            number, layout = self.watched(x, spatial)
+            if noise and layout.canonical:
+                layout = self.asked.get(shape, layout)
+        else:
+            fits = place < len(self.known) and self.known[place].shape == shape
+            number, layout = -1, self.known[place] if fits else Layout.plain(shape)
+        self.numbers.append(number)
+        self.layouts.append(layout)
+        return self.names[place] if place < len(self.names) else f"torch/{place}", layout
 
 
 def _gelu(func: Any, x: Tensor, *, approximate: str = "none") -> Any:
@@ -116,9 +157,20 @@ EXACT: dict[str, Callable[..., Tensor]] = {"hardsigmoid": _hardsigmoid}
 
 
 def _asked(
-    x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, **others: Any
+    alpha: bool,
+    x: Tensor,
+    p: float = 0.5,
+    training: bool | None = None,
+    inplace: bool = False,
+    **others: Any,
 ) -> tuple[Tensor, float, bool]:
-    return x, p, bool(others.get("train", training))
+    """Of a dropout; where it is not told, ``alpha_dropout`` does nothing and the others drop."""
+    told = others.get("train", training)
+    return x, p, not alpha if told is None else bool(told)
+
+
+def _moments(mean: Any = 0.0, std: Any = 1.0, *_: Any, **__: Any) -> tuple[Any, Any]:
+    return mean, std
 
 
 def unshared(model: nn.Module) -> list[str]:
@@ -126,6 +178,5 @@ def unshared(model: nn.Module) -> list[str]:
     return [
         name
         for name, module in model.named_modules()
-        if isinstance(module, (nn.AlphaDropout, nn.FeatureAlphaDropout))
-        or (isinstance(module, (nn.MultiheadAttention, nn.RNNBase)) and module.dropout)
+        if isinstance(module, (nn.MultiheadAttention, nn.RNNBase)) and module.dropout
     ]

@@ -119,6 +119,7 @@ READERS: dict[type[nn.Module], Callable[[Any], Config]] = {
     nn.Dropout2d: lambda module: dropout.SpatialDropout2D(rate=module.p),
     nn.Dropout3d: lambda module: dropout.SpatialDropout3D(rate=module.p),
     nn.AlphaDropout: lambda module: dropout.AlphaDropout(rate=module.p),
+    nn.FeatureAlphaDropout: lambda module: dropout.SpatialAlphaDropout(rate=module.p),
     nn.Flatten: lambda module: flatten.Flatten() if module.start_dim == 1 else None,
     **activations.READERS,
     nn.MultiheadAttention: attention.config_of,
@@ -140,7 +141,7 @@ SPATIAL = (
     *(nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d),
     *(nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d),
     *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.GroupNorm),
-    *(nn.Dropout1d, nn.Dropout2d, nn.Dropout3d),
+    *(nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.FeatureAlphaDropout),
     *(nn.ZeroPad1d, nn.ZeroPad2d, nn.ZeroPad3d),
     *(nn.ConstantPad1d, nn.ConstantPad2d, nn.ConstantPad3d),
 )

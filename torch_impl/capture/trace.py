@@ -122,13 +122,17 @@ class Trace(TorchFunctionMode):
     def _agree(self, inputs: Sequence[Tensor]) -> None:
         """What is taken entry by entry lies alike: one whose layout is unknown as the other."""
         known = [self._layout(one) for one in inputs]
-        like = next((one for one in known if one and all(n == 1 for n in one.merged)), None)
+        like = next((one for one in known if one), None)
         for tensor, own in zip(inputs, known, strict=True):
-            if own is None and like is not None and len(like.merged) == tensor.ndim:
-                layout = Layout(like.axes, tuple(tensor.shape), like.merged)
+            if own is not None or like is None:
+                continue
+            shape = tuple(tensor.shape)
+            layout = like if shape == like.shape else like.resized(shape)
+            if layout is not None:
                 found = self.followed.get(id(tensor))
-                source = found.source if found else None
-                self.followed[id(tensor)] = Followed(tensor, layout, source)
+                self.followed[id(tensor)] = Followed(
+                    tensor, layout, found.source if found else None
+                )
 
     def _layout(self, tensor: Tensor) -> Layout | None:
         found = self.followed.get(id(tensor))

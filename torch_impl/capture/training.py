@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
@@ -17,14 +18,15 @@ from parity import tolerance
 from parity.errors import ParityError
 from parity.optimizers.spec import OptimizerSpec
 from parity.pairs.calls import Run
+from parity.pairs.noise import Written, written
 from parity.pairs.recipes import rounded
 from parity.pairs.trainer import Batch, Gradients, Key, Settings
-from torch_impl import nn as keras_nn
 from torch_impl.capture import weights
 from torch_impl.capture.attached import attached
 from torch_impl.capture.calls import named_outputs
 from torch_impl.capture.injected import Injected, unshared
 from torch_impl.capture.layout import Layout
+from torch_impl.capture.losses import Loss
 from torch_impl.network import to_numpy
 from torch_impl.optim import KerasOptimizer, schedules
 from torch_impl.optimizers import optimizer_for
@@ -50,15 +52,17 @@ class TorchTrainer:
         self.side = side
         self.seed = seed
         self.flavour = flavour
-        self.loss = self._loss_of(loss)
-        self.faithful = isinstance(loss, Settings)
+        self.loss = Loss(loss, side.dtype, flavour)
         self.make = optimizer
         self.first = copy.deepcopy(side.model.state_dict())
         self.names: list[str] = []
         self.random_calls: list[int] = []
+        self.normals: dict[int, int] = {}
+        self.written: dict[int, Written | None] = {}  # by a random call's place
         self.layouts: list[Layout] | None = None
         self.rounded = False
         self.attached = False
+        self.lying: list[bool] = []
         self.unshared = unshared(side.model)
         self.optimizer: Optimizer | None = None
         self.schedule: Settings | None = None
@@ -77,7 +81,23 @@ class TorchTrainer:
         if self.side.copies != copies:  # it ran twice, and drew twice
             return self.run(batch, step, given)
         self.random_calls, self.layouts = injected.numbers, injected.layouts
-        return found
+        self.normals = {place: drawn.size for place, drawn in injected.drawn.items()}
+        return self._with_noise(found, injected.drawn)
+
+    def _with_noise(self, run: Run, drawn: Mapping[int, np.ndarray]) -> Run:
+        """The run with the noise that the model's code makes as calls of Keras's layers.
+
+        It is found once, for it cannot be where nothing is drawn.
+        """
+        calls = list(run.calls)
+        for place, numbers in drawn.items():
+            if place not in self.written:
+                self.written[place] = written(calls, self.random_calls[place], numbers)
+            one = self.written[place]
+            self.random_calls[place] = -1 if one is None else one.number
+            if one is not None:
+                calls[one.number] = one.of(calls[one.number])
+        return replace(run, calls=calls)
 
     def _injected(self, layouts: Sequence[Layout] | None, step: int) -> Injected:
         return Injected(self.names, layouts, self.seed, step, self._watched, self.rounded)
@@ -123,46 +143,22 @@ class TorchTrainer:
         """See :meth:`parity.pairs.trainer.Trainer.loss_of`."""
         tensors = [
             layout.from_canonical(self.side.tensor(value))
-            for layout, value in zip(self.side.outputs, outputs, strict=True)
+            for layout, value in zip(self._layouts(), outputs, strict=True)
         ]
         with torch.no_grad(), default_dtype(self.side.dtype):
             return float(self._loss(tensors, batch))
 
     def _loss(self, outputs: Sequence[Tensor], batch: Batch) -> Tensor:
         targets = [self.side.tensor(value) for value in batch.targets]
-        shapes = ", ".join(str(tuple(one.shape)) for one in outputs)
-        try:
-            if self.faithful:
-                both = zip(outputs, self.side.outputs, targets, strict=True)
-                parts = [self.loss(layout.to_canonical(one), own) for one, layout, own in both]
-                loss = torch.stack(parts).sum()
-            else:
-                loss = self.loss(
-                    outputs[0] if len(outputs) == 1 else list(outputs),
-                    targets[0] if len(targets) == 1 else targets,
-                )
-        except Exception as error:
-            raise ParityError(
-                f"loss: PyTorch's cannot be called with outputs of shape {shapes}: "
-                f"{type(error).__name__}: {_line(error)}"
-            ) from error
-        if not isinstance(loss, Tensor):
-            raise ParityError(f"loss: PyTorch's gave {type(loss).__name__}, accepted: a tensor")
-        return loss.mean() if loss.ndim else loss
+        return self.loss.of(outputs, self._layouts(), targets)
 
-    def _loss_of(self, loss: Any) -> Callable[..., Tensor]:
-        if isinstance(loss, Settings):
-            kind = getattr(keras_nn, loss.kind)
-            found: Callable[..., Tensor] = kind(**loss.values, flavour=self.flavour)
-            return found
-        if isinstance(loss, nn.Module):
-            return copy.deepcopy(loss).to(self.side.dtype)
-        if not callable(loss):
-            raise ParityError(
-                f"loss: received {type(loss).__name__} for PyTorch, accepted: a callable of "
-                "(outputs, targets)"
-            )
-        return loss
+    def _layouts(self) -> list[Layout]:
+        """How each output lies against Keras's."""
+        lying = [*self.lying, *(False for _ in self.side.outputs)]
+        return [
+            Layout.plain(layout.shape) if as_it_lies else layout
+            for layout, as_it_lies in zip(self.side.outputs, lying, strict=False)
+        ]
 
     def apply(self, gradients: Gradients) -> None:
         """See :meth:`parity.pairs.trainer.Trainer.apply`."""

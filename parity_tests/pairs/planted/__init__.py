@@ -6,6 +6,7 @@ from parity_tests.pairs.planted import (
     convolution,
     dense,
     losses,
+    noise,
     normalisation,
     optimizers,
     recurrent,
@@ -18,5 +19,6 @@ ROWS: list[Row] = [
     *normalisation.FAULTS,
     *recurrent.FAULTS,
     *losses.FAULTS,
+    *noise.FAULTS,
     *optimizers.FAULTS,
 ]

@@ -1,4 +1,4 @@
-"""Faults of losses and penalties, and of what dropout does in training."""
+"""Faults of losses and penalties, and of what is kept from training."""
 
 from __future__ import annotations
 
@@ -34,16 +34,6 @@ def of(kind: str, other: Callable[..., Tensor], **given: Any) -> Losses:
 
 def crossentropy(keras: Any) -> Any:
     return keras.losses.SparseCategoricalCrossentropy(from_logits=True), nn.CrossEntropyLoss()
-
-
-def dropped(rate: float = 0.5, kind: str = "Dropout") -> Callable[[Any], list[Any]]:
-    return lambda L: [L.Dense(4, activation="tanh", name="a"), getattr(L, kind)(rate, name="drop"),
-                      L.Dense(3, name="b")]  # fmt: skip
-
-
-def dropping(drop: Any) -> nn.Module:
-    return Net(lambda self, x: self.b(drop(self, torch.tanh(self.a(x)))), a=nn.Linear(5, 4),
-               b=nn.Linear(4, 3))  # fmt: skip
 
 
 def penalised(**given: Any) -> Callable[[Any], list[Any]]:
@@ -118,24 +108,4 @@ FAULTS = [
         lambda: Net(lambda self, x: self.b(torch.tanh(self.a(x)).detach()), a=nn.Linear(5, 4),
                     b=nn.Linear(4, 3)), "a", ("gradient.detached",), "gradients",
         loss=crossentropy),
-    Row("dropout.rate", X, dropped(), lambda: dropping(lambda _, x: F.dropout(x, 0.25, _.training)),
-        "drop", ("dropout.rate",), "forward_train", loss=crossentropy),
-    Row("dropout.active_in_evaluation", X, dropped(),
-        lambda: dropping(lambda _, x: F.dropout(x, 0.5)), "drop", (),
-        unnamed="numbers drawn in evaluation are the layer's own"),
-    Row("dropout.not_rescaled", X, dropped(),
-        lambda: dropping(lambda _, x: F.dropout(x, 0.5, _.training) * (0.5 if _.training else 1)),
-        "b", (), "forward_train", loss=crossentropy, unnamed="a factor in the code is no layer"),
-    Row("dropout.missing", X, dropped(), port, "drop", ("dropout.rate",), "forward_train",
-        loss=crossentropy),
-    Row("dropout.for_gaussian", X, dropped(kind="GaussianDropout"),
-        lambda: dropping(lambda _, x: F.dropout(x, 0.5, _.training)), "b", (),
-        "forward_train", loss=crossentropy, unnamed="its numbers are not drawn for both",
-        entry="dropout.gaussian"),
-    Row("dropout.elementwise_for_spatial", (3, 6, 6, 3),
-        lambda L: [L.Conv2D(4, 3, name="conv"), L.SpatialDropout2D(0.5, name="drop"),
-                   L.GlobalAveragePooling2D(), L.Dense(3, name="b")],
-        lambda: Net(lambda self, x: self.b(self.drop(self.conv(x)).mean((2, 3))),
-                    conv=nn.Conv2d(3, 4, 3), drop=nn.Dropout(), b=nn.Linear(4, 3)),
-        "drop", ("dropout.spatial",), "forward_train", loss=crossentropy),
 ]  # fmt: skip
