@@ -89,10 +89,11 @@ def causes_of(moved: Moved, keras: Settings | None, torch: Settings | None) -> l
 
 
 def _scheduled(settings: Settings | None, rates: list[float]) -> Settings | None:
-    """With the rate of each step where it does not stay as it is."""
-    if settings is None or len(set(rates)) < 2:
-        return settings
-    return replace(settings, values={**settings.values, "learning_rate": tuple(rates)})
+    """With the rate of each step, or of all where it stays as it is."""
+    if settings is None:
+        return None
+    rate = tuple(rates) if len(set(rates)) > 1 else rates[0]
+    return replace(settings, values={**settings.values, "learning_rate": rate})
 
 
 def cause_of(
@@ -242,10 +243,15 @@ USUAL: dict[str, dict[str, Any]] = {
 
 def _away(settings: Settings, moved: Moved, wanted: np.ndarray) -> float:
     """How far the formula's weight stands from a framework's."""
-    weight, slots = moved.start, dict[str, np.ndarray]()
+    return distance(wanted, weight_after(settings, moved.start, moved.pushes))
+
+
+def weight_after(settings: Settings, start: np.ndarray, pushes: Sequence[Push]) -> np.ndarray:
+    """The formula's weight after as many steps as there are pushes."""
+    weight, slots = start, dict[str, np.ndarray]()
     rate = settings.values["learning_rate"]
-    rates = rate if isinstance(rate, tuple) else (rate,) * len(moved.pushes)
-    for step, (push, rate) in enumerate(zip(moved.pushes, rates, strict=True), 1):
+    rates = rate if isinstance(rate, tuple) else (rate,) * len(pushes)
+    for step, (push, rate) in enumerate(zip(pushes, rates, strict=True), 1):
         values = {**settings.values, "learning_rate": rate}
         gradient = clipped(values, push.gradient, push.norm)
         decay = values["weight_decay"]
@@ -254,4 +260,4 @@ def _away(settings: Settings, moved: Moved, wanted: np.ndarray) -> float:
         elif decay:
             gradient = gradient + decay * weight
         weight = weight - FORMULAS[settings.kind](values, gradient, slots, step)
-    return distance(wanted, weight)
+    return weight
