@@ -155,7 +155,7 @@ class Forward:
             self.causes += running.dropout_causes(k, t, forced, draw, LIMIT)
         elif k.layer == t.layer == "BatchNormalization":
             first = {name: self.k.first_of((k.name, name)) for name in k.weights}
-            self.causes += running.norm_causes(k, t, forced, first, LIMIT)
+            self.causes += running.norm_causes(k, t, forced, first, self.flavour, LIMIT)
         elif causes and causes[0].id != UNKNOWN:
             self.causes += [replace(one, rung="forward_train") for one in causes]
         else:
