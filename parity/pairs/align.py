@@ -2,7 +2,8 @@
 
 Layers with weights, and outputs, come first: the same kind, a largest weight of the same shape, fed
 by layers that belong together; siblings that all of that leaves alike are told apart by their
-names, then by their order. What stands between them is matched likewise, one after the other.
+names, then by weights, settings or outputs that are the same, then by their order. What stands
+between them is matched likewise, one after the other.
 """
 
 from __future__ import annotations
@@ -12,9 +13,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from parity import tolerance
 from parity.errors import ParityError
 from parity.layers.activations import Activation
-from parity.pairs.calls import Call, Run
+from parity.pairs import settings
+from parity.pairs.calls import Call, Output, Run
+from parity.pairs.divergence import distance
 from parity.pairs.trainer import Key
 
 MOVES = {"Flatten", "Reshape", "Permute"}
@@ -202,14 +208,60 @@ def _best(
             return None
     nearest = min(distance(t) for t in closest)
     closest = [t for t in closest if distance(t) == nearest]
-    likeness = sorted(
-        (_likeness(k.name, t.name), -t.number, t)
-        for t in closest
-        if feeds(t, torch, taken) == feeds(closest[0], torch, taken)
-    )
+    siblings = [t for t in closest if feeds(t, torch, taken) == feeds(closest[0], torch, taken)]
+    likeness = sorted((_likeness(k.name, t.name), -t.number, t) for t in siblings)
     if len(likeness) > 1 and likeness[-1][0] > likeness[-2][0]:
         return likeness[-1][2]
-    return min(closest, key=lambda t: t.number)
+    found = None
+    if len(siblings) > 1 and not isinstance(k.config, Output):  # whose place is what counts
+        own = feeds(k, keras, set(matched))
+        free = [one for one in keras if one.number not in matched]
+        fed = [one for one in free if feeds(one, keras, set(matched)) == own]
+        rivals = [one for one in _abreast(fed, keras) if one is not k]
+        found = _alike(k, _abreast(siblings, torch), rivals)
+    return found or min(closest, key=lambda t: t.number)
+
+
+def _abreast(some: Sequence[Call], calls: Sequence[Call]) -> list[Call]:
+    """Those of some calls that none of the others leads to."""
+    numbers = {one.number for one in some}
+    return [one for one in some if not feeds(one, calls, numbers - {one.number}) & numbers]
+
+
+def _alike(k: Call, siblings: Sequence[Call], rivals: Sequence[Call]) -> Call | None:
+    """The first of the same weights, else settings, else output; else the first that no rival is.
+
+    None where they say nothing, as the weights of a model that has not taken over the other's.
+    """
+    for same in (_same_weights, _same_settings, _same_output):
+        left = [t for t in siblings if same(k, t)]
+        left = left or [t for t in siblings if not any(same(one, t) for one in rivals)]
+        if 0 < len(left) < len(siblings):
+            return min(left, key=lambda t: t.number)
+    return None
+
+
+def _same_weights(k: Call, t: Call) -> bool:
+    if k.weights.keys() != t.weights.keys():
+        return False
+    # the small ones first: where they part, the large ones are not read
+    names = sorted(k.weights, key=lambda name: (name != "bias", name))
+    return all(_same(k.weights[name], t.weights[name]) for name in names)
+
+
+def _same_settings(k: Call, t: Call) -> bool:
+    if k.config is None or type(k.config) is not type(t.config):
+        return False
+    return not settings.fields(k, t, k.inputs)
+
+
+def _same_output(k: Call, t: Call) -> bool:
+    return k.layer == t.layer and _same(k.output, t.output)
+
+
+def _same(own: np.ndarray, other: np.ndarray) -> bool:
+    """Up to rounding to float32, in which weights may have been carried."""
+    return distance(own, other) <= tolerance.FLOAT32_FLOOR
 
 
 def _likeness(own: str, other: str) -> int:

@@ -164,7 +164,7 @@ class Forward:
             self.causes += noise.causes_of(k, t, forced, draw, LIMIT)
         elif k.layer == t.layer == "BatchNormalization":
             first = {name: self.k.first_of((k.name, name)) for name in k.weights}
-            self.causes += running.norm_causes(k, t, forced, first, LIMIT)
+            self.causes += running.norm_causes(k, t, forced, first, self.flavour, LIMIT)
         elif causes and causes[0].id != UNKNOWN:
             self.causes += [replace(one, rung="forward_train") for one in causes]
         else:

@@ -13,6 +13,9 @@ from parity.pairs.divergence import distance
 from parity.pairs.side import Side
 from parity.pairs.trainer import Batch, Gradients, Key, Trainer
 
+MOST = tolerance.FLOAT64["training"].limit
+"""That rounding may ever explain in float64: the policy's last rung, below any fault."""
+
 
 def allow(
     torch: Side,
@@ -85,7 +88,7 @@ def gradients_allowed(
             away = distance(own[one], other)
             if np.isfinite(away):  # what is no number explains nothing
                 moved[one] = max(moved[one], away)
-    most = tolerance.FLOAT64["training"].limit if dtype == "float64" else np.inf
+    most = MOST if dtype == "float64" else np.inf
     return {
         key: max(least, min(tolerance.ENSEMBLE_MULTIPLE * one, most)) for key, one in moved.items()
     }

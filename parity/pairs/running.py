@@ -95,26 +95,41 @@ def _moved(call: Call, name: str, old: np.ndarray, settings: Mapping[str, Any]) 
 
 
 def norm_causes(
-    k: Call, t: Call, forced: np.ndarray, first: Mapping[str, np.ndarray], limit: float
+    k: Call,
+    t: Call,
+    forced: np.ndarray,
+    first: Mapping[str, np.ndarray],
+    flavour: str,
+    limit: float,
 ) -> list[Cause]:
-    """Why a batch norm differs in training alone: one of the two is frozen; else one unknown.
+    """Why a batch norm differs in training alone: one is frozen, or masked; else one unknown.
 
     Args:
         k: the Keras call, in training.
         t: the PyTorch call.
         forced: what it gave for the same input.
         first: weights and statistics before the call.
+        flavour: the Keras.
         limit: how far the outputs may stand apart.
     """
     before = distance(k.output, forced)
     x = k.inputs[0]
-    states = ("as in evaluation", "the batch's statistics")
-    for training in (False, True):
-        own = distance(k.output, batch_norm.reference(k.config, first, x, training=training))
-        other = batch_norm.reference(k.config, first, x, training=not training)
-        if max(own, distance(forced, other)) <= limit:
-            proof = Proof(before, own)
-            values = states[training], states[not training]
-            return [Cause("batch_norm.frozen", k.name, *values, proof, "forward_train")]
+    mask = k.options.get("mask")
+
+    def given(training: bool, steps: np.ndarray | None = None) -> np.ndarray:
+        return batch_norm.reference(
+            k.config, first, x, training=training, mask=steps, flavour=flavour
+        )
+
+    frozen, trained = "as in evaluation", "the batch's statistics"
+    tried = [
+        ("batch_norm.frozen", given(False), given(True), (frozen, trained)),
+        ("batch_norm.frozen", given(True, mask), given(False), (trained, frozen)),
+        ("batch_norm.mask", given(True, mask), given(True), ("steps that count", "all steps")),
+    ]
+    for name, own, other, values in tried:
+        after = distance(k.output, own)
+        if max(after, distance(forced, other)) <= limit:
+            return [Cause(name, k.name, *values, Proof(before, after), "forward_train")]
     proof = Proof(before, before)
     return [Cause(UNKNOWN, k.name, k.kind, t.kind, proof, "forward_train")]

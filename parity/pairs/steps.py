@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from parity import tolerance
-from parity.pairs import running, updates
+from parity.pairs import latent, rounding, running, updates
 from parity.pairs.calls import Call
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
 from parity.pairs.divergence import Divergence, distance
@@ -17,7 +17,6 @@ from parity.pairs.trainer import (
     Gradients,
     KerasTrainer,
     Key,
-    Settings,
     TorchTrainer,
     Trainer,
 )
@@ -25,14 +24,21 @@ from parity.pairs.trainer import (
 Keys = Sequence[tuple[Key, Key]]
 LIMITS = {rung: tolerance.FLOAT64[rung].limit for rung in ("step", "steps")}
 
+ROUNDING = (
+    "After the steps weights stand {:.1e} apart: as much as the optimizer makes of what rounding "
+    "does to the gradients. Given the same gradients, both move alike."
+)
+"""Adam divides by the gradient's own size; batch norm over few values hardly has any."""
+
 
 @dataclass
 class Steps:
-    """Where weights part by a step, and why; the rungs that were compared."""
+    """Where weights part by a step, and why; what is left of it, and the rungs compared."""
 
     parted: list[Divergence] = field(default_factory=list)
     causes: list[Cause] = field(default_factory=list)
     latent: list[Cause] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     rungs: list[str] = field(default_factory=list)
 
 
@@ -80,8 +86,12 @@ def compare(
     if found.parted:
         found.causes += _statistics(k, t, batch, keys, pairs, flavour, settled)
         found.causes += _optimizers(k, t, batch, keys, pairs, count)
+        farthest = max(one.observed for one in found.parted)
+        if not found.causes and farthest <= rounding.MOST:
+            found.notes.append(ROUNDING.format(farthest))
+            found.parted = []
     named = {cause.id for cause in found.causes}
-    found.latent = [one for one in _latent(k, t, keys) if one.id not in named]
+    found.latent = [one for one in latent.causes(k, t, keys) if one.id not in named]
     return found
 
 
@@ -255,22 +265,3 @@ def _statistics(
             if (cause.id, cause.layer) not in {(one.id, one.layer) for one in causes}:
                 causes.append(cause)
     return causes
-
-
-def _latent(k: Trainer, t: Trainer, keys: Keys) -> list[Cause]:
-    """Settings of the optimizers that differ, whether they show or not."""
-    found: dict[str, Cause] = {}
-    for key, theirs in keys:
-        if key[1] in running.STATISTICS or k.frozen(key) or t.frozen(theirs):
-            continue
-        sides: list[Settings | None] = [
-            updates.unified(k.settings_of(key)),
-            updates.unified(t.settings_of(theirs)),
-        ]
-        own, other = sides
-        if own is None or other is None or own.kind != other.kind:
-            continue
-        for name in updates.parting(own, other):
-            cause = updates.cause_of(own, other, name, "optimizer", None, "step")
-            found.setdefault(cause.id, cause)
-    return list(found.values())

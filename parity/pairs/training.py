@@ -6,7 +6,7 @@ PyTorch's optimizer is given Keras's gradients, so that it answers for itself al
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,10 +14,10 @@ import numpy as np
 
 from parity import tolerance
 from parity.constants import as_float32
-from parity.errors import ParityError
-from parity.pairs import loss_causes, rounding, steps
+from parity.pairs import loss_causes, steps
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
-from parity.pairs.divergence import Divergence, distance
+from parity.pairs.divergence import Divergence
+from parity.pairs.gradients import Backwards
 from parity.pairs.in_training import Forward
 from parity.pairs.side import Side
 from parity.pairs.starting import refuse_targets, trainers
@@ -127,7 +127,7 @@ class _Ladder:
         away = loss_causes.apart(own, other)
         if min(away, loss_causes.apart(own, ran)) <= limit:
             return
-        self._part("loss", "loss", "loss", "loss", away)
+        self._part("loss", "loss", "loss", "loss", away, limit)
         if len(outputs) > 1 or len(self.batch.targets) > 1:
             proof = Proof(away, away)
             self.result.causes.append(Cause(UNKNOWN, "loss", own, other, proof, "loss"))
@@ -152,97 +152,17 @@ class _Ladder:
         self._loss(own_loss - self.k.penalty(), other_loss)
         self._penalty(own_loss, other_loss)
         self.result.rungs.append("loss")
-        null = steps.negligible(own, other, self.keys())
         if self.result.parted:
             return  # gradients of other losses differ for no reason of their own
         self.result.rungs.append("gradients")
-        frozen: list[tuple[Key, Key, float]] = []
-        limit = LIMITS["gradients"]
-        allowed: dict[Key, float] = {}
-        for key, theirs in reversed(self.keys()):
-            if key in null or (key not in own and theirs not in other):
-                continue
-            if key not in own or theirs not in other:
-                away = float("inf")
-            else:
-                away = distance(own[key], other[theirs])
-            if limit < away < float("inf") and not allowed:
-                self.t.start()
-                allowed = rounding.gradients_allowed(self.torch, self.t, self.batch, limit)
-            if away <= allowed.get(theirs, limit):
-                continue
-            self._part("gradients", key[0], theirs[0], key[1], away)
-            if self.k.frozen(key) != self.t.frozen(theirs):
-                frozen.append((key, theirs, away))
+        back = Backwards(self.torch, self.k, self.t, self.batch, self.keys(), own)
+        limit_of = back.limits()
+        for (key, theirs), away in reversed(back.apart(other).items()):
+            limit = limit_of(theirs, away)
+            if away > limit:
+                self._part("gradients", key[0], theirs[0], key[1], away, limit)
         if self.result.parted:
-            self._gradient_causes(frozen, own)
-
-    def _gradient_causes(
-        self, frozen: Sequence[tuple[Key, Key, float]], own: Mapping[Key, np.ndarray]
-    ) -> None:
-        for key, theirs, _ in frozen:
-            self.t.freeze(theirs, self.k.frozen(key))
-        _, other = self.t.gradients(self.batch, 0)
-        for key, theirs, before in frozen:
-            there = (own.get(key), other.get(theirs))
-            after = 0.0 if there[0] is None and there[1] is None else float("inf")
-            if there[0] is not None and there[1] is not None:
-                after = distance(there[0], there[1])
-            states = ("frozen", "trained") if self.k.frozen(key) else ("trained", "frozen")
-            known = after <= LIMITS["gradients"]
-            ident = "layer.trainable" if known else UNKNOWN
-            proof = Proof(before, after)
-            cause = Cause(ident, key[0], states[0], states[1], proof, "gradients")
-            if (ident, key[0]) not in {(one.id, one.layer) for one in self.result.causes}:
-                self.result.causes.append(cause)
-        padded = [] if frozen else self._padding_rows(own, other)
-        self.result.causes += padded
-        if not frozen and not padded:
-            self.result.causes.append(self._detached(own))
-
-    def _detached(self, own: Mapping[Key, np.ndarray]) -> Cause:
-        """What PyTorch's forward pass holds back; unknown where that does not explain it."""
-        parted = {(one.keras_layer, one.tensor) for one in self.result.parted}
-        self.t.attached = True
-        try:
-            _, other = self.t.gradients(self.batch, 0)
-        except (RuntimeError, ParityError):  # it writes where nothing may be written then
-            other = {}
-        finally:
-            self.t.attached = False
-        after = max(
-            distance(own[key], other[theirs]) if key in own and theirs in other else float("inf")
-            for key, theirs in self.keys()
-            if key in parted
-        )
-        first = self.result.parted[0]
-        name, before = first.keras_layer or "", max(one.observed for one in self.result.parted)
-        if after <= LIMITS["gradients"]:
-            proof = Proof(before, after)
-            return Cause("gradient.detached", name, "passes", "detached", proof, "gradients")
-        proof = Proof(first.observed, first.observed)
-        return Cause(UNKNOWN, name, first.tensor, first.tensor, proof, "gradients")
-
-    def _padding_rows(
-        self, own: Mapping[Key, np.ndarray], other: Mapping[Key, np.ndarray]
-    ) -> list[Cause]:
-        """Embeddings of which PyTorch trains all rows but one."""
-        found, limit = [], LIMITS["gradients"]
-        for key, theirs in self.keys():
-            if key[1] != "embeddings" or key not in own or theirs not in other:
-                continue
-            k, t = own[key], other[theirs]
-            before = distance(k, t)
-            rows = np.flatnonzero(k.any(-1) & ~t.any(-1))
-            if before <= limit or len(rows) != 1:
-                continue
-            kept = np.arange(len(k)) != rows[0]
-            after = distance(k[kept], t[kept])
-            if after <= limit:
-                states = "every row trains", f"padding_idx={rows[0]}"
-                proof = Proof(before, after)
-                found.append(Cause("embedding.padding_idx", key[0], *states, proof, "gradients"))
-        return found
+            self.result.causes += back.causes(self.result.parted)
 
     def _penalty(self, own: float, other: float) -> None:
         """Keras adds penalties on weights to the loss; PyTorch's loss has to do it itself."""
@@ -250,7 +170,7 @@ class _Ladder:
         away = loss_causes.apart(own, other)
         if away <= limit or self.result.parted:
             return
-        self._part("loss", "loss", "loss", "loss", away)
+        self._part("loss", "loss", "loss", "loss", away, limit)
         after = loss_causes.apart(own, other + penalty)
         if not penalty or after > limit:
             cause = Cause(UNKNOWN, "loss", own, other, Proof(away, away), "loss")
@@ -271,6 +191,7 @@ class _Ladder:
             self.k, self.t, self.batch, self.keys(), pairs, settled, count, self.flavour
         )
         self.result.rungs += found.rungs
+        self.result.notes += found.notes
         first = not self.result.parted
         if first or found.causes:
             self.result.parted += found.parted
@@ -284,9 +205,9 @@ class _Ladder:
             )
 
     def _part(
-        self, rung: str, keras: str | None, torch: str | None, tensor: str, away: float
+        self, rung: str, keras: str, torch: str, tensor: str, away: float, limit: float
     ) -> None:
-        self.result.parted.append(Divergence(rung, keras, torch, tensor, away, LIMITS[rung]))
+        self.result.parted.append(Divergence(rung, keras, torch, tensor, away, limit))
 
 
 def _penalties(penalties: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:

@@ -243,10 +243,15 @@ USUAL: dict[str, dict[str, Any]] = {
 
 def _away(settings: Settings, moved: Moved, wanted: np.ndarray) -> float:
     """How far the formula's weight stands from a framework's."""
-    weight, slots = moved.start, dict[str, np.ndarray]()
+    return distance(wanted, weight_after(settings, moved.start, moved.pushes))
+
+
+def weight_after(settings: Settings, start: np.ndarray, pushes: Sequence[Push]) -> np.ndarray:
+    """The formula's weight after as many steps as there are pushes."""
+    weight, slots = start, dict[str, np.ndarray]()
     rate = settings.values["learning_rate"]
-    rates = rate if isinstance(rate, tuple) else (rate,) * len(moved.pushes)
-    for step, (push, rate) in enumerate(zip(moved.pushes, rates, strict=True), 1):
+    rates = rate if isinstance(rate, tuple) else (rate,) * len(pushes)
+    for step, (push, rate) in enumerate(zip(pushes, rates, strict=True), 1):
         values = {**settings.values, "learning_rate": rate}
         gradient = clipped(values, push.gradient, push.norm)
         decay = values["weight_decay"]
@@ -255,4 +260,4 @@ def _away(settings: Settings, moved: Moved, wanted: np.ndarray) -> float:
         elif decay:
             gradient = gradient + decay * weight
         weight = weight - FORMULAS[settings.kind](values, gradient, slots, step)
-    return distance(wanted, weight)
+    return weight

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from parity.pairs import align
 from parity.pairs.align import feeds
 from parity.pairs.calls import Call
 from parity.pairs.check import check
@@ -108,3 +109,181 @@ def test_numbers_in_names_say_nothing(keras: Any) -> None:
 
     report = check(model, Heads(), np.random.default_rng(0).normal(size=(4, 5)))
     assert report.verdict == "same", str(report)
+
+
+def two_branches(keras: Any) -> Any:
+    """Two layers of one input and one shape, of which the first is squashed."""
+    layers = keras.layers
+    x = keras.Input((5,))
+    first, second = (layers.Dense(4, name=name)(x) for name in ("dense", "dense_1"))
+    joined = layers.Concatenate()([layers.ReLU()(first), second])
+    return fill(keras.Model(x, layers.Dense(2, name="out")(joined)))
+
+
+class Crossed(nn.Module):
+    """Its port, whose names say nothing and which calls the second branch first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left, self.right, self.out = nn.Linear(5, 4), nn.Linear(5, 4), nn.Linear(8, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, 5) to (N, 2)."""
+        second = self.left(x)
+        return self.out(torch.cat((torch.relu(self.right(x)), second), 1))
+
+
+PLACES = {"dense": "right", "dense_1": "left", "out": "out"}
+"""Layers of the one to the other's that hold their weights."""
+
+
+def crossed(model: Any, without: str = "") -> Crossed:
+    """The port with the weights of all layers but one, in float32."""
+    module = Crossed()
+    for name, place in PLACES.items():
+        kernel, bias = model.get_layer(name).get_weights()
+        linear = getattr(module, place)
+        if name != without:
+            linear.weight.data, linear.bias.data = torch.tensor(kernel.T), torch.tensor(bias)
+    return module
+
+
+def partners(report: Any) -> dict[str, str]:
+    """Layers of either side that were compared, by name."""
+    names = ((one.keras.split(" ")[0], one.torch.split(" ")[0]) for one in report.compared)
+    return dict(names)
+
+
+ROWS = np.random.default_rng(0).normal(size=(4, 5))
+
+
+def test_siblings_are_told_apart_by_their_weights(keras: Any) -> None:
+    """Where the weights have been carried over, the branch that has them is the partner."""
+    model = two_branches(keras)
+    report = check(model, crossed(model), ROWS, weights="as-is")
+    assert report.verdict == "same", str(report)
+    assert partners(report).items() >= PLACES.items()
+
+
+@pytest.mark.parametrize("without", ["dense", "dense_1"])
+def test_a_sibling_whose_weights_are_wrong_keeps_its_place(without: str, keras: Any) -> None:
+    """The other one's partner is taken: only the layer with the wrong weights differs."""
+    model = two_branches(keras)
+    report = check(model, crossed(model, without), ROWS, weights="as-is")
+    assert partners(report).items() >= PLACES.items()
+    assert {one.layer for one in report.causes} == {without}, str(report)
+
+
+def test_weights_that_say_nothing_leave_the_order(keras: Any) -> None:
+    """Those that PyTorch's model begins with: the first called is the first."""
+    report = check(two_branches(keras), Crossed(), ROWS)
+    assert partners(report).items() >= {("dense", "left"), ("dense_1", "right")}
+    assert report.verdict == "different"
+
+
+@pytest.mark.parametrize("given", [{"dense": "right"}, {"dense_1": "left"}])
+def test_a_mapping_may_be_given_in_part(given: dict[str, str], keras: Any) -> None:
+    """One layer by hand; the others are found, with what is left."""
+    report = check(two_branches(keras), Crossed(), ROWS, layer_map=given)
+    assert report.verdict == "same", str(report)
+    assert partners(report).items() >= PLACES.items()
+
+
+def wide_and_near(keras: Any, kind: str) -> Any:
+    """Two branches of one input and one shape that see windows of another width."""
+    layers = keras.layers
+    x = keras.Input((9, 9, 3))
+    y = layers.Conv2D(4, 1, name="stem")(x)
+    if kind == "pool":
+        made = [layers.MaxPooling2D(size, 1, "same") for size in (3, 5)]
+    else:
+        made = [layers.Conv2D(4, 3, padding="same", dilation_rate=rate) for rate in (1, 2)]
+    joined = layers.Concatenate()([one(y) for one in made])
+    return fill(keras.Model(x, layers.Conv2D(2, 1, name="out")(joined)))
+
+
+class WideFirst(nn.Module):
+    """Its port, which calls the wide branch first."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.stem, self.out = nn.Conv2d(3, 4, 1), nn.Conv2d(8, 2, 1)
+        self.parts = nn.ModuleList(
+            nn.MaxPool2d(3 + 2 * more, 1, 1 + more)
+            if kind == "pool"
+            else nn.Conv2d(4, 4, 3, padding=1 + more, dilation=1 + more)
+            for more in (1, 0)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, 3, H, W) to (N, 2, H, W)."""
+        y = self.stem(x)
+        wide, near = (one(y) for one in self.parts)
+        return self.out(torch.cat((near, wide), 1))
+
+
+@pytest.mark.parametrize("looked_at", [True, False])
+@pytest.mark.parametrize("kind", ["conv", "pool"])
+def test_siblings_are_told_apart_by_their_settings(
+    kind: str, looked_at: bool, keras: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parallel windows in another order, before any weight is carried; or else they part.
+
+    (Pools then are no pair that is compared: what stands between layers with weights is the same.)
+    """
+    if not looked_at:
+        monkeypatch.setattr(align, "_alike", lambda *_: None)
+    x = np.random.default_rng(0).normal(size=(2, 9, 9, 3))
+    report = check(wide_and_near(keras, kind), WideFirst(kind), x)
+    compared = sum(kind in one.keras.lower() for one in report.compared)
+    if kind == "pool":
+        assert (report.verdict, compared) == ("same", 2 if looked_at else 0), str(report)
+    else:
+        assert (report.verdict == "same") == looked_at, str(report)
+
+
+class Recurrent(nn.Module):
+    """A recurrent layer where Keras has a dense one: the shapes of both are the same."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two = nn.RNN(6, 6, batch_first=True), nn.Linear(6, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, T, 6) to (N, 2)."""
+        return self.two(self.one(x)[0].mean(1))
+
+
+def test_a_kernel_that_fits_another_kind_is_no_partner(keras: Any) -> None:
+    """Kernel and output have the same shapes; the kinds have not, and both layers are listed."""
+    layers = keras.layers
+    made = [layers.Dense(6, name="mix"), layers.GlobalAveragePooling1D(), layers.Dense(2)]
+    model = fill(keras.Sequential([keras.Input((4, 6)), *made]))
+    report = check(model, Recurrent(), np.random.default_rng(0).normal(size=(3, 4, 6)))
+    assert report.verdict == "different"
+    assert "mix" not in partners(report)
+    assert any("mix" in name for name in report.keras_only), report.keras_only
+    assert any("one" in name for name in report.torch_only), report.torch_only
+
+
+class Sideways(nn.Module):
+    """A layer more, of a shape that would fit, which is called before the one that belongs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two, self.three = nn.Linear(6, 6), nn.Linear(6, 6), nn.Linear(6, 6)
+        self.four = nn.Linear(6, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, 6) to (N, 2)."""
+        y, beside = self.one(x), self.two(x)
+        return self.four(self.three(y) + beside)
+
+
+def test_a_layer_that_fits_and_is_fed_by_others_is_no_partner(keras: Any) -> None:
+    """What feeds it decides; the one that is left is listed."""
+    made = [keras.layers.Dense(2 if name == "c" else 6, name=name) for name in "abc"]
+    model = fill(keras.Sequential([keras.Input((6,)), *made]))
+    report = check(model, Sideways(), np.random.default_rng(0).normal(size=(4, 6)))
+    assert partners(report).items() >= {("a", "one"), ("b", "three"), ("c", "four")}
+    assert any("two" in name for name in report.torch_only), report.torch_only

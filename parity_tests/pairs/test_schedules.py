@@ -87,6 +87,7 @@ def test_each_side_has_its_own(keras: Any, momentum: float) -> None:
     report = checked(keras, (own, other))
     assert report.verdict == ("different" if momentum else "same"), str(report)
     assert [one.id for one in report.causes] == ["sgd.momentum_buffer"] * bool(momentum)
+    assert report.latent == (), "rates of the last step are no settings"
 
 
 def test_rates_that_part_are_told(keras: Any) -> None:

@@ -74,7 +74,8 @@ class Fault:
     rules: Rules = lambda keras: "sgd"
 
 
-def _rules(own: Callable[[Any], Any], other: Callable[..., Any], **given: Any) -> Rules:
+def rules_of(own: Callable[[Any], Any], other: Callable[..., Any], **given: Any) -> Rules:
+    """Of ``keras.optimizers``, and a class of PyTorch's with its arguments."""
     return lambda keras: (own(keras.optimizers), lambda params: other(params, **given))
 
 
@@ -116,21 +117,21 @@ FAULTS = {
     ),
     "Adam of either": _of(
         "step",
-        _rules(lambda o: o.Adam(), O.Adam),
+        rules_of(lambda o: o.Adam(), O.Adam),
         *("adam.epsilon", "adam.epsilon_placement"),
     ),
     "Adam with Keras's epsilon": _of(
-        "step", _rules(lambda o: o.Adam(), O.Adam, eps=1e-7), "adam.epsilon_placement"
+        "step", rules_of(lambda o: o.Adam(), O.Adam, eps=1e-7), "adam.epsilon_placement"
     ),
     "AdamW of either": _of(
         "step",
-        _rules(lambda o: o.AdamW(), O.AdamW),
+        rules_of(lambda o: o.AdamW(), O.AdamW),
         *("adam.epsilon", "adam.epsilon_placement", "adamw.weight_decay"),
     ),
-    "SGD of either": _of("step", _rules(lambda o: o.SGD(), O.SGD), "optimizer.learning_rate"),
+    "SGD of either": _of("step", rules_of(lambda o: o.SGD(), O.SGD), "optimizer.learning_rate"),
     "decay in the gradient": _of(
         "step",
-        _rules(
+        rules_of(
             lambda o: o.SGD(0.1, momentum=0.9, weight_decay=0.01),
             O.SGD,
             **{"lr": 0.1, "momentum": 0.9, "weight_decay": 0.02},
@@ -138,38 +139,38 @@ FAULTS = {
         "optimizer.weight_decay",
     ),
     "momentum": _of(
-        "steps", _rules(lambda o: o.SGD(0.1, momentum=0.9), O.SGD, lr=0.1), "sgd.momentum"
+        "steps", rules_of(lambda o: o.SGD(0.1, momentum=0.9), O.SGD, lr=0.1), "sgd.momentum"
     ),
     "Nesterov": _of(
         "step",
-        _rules(lambda o: o.SGD(0.1, momentum=0.9, nesterov=True), O.SGD, lr=0.1, momentum=0.9),
+        rules_of(lambda o: o.SGD(0.1, momentum=0.9, nesterov=True), O.SGD, lr=0.1, momentum=0.9),
         "sgd.nesterov",
     ),
     "clipping": _of(
-        "step", _rules(lambda o: o.SGD(0.1, clipnorm=0.01), O.SGD, lr=0.1), "optimizer.clipnorm"
+        "step", rules_of(lambda o: o.SGD(0.1, clipnorm=0.01), O.SGD, lr=0.1), "optimizer.clipnorm"
     ),
     "RMSprop of either": _of(
         "step",
-        _rules(lambda o: o.RMSprop(), O.RMSprop, lr=1e-3),
+        rules_of(lambda o: o.RMSprop(), O.RMSprop, lr=1e-3),
         *("adam.epsilon", "rmsprop.epsilon_placement", "rmsprop.rho"),
     ),
     "Adagrad of either": _of(
         "step",
-        _rules(lambda o: o.Adagrad(0.01), O.Adagrad, lr=0.01, eps=1e-7),
+        rules_of(lambda o: o.Adagrad(0.01), O.Adagrad, lr=0.01, eps=1e-7),
         *("adagrad.epsilon_placement", "adagrad.initial_accumulator"),
     ),
     "Adadelta of either": _of(
         "step",
-        _rules(lambda o: o.Adadelta(1.0), O.Adadelta),
+        rules_of(lambda o: o.Adadelta(1.0), O.Adadelta),
         "adadelta.constants",
     ),
     "Nadam of either": _of(
         "step",
-        _rules(lambda o: o.Nadam(), O.NAdam, lr=1e-3),
+        rules_of(lambda o: o.Nadam(), O.NAdam, lr=1e-3),
         *("adam.epsilon", "nadam.momentum_decay"),
     ),
     "another optimizer": _of(
-        "step", _rules(lambda o: o.Lion(1e-3), O.Adam, lr=1e-3), "optimizer.kind"
+        "step", rules_of(lambda o: o.Lion(1e-3), O.Adam, lr=1e-3), "optimizer.kind"
     ),
     "groups of other rates": _of(
         "step",

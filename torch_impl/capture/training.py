@@ -201,6 +201,8 @@ class TorchTrainer:
             return None
         values = {name: value for name, value in group.items() if name != "params"}
         own = isinstance(optimizer, KerasOptimizer)
+        if own:
+            values["global_clipnorm"] = optimizer.global_clipnorm
         return Settings(f"{'port' if own else 'torch'}.{type(optimizer).__name__}", values)
 
     def rate_of(self, key: Key) -> float:

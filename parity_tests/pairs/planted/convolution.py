@@ -73,6 +73,12 @@ def depthwise(module: Any) -> None:
     weight.copy_(raw.reshape(weight.shape))
 
 
+def rows_as_they_are(module: Any) -> None:
+    """Rows in Keras's order, though PyTorch flattens the channels first."""
+    weight = module.classes.weight.data
+    weight.copy_(weight.reshape(3, 4, 6, 6).permute(0, 2, 3, 1).reshape(3, 144))
+
+
 def transposed(**given: Any) -> Callable[[Any], list[Any]]:
     return lambda L: [L.Conv2DTranspose(4, 3, name="up", **given), L.GlobalAveragePooling2D()]
 
@@ -82,6 +88,8 @@ FAULTS = [
         lambda: Port(stride=2, padding=1), "conv", ("conv.same_padding",)),
     Row("conv.valid_for_same", X, between(padding="same"), Port, "conv", ("conv.same_padding",)),
     Row("conv.dilation", X, between(dilation_rate=2), Port, "conv", ("conv.dilation_rate",)),
+    Row("conv.groups", (3, 8, 8, 4), between(), lambda: Port(in_channels=4, groups=2), "conv",
+        ("conv.groups",)),
     Row("conv.strides", X, between(strides=2), Port, "conv", ("conv.strides",)),
     Row("conv.kernel_flipped", X, between(), Port, "conv", ("conv.kernel_flipped",),
         weights=flipped),
@@ -159,6 +167,11 @@ FAULTS = [
         "up", ("up_sampling.interpolation",)),
     Row("conv.activation_missing", X, between(activation="relu"), Port, "conv.relu",
         ("structure.missing",)),
+    Row("flatten.order", X,
+        lambda L: [L.Conv2D(4, 3, name="conv"), L.Flatten(name="flat"), L.Dense(3, name="classes")],
+        lambda: Net(lambda self, x: self.classes(self.conv(x).flatten(1)), conv=nn.Conv2d(3, 4, 3),
+                    classes=nn.Linear(144, 3)),
+        "classes", ("flatten.order",), weights=rows_as_they_are),
     Row("image.turned", X, between(), lambda: Net(
         lambda self, x: self.classes(self.conv(x.transpose(2, 3)).mean((2, 3))),
         conv=nn.Conv2d(3, 4, 3), classes=nn.Linear(4, 3)), "conv", (),

@@ -53,6 +53,9 @@ def hole(self: Any, x: torch.Tensor) -> torch.Tensor:
 FAULTS = [
     Row("dense.missing_bias", X, lambda L: pair(L, activation="relu"),
         lambda: port(nn.ReLU(), bias=False), "b", ("dense.bias",)),
+    Row("dense.bias_too_many", X,
+        lambda L: [L.Dense(6, use_bias=False, name="a"), L.ReLU(name="act"), L.Dense(3, name="b")],
+        lambda: port(nn.ReLU()), "a", ("dense.bias",)),
     Row("dense.square_kernel_as_it_is", X, lambda L: pair(L, activation="relu"),
         lambda: port(nn.ReLU()), "a", ("dense.kernel_layout",),
         weights=lambda m: m[0].weight.data.copy_(m[0].weight.data.T.clone())),

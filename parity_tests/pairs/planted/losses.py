@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from parity_tests.pairs.building import Net
+from parity_tests.pairs.building import KERAS_2, Net
 from parity_tests.pairs.planted.row import Losses, Row
 
 X = (6, 5)
@@ -68,6 +68,15 @@ FAULTS = [
         lambda L: [*ended("sigmoid")(L), L.Reshape((3,), name="last")],
         lambda: port(nn.Sigmoid()), "", ("loss.categorical_clipping",), "loss", targets="shares",
         loss=of("CategoricalCrossentropy", lambda o, y: -(y * o.log()).sum(-1).mean())),
+    Row("loss.probabilities_of_classes_not_clipped", X,
+        lambda L: [L.Dense(3, activation="softmax", name="b"), L.Reshape((3,), name="last")],
+        lambda: nn.Sequential(nn.Linear(5, 3), nn.Softmax(-1)), "", ("loss.probability_clipping",),
+        "loss", scale=60.0, loss=of("SparseCategoricalCrossentropy",
+                                    lambda o, y: F.nll_loss(o.log(), y))),
+    Row("loss.binary_not_added_to", X,
+        lambda L: [L.Dense(1, activation="sigmoid", name="b"), L.Reshape((1,), name="last")],
+        lambda: nn.Sequential(nn.Linear(5, 1), nn.Sigmoid()), "", ("loss.binary_epsilon",), "loss",
+        targets="binary", loss=of("BinaryCrossentropy", nn.BCELoss()), flavours=KERAS_2),
     Row("loss.binary_not_clipped", X,
         lambda L: [L.Dense(1, activation="sigmoid", name="b"), L.Reshape((1,), name="last")],
         lambda: nn.Sequential(nn.Linear(5, 1), nn.Sigmoid()), "", ("loss.binary_clipping",), "loss",
@@ -92,6 +101,17 @@ FAULTS = [
     Row("loss.hinge_labels", X, ended("tanh", 1), lambda: port(nn.Tanh(), units=1), "",
         ("loss.hinge_labels",), "loss", targets="binary",
         loss=of("Hinge", lambda o, y: (1 - y * o).clamp(min=0).mean())),
+    Row("loss.poisson_of_logarithms", X, ended("sigmoid"), lambda: port(nn.Sigmoid()), "",
+        ("loss.from_logits",), "loss", targets="shares",
+        loss=of("Poisson", nn.PoissonNLLLoss(log_input=True))),
+    Row("loss.poisson_epsilon", X, ended("sigmoid"), lambda: port(nn.Sigmoid()), "", (), "loss",
+        targets="shares", loss=of("Poisson", nn.PoissonNLLLoss(log_input=False)),
+        unnamed="no formula of it"),
+    Row("loss.margins_of_all_classes", X, logits, port, "", (), "loss",
+        loss=lambda keras: (
+            lambda y, o: keras.losses.CategoricalHinge()(keras.utils.to_categorical(y, 3), o),
+            nn.MultiMarginLoss()),
+        unnamed="no formula of it"),
     Row("loss.similarity_sign", X, logits, port, "", (),
         loss=of("CosineSimilarity", lambda o, y: F.cosine_similarity(o, y).mean()),
         unnamed="no formula of it", **NUMBERS),

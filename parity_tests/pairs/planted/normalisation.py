@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from parity_tests.pairs.building import Net
+from parity_tests.pairs.building import KERAS_2, Net
 from parity_tests.pairs.planted.row import Row
 
 X = (6, 5)
@@ -99,6 +99,13 @@ FAULTS = [
     Row("batch_norm.evaluates_while_training", X, BATCH,
         lambda: Frozen(nn.Linear(5, 5), batch(), nn.Linear(5, 3)), "norm", ("batch_norm.frozen",),
         "forward_train", **TRAINED),
+    Row("batch_norm.mask", STEPS,
+        lambda L: [L.Masking(name="mask"), L.BatchNormalization(name="norm"), L.Flatten(),
+                   L.Dense(3, name="b")],
+        lambda: Net(lambda self, x: self.b(self.norm(x.mT).mT.flatten(1)), norm=batch(),
+                    b=nn.Linear(25, 3)),
+        "norm", ("batch_norm.mask",), "forward_train", padded=True, flavours=KERAS_2,
+        **TRAINED),
     Row("layer_norm.epsilon", X, normed(lambda L: L.LayerNormalization(name="norm")),
         lambda: port(nn.LayerNorm(5)), "norm", ("layer_norm.epsilon",)),
     Row("layer_norm.axes", STEPS, normed(lambda L: L.LayerNormalization(name="norm")),

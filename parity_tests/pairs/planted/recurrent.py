@@ -108,6 +108,8 @@ FAULTS = [
     *(Row(f"{NAMES[kind]}.mask_of_a_layer_ignored", X,
           lambda L, k=kind: [L.Masking(name="mask"), *series(k)(L)], lambda k=kind: port(k), "rnn",
           MASK, padded=True) for kind in CELLS),
+    Row("lstm.mask_of_a_hole_ignored", X, lambda L: [L.Masking(name="mask"), *series("LSTM")(L)],
+        lambda: port("LSTM"), "rnn", ("masking.holes",), holes=True),
     Row("rnn.initial_state", X, series("GRU"), lambda: port("GRU", from_a_tenth), "rnn", (),
         unnamed="states are given in the call, not set"),
     Row("global_average_pool.mask", WORDS,

@@ -29,6 +29,7 @@ class Row:
         rung: where the two part first.
         weights: the mistake in carrying weights over to the module, whose faithful ones it has.
         padded: whether the sequences' ends are zeros.
+        holes: whether a step within each sequence is.
         positive: weights of Keras that are, beside variances.
         scale: of the inputs.
         loss: as :func:`parity.check` takes it; with it training is compared.
@@ -48,6 +49,7 @@ class Row:
     rung: str = "forward_eval"
     weights: Callable[[Any], None] | None = None
     padded: bool = False
+    holes: bool = False
     positive: tuple[str, ...] = ()
     scale: float = 1.0
     loss: Losses | None = None
@@ -67,6 +69,8 @@ class Row:
         if self.padded:
             for number in range(len(found)):
                 found[number, 2 + number :] = 0
+        if self.holes:
+            found[:, 1] = 0
         return found
 
     def keras(self, keras: Any) -> Any:

@@ -1,0 +1,63 @@
+"""Settings of optimizers that differ without showing, and where they would show first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from parity import tolerance
+from parity.pairs import running, updates
+from parity.pairs.diagnosis import Cause
+from parity.pairs.divergence import distance
+from parity.pairs.settings import alike
+from parity.pairs.trainer import KerasTrainer, Key, Settings, Trainer
+
+
+def causes(k: KerasTrainer, t: Trainer, keys: Sequence[tuple[Key, Key]]) -> list[Cause]:
+    """Every setting in which the two optimizers part, whether it shows or not; none is proven.
+
+    Floats that are one once rounded to float32 do not part: so Keras rounds its own. The rates of
+    a schedule always show.
+
+    Args:
+        k: Keras's side; it ends as it was at first.
+        t: PyTorch's, likewise.
+        keys: weights that both have.
+    """
+    k.start()
+    t.start()
+    found: dict[str, Cause] = {}
+    for key, theirs in keys:
+        if key[1] in running.STATISTICS or k.frozen(key) or t.frozen(theirs):
+            continue
+        own, other = updates.unified(k.settings_of(key)), updates.unified(t.settings_of(theirs))
+        if own is None or other is None or own.kind != other.kind:
+            continue
+        for name in updates.parting(own, other):
+            shown = name == "learning_rate" and k.schedule is not None
+            if not shown and not alike(own.values[name], other.values[name]):
+                rung = first_shown(own, other, name)
+                cause = updates.cause_of(own, other, name, "optimizer", None, rung)
+                found.setdefault(cause.id, cause)
+    return list(found.values())
+
+
+def first_shown(own: Settings, other: Settings, name: str) -> str:
+    """The rung at which a setting can show first: ``step``, or ``steps`` where one hides it.
+
+    Of one formula each, tried on gradients over six orders of magnitude, with what else either
+    side is set to.
+    """
+    gradient = np.array([1e3, -1e2, 1e1, -1.0, 1e-1, -1e-2, 1e-3])
+    push = updates.Push(gradient, float(np.sqrt(np.vdot(gradient, gradient))), (0.0, 0.0))
+    for settings in (own, other):
+        tried = (
+            replace(settings, values={**settings.values, name: side.values[name]})
+            for side in (own, other)
+        )
+        one, two = (updates.weight_after(side, np.ones_like(gradient), [push]) for side in tried)
+        if distance(one, two) > tolerance.FLOAT64["step"].limit:
+            return "step"
+    return "steps"
