@@ -1,17 +1,19 @@
 """Which Keras layer is which PyTorch module: by order of execution, kind, shapes and what feeds it.
 
 Layers with weights, and outputs, come first: the same kind, a largest weight of the same shape, fed
-by layers that belong together; siblings that all of that leaves alike are told apart by their
-names, then by weights, settings or outputs that are the same, then by their order. What stands
-between them is matched likewise, one after the other.
+by layers that belong together; siblings that all of that leaves alike are told apart by what stands
+before and behind them, by their names, then by weights, settings or outputs that are the same, then
+by their order. What stands between them is matched likewise, one after the other.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +21,7 @@ from parity import tolerance
 from parity.errors import ParityError
 from parity.layers.activations import Activation
 from parity.pairs import settings
-from parity.pairs.calls import Call, Output, Run
+from parity.pairs.calls import Call, Output, Run, leading
 from parity.pairs.divergence import distance
 from parity.pairs.trainer import Key
 
@@ -209,6 +211,10 @@ def _best(
     nearest = min(distance(t) for t in closest)
     closest = [t for t in closest if distance(t) == nearest]
     siblings = [t for t in closest if feeds(t, torch, taken) == feeds(closest[0], torch, taken)]
+    if len(siblings) > 1:
+        around = _around(k, keras)
+        alike = [t for t in siblings if _around(t, torch) == around]
+        closest, siblings = (alike, alike) if alike else (closest, siblings)
     likeness = sorted((_likeness(k.name, t.name), -t.number, t) for t in siblings)
     if len(likeness) > 1 and likeness[-1][0] > likeness[-2][0]:
         return likeness[-1][2]
@@ -220,6 +226,33 @@ def _best(
         rivals = [one for one in _abreast(fed, keras) if one is not k]
         found = _alike(k, _abreast(siblings, torch), rivals)
     return found or min(closest, key=lambda t: t.number)
+
+
+def _around(call: Call, calls: Sequence[Call]) -> tuple[Counter[Any], Counter[Any]]:
+    """Kinds of what stands before a call, and behind it, each way up to layers with weights.
+
+    The first of those behind it are told with their largest weight.
+    """
+    before = Counter(_family(calls[one]) for one in leading(call.sources, calls))
+    behind: Counter[Any] = Counter()
+    ahead, seen = {call.number}, {call.number}
+    while ahead:
+        takers = [one for one in calls if ahead & {*one.sources} and one.number not in seen]
+        seen |= {one.number for one in takers}
+        behind += Counter((_family(one), _largest(one)) for one in takers if one.weights)
+        light = [one for one in takers if not one.anchor]
+        behind += Counter(_family(one) for one in light)
+        ahead = {one.number for one in light}
+    for kinds in (before, behind):
+        kinds.pop("", None)
+    return before, behind
+
+
+def _family(call: Call) -> str:
+    """Its kind, of those that may be taken for one another the first; of no layer nothing."""
+    if _passed_over(call):
+        return ""
+    return next((min(alike) for alike in ALIKE if call.layer in alike), call.layer)
 
 
 def _abreast(some: Sequence[Call], calls: Sequence[Call]) -> list[Call]:

@@ -112,11 +112,11 @@ def test_numbers_in_names_say_nothing(keras: Any) -> None:
 
 
 def two_branches(keras: Any) -> Any:
-    """Two layers of one input and one shape, of which the first is squashed."""
+    """Two layers of one input and one shape, with nothing around them that differs."""
     layers = keras.layers
     x = keras.Input((5,))
     first, second = (layers.Dense(4, name=name)(x) for name in ("dense", "dense_1"))
-    joined = layers.Concatenate()([layers.ReLU()(first), second])
+    joined = layers.Concatenate()([first, second])
     return fill(keras.Model(x, layers.Dense(2, name="out")(joined)))
 
 
@@ -130,7 +130,7 @@ class Crossed(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, 5) to (N, 2)."""
         second = self.left(x)
-        return self.out(torch.cat((torch.relu(self.right(x)), second), 1))
+        return self.out(torch.cat((self.right(x), second), 1))
 
 
 PLACES = {"dense": "right", "dense_1": "left", "out": "out"}
@@ -287,3 +287,44 @@ def test_a_layer_that_fits_and_is_fed_by_others_is_no_partner(keras: Any) -> Non
     report = check(model, Sideways(), np.random.default_rng(0).normal(size=(4, 6)))
     assert partners(report).items() >= {("a", "one"), ("b", "three"), ("c", "four")}
     assert any("two" in name for name in report.torch_only), report.torch_only
+
+
+def branches(keras: Any) -> Any:
+    """Three convolutions of one shape: alone, before a larger one, and behind a pool."""
+    layers = keras.layers
+    x = keras.Input((8, 8, 3))
+    large = layers.Conv2D(4, 3, padding="same", name="layer_0")
+    before = layers.Conv2D(4, 1, name="layer_1")
+    pool = layers.AveragePooling2D(3, 1, padding="same")
+    behind, alone = (layers.Conv2D(4, 1, name=f"layer_{n}") for n in (2, 3))
+    joined = layers.Concatenate()([alone(x), large(before(x)), behind(pool(x))])
+    return keras.Model(x, layers.Dense(2)(layers.GlobalAveragePooling2D()(joined)))
+
+
+class Branches(nn.Module):
+    """The port, with names that say nothing."""
+
+    def __init__(self, excluded: bool) -> None:
+        super().__init__()
+        self.a, self.b, self.c = (nn.Conv2d(3, 4, 1) for _ in "abc")
+        self.d, self.e = nn.Conv2d(4, 4, 3, padding=1), nn.Linear(12, 2)
+        self.pool = nn.AvgPool2d(3, 1, 1, count_include_pad=not excluded)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, 3, H, W) to (N, 2)."""
+        parts = self.a(x), self.d(self.b(x)), self.c(self.pool(x))
+        return self.e(torch.cat(parts, 1).mean((2, 3)))
+
+
+@pytest.mark.parametrize("excluded", [True, False])
+def test_branches_are_told_apart_by_what_stands_around_them(keras: Any, excluded: bool) -> None:
+    """In whatever order Keras runs them; a fault in one does not change that."""
+    report = check(
+        fill(branches(keras)),
+        Branches(excluded),
+        np.random.default_rng(0).normal(size=(2, 8, 8, 3)),
+    )
+    wanted = {("layer_0", "d"), ("layer_1", "b"), ("layer_2", "c"), ("layer_3", "a")}
+    assert partners(report).items() >= wanted
+    assert report.verdict == ("same" if excluded else "different"), str(report)
+    assert {one.id for one in report.causes} <= {"average_pool.same_padding"}
