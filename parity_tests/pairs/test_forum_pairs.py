@@ -137,23 +137,21 @@ def test_a_setting_that_training_alone_shows(keras: Any, trained: bool) -> None:
         assert report.first_divergence.keras_layer == "bounded"
 
 
-class Drawing(nn.Module):
+class Drawing(Between):
     """Something else each time."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.one, self.two = nn.Linear(6, 5), nn.Linear(5, 3)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Two layers with noise between them."""
-        y = self.one(x)
-        return self.two(y + torch.randn_like(y))
-
-
-def test_a_model_that_draws_in_evaluation_is_refused(keras: Any) -> None:
+@pytest.mark.parametrize(
+    "function",
+    [lambda y: y + torch.randn_like(y), lambda y: F.dropout(y, 0.5)],
+    ids=["noise", "dropout"],
+)
+def test_a_model_that_draws_in_evaluation_is_refused(
+    function: Callable[[Tensor], Tensor], keras: Any
+) -> None:
     """Of outputs that differ from call to call no layer and no setting is the cause."""
     layers = [keras.layers.Dense(5), keras.layers.Dense(3)]
     model = fill(keras.Sequential([keras.Input((6,)), *layers]))
     with pytest.raises(ParityError, match="torch_model: received Drawing, whose outputs") as raised:
-        check(model, Drawing(), X)
+        check(model, Drawing(function), X)
     assert "\n" not in str(raised.value)
