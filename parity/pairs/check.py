@@ -14,7 +14,7 @@ from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
 from parity.pairs.drift import drift, gradients
 from parity.pairs.findings import Findings
 from parity.pairs.islands import in_float64
-from parity.pairs.opening import STAGES, WEIGHTS, aligned, refuse_random
+from parity.pairs.opening import STAGES, WEIGHTS, aligned, drawn
 from parity.pairs.report import Report
 from parity.pairs.side import CannotRun, Side
 from parity.pairs.trainer import Batch
@@ -103,7 +103,7 @@ def check(
     with Progress("layers", len(findings.alignment.pairs)) as progress:
         findings.compare(given, own, progress)
     if findings.outputs_apart():
-        refuse_random(findings, given, own)
+        notes += drawn(findings, given, own)
     told: list[str] = []
     if dtype == "float64":
         findings, told = in_float64(findings, given, own)

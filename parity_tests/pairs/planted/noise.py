@@ -32,6 +32,9 @@ def noisy(noise: Callable[[Tensor], Tensor]) -> Callable[[], nn.Module]:
 FAULTS = [
     Row("dropout.rate", X, dropped(), lambda: dropping(lambda _, x: F.dropout(x, 0.25, _.training)),
         "drop", ("dropout.rate",), "forward_train", loss=crossentropy),
+    Row("dropout.active_in_evaluation", X, dropped(),
+        lambda: dropping(lambda _, x: F.dropout(x, 0.5)), "drop", (),
+        unnamed="numbers drawn in evaluation are the layer's own"),
     Row("dropout.not_rescaled", X, dropped(),
         lambda: dropping(lambda _, x: F.dropout(x, 0.5, _.training) * (0.5 if _.training else 1)),
         "b", (), "forward_train", loss=crossentropy, unnamed="a factor in the code is no layer"),
