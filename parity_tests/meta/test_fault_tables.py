@@ -37,21 +37,24 @@ ALSO = {
     "average.does_not_overwrite": "average.left_out",
     "data.scale": "input.scaled",
     "data.float16": "value.float16",
-    "gaussian_dropout.stddev": "dropout.for_gaussian",
+    "gaussian_dropout.stddev": "dropout.rate_for_deviation",
+    "alpha_dropout.not_made_up_for": "dropout.plain_for_alpha",
+    "alpha_dropout.to_zero": "dropout.plain_for_alpha",
+    "noise.variance_for_stddev": "noise.variance_for_deviation",
+    "noise.in_evaluation_too": "dropout.active_in_evaluation",
 }
 """Fault of a twin to the same one, planted into a pair under another name."""
 
 BATCH = "a check trains on one batch, which both are given"
 EPOCHS = "a check takes steps, not epochs"
 OUTSIDE = "PyTorch's loss sees outputs alone: what it may lack is planted, not what it may have"
-DRAWN = "a user's own layer draws numbers that are not drawn for both, which is told"
+DRAWN = "a check draws what both drop and add"
 CANNOT = {
     "*.initial_*": "a check begins with the same weights",
     "lstm.forget_bias": "a check begins with the same weights",
-    "dropout.mask_of_*": "a check draws what both drop",
-    "noise.*": DRAWN,
-    "alpha_dropout.*": DRAWN,
-    "augmentation.*": DRAWN,
+    "dropout.mask_of_*": DRAWN,
+    "noise.numbers_of_its_own": DRAWN,
+    "augmentation.*": "what layers of augmentation draw is not drawn for both, which is told",
     "loss.class_weights_*": "a check takes no weights of classes or examples",
     "loss.short_batch_*": BATCH,
     "data.*": BATCH,
