@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keras_impl.capture.modules import kind_of
 from parity.constants import as_float32
 from parity.pairs.trainer import uniform
+
+if TYPE_CHECKING:
+    from keras_impl.capture.side import KerasSide
 
 DROPOUTS = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")
 OTHERS = ("GaussianDropout", "GaussianNoise", "AlphaDropout")
@@ -18,21 +21,17 @@ class Injected:
     """While :meth:`layers` is entered, dropout keeps where the shared numbers say so.
 
     Args:
-        tf: TensorFlow.
-        model: the model.
+        side: whose model it is, which says at which of the layers' calls it is.
         names: by which each call draws, in the order of the calls; an empty one keeps all.
         seed: of all draws.
-        watched: number of the layer call that is under way.
     """
 
-    def __init__(
-        self, tf: Any, model: Any, names: Sequence[str], seed: int, watched: Callable[[], int]
-    ) -> None:
-        self.tf = tf
-        self.model = model
+    def __init__(self, side: KerasSide, names: Sequence[str], seed: int) -> None:
+        self.side = side
+        self.tf = side.tf
+        self.model = side.model
         self.names = names
         self.seed = seed
-        self.watched = watched
         self.numbers: list[int] = []
 
     @contextlib.contextmanager
@@ -76,7 +75,7 @@ class Injected:
             if not training:
                 return inputs
             number = len(self.numbers)
-            self.numbers.append(self.watched())
+            self.numbers.append(len(self.side.watch.calls))
             name = self.names[number] if number < len(self.names) else f"keras/{number}"
             if not name:
                 return inputs
@@ -98,7 +97,8 @@ class Injected:
         def call(inputs: Any, *args: Any, training: Any = None, **kwargs: Any) -> Any:
             moved = training and layer.trainable and len(inputs.shape) == 4
             before: Any = layer.moving_variance.numpy() if moved else None
-            out = original(inputs, *args, training=training, **kwargs)
+            with self.side.islands.resting():  # PyTorch's momentum is rounded as Keras's is
+                out = original(inputs, *args, training=training, **kwargs)
             if moved:
                 kept = before * (1.0 - as_float32(1.0 - layer.momentum))
                 axis = layer.axis if isinstance(layer.axis, int) else layer.axis[0]

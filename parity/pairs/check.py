@@ -13,7 +13,7 @@ from parity.pairs import rounding
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
 from parity.pairs.drift import drift
 from parity.pairs.findings import Findings
-from parity.pairs.islands import in_float64
+from parity.pairs.islands import in_float64, trained_in_float64
 from parity.pairs.opening import STAGES, WEIGHTS, aligned
 from parity.pairs.report import Report
 from parity.pairs.side import CannotRun, Side
@@ -100,20 +100,14 @@ def check(
         rounding.allow(findings.torch, findings.torch_run, findings.alignment, given, own)
     with Progress("layers", len(findings.alignment.pairs)) as progress:
         findings.compare(given, own, progress)
-    told: list[str] = []
     if dtype == "float64":
         findings, told = in_float64(findings, given, own)
         notes += told
     findings.forget()
     trained = Training()
-    if loss is not None and dtype == "float64" and not told:
-        known = {cause.layer for cause in findings.causes}
-        known |= {one.keras_layer or "" for one in findings.parted if findings.causes}
-        batch = Batch(given, own, wanted)
+    if loss is not None and dtype == "float64":
         rest: dict[str, Any] = {"count": steps, "seed": seed, "layer_map": layer_map}
-        trained = train_findings(
-            findings.keras, findings.torch, batch, loss, optimizer, known=known, **rest
-        )
+        trained = _trained(findings, Batch(given, own, wanted), loss, optimizer, **rest)
     elif loss is not None:
         notes.append("Training was not compared: that takes float64 throughout.")
     report = _report(findings, trained, notes, dtype, steps)
@@ -126,6 +120,16 @@ def check(
         note = f"Drift in float32 was not measured: the model has {size:,} weights."
         return replace(report, notes=(*report.notes, note))
     return replace(report, float32=drift(*arguments))
+
+
+def _trained(findings: Findings, *arguments: Any, **rest: Any) -> Training:
+    """What training shows beyond what evaluation has; arguments as of ``train_findings``."""
+    keras, torch = findings.keras, findings.torch
+    known = {cause.layer for cause in findings.causes}
+    known |= {one.keras_layer or "" for one in findings.parted if findings.causes}
+    return trained_in_float64(
+        keras, lambda: train_findings(keras, torch, *arguments, known=known, **rest)
+    )
 
 
 def side_by_side(

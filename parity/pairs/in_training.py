@@ -14,7 +14,7 @@ from parity.pairs.calls import Call, Run
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
 from parity.pairs.divergence import Divergence, as_keras, as_torch, distance, inputs_apart
 from parity.pairs.fuse import fused_run
-from parity.pairs.trainer import Batch, TorchTrainer, Trainer, as_outputs
+from parity.pairs.trainer import Batch, KerasTrainer, TorchTrainer, as_outputs
 
 LIMIT = tolerance.FLOAT64["forward_train"].limit
 NOISE = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")
@@ -38,7 +38,7 @@ class Forward:
         keras_run, torch_run, alignment: the runs with the same draws.
     """
 
-    k: Trainer
+    k: KerasTrainer
     t: TorchTrainer
     batch: Batch
     flavour: str
@@ -80,8 +80,9 @@ class Forward:
             self._part(ends[0], ends[1], "output", self._outputs_apart())
 
     def _run(self) -> None:
-        runs = (self.k.run(self.batch, 0), self.t.run(self.batch, 0))
-        self.keras_run, self.torch_run = map(fused_run, runs)
+        self.keras_run = fused_run(self.k.run(self.batch, 0))
+        self.t.faced = [one.shape for one in self.keras_run.outputs.values()]
+        self.torch_run = fused_run(self.t.run(self.batch, 0).facing(self.keras_run))
 
     def _run_again(self) -> None:
         self.keras_run.forget()

@@ -11,7 +11,7 @@ from parity.pairs.align import Alignment
 from parity.pairs.calls import Run
 from parity.pairs.divergence import distance
 from parity.pairs.side import Side
-from parity.pairs.trainer import Batch, Gradients, Key, Trainer
+from parity.pairs.trainer import LOOSE, Batch, Gradients, Key, TorchTrainer
 
 
 def allow(
@@ -53,7 +53,7 @@ def allow(
 
 
 def gradients_allowed(
-    torch: Side, trainer: Trainer, batch: Batch, least: float
+    torch: Side, trainer: TorchTrainer, batch: Batch, least: float
 ) -> dict[Key, float]:
     """How far each float64 gradient may stand off: what one ulp in the weights moves, multiplied.
 
@@ -72,13 +72,17 @@ def gradients_allowed(
         trainer.start()
         return found
 
+    trainer.keep()
     own = gradients()
     moved = dict.fromkeys(own, 0.0)
     for member in range(tolerance.ENSEMBLE):
         for (layer, name), value in trainer.weights().items():
             key = f"{layer}/{name}"
             near = randomness.ulp_neighbour({key: value}, 0, member, "float64")
-            torch.set_weights(layer, {name: near[key]})
+            if name == LOOSE:
+                torch.set_loose({layer: near[key]})
+            else:
+                torch.set_weights(layer, {name: near[key]})
         for one, other in gradients().items():
             moved[one] = max(moved[one], distance(own[one], other))
     most = tolerance.FLOAT64["training"].limit

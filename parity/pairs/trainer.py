@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,7 +13,12 @@ from parity.pairs.calls import Arrays, Run
 from parity.randomness import stream
 
 Key = tuple[str, str]
-"""Name of a layer in its own model, and the canonical name of one of its weights."""
+"""Name of a layer in its own model, and the canonical name of one of its weights.
+
+Of a parameter that no layer holds the framework's own name, and :data:`LOOSE`.
+"""
+
+LOOSE = "parameter"
 
 Gradients = dict[Key, np.ndarray]
 """Weight to gradient, in the weight's canonical shape; a weight without one is not there."""
@@ -58,11 +63,21 @@ class Trainer(Protocol):
     def start(self) -> None:
         """Weights, buffers and optimizer as they were at first."""
 
+    def count_in(self, names: Sequence[str]) -> None:
+        """Count these among the weights, parameters of the framework's own names."""
+
     def run(self, batch: Batch, step: int, given: Mapping[int, np.ndarray] | None = None) -> Run:
         """Call the model in training mode and watch it; buffers stay as they are."""
 
-    def gradients(self, batch: Batch, step: int) -> tuple[float, Gradients]:
-        """Loss, penalties included, and what it gives for every weight; moves buffers.
+    def gradients(
+        self, batch: Batch, step: int, only: Collection[Key] | None = None
+    ) -> tuple[float, Gradients]:
+        """Loss, penalties included, and what it gives for weights; moves buffers.
+
+        Args:
+            batch: what the loss is of.
+            step: of the training, from 0.
+            only: these weights; None: every one.
 
         Raises:
             ParityError: the loss cannot be had.
@@ -77,14 +92,11 @@ class Trainer(Protocol):
     def apply(self, gradients: Gradients) -> None:
         """One step of the optimizer with these; a weight without one has none."""
 
-    def weights(self) -> dict[Key, np.ndarray]:
-        """Parameters and buffers as they are."""
+    def weights(self) -> Mapping[Key, np.ndarray]:
+        """Parameters and buffers as they are; PyTorch's each at the time that it is asked for."""
 
     def settings_of(self, key: Key) -> Settings | None:
         """The optimizer of a weight; None where it is of no kind that is known."""
-
-    def first_of(self, key: Key) -> np.ndarray:
-        """A weight as it was at first."""
 
     def frozen(self, key: Key) -> bool:
         """Whether a weight is kept from training."""
@@ -102,6 +114,9 @@ class KerasTrainer(Trainer, Protocol):
     spec: OptimizerSpec | None
     """Of an optimizer of Keras's own."""
 
+    def first_of(self, key: Key) -> np.ndarray:
+        """A weight as it was at first."""
+
     def penalties(self) -> dict[str, dict[str, Any]]:
         """Factors of the model's own penalties, by layer and what they are on: ``conv.kernel``."""
 
@@ -114,6 +129,15 @@ class TorchTrainer(Trainer, Protocol):
 
     attached: bool
     """Whether gradients pass through what the model's forward pass detaches."""
+
+    faced: Sequence[tuple[int, ...]]
+    """Shapes of Keras's outputs: see :meth:`parity.pairs.calls.Run.facing`."""
+
+    def keep(self) -> None:
+        """Take down trained parameters that something else is about to move, for :meth:`start`.
+
+        The optimizer's steps do so themselves: before them there is no copy.
+        """
 
     def take(self, layer: str, values: Mapping[str, float]) -> bool:
         """Give a layer constants of Keras's: ``momentum``, ``epsilon``, ``negative_slope``.

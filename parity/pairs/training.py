@@ -15,13 +15,13 @@ import numpy as np
 from parity import tolerance
 from parity.constants import as_float32
 from parity.errors import ParityError
-from parity.pairs import loss_causes, rounding, steps
+from parity.pairs import gradients, islands, loose, loss_causes, rounding, steps
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
-from parity.pairs.divergence import Divergence, distance
+from parity.pairs.divergence import Divergence
 from parity.pairs.in_training import Forward
 from parity.pairs.side import Side
 from parity.pairs.structure import NOTHING
-from parity.pairs.trainer import Batch, KerasTrainer, Key, TorchTrainer, as_outputs
+from parity.pairs.trainer import LOOSE, Batch, KerasTrainer, Key, TorchTrainer, as_outputs
 from parity.progress import Progress
 
 LIMITS = {rung: row.limit for rung, row in tolerance.FLOAT64.items()}
@@ -107,16 +107,22 @@ def train_findings(
                     "output"
                 )
             progress.advance("forward")
+            held = loose.partners(
+                keras.loose([one.name for one, _ in seen.alignment.pairs]),
+                torch.loose([one.name for _, one in seen.alignment.pairs]),
+            )
+            k.count_in([own for own, _ in held])
+            t.count_in([theirs for _, theirs in held])
             for call in (*seen.keras_run.calls, *seen.torch_run.calls):
                 if call.layer != "BatchNormalization":  # whose statistics are looked at again
                     call.forget()
             keras.forget()
             torch.forget()
             result = Training(seen.parted, seen.causes, [], seen.notes, ["forward_train"])
-            found = _Ladder(keras.flavour, torch, k, t, batch, seen, result)
+            found = _Ladder(keras, torch, k, t, batch, seen, held, result)
             found.gradients()
             progress.advance("gradients")
-            if own_rule is not None:
+            if own_rule is not None and "loss" in result.rungs:
                 found.steps(count)
                 progress.advance("steps")
     finally:
@@ -137,12 +143,13 @@ def _two(given: Any, name: str) -> tuple[Any, Any]:
 class _Ladder:
     """The rungs behind the forward pass."""
 
-    flavour: str
+    keras: Side
     torch: Side
     k: KerasTrainer
     t: TorchTrainer
     batch: Batch
     seen: Forward
+    held: Sequence[tuple[str, str]]
     result: Training
 
     def _loss(self, own: float, ran: float) -> None:
@@ -177,25 +184,31 @@ class _Ladder:
 
     def gradients(self) -> None:
         """Of every weight that both have, from the loss backwards."""
-        own_loss, own = self.k.gradients(self.batch, 0)
-        other_loss, other = self.t.gradients(self.batch, 0)
+        keys = self.keys()
+        parts = gradients.parts(keys, self.k.weights())
+        moved = islands.moved_by(self.keras, self.k, self.batch, parts)
+        if moved > tolerance.FLOAT32_FLOOR:
+            self.result.notes.append(
+                f"{islands.ID}: Loss and gradients were not compared: with that in float64 Keras's "
+                f"move by {moved:.1g}, which is more than rounding explains."
+            )
+            return
+        found = gradients.compare(self.k, self.t, self.batch, parts)
+        own_loss, other_loss = found.losses
         self._loss(own_loss - self.k.penalty(), other_loss)
         self._penalty(own_loss, other_loss)
         self.result.rungs.append("loss")
-        null = steps.negligible(own, other, self.keys())
         if self.result.parted:
             return  # gradients of other losses differ for no reason of their own
         self.result.rungs.append("gradients")
+        null = gradients.negligible(*found.sizes, keys)
         frozen: list[tuple[Key, Key, float]] = []
         limit = LIMITS["gradients"]
         allowed: dict[Key, float] = {}
-        for key, theirs in reversed(self.keys()):
-            if key in null or (key not in own and theirs not in other):
+        for key, theirs in reversed(keys):
+            if key in null or (key not in found.sizes[0] and theirs not in found.sizes[1]):
                 continue
-            if key not in own or theirs not in other:
-                away = float("inf")
-            else:
-                away = distance(own[key], other[theirs])
+            away = found.away.get((key, theirs), float("inf"))
             if limit < away < float("inf") and not allowed:
                 self.t.start()
                 allowed = rounding.gradients_allowed(self.torch, self.t, self.batch, limit)
@@ -205,74 +218,10 @@ class _Ladder:
             if self.k.frozen(key) != self.t.frozen(theirs):
                 frozen.append((key, theirs, away))
         if self.result.parted:
-            self._gradient_causes(frozen, own)
-
-    def _gradient_causes(
-        self, frozen: Sequence[tuple[Key, Key, float]], own: Mapping[Key, np.ndarray]
-    ) -> None:
-        for key, theirs, _ in frozen:
-            self.t.freeze(theirs, self.k.frozen(key))
-        _, other = self.t.gradients(self.batch, 0)
-        for key, theirs, before in frozen:
-            there = (own.get(key), other.get(theirs))
-            after = 0.0 if there[0] is None and there[1] is None else float("inf")
-            if there[0] is not None and there[1] is not None:
-                after = distance(there[0], there[1])
-            states = ("frozen", "trained") if self.k.frozen(key) else ("trained", "frozen")
-            known = after <= LIMITS["gradients"]
-            ident = "layer.trainable" if known else UNKNOWN
-            proof = Proof(before, after)
-            cause = Cause(ident, key[0], states[0], states[1], proof, "gradients")
-            if (ident, key[0]) not in {(one.id, one.layer) for one in self.result.causes}:
-                self.result.causes.append(cause)
-        padded = [] if frozen else self._padding_rows(own, other)
-        self.result.causes += padded
-        if not frozen and not padded:
-            self.result.causes.append(self._detached(own))
-
-    def _detached(self, own: Mapping[Key, np.ndarray]) -> Cause:
-        """What PyTorch's forward pass holds back; unknown where that does not explain it."""
-        parted = {(one.keras_layer, one.tensor) for one in self.result.parted}
-        self.t.attached = True
-        try:
-            _, other = self.t.gradients(self.batch, 0)
-        except (RuntimeError, ParityError):  # it writes where nothing may be written then
-            other = {}
-        finally:
-            self.t.attached = False
-        after = max(
-            distance(own[key], other[theirs]) if key in own and theirs in other else float("inf")
-            for key, theirs in self.keys()
-            if key in parted
-        )
-        first = self.result.parted[0]
-        name, before = first.keras_layer or "", max(one.observed for one in self.result.parted)
-        if after <= LIMITS["gradients"]:
-            proof = Proof(before, after)
-            return Cause("gradient.detached", name, "passes", "detached", proof, "gradients")
-        proof = Proof(first.observed, first.observed)
-        return Cause(UNKNOWN, name, first.tensor, first.tensor, proof, "gradients")
-
-    def _padding_rows(
-        self, own: Mapping[Key, np.ndarray], other: Mapping[Key, np.ndarray]
-    ) -> list[Cause]:
-        """Embeddings of which PyTorch trains all rows but one."""
-        found, limit = [], LIMITS["gradients"]
-        for key, theirs in self.keys():
-            if key[1] != "embeddings" or key not in own or theirs not in other:
-                continue
-            k, t = own[key], other[theirs]
-            before = distance(k, t)
-            rows = np.flatnonzero(k.any(-1) & ~t.any(-1))
-            if before <= limit or len(rows) != 1:
-                continue
-            kept = np.arange(len(k)) != rows[0]
-            after = distance(k[kept], t[kept])
-            if after <= limit:
-                states = "every row trains", f"padding_idx={rows[0]}"
-                proof = Proof(before, after)
-                found.append(Cause("embedding.padding_idx", key[0], *states, proof, "gradients"))
-        return found
+            parted = self.result.parted
+            self.result.causes += gradients.causes_of(
+                self.k, self.t, self.batch, keys, parted, frozen
+            )
 
     def _penalty(self, own: float, other: float) -> None:
         """Keras adds penalties on weights to the loss; PyTorch's loss has to do it itself."""
@@ -291,21 +240,21 @@ class _Ladder:
 
     def keys(self) -> list[tuple[Key, Key]]:
         """Weights that both have, by the names of either side, in Keras's order."""
-        return list(
-            dict.fromkeys(
-                ((k.name, name), (t.name, name))
-                for k, t in self.seen.alignment.pairs
-                for name in k.weights
-                if name in t.weights and k.weights[name].shape == t.weights[name].shape
-            )
+        of_layers = (
+            ((k.name, name), (t.name, name))
+            for k, t in self.seen.alignment.pairs
+            for name in k.weights
+            if name in t.weights and k.weights[name].shape == t.weights[name].shape
         )
+        beside = (((own, LOOSE), (theirs, LOOSE)) for own, theirs in self.held)
+        return list(dict.fromkeys([*beside, *of_layers]))
 
     def steps(self, count: int) -> None:
         """One optimizer step, and more."""
         pairs = {k.name: (k, t) for k, t in self.seen.alignment.pairs}
         settled = {cause.layer for cause in self.result.causes}
         found = steps.compare(
-            self.k, self.t, self.batch, self.keys(), pairs, settled, count, self.flavour
+            self.k, self.t, self.batch, self.keys(), pairs, settled, count, self.keras.flavour
         )
         self.result.rungs += found.rungs
         first = not self.result.parted

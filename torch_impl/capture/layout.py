@@ -80,6 +80,12 @@ class Layout:
         back = sorted(range(len(places)), key=places.__getitem__)
         return apart.permute(back).reshape(self.shape)
 
+    def facing(self, shape: Sequence[int]) -> Layout:
+        """As the tensor is, where that is another's shape and the canonical one is not."""
+        canonical = self.to_canonical(torch.empty(self.shape, device="meta")).shape
+        as_it_is = tuple(canonical) != tuple(shape) == self.shape
+        return Layout.plain(self.shape) if as_it_is else self
+
     def _canonical_shape(self, places: Sequence[int]) -> list[int]:
         """Merged axes take the place of the first of theirs that comes."""
         group = [number for number, count in enumerate(self.merged) for _ in range(count)]
