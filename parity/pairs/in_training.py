@@ -8,6 +8,7 @@ from typing import Any
 
 from parity import tolerance
 from parity.constants import as_float32
+from parity.errors import ParityError
 from parity.pairs import running
 from parity.pairs.align import Alignment, align
 from parity.pairs.calls import Call, Run
@@ -51,6 +52,7 @@ class Forward:
     torch_run: Run = field(init=False)
     alignment: Alignment = field(init=False)
     drawn: dict[int, str] = field(default_factory=dict)
+    counts: tuple[int, ...] = ()
 
     def compare(self, layer_map: Mapping[str, str] | None = None) -> None:
         """Run both with the same draws; where outputs part, every pair is fed alike."""
@@ -83,6 +85,10 @@ class Forward:
         self.keras_run = fused_run(self.k.run(self.batch, 0))
         self.t.faced = [one.shape for one in self.keras_run.outputs.values()]
         self.torch_run = fused_run(self.t.run(self.batch, 0).facing(self.keras_run))
+        counts = len(self.keras_run.calls), len(self.torch_run.calls)
+        self.counts = self.counts or counts
+        for name, first, now in zip(("keras", "torch"), self.counts, counts, strict=True):
+            _refuse_other(name, first, now)
 
     def _run_again(self) -> None:
         self.keras_run.forget()
@@ -116,6 +122,7 @@ class Forward:
                 given[t.number] = value
         run = self.t.run(self.batch, 0, given)
         calls = fused_run(run).calls
+        _refuse_other("torch", self.counts[1], len(calls))
         return [
             (k, calls[t.number])
             for k, t in pairs
@@ -229,6 +236,19 @@ class Forward:
             return
         proof = Proof(away, away)
         self.causes.append(Cause(UNKNOWN, k.name, k.kind, t.kind, proof, "forward_train"))
+
+
+def _refuse_other(side: str, first: int, now: int) -> None:
+    """Refuse a model that skips layers by chance.
+
+    Raises:
+        ParityError: it has called more layers at first, or fewer.
+    """
+    if first != now:
+        raise ParityError(
+            f"{side}_model: received one that calls {first} layers in training and {now} the next "
+            "time, accepted: one that always calls the same, such as with a layerdrop of 0"
+        )
 
 
 def _own_apart(k: Call, t: Call) -> float:

@@ -31,7 +31,8 @@ are settings that differ and that evaluation does not show.
 
 Trained are configurations without dropout. Dropout layers draw the same numbers on both sides, but
 PyTorch's attention drops within a function, whose draws nobody can give it. Compared are the loss,
-the gradient of every weight that both have, and the weights after each of the two steps.
+the gradient of every weight that both have, and the weights after the first and the second step;
+not those that a kernel is made of, as with weight normalisation.
 """
 
 
