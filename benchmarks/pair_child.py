@@ -15,6 +15,9 @@ from parity.memory import PeakMemory
 
 SIZE, BATCH, WIDTH = 224, 4, 8192
 
+PLAIN = "TF_ENABLE_ONEDNN_OPTS=0"
+"""Where a pair's name says so: TensorFlow gives back the memory that it no longer needs."""
+
 Arguments = tuple[Any, Any, np.ndarray, dict[str, Any]]
 
 
@@ -49,8 +52,12 @@ def mobilenet(fault: bool = False, trained: bool = False) -> Arguments:
     return fill(made, 0.05), module, x, training if trained else {}
 
 
-def dense() -> Arguments:
-    """Three dense layers of 67 million weights each, of which both models are float32."""
+def dense(trained: bool = False) -> Arguments:
+    """Three dense layers of 67 million weights each, of which both models are float32.
+
+    Args:
+        trained: compare loss and gradients as well.
+    """
     import tf_keras as keras
     from torch import nn
 
@@ -58,7 +65,8 @@ def dense() -> Arguments:
     made = keras.Sequential([keras.Input((WIDTH,)), *layers])
     module = nn.Sequential(*(one for _ in range(3) for one in (nn.Linear(WIDTH, WIDTH), nn.ReLU())))
     x = np.random.default_rng(0).normal(size=(BATCH, WIDTH))
-    return made, module, x, {}
+    training: dict[str, Any] = {"targets": np.ones((BATCH, WIDTH)), "loss": "mse"}
+    return made, module, x, training if trained else {}
 
 
 PAIRS: dict[str, Callable[[], Arguments]] = {
@@ -67,6 +75,7 @@ PAIRS: dict[str, Callable[[], Arguments]] = {
     "MobileNetV2, trained": lambda: mobilenet(trained=True),
     "MobileNetV2, PyTorch's defaults, trained": lambda: mobilenet(fault=True, trained=True),
     "200 million weights": dense,
+    f"200 million weights, trained, {PLAIN}": lambda: dense(trained=True),
 }
 """What is checked, by name; the models are built before time is taken."""
 
@@ -74,6 +83,8 @@ PAIRS: dict[str, Callable[[], Arguments]] = {
 def main() -> None:
     """Check one, and tell."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if PLAIN in sys.argv[1]:
+        os.environ.setdefault(*PLAIN.split("="))
     from parity.pairs.check import check
 
     memory = PeakMemory()

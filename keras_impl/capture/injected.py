@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from keras_impl.capture.modules import kind_of
 from parity.constants import as_float32
 from parity.layers.activations import SELU_ALPHA, SELU_SCALE
 from parity.pairs.trainer import normal, uniform
+
+if TYPE_CHECKING:
+    from keras_impl.capture.side import KerasSide
 
 SPATIAL = ("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")
 NORMALS = ("GaussianDropout", "GaussianNoise")
@@ -25,8 +28,7 @@ class Injected:
     """While :meth:`layers` is entered, dropout and noise draw the shared numbers.
 
     Args:
-        tf: TensorFlow.
-        model: the model.
+        side: whose model it is.
         names: by which each call draws, in the order of the calls; an empty one changes nothing.
         seed: of all draws.
         watched: number of the call of a layer that is under way, and whether what it takes lies
@@ -35,14 +37,13 @@ class Injected:
 
     def __init__(
         self,
-        tf: Any,
-        model: Any,
+        side: KerasSide,
         names: Sequence[str],
         seed: int,
         watched: Callable[[Any, Any], tuple[int, bool]],
     ) -> None:
-        self.tf = tf
-        self.model = model
+        self.side = side
+        self.tf, self.model = side.tf, side.model
         self.names = names
         self.seed = seed
         self.watched = watched
@@ -126,7 +127,8 @@ class Injected:
         def call(inputs: Any, *args: Any, training: Any = None, **kwargs: Any) -> Any:
             moved = training and layer.trainable and len(inputs.shape) == 4
             before: Any = layer.moving_variance.numpy() if moved else None
-            out = original(inputs, *args, training=training, **kwargs)
+            with self.side.islands.resting():  # PyTorch's momentum is rounded as Keras's is
+                out = original(inputs, *args, training=training, **kwargs)
             if moved:
                 kept = before * (1.0 - as_float32(1.0 - layer.momentum))
                 axis = layer.axis if isinstance(layer.axis, int) else layer.axis[0]

@@ -14,6 +14,7 @@ from unittest import mock
 
 import numpy as np
 
+from keras_impl.capture import operations
 from keras_impl.capture.activations import shortest
 
 
@@ -30,6 +31,7 @@ class Islands:
         self.rounded: dict[str, str] = {}
         self.beside: dict[int, tuple[Any, Any]] = {}  # a tensor, and its value in float64
         self.changed: tuple[Any, Any] = (None, None)  # what a cast gave, and float64 would have
+        self.rests = False
 
     @contextlib.contextmanager
     def told(self) -> Iterator[None]:
@@ -42,7 +44,8 @@ class Islands:
 
         def convert(value: Any, *args: Any, **kwargs: Any) -> Any:
             tensor = made(value, *args, **kwargs)
-            if isinstance(value, (float, np.float64)) and tensor.dtype == tf.float32:
+            whole = isinstance(value, float) or getattr(value, "dtype", None) == np.float64
+            if whole and tensor.dtype == tf.float32:
                 self.beside[id(tensor)] = tensor, made(value, args[0], tf.float64)
             return tensor
 
@@ -59,6 +62,21 @@ class Islands:
         ):
             yield
 
+    @contextlib.contextmanager
+    def followed(self) -> Iterator[None]:
+        """Every operation is followed meanwhile, where no one watches the layers."""
+        with operations.told(lambda *operation: self.follow("", *operation)), self.told():
+            yield
+
+    @contextlib.contextmanager
+    def resting(self) -> Iterator[None]:
+        """Nothing is followed meanwhile: constants that Keras rounds by itself stay rounded."""
+        before, self.rests = self.rests, True
+        try:
+            yield
+        finally:
+            self.rests = before
+
     def follow(
         self,
         place: str,
@@ -74,10 +92,12 @@ class Islands:
         """
         import tensorflow as tf
 
-        if all(one.dtype != tf.float32 for one in (*inputs, *outputs)):
+        if self.rests or all(one.dtype != tf.float32 for one in (*inputs, *outputs)):
             return None
         if kind == "Cast":
             found = [tf.cast(self._value(inputs[0]), tf.float64)]
+        elif kind == "Identity":  # behind a gradient of its own, which float64 need not have
+            found = [self._value(inputs[0])]
         else:
             found = self._again(kind, inputs, attributes, outputs)
         for one, value in zip(outputs, found, strict=True):
@@ -110,7 +130,7 @@ class Islands:
         attributes: dict[str, Any],
         outputs: Sequence[Any],
     ) -> list[Any]:
-        """The operation in float64; what it gave where that cannot be had."""
+        """The operation in float64, gradient included; what it gave where that cannot be had."""
         import tensorflow as tf
         from tensorflow.python.eager import context, execute
 
@@ -123,5 +143,9 @@ class Islands:
         if any(one.dtype == tf.float32 for one in inputs):
             fed = [self._value(one) for one in inputs]
             with contextlib.suppress(tf.errors.OpError, TypeError, ValueError):
-                return execute.execute(kind, len(outputs), fed, tuple(attrs), context.context())
+                found: list[Any] = execute.execute(
+                    kind, len(outputs), fed, tuple(attrs), context.context()
+                )
+                execute.record_gradient(kind, fed, tuple(attrs), found)
+                return found
         return [tf.cast(one, tf.float64) if one.dtype == tf.float32 else one for one in outputs]

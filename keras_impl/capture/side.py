@@ -143,17 +143,17 @@ class KerasSide:
 
     def apart(self) -> list[str]:
         """See :meth:`parity.pairs.side.Side.apart`."""
-        return [*self._beside(self.layers)]
+        return [*self.loose_variables(self.layers)]
 
     def loose(self, layers: Collection[str]) -> Arrays:
         """See :meth:`parity.pairs.side.Side.loose`."""
-        return {name: weights.array_of(one) for name, one in self._beside(layers).items()}
+        return {name: weights.array_of(one) for name, one in self.loose_variables(layers).items()}
 
     def set_loose(self, values: Mapping[str, np.ndarray]) -> None:
         """See :meth:`parity.pairs.side.Side.set_loose`."""
         if values:
             self._refuse_own("weights: received 'torch'", "keras, as-is")
-        held = self._beside(())
+        held = self.loose_variables()
         for name, value in values.items():
             held[name].assign(value)
 
@@ -165,7 +165,7 @@ class KerasSide:
                 f"accepted: {accepted}, or a function that builds the model"
             )
 
-    def _beside(self, layers: Collection[str]) -> dict[str, Any]:
+    def loose_variables(self, layers: Collection[str] = ()) -> dict[str, Any]:
         """Floating variables that none of these layers holds."""
         known = [self.layers[name] for name in layers if name in self.layers]
         holding = [one for one in known if hasattr(one, "weights")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,11 +12,12 @@ from keras_impl.capture import weights
 from keras_impl.capture.calls import named_outputs
 from keras_impl.capture.exact import exact
 from keras_impl.capture.injected import Injected
+from keras_impl.capture.islands import Islands
 from parity.errors import ParityError
 from parity.optimizers.table import OPTIMIZERS
 from parity.pairs.calls import Run
 from parity.pairs.recipes import loss_class, rounded, schedule_of, spec_of
-from parity.pairs.trainer import Batch, Gradients, Key, Settings
+from parity.pairs.trainer import LOOSE, Batch, Gradients, Key, Settings
 
 if TYPE_CHECKING:
     from keras_impl.capture.side import KerasSide
@@ -47,24 +48,35 @@ class KerasTrainer:
             self.optimizer: Any = None if optimizer is None else self._optimizer_of(optimizer)
         self.spec = spec_of(type(self.optimizer).__name__, self._config) if self.optimizer else None
         self.schedule = schedule_of(self._config)
-        self.first = [(one, one.numpy()) for one in side.model.variables]
+        self.first = [(one, weights.array_of(one)) for one in side.model.variables]
         self.names: list[str] = []
-        self.injected = Injected(self.tf, side.model, self.names, seed, self._watched)
+        self.injected = Injected(side, self.names, seed, self._watched)
         self.firsts: list[bool] = []
         self.unshared = self.injected.unshared()
         self.random_calls: list[int] = []
         self.normals: dict[int, int] = {}
         self.last_penalty = 0.0
+        self.loose: dict[Key, Any] = {}
         self._found: dict[Key, Any] = {}
         self._layers_then = -1
 
     def start(self) -> None:
         """See :meth:`parity.pairs.trainer.Trainer.start`."""
         for variable, value in self.first:
-            variable.assign(value)
+            if not np.may_share_memory(weights.array_of(variable), value):  # it has moved
+                variable.assign(value)
         if self.given is not None:
             with in_dtype(self.keras, self.side.flavour, self.side.dtype):
                 self.optimizer = self._optimizer_of(self.given)
+
+    def keep(self) -> None:
+        """See :meth:`parity.pairs.trainer.Trainer.keep`: TensorFlow moves no array in its place."""
+
+    def count_in(self, names: Sequence[str]) -> None:
+        """See :meth:`parity.pairs.trainer.Trainer.count_in`."""
+        held = self.side.loose_variables()
+        self.loose = {(name, LOOSE): held[name] for name in names}
+        self._layers_then = -1
 
     def run(self, batch: Batch, step: int, given: Mapping[int, np.ndarray] | None = None) -> Run:
         """See :meth:`parity.pairs.trainer.Trainer.run`."""
@@ -84,30 +96,40 @@ class KerasTrainer:
         watch = self.side.watch
         return len(watch.calls), watch.first([tensor], layer)
 
-    def gradients(self, batch: Batch, step: int) -> tuple[float, Gradients]:
+    def gradients(
+        self, batch: Batch, step: int, only: Collection[Key] | None = None
+    ) -> tuple[float, Gradients]:
         """See :meth:`parity.pairs.trainer.Trainer.gradients`."""
         model = self.side.model
         tensors = [self.side.tensor(value) for value in batch.inputs]
-        variables = list(model.trainable_variables)
+        keys = {key: one for key, one in self._variables().items() if only is None or key in only}
+        wanted = {id(one) for one in keys.values()}
+        variables = [one for one in model.trainable_variables if id(one) in wanted]
         with in_dtype(self.keras, self.side.flavour, self.side.dtype):
-            with self._layers(step, self.firsts), self.tf.GradientTape() as tape:
-                out = model(tensors[0] if len(tensors) == 1 else tensors, training=True)
+            with self.tf.GradientTape() as tape:
+                with self._layers(step, self.firsts), self._whole():
+                    out = model(tensors[0] if len(tensors) == 1 else tensors, training=True)
                 loss = self._loss([one for _, one in named_outputs(out)], batch)
                 penalties = [self.tf.cast(one, loss.dtype) for one in model.losses]
                 total = self.tf.add_n([loss, *penalties])
             found = tape.gradient(total, [_value(one) for one in variables])
         self.last_penalty = float(sum(float(one) for one in penalties))
         by_id = {
-            id(variable): np.asarray(self.tf.convert_to_tensor(value).numpy())
+            id(variable): weights.array_of(value)
             for variable, value in zip(variables, found, strict=True)
             if value is not None
         }
         own = {
             key: self._canonical(key, by_id[id(variable)])
-            for key, variable in self._variables().items()
+            for key, variable in keys.items()
             if id(variable) in by_id
         }
         return float(total), own
+
+    def _whole(self) -> contextlib.AbstractContextManager[None]:
+        """What the model computes in float32 meanwhile is computed as its side says."""
+        self.side.islands = Islands(self.side.whole)
+        return self.side.islands.followed() if self.side.whole else contextlib.nullcontext()
 
     def penalties(self) -> dict[str, dict[str, Any]]:
         """See :meth:`parity.pairs.trainer.KerasTrainer.penalties`."""
@@ -130,18 +152,20 @@ class KerasTrainer:
     def _loss(self, outputs: Sequence[Any], batch: Batch) -> Any:
         targets = [self.side.tensor(value) for value in batch.targets]
         shapes = ", ".join(str(tuple(one.shape)) for one in outputs)
+        users = self.loss_settings is None
         try:
-            if self.shared:
-                # the identity hides a softmax that Keras would otherwise undo
-                both = zip(targets, outputs, strict=True)
-                parts = [self.loss(own, self.tf.identity(one)) for own, one in both]
-                loss = self.tf.add_n(parts)
-            else:
-                loss = self.loss(
-                    targets[0] if len(targets) == 1 else targets,
-                    outputs[0] if len(outputs) == 1 else list(outputs),
-                )
-            loss = self.tf.convert_to_tensor(loss)
+            with self._whole() if users else contextlib.nullcontext():
+                if self.shared:
+                    # the identity hides a softmax that Keras would otherwise undo
+                    both = zip(targets, outputs, strict=True)
+                    parts = [self.loss(own, self.tf.identity(one)) for own, one in both]
+                    loss = self.tf.add_n(parts)
+                else:
+                    loss = self.loss(
+                        targets[0] if len(targets) == 1 else targets,
+                        outputs[0] if len(outputs) == 1 else list(outputs),
+                    )
+                loss = self.tf.cast(self.tf.convert_to_tensor(loss), self.side.dtype)
         except Exception as error:
             raise ParityError(
                 f"loss: Keras's cannot be called with outputs of shape {shapes}: "
@@ -227,9 +251,9 @@ class KerasTrainer:
         return float(rate(self.optimizer.iterations) if callable(rate) else rate)
 
     def first_of(self, key: Key) -> np.ndarray:
-        """See :meth:`parity.pairs.trainer.Trainer.first_of`."""
+        """See :meth:`parity.pairs.trainer.KerasTrainer.first_of`."""
         variable = self._variables()[key]
-        value = next(np.asarray(value) for one, value in self.first if one is variable)
+        value = next(value for one, value in self.first if one is variable)
         return self._canonical(key, value)
 
     def frozen(self, key: Key) -> bool:
@@ -238,18 +262,22 @@ class KerasTrainer:
         return id(self._variables()[key]) not in trained
 
     def _canonical(self, key: Key, value: Any) -> np.ndarray:
+        if key in self.loose:
+            return weights.array_of(value)
         return weights.value_of(self.side.layers[key[0]], key[1], value)
 
     def _variables(self) -> dict[Key, Any]:
         if self._layers_then == len(self.side.layers):
             return self._found
         self._layers_then = len(self.side.layers)
+        known = {id(one) for one in self.loose.values()}
         self._found = {
             (name, own): variable
             for name, layer in self.side.layers.items()
             if hasattr(layer, "weights")
             for own, variable in weights.of_module(layer).items()
-        }
+            if id(variable) not in known
+        } | self.loose
         return self._found
 
 

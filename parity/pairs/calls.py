@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -13,16 +13,19 @@ from parity import tolerance
 Arrays = dict[str, np.ndarray]
 
 
-class Weights(Mapping[str, np.ndarray]):
+Name = TypeVar("Name", bound=Hashable)
+
+
+class Weights(Mapping[Name, np.ndarray]):
     """Arrays that are read from where they are whenever they are asked for: there is no copy."""
 
-    def __init__(self, places: Mapping[str, Any], read: Callable[[Any], np.ndarray]) -> None:
+    def __init__(self, places: Mapping[Name, Any], read: Callable[[Any], np.ndarray]) -> None:
         self.places, self.read = places, read
 
-    def __getitem__(self, name: str) -> np.ndarray:
+    def __getitem__(self, name: Name) -> np.ndarray:
         return self.read(self.places[name])
 
-    def __iter__(self) -> Iterator[str]:
+    def __iter__(self) -> Iterator[Name]:
         return iter(self.places)
 
     def __len__(self) -> int:

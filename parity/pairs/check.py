@@ -13,7 +13,7 @@ from parity.pairs import rounding
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
 from parity.pairs.drift import drift, gradients
 from parity.pairs.findings import Findings
-from parity.pairs.islands import in_float64
+from parity.pairs.islands import in_float64, trained_in_float64
 from parity.pairs.opening import STAGES, WEIGHTS, aligned, drawn
 from parity.pairs.report import Report
 from parity.pairs.side import CannotRun, Side
@@ -104,7 +104,6 @@ def check(
         findings.compare(given, own, progress)
     if findings.outputs_apart():
         notes += drawn(findings, given, own)
-    told: list[str] = []
     if dtype == "float64":
         findings, told = in_float64(findings, given, own)
         notes += told
@@ -112,21 +111,8 @@ def check(
     trained = Training()
     rest: dict[str, Any] = {"seed": seed, "layer_map": layer_map}
     batch = Batch(given, own, wanted)
-    if loss is not None and dtype == "float64" and not told:
-        known = {cause.layer for cause in findings.causes}
-        known |= {one.keras_layer or "" for one in findings.parted if findings.causes}
-        trained = train_findings(
-            findings.keras,
-            findings.torch,
-            batch,
-            loss,
-            optimizer,
-            count=steps,
-            known=known,
-            **rest,
-        )
-    elif loss is not None and told:
-        notes.append("Training was not compared: that takes float64 throughout.")
+    if loss is not None and dtype == "float64":
+        trained = _trained(findings, batch, loss, optimizer, count=steps, **rest)
     elif loss is not None:
         trained = _weaker(findings, batch, loss, optimizer, **rest)
     report = _report(findings, trained, notes, dtype, steps)
@@ -141,6 +127,16 @@ def check(
     if "gradients" in report.rungs and (parted is None or parted.rung in ("step", "steps")):
         return replace(report, float32=drift(*arguments, batch=batch, loss=loss, seed=seed))
     return replace(report, float32=drift(*arguments))
+
+
+def _trained(findings: Findings, *arguments: Any, **rest: Any) -> Training:
+    """What training shows beyond what evaluation has; arguments as of ``train_findings``."""
+    keras, torch = findings.keras, findings.torch
+    known = {cause.layer for cause in findings.causes}
+    known |= {one.keras_layer or "" for one in findings.parted if findings.causes}
+    return trained_in_float64(
+        keras, lambda: train_findings(keras, torch, *arguments, known=known, **rest)
+    )
 
 
 def _weaker(findings: Findings, batch: Batch, loss: Any, optimizer: Any, **rest: Any) -> Training:

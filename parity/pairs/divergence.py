@@ -45,11 +45,28 @@ def distance(reference: np.ndarray, other: np.ndarray) -> float:
         return float("inf")
     if reference.size == 0 or np.array_equal(reference, other):
         return 0.0
-    if not (np.isfinite(reference).all() and np.isfinite(other).all()):
+    sizes = largest(reference), largest(other)
+    if not np.isfinite(sizes).all():
         return float("inf")
-    scale = max(float(np.abs(reference).max()), float(np.abs(other).max()))
-    away = np.abs(np.subtract(reference, other, dtype=np.float64)).max()
-    return float(away) / scale if scale else 0.0
+    parts = max(1, min(len(reference), reference.size // PART)) if reference.ndim else 1
+    away = max(
+        largest(np.subtract(own, theirs, dtype=np.float64))
+        for own, theirs in zip(
+            np.array_split(np.atleast_1d(reference), parts),
+            np.array_split(np.atleast_1d(other), parts),
+            strict=True,
+        )
+    )
+    return away / max(sizes) if max(sizes) else 0.0
+
+
+PART = 1_000_000
+"""Entries that are subtracted at a time: the difference is never there as a whole."""
+
+
+def largest(values: np.ndarray) -> float:
+    """Largest absolute entry, 0 where there is none; NaN where one is, without a copy."""
+    return max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
 
 
 def as_keras(value: np.ndarray, like: np.ndarray, call: Call) -> np.ndarray:

@@ -1,145 +1,123 @@
-"""Gradients of a pair: how far each may stand off, and why one does."""
+"""Gradients of a pair, for some of the weights at a time, and how far each may stand off."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from parity import tolerance
-from parity.errors import ParityError
 from parity.pairs import rounding
-from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
-from parity.pairs.divergence import Divergence, distance
+from parity.pairs.divergence import distance, largest
 from parity.pairs.side import Side
-from parity.pairs.steps import negligible
 from parity.pairs.trainer import Batch, Gradients, Key, TorchTrainer, Trainer
+
+Pair = tuple[Key, Key]
+"""A weight that both have, by the names of either side."""
 
 LIMIT = tolerance.FLOAT64["gradients"].limit
 
+PART = 50_000_000
+"""Entries of the gradients that are there at a time, on either side; of one weight, all are."""
+
 
 @dataclass
-class Backwards:
-    """Keras's gradients, and PyTorch's model that shall have the same.
+class Found:
+    """What the gradients show.
 
     Attributes:
-        torch: the PyTorch side, its weights as they are compared.
-        k, t: the two trainers.
-        batch: that the gradients are of.
-        keys: weights that both have.
-        own: Keras's gradients.
+        losses: Keras's, penalties included, and PyTorch's.
+        sizes: the largest entry of each gradient of Keras's, and of PyTorch's.
+        away: how far two gradients stand apart, where both are there.
     """
 
-    torch: Side
-    k: Trainer
-    t: TorchTrainer
-    batch: Batch
-    keys: Sequence[tuple[Key, Key]]
-    own: Gradients
+    losses: tuple[float, float] = (0.0, 0.0)
+    sizes: tuple[dict[Key, float], dict[Key, float]] = field(default_factory=lambda: ({}, {}))
+    away: dict[Pair, float] = field(default_factory=dict)
 
-    def limits(self) -> Callable[[Key, float], float]:
-        """How far a gradient may stand off that stands so far, of PyTorch's model as it is now.
 
-        What rounding does to it is found out once, and only where that decides.
-        """
-        allowed: dict[Key, float] = {}
+def parts(keys: Sequence[Pair], weights: Mapping[Key, np.ndarray]) -> list[list[Pair]]:
+    """The weights in groups whose gradients are there together; one group where they are small.
 
-        def limit_of(theirs: Key, away: float) -> float:
-            if LIMIT < away <= rounding.MOST and not allowed:
-                self.t.start()
-                found = rounding.gradients_allowed(self.torch, self.t, self.batch, LIMIT)
-                allowed.update(found)
-            return allowed.get(theirs, LIMIT)
+    Args:
+        keys: in order.
+        weights: of Keras.
+    """
+    found: list[list[Pair]] = [[]]
+    count = 0
+    for pair in keys:
+        size = weights[pair[0]].size
+        if found[-1] and count + size > PART:
+            found.append([])
+            count = 0
+        found[-1].append(pair)
+        count += size
+    return found
 
-        return limit_of
 
-    def apart(self, other: Gradients) -> dict[tuple[Key, Key], float]:
-        """How far each weight's two gradients stand apart, in Keras's order.
+def compare(k: Trainer, t: Trainer, batch: Batch, groups: Sequence[Sequence[Pair]]) -> Found:
+    """Of every group both sides' at a time.
 
-        inf where only one side has it, 0 where neither has or both are rounding.
-        """
-        null = negligible(self.own, other, self.keys)
-        found = {}
-        for key, theirs in self.keys:
-            if key in null or (key not in self.own and theirs not in other):
-                found[key, theirs] = 0.0
-            elif key not in self.own or theirs not in other:
-                found[key, theirs] = float("inf")
-            else:
-                found[key, theirs] = distance(self.own[key], other[theirs])
-        return found
+    Args:
+        k: Keras's side.
+        t: PyTorch's.
+        batch: that the gradients are of.
+        groups: see :func:`parts`.
+    """
+    found = Found()
+    for group in groups:
+        own_loss, own = k.gradients(batch, 0, [key for key, _ in group])
+        other_loss, other = t.gradients(batch, 0, [theirs for _, theirs in group])
+        found.losses = own_loss, other_loss
+        for key, theirs in group:
+            if key in own and theirs in other:
+                found.away[key, theirs] = distance(own[key], other[theirs])
+        for sizes, gradients in zip(found.sizes, (own, other), strict=True):
+            sizes |= sizes_of(gradients)
+        del own, other, gradients  # before there are others
+    return found
 
-    def causes(self, parted: Sequence[Divergence]) -> list[Cause]:
-        """Why gradients part: what is frozen, rows that do not train, what is detached.
 
-        Args:
-            parted: the gradients that do, from the loss backwards; at least one.
-        """
-        observed = {(one.keras_layer or "", one.tensor): one.observed for one in parted}
-        pairs = [pair for pair in self.keys if pair[0] in observed]
-        frozen = [pair for pair in pairs if self.k.frozen(pair[0]) != self.t.frozen(pair[1])]
-        for key, theirs in frozen:
-            self.t.freeze(theirs, self.k.frozen(key))
-        _, other = self.t.gradients(self.batch, 0)
-        found = self._frozen(frozen, observed, other)
-        if not frozen:
-            found = self._padding_rows(other) or [self._detached(pairs, parted)]
-        return found
+def sizes_of(gradients: Gradients) -> dict[Key, float]:
+    """The largest entry of each."""
+    return {key: largest(one) for key, one in gradients.items()}
 
-    def _frozen(
-        self,
-        frozen: Sequence[tuple[Key, Key]],
-        observed: Mapping[Key, float],
-        other: Gradients,
-    ) -> list[Cause]:
-        """Weights that one side trained, and PyTorch's now does as Keras's."""
-        found: dict[tuple[str, str], Cause] = {}
-        apart, limit_of = self.apart(other), self.limits()
-        for key, theirs in reversed(frozen):
-            after = apart[key, theirs]
-            states = ("frozen", "trained") if self.k.frozen(key) else ("trained", "frozen")
-            name = "layer.trainable" if after <= limit_of(theirs, after) else UNKNOWN
-            proof = Proof(observed[key], after)
-            cause = Cause(name, key[0], states[0], states[1], proof, "gradients")
-            found.setdefault((name, key[0]), cause)
-        return list(found.values())
 
-    def _padding_rows(self, other: Gradients) -> list[Cause]:
-        """Embeddings of which PyTorch trains all rows but one."""
-        found, limit_of = [], self.limits()
-        for key, theirs in self.keys:
-            if key[1] != "embeddings" or key not in self.own or theirs not in other:
-                continue
-            k, t = self.own[key], other[theirs]
-            before = distance(k, t)
-            rows = np.flatnonzero(k.any(-1) & ~t.any(-1))
-            if len(rows) != 1 or before <= limit_of(theirs, before):
-                continue
-            kept = np.arange(len(k)) != rows[0]
-            after = distance(k[kept], t[kept])
-            if after <= limit_of(theirs, after):
-                states = "every row trains", f"padding_idx={rows[0]}"
-                proof = Proof(before, after)
-                found.append(Cause("embedding.padding_idx", key[0], *states, proof, "gradients"))
-        return found
+def negligible(
+    own: Mapping[Key, float], other: Mapping[Key, float], keys: Sequence[Pair]
+) -> set[Key]:
+    """Weights, by Keras's names, whose gradient is rounding and no more on both sides.
 
-    def _detached(self, pairs: Sequence[tuple[Key, Key]], parted: Sequence[Divergence]) -> Cause:
-        """What PyTorch's forward pass holds back; unknown where that does not explain it."""
-        first = parted[0]
-        name, before = first.keras_layer or "", max(one.observed for one in parted)
-        self.t.attached = True
-        try:
-            _, other = self.t.gradients(self.batch, 0)
-            apart, limit_of = self.apart(other), self.limits()
-            left = {pair[1]: apart[pair] for pair in pairs}
-            known = all(away <= limit_of(theirs, away) for theirs, away in left.items())
-        except (RuntimeError, ParityError):  # it writes where nothing may be written then
-            known = False
-        finally:
-            self.t.attached = False
-        if known:
-            proof = Proof(before, max(left.values()))
-            return Cause("gradient.detached", name, "passes", "detached", proof, "gradients")
-        proof = Proof(first.observed, first.observed)
-        return Cause(UNKNOWN, name, first.tensor, first.tensor, proof, "gradients")
+    Args:
+        own: the largest entry of each of Keras's gradients.
+        other: likewise of PyTorch's.
+        keys: weights that both have.
+    """
+    theirs = {k: other[t] for k, t in keys if t in other}
+    sides = [
+        tolerance.negligible_gradients({"\0".join(key): size for key, size in side.items()})
+        for side in (own, theirs)
+    ]
+    return {key for key, _ in keys if all("\0".join(key) in side for side in sides)}
+
+
+def limits(torch: Side, t: TorchTrainer, batch: Batch) -> Callable[[Key, float], float]:
+    """How far a gradient may stand off that stands so far, of PyTorch's model as it is now.
+
+    What rounding does to it is found out once, and only where that decides.
+
+    Args:
+        torch: the PyTorch side, its weights as they are compared.
+        t: its trainer.
+        batch: that the gradients are of.
+    """
+    allowed: dict[Key, float] = {}
+
+    def limit_of(theirs: Key, away: float) -> float:
+        if LIMIT < away <= rounding.MOST and not allowed:
+            t.start()
+            allowed.update(rounding.gradients_allowed(torch, t, batch, LIMIT))
+        return allowed.get(theirs, LIMIT)
+
+    return limit_of

@@ -10,6 +10,7 @@ import numpy as np
 
 from parity import tolerance
 from parity.constants import as_float32
+from parity.errors import ParityError
 from parity.pairs import diagnosis, noise, running
 from parity.pairs.align import Alignment, align
 from parity.pairs.calls import Call, Run, leading
@@ -17,7 +18,7 @@ from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
 from parity.pairs.divergence import Divergence, as_keras, as_torch, distance, inputs_apart
 from parity.pairs.fuse import fused_run
 from parity.pairs.noise import NOISE
-from parity.pairs.trainer import Batch, TorchTrainer, Trainer, as_outputs
+from parity.pairs.trainer import Batch, KerasTrainer, TorchTrainer, as_outputs
 
 LIMIT = tolerance.FLOAT64["forward_train"].limit
 FUSED = (
@@ -40,7 +41,7 @@ class Forward:
         keras_run, torch_run, alignment: the runs with the same draws.
     """
 
-    k: Trainer
+    k: KerasTrainer
     t: TorchTrainer
     batch: Batch
     flavour: str
@@ -53,6 +54,7 @@ class Forward:
     torch_run: Run = field(init=False)
     alignment: Alignment = field(init=False)
     drawn: dict[int, str] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
 
     def compare(self, layer_map: Mapping[str, str] | None = None) -> None:
         """Run both with the same draws; where outputs part, every pair is fed alike."""
@@ -88,10 +90,26 @@ class Forward:
     def _run(self) -> None:
         self.keras_run = fused_run(self.k.run(self.batch, 0))
         self.torch_run = self._ran({})
+        self._count("keras", self.keras_run)
+
+    def _count(self, side: str, run: Run) -> None:
+        """Refuse a model that skips layers by chance.
+
+        Raises:
+            ParityError: it has called more layers at first, or fewer.
+        """
+        now = len(run.calls)
+        first = self.counts.setdefault(side, now)
+        if first != now:
+            raise ParityError(
+                f"{side}_model: received one that calls {first} layers in training and {now} the "
+                "next time, accepted: one that always calls the same, such as with a layerdrop of 0"
+            )
 
     def _ran(self, given: Mapping[int, np.ndarray]) -> Run:
         """PyTorch's run, where these calls hand on what is given."""
         run = self.t.run(self.batch, 0, given)
+        self._count("torch", run)
         facing = run.facing(self.keras_run)
         own, other = self.keras_run.lying, run.lying  # channels first, both of them
         self.t.lying = [

@@ -90,7 +90,9 @@ def drawn(found: Findings, inputs: list[np.ndarray], own: list[np.ndarray] | Non
     """
     for name, side, given in (("keras", found.keras, None), ("torch", found.torch, own)):
         first, second = (side.run(inputs, given).outputs.values() for _ in range(2))
-        away = max(map(distance, first, second), default=0.0)
+        both = zip(first, second, strict=True)
+        moved = [pair for pair in both if not np.array_equal(*pair, equal_nan=True)]
+        away = max((distance(*pair) for pair in moved), default=0.0)
         if away <= tolerance.FLOAT32_FLOOR:
             continue
         what = f"outputs in evaluation mode stand {away:.1g} apart from one call to the next"

@@ -11,7 +11,7 @@ from parity.pairs.align import Alignment
 from parity.pairs.calls import Run
 from parity.pairs.divergence import distance
 from parity.pairs.side import Side
-from parity.pairs.trainer import Batch, Gradients, Key, Trainer
+from parity.pairs.trainer import LOOSE, Batch, Gradients, Key, Trainer
 
 MOST = tolerance.FLOAT64["training"].limit
 """That rounding may ever explain in float64: the policy's last rung, below any fault."""
@@ -77,13 +77,17 @@ def gradients_allowed(
         trainer.start()
         return found
 
+    trainer.keep()
     own = gradients()
     moved = dict.fromkeys(own, 0.0)
     for member in range(tolerance.ENSEMBLE):
         for (layer, name), value in trainer.weights().items():
             key = f"{layer}/{name}"
             near = randomness.ulp_neighbour({key: value}, 0, member, dtype)
-            side.set_weights(layer, {name: near[key]})
+            if name == LOOSE:
+                side.set_loose({layer: near[key]})
+            else:
+                side.set_weights(layer, {name: near[key]})
         for one, other in gradients().items():
             away = distance(own[one], other)
             if np.isfinite(away):  # what is no number explains nothing

@@ -11,15 +11,9 @@ from parity import tolerance
 from parity.pairs import latent, rounding, running, updates
 from parity.pairs.calls import Call
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
-from parity.pairs.divergence import Divergence, distance
-from parity.pairs.trainer import (
-    Batch,
-    Gradients,
-    KerasTrainer,
-    Key,
-    TorchTrainer,
-    Trainer,
-)
+from parity.pairs.divergence import Divergence, distance, largest
+from parity.pairs.gradients import negligible, sizes_of
+from parity.pairs.trainer import Batch, KerasTrainer, Key, TorchTrainer, Trainer
 
 Keys = Sequence[tuple[Key, Key]]
 LIMITS = {rung: tolerance.FLOAT64[rung].limit for rung in ("step", "steps")}
@@ -40,18 +34,6 @@ class Steps:
     latent: list[Cause] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     rungs: list[str] = field(default_factory=list)
-
-
-def negligible(own: Gradients, other: Gradients, keys: Keys) -> set[Key]:
-    """Weights, by Keras's names, whose gradient is rounding and no more on both sides."""
-    theirs = {k: other[t] for k, t in keys if t in other}
-    sides = [
-        tolerance.negligible_gradients(
-            {"\0".join(key): float(np.abs(g).max(initial=0.0)) for key, g in side.items()}
-        )
-        for side in (own, theirs)
-    ]
-    return {key for key, _ in keys if all("\0".join(key) in side for side in sides)}
 
 
 def compare(
@@ -114,7 +96,7 @@ def _floors(pairs: Mapping[str, tuple[Call, Call]]) -> dict[Key, float]:
 
 def _distance(own: np.ndarray, other: np.ndarray, floor: float) -> float:
     """As :func:`distance`, relative to ``floor`` where no entry is as large."""
-    scale = max(float(np.abs(own).max(initial=0.0)), float(np.abs(other).max(initial=0.0)))
+    scale = max(largest(own), largest(other))
     away = distance(own, other)
     return away * scale / floor if scale < floor else away
 
@@ -140,7 +122,7 @@ def _free(
     for step in range(count):
         _, own = k.gradients(batch, step)
         _, other = t.gradients(batch, step)
-        null = negligible(own, other, keys)
+        null = negligible(sizes_of(own), sizes_of(other), keys)
         names = {theirs for key, theirs in keys if key in null}
         t.take_rate(k.rate())
         k.apply({key: g * 0.0 if key in null else g for key, g in own.items()})
@@ -228,7 +210,7 @@ def _optimizers(
     return causes
 
 
-def _first(k: Trainer, t: Trainer) -> dict[Key, np.ndarray]:
+def _first(k: Trainer, t: Trainer) -> Mapping[Key, np.ndarray]:
     _started(k, t)
     return k.weights()
 

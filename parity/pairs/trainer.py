@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,7 +13,12 @@ from parity.pairs.calls import Arrays, Run
 from parity.randomness import stream
 
 Key = tuple[str, str]
-"""Name of a layer in its own model, and the canonical name of one of its weights."""
+"""Name of a layer in its own model, and the canonical name of one of its weights.
+
+Of a parameter that no layer holds the framework's own name, and :data:`LOOSE`.
+"""
+
+LOOSE = "parameter"
 
 Gradients = dict[Key, np.ndarray]
 """Weight to gradient, in the weight's canonical shape; a weight without one is not there."""
@@ -61,11 +66,27 @@ class Trainer(Protocol):
     def start(self) -> None:
         """Weights, buffers and optimizer as they were at first."""
 
+    def keep(self) -> None:
+        """Take down trained parameters that something else is about to move, for :meth:`start`.
+
+        The optimizer's steps do so themselves: before them there is no copy.
+        """
+
+    def count_in(self, names: Sequence[str]) -> None:
+        """Count these among the weights, parameters of the framework's own names."""
+
     def run(self, batch: Batch, step: int, given: Mapping[int, np.ndarray] | None = None) -> Run:
         """Call the model in training mode and watch it; buffers stay as they are."""
 
-    def gradients(self, batch: Batch, step: int) -> tuple[float, Gradients]:
-        """Loss, penalties included, and what it gives for every weight; moves buffers.
+    def gradients(
+        self, batch: Batch, step: int, only: Collection[Key] | None = None
+    ) -> tuple[float, Gradients]:
+        """Loss, penalties included, and what it gives for weights; moves buffers.
+
+        Args:
+            batch: what the loss is of.
+            step: of the training, from 0.
+            only: these weights; None: every one.
 
         Raises:
             ParityError: the loss cannot be had.
@@ -80,14 +101,11 @@ class Trainer(Protocol):
     def apply(self, gradients: Gradients) -> None:
         """One step of the optimizer with these; a weight without one has none."""
 
-    def weights(self) -> dict[Key, np.ndarray]:
-        """Parameters and buffers as they are."""
+    def weights(self) -> Mapping[Key, np.ndarray]:
+        """Parameters and buffers as they are; PyTorch's each at the time that it is asked for."""
 
     def settings_of(self, key: Key) -> Settings | None:
         """The optimizer of a weight; None where it is of no kind that is known."""
-
-    def first_of(self, key: Key) -> np.ndarray:
-        """A weight as it was at first."""
 
     def frozen(self, key: Key) -> bool:
         """Whether a weight is kept from training."""
@@ -110,6 +128,9 @@ class KerasTrainer(Trainer, Protocol):
 
     def rate(self) -> float:
         """Of the next step."""
+
+    def first_of(self, key: Key) -> np.ndarray:
+        """A weight as it was at first."""
 
     def penalties(self) -> dict[str, dict[str, Any]]:
         """Factors of the model's own penalties, by layer and what they are on: ``conv.kernel``."""

@@ -6,7 +6,7 @@ PyTorch's optimizer is given Keras's gradients, so that it answers for itself al
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,15 +14,15 @@ import numpy as np
 
 from parity import tolerance
 from parity.constants import as_float32
-from parity.pairs import loss_causes, steps
+from parity.pairs import gradients, islands, loose, loss_causes, steps
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
 from parity.pairs.divergence import Divergence
-from parity.pairs.gradients import Backwards
+from parity.pairs.gradient_causes import Backwards
 from parity.pairs.in_training import Forward
 from parity.pairs.side import Side
 from parity.pairs.starting import refuse_targets, trainers
 from parity.pairs.structure import NOTHING
-from parity.pairs.trainer import Batch, KerasTrainer, Key, TorchTrainer, as_they_lie
+from parity.pairs.trainer import LOOSE, Batch, KerasTrainer, Key, TorchTrainer, as_they_lie
 from parity.progress import Progress
 
 LIMITS = {rung: row.limit for rung, row in tolerance.FLOAT64.items()}
@@ -85,16 +85,22 @@ def train_findings(
             seen.compare(layer_map)
             refuse_targets(k, batch, seen.keras_run)
             progress.advance("forward")
+            held = loose.partners(
+                keras.loose([one.name for one, _ in seen.alignment.pairs]),
+                torch.loose([one.name for _, one in seen.alignment.pairs]),
+            )
+            k.count_in([own for own, _ in held])
+            t.count_in([theirs for _, theirs in held])
             for call in (*seen.keras_run.calls, *seen.torch_run.calls):
                 if call.layer != "BatchNormalization":  # whose statistics are looked at again
                     call.forget()
             keras.forget()
             torch.forget()
             result = Training(seen.parted, seen.causes, [], seen.notes, ["forward_train"])
-            found = _Ladder(keras.flavour, torch, k, t, batch, seen, result)
+            found = _Ladder(keras, torch, k, t, batch, seen, held, result)
             found.gradients()
             progress.advance("gradients")
-            if optimizer is not None:
+            if optimizer is not None and "loss" in result.rungs:
                 found.steps(count)
                 progress.advance("steps")
     finally:
@@ -107,12 +113,13 @@ def train_findings(
 class _Ladder:
     """The rungs behind the forward pass."""
 
-    flavour: str
+    keras: Side
     torch: Side
     k: KerasTrainer
     t: TorchTrainer
     batch: Batch
     seen: Forward
+    held: Sequence[tuple[str, str]]
     result: Training
 
     def _loss(self, own: float, ran: float) -> None:
@@ -147,21 +154,35 @@ class _Ladder:
 
     def gradients(self) -> None:
         """Of every weight that both have, from the loss backwards."""
-        own_loss, own = self.k.gradients(self.batch, 0)
-        other_loss, other = self.t.gradients(self.batch, 0)
+        keys = self.keys()
+        parts = gradients.parts(keys, self.k.weights())
+        moved = islands.moved_by(self.keras, self.k, self.batch, parts)
+        if moved > tolerance.FLOAT32_FLOOR:
+            self.result.notes.append(
+                f"{islands.ID}: Loss and gradients were not compared: with that in float64 Keras's "
+                f"move by {moved:.1g}, which is more than rounding explains."
+            )
+            return
+        found = gradients.compare(self.k, self.t, self.batch, parts)
+        own_loss, other_loss = found.losses
         self._loss(own_loss - self.k.penalty(), other_loss)
         self._penalty(own_loss, other_loss)
         self.result.rungs.append("loss")
         if self.result.parted:
             return  # gradients of other losses differ for no reason of their own
         self.result.rungs.append("gradients")
-        back = Backwards(self.torch, self.k, self.t, self.batch, self.keys(), own)
-        limit_of = back.limits()
-        for (key, theirs), away in reversed(back.apart(other).items()):
+        null = gradients.negligible(*found.sizes, keys)
+        limit_of = gradients.limits(self.torch, self.t, self.batch)
+        for key, theirs in reversed(keys):
+            if key in null or (key not in found.sizes[0] and theirs not in found.sizes[1]):
+                continue
+            away = found.away.get((key, theirs), float("inf"))
             limit = limit_of(theirs, away)
             if away > limit:
                 self._part("gradients", key[0], theirs[0], key[1], away, limit)
         if self.result.parted:
+            _, own = self.k.gradients(self.batch, 0)
+            back = Backwards(self.torch, self.k, self.t, self.batch, keys, own)
             self.result.causes += back.causes(self.result.parted)
 
     def _penalty(self, own: float, other: float) -> None:
@@ -181,14 +202,15 @@ class _Ladder:
 
     def keys(self) -> list[tuple[Key, Key]]:
         """Weights that both have, by the names of either side, in Keras's order."""
-        return self.seen.alignment.weights()
+        beside = (((own, LOOSE), (theirs, LOOSE)) for own, theirs in self.held)
+        return list(dict.fromkeys([*beside, *self.seen.alignment.weights()]))
 
     def steps(self, count: int) -> None:
         """One optimizer step, and more."""
         pairs = {k.name: (k, t) for k, t in self.seen.alignment.pairs}
         settled = {cause.layer for cause in self.result.causes}
         found = steps.compare(
-            self.k, self.t, self.batch, self.keys(), pairs, settled, count, self.flavour
+            self.k, self.t, self.batch, self.keys(), pairs, settled, count, self.keras.flavour
         )
         self.result.rungs += found.rungs
         self.result.notes += found.notes

@@ -69,6 +69,47 @@ def test_a_custom_layer_s_own_weights_are_carried_over(keras: Any) -> None:
     assert report.verdict == "same", str(report)
 
 
+class Detached(Port):
+    """A port whose token does not train."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, T) to (N, T, 3)."""
+        return self.head(self.word_table(x) + self.class_token.detach())
+
+
+class Padded(Port):
+    """A port whose first word does not train."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.word_table = nn.Embedding(9, 4, padding_idx=0)
+
+
+@pytest.mark.parametrize(
+    ("port", "cause", "name"),
+    [
+        (Port, None, ""),
+        (Detached, "gradient.detached", "class_token"),
+        (Padded, "embedding.padding_idx", "word_table"),
+    ],
+)
+def test_they_are_trained_as_well(port: Any, cause: str | None, name: str, keras: Any) -> None:
+    """Their gradients and steps are compared, and what parts is named."""
+    x = np.arange(15).reshape(3, 5) % 9
+    y = np.random.default_rng(1).normal(size=(3, 5, 3))
+    given = {"targets": y, "loss": "mse", "optimizer": "adam", "steps": 2}
+    report = check(custom(keras), port(), x, **given)
+    assert [one.id for one in report.causes] == ([cause] if cause else []), str(report)
+    parted = report.first_divergence
+    if cause is not None:
+        assert parted is not None
+        assert (parted.rung, parted.torch_module) == (
+            "gradients",
+            f"{name}.weight" if port is Padded else name,
+        )
+        assert name in (parted.keras_layer or "")
+
+
 @pytest.mark.parametrize("there", [".pt", ".safetensors"])
 def test_they_are_converted_as_well(there: str, keras: Any, tmp_path: Path) -> None:
     """From a file of Keras's to one of PyTorch's and back, to the bit."""

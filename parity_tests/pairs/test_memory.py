@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from keras_impl.capture import weights
 from keras_impl.capture.side import KerasSide
 from parity import progress, tolerance
-from parity.pairs import rounding
+from parity.pairs import divergence, gradients, rounding
 from parity.pairs.check import check
 from parity.pairs.trainer import Batch
 from parity_tests.pairs.models import PAIRS, fill
@@ -76,6 +77,90 @@ def test_forgotten_arrays_keep_their_shapes() -> None:
     assert run.calls[0].output.strides == (0, 0)
 
 
+class First(nn.Module):
+    """What an LSTM gives, without its states."""
+
+    def forward(self, x: tuple[Tensor, Tensor]) -> Tensor:
+        """The first of two."""
+        return x[0]
+
+
+def test_gradients_may_be_had_a_few_at_a_time(keras: Any) -> None:
+    """Some weights' are those of all; PyTorch has computed no other, and keeps none."""
+    torch.manual_seed(0)
+    layers = [keras.layers.Dense(6), keras.layers.LSTM(3, return_sequences=True)]
+    model = keras.Sequential([keras.Input((2, 6)), *layers])
+    module = nn.Sequential(nn.Linear(6, 6), nn.LSTM(6, 3, batch_first=True), First())
+    batch = Batch([X.reshape(2, 2, 6)], None, [np.ones((2, 2, 3))])
+    for side in (KerasSide(model, "float64"), TorchSide(module, "float64")):
+        side.run(batch.inputs)
+        loss = "mse" if side.flavour else lambda y, _: (y**2).sum()
+        trainer = side.trainer(loss, None, 0, "tf_keras")
+        whole, all_of_them = trainer.gradients(batch, 0)
+        assert all_of_them.keys() == trainer.weights().keys()
+        for key, value in all_of_them.items():
+            again, found = trainer.gradients(batch, 0, [key])
+            assert again == whole
+            assert found.keys() == {key}
+            assert np.array_equal(found[key], value)
+    assert all(one.grad is None for one in module.parameters())
+
+
+@pytest.mark.parametrize("part", [1, 30, 10**9])
+def test_gradients_are_compared_part_by_part(
+    part: int, keras: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many at a time, a faithful pair is the same and a detached weight is named."""
+    monkeypatch.setattr(gradients, "PART", part)
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(6), keras.layers.Dense(2)])
+    given = {"targets": np.ones((4, 2)), "loss": "mse"}
+    module = nn.Sequential(nn.Linear(6, 6), nn.Linear(6, 2))
+    assert check(model, module, X, **given).verdict == "same"
+    module[0].bias.requires_grad_(False)
+    assert [one.id for one in check(model, module, X, **given).causes] == ["layer.trainable"]
+
+
+def test_weights_that_nothing_moves_are_not_copied(keras: Any) -> None:
+    """Either side takes them down once an optimizer is about to move them, and gives them back."""
+    layers = [keras.layers.Dense(6), keras.layers.Dense(2)]
+    model = keras.Sequential([keras.Input((6,)), *layers])
+    sides = KerasSide(model, "float64"), TorchSide(nn.Linear(6, 2), "float64")
+    for side, loss in zip(sides, ("mse", lambda y, _: (y**2).sum()), strict=True):
+        side.run([X])
+        sgd = "sgd" if side.flavour else lambda params: torch.optim.SGD(params, lr=0.1)
+        trainer = side.trainer(loss, sgd, 0, "tf_keras")
+        before = {key: value.copy() for key, value in trainer.weights().items()}
+        if side.flavour:
+            own = {id(one): value for one, value in trainer.first}
+            assert np.shares_memory(own[id(side.model.weights[0])], _now(side))
+        else:
+            assert trainer.first == {}
+        batch = Batch([X], None, [np.ones((4, 2))])
+        trainer.apply(trainer.gradients(batch, 0)[1])
+        moved = trainer.weights()
+        assert not any(np.array_equal(moved[key], value) for key, value in before.items())
+        trainer.start()
+        after = trainer.weights()
+        assert all(np.array_equal(after[key], value) for key, value in before.items())
+
+
+def _now(side: KerasSide) -> np.ndarray:
+    return weights.array_of(side.model.weights[0])
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int64", "bool"])
+def test_a_distance_is_found_part_by_part(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where it is taken of the whole; the largest entry counts wherever it stands."""
+    numbers = np.random.default_rng(0).normal(size=(7, 5)) * 9
+    numbers[3, 1] = 0.0
+    own, other = numbers.astype(dtype), (numbers.T[::-1] * 3).T.astype(dtype)
+    whole = divergence.distance(own, other)
+    monkeypatch.setattr(divergence, "PART", 4)
+    assert divergence.distance(own, other) == whole > 0.0
+    scale = max(np.abs(own.astype(float)).max(), np.abs(other.astype(float)).max())
+    assert whole == np.abs(own.astype(float) - other.astype(float)).max() / scale
+
+
 class Narrow(nn.Module):
     """Batch norm of values around 1 that hardly differ, by some ``size``."""
 
@@ -99,7 +184,7 @@ def test_gradients_may_differ_by_what_rounding_does(size: float, wider: bool) ->
     side = TorchSide(Narrow(size), "float64")
     side.run([X])
     trainer = side.trainer(lambda y, _: (y**2).sum(), None, 0, "tf_keras")
-    first = trainer.weights()
+    first = dict(trainer.weights())
     least = tolerance.FLOAT64["gradients"].limit
     allowed = rounding.gradients_allowed(side, trainer, Batch([X], None, [X]), least)
     assert (allowed["one", "kernel"] > least) == wider

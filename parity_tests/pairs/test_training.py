@@ -112,6 +112,29 @@ def test_the_mean_of_what_is_centred_is_rounding(
     assert ({one.id for one in report.causes} == usual) == scaled, str(report)
 
 
+class Skipping(nn.Module):
+    """Calls its second layer every other time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(6, 3), nn.Linear(3, 3)
+        self.turn = False
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map (N, 6) to (N, 3)."""
+        x = nn.functional.dropout(self.first(x), training=self.training)
+        self.turn = self.training and not self.turn
+        return x if self.turn else self.second(x)
+
+
+def test_a_model_that_skips_layers_is_refused(keras: Any) -> None:
+    """In one line that says what is accepted."""
+    layers = keras.layers
+    made = [keras.Input((6,)), layers.Dense(3), layers.Dropout(0.5), layers.Dense(3)]
+    with pytest.raises(ParityError, match=r"layers in training.*layerdrop"):
+        check(keras.Sequential(made), Skipping(), X, targets=np.ones((16, 3)), loss="mse")
+
+
 def test_constants_that_keras_rounds_are_no_fault(keras: Any) -> None:
     """torch.optim.SGD with plain numbers is a faithful port."""
     rules = (

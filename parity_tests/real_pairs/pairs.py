@@ -30,6 +30,7 @@ class RealPair:
         verdict: that it shall give.
         where: PyTorch's layer where the two part first.
         confirmed: what their code says about it.
+        trains: whether the two are trained as well.
     """
 
     keras: Callable[[], Any]
@@ -40,6 +41,16 @@ class RealPair:
     verdict: str = "same"
     where: str = ""
     confirmed: str = ""
+    trains: bool = False
+
+    def training(self) -> dict[str, Any]:
+        """Arguments of the check: random targets of the outputs' shapes, two steps of Adam."""
+        if not self.trains:
+            return {}
+        numbers = np.random.default_rng(5)
+        outputs = [one for one in self.keras()(self.inputs).values() if hasattr(one, "shape")]
+        targets = [numbers.normal(size=one.shape) for one in outputs]
+        return {"targets": targets, "loss": "mse", "optimizer": "adam", "steps": 2}
 
 
 def applications(keras: Any) -> dict[str, RealPair]:
@@ -119,6 +130,19 @@ _SMALL: dict[str, dict[str, Any]] = {
 _SMALL["Wav2Vec2, layer_norm_eps=0.001"] = {**_SMALL["Wav2Vec2"], "layer_norm_eps": 1e-3}
 """Family to a tiny configuration."""
 
+_STILL: dict[str, dict[str, Any]] = {
+    "Bert": {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0},
+    "DistilBert": {"dropout": 0.0, "attention_dropout": 0.0},
+    "ViT": {},
+    "ResNet": {},
+    "ConvNext": {},
+    "Wav2Vec2": {
+        **{"hidden_dropout": 0.0, "attention_dropout": 0.0, "activation_dropout": 0.0},
+        **{"feat_proj_dropout": 0.0, "layerdrop": 0.0, "apply_spec_augment": False},
+    },
+}
+"""Families that are trained to what keeps both from drawing numbers of their own then."""
+
 NAMES = tuple(_SMALL)
 """Of the pairs of the ``transformers`` package."""
 
@@ -172,7 +196,7 @@ def transformers() -> dict[str, RealPair]:
 
     def pair(name: str) -> RealPair:
         family = name.split(",")[0]
-        config = getattr(library, f"{family}Config")(**_SMALL[name])
+        config = getattr(library, f"{family}Config")(**_SMALL[name], **_STILL.get(family, {}))
         x = inputs.get(family, images)
 
         def build() -> Any:
@@ -190,6 +214,7 @@ def transformers() -> dict[str, RealPair]:
             lambda: getattr(library, f"{family}Model")(config),
             x,
             x if x is images else None,
+            trains=name in _STILL,
             **_EXPECTED.get(name, {}),
         )
 

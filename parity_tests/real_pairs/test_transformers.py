@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from parity.pairs.check import check
@@ -36,6 +38,60 @@ def test_the_verdict_is_what_their_code_says(name: str, flavour: str) -> None:
     if pair.verdict == "different":
         assert report.first_divergence is not None
         assert report.first_divergence.torch_module == pair.where
+
+
+TRAINED = ("Bert", "DistilBert", "ViT", "ResNet", "ConvNext", "Wav2Vec2")
+RUNGS = ("forward_eval", "forward_train", "loss", "gradients", "step", "steps")
+
+
+@pytest.mark.flavour
+@pytest.mark.parametrize("name", TRAINED)
+def test_they_train_alike(name: str, flavour: str) -> None:
+    """Loss, gradients and steps in float64, also where their code computes in float32 by itself."""
+    if flavour != "tf_keras":
+        pytest.skip("the TensorFlow classes of transformers are for Keras 2")
+    pair = pairs.transformers()[name]
+    given = {"torch_inputs": pair.torch_inputs, **pair.training()}
+    report = check(pair.keras, pair.torch, pair.inputs, **given)
+    assert report.verdict == "same", str(report)
+    assert report.rungs == RUNGS
+
+
+def _frozen(module: Any) -> None:
+    module.encoder.layer[1].output.dense.weight.requires_grad_(False)
+
+
+def _detached(module: Any) -> None:
+    module.encoder.layer[0].register_forward_hook(
+        lambda _, given, out: (
+            (out[0].detach(), *out[1:]) if isinstance(out, tuple) else out.detach()
+        )
+    )
+
+
+FAULTS: dict[str, tuple[Any, np.ndarray, str]] = {
+    "frozen": (_frozen, np.full((2, 9), 3), "layer.trainable"),
+    "detached": (_detached, np.full((2, 9), 3), "gradient.detached"),
+    "padding": (lambda module: None, np.arange(18).reshape(2, 9), "embedding.padding_idx"),
+}
+"""What is done to PyTorch's Bert, the words, and the cause: its port never trains the word 0."""
+
+
+@pytest.mark.flavour
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_of_their_training_is_found(name: str, flavour: str) -> None:
+    """By name, in the gradients, with nothing left once it is mended."""
+    if flavour != "tf_keras":
+        pytest.skip("the TensorFlow classes of transformers are for Keras 2")
+    change, words, cause = FAULTS[name]
+    pair = pairs.transformers()["Bert"]
+    module = pair.torch()
+    change(module)
+    report = check(pair.keras, module, words, **pair.training())
+    assert [one.id for one in report.causes] == [cause], str(report)
+    assert report.causes[0].rung == "gradients"
+    assert report.causes[0].proof is not None
+    assert report.causes[0].proof.after <= 1e-12
 
 
 @pytest.mark.flavour

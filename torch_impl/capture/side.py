@@ -87,7 +87,7 @@ class TorchSide:
         tensors, layouts = self.tensors(inputs, own)
         watch = self.watch = calls.Watch(self.model, given or {}, self.copies)
         watch.feed(tensors, layouts)
-        kept = copy.deepcopy(self.model.state_dict()) if training else {}
+        kept = weights.untrained(self.model) if training else {}
         with torch.no_grad(), default_dtype(self.dtype), watch.modules(), watch:
             try:
                 out = self.model(*tensors)
@@ -98,7 +98,7 @@ class TorchSide:
                     f"{type(error).__name__}: {_line(error)}"
                 ) from error
         if kept:
-            self.model.load_state_dict(kept)
+            self.model.load_state_dict(kept, strict=False)
         if watch.rewritten():
             self.copies = True
             del watch, out
@@ -157,11 +157,11 @@ class TorchSide:
 
     def apart(self) -> list[str]:
         """See :meth:`parity.pairs.side.Side.apart`."""
-        return [*self._beside(self.modules)]
+        return [*self.loose_tensors(self.modules)]
 
     def loose(self, layers: Collection[str]) -> Arrays:
         """See :meth:`parity.pairs.side.Side.loose`."""
-        return {name: to_numpy(one) for name, one in self._beside(layers).items()}
+        return {name: to_numpy(one) for name, one in self.loose_tensors(layers).items()}
 
     def set_loose(self, values: Mapping[str, np.ndarray]) -> None:
         """See :meth:`parity.pairs.side.Side.set_loose`."""
@@ -170,7 +170,7 @@ class TorchSide:
             for name, value in values.items():
                 held[name].copy_(self.tensor(value))
 
-    def _beside(self, layers: Collection[str]) -> dict[str, Tensor]:
+    def loose_tensors(self, layers: Collection[str] = ()) -> dict[str, Tensor]:
         """Floating parameters and buffers that none of these layers holds."""
         seen = {
             id(tensor)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +17,10 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from parity import tolerance
 from parity.errors import ParityError
 from parity.optimizers.spec import OptimizerSpec
-from parity.pairs.calls import Run
+from parity.pairs.calls import Run, Weights
 from parity.pairs.noise import Written, written
 from parity.pairs.recipes import rounded
-from parity.pairs.trainer import Batch, Gradients, Key, Settings
+from parity.pairs.trainer import LOOSE, Batch, Gradients, Key, Settings
 from torch_impl.capture import weights
 from torch_impl.capture.attached import attached
 from torch_impl.capture.calls import named_outputs
@@ -30,7 +30,7 @@ from torch_impl.capture.losses import Loss
 from torch_impl.network import to_numpy
 from torch_impl.optim import KerasOptimizer, schedules
 from torch_impl.optimizers import optimizer_for
-from torch_impl.weights import Place
+from torch_impl.weights import Place, same
 
 if TYPE_CHECKING:
     from torch_impl.capture.side import TorchSide
@@ -54,7 +54,9 @@ class TorchTrainer:
         self.flavour = flavour
         self.loss = Loss(loss, side.dtype, flavour)
         self.make = optimizer
-        self.first = copy.deepcopy(side.model.state_dict())
+        self.first = weights.untrained(side.model)
+        self.kept = False  # whether trained parameters are in it as well
+        self.loose: dict[Key, Tensor] = {}
         self.names: list[str] = []
         self.random_calls: list[int] = []
         self.normals: dict[int, int] = {}
@@ -70,8 +72,20 @@ class TorchTrainer:
 
     def start(self) -> None:
         """See :meth:`parity.pairs.trainer.Trainer.start`."""
-        self.side.model.load_state_dict(self.first)
+        self.side.model.load_state_dict(self.first, strict=False)
         self.optimizer = None
+
+    def keep(self) -> None:
+        """See :meth:`parity.pairs.trainer.Trainer.keep`."""
+        if not self.kept:
+            state = self.side.model.state_dict().items()
+            self.first |= copy.deepcopy({name: v for name, v in state if name not in self.first})
+            self.kept = True
+
+    def count_in(self, names: Sequence[str]) -> None:
+        """See :meth:`parity.pairs.trainer.Trainer.count_in`."""
+        held = self.side.loose_tensors()
+        self.loose = {(name, LOOSE): held[name] for name in names}
 
     def run(self, batch: Batch, step: int, given: Mapping[int, np.ndarray] | None = None) -> Run:
         """See :meth:`parity.pairs.trainer.Trainer.run`."""
@@ -106,20 +120,25 @@ class TorchTrainer:
         watch = self.side.watch
         return len(watch.calls), watch.layout_of(tensor, spatial)
 
-    def gradients(self, batch: Batch, step: int) -> tuple[float, Gradients]:
+    def gradients(
+        self, batch: Batch, step: int, only: Collection[Key] | None = None
+    ) -> tuple[float, Gradients]:
         """See :meth:`parity.pairs.trainer.Trainer.gradients`."""
         model = self.side.model
         model.train(True)
         model.zero_grad(set_to_none=True)
+        places = {key: one for key, one in self._places().items() if only is None or key in only}
+        wanted = [one for place in places.values() for one in place.tensors if one.requires_grad]
         tensors, _ = self.side.tensors(batch.inputs, batch.torch_inputs)
         with default_dtype(self.side.dtype):
             kept = attached() if self.attached else contextlib.nullcontext()
             with self._injected(self.layouts or [], step), kept:
                 out = model(*tensors)
             loss = self._loss([one for _, one in named_outputs(out)], batch)
-            if loss.requires_grad:  # or else nothing has a gradient
+            leaves = [one for one in wanted if one.is_leaf]
+            if loss.requires_grad and leaves:  # or else nothing has a gradient
                 try:
-                    loss.backward()
+                    loss.backward(inputs=leaves)
                 except RuntimeError as error:
                     raise ParityError(
                         f"torch_model: its gradients cannot be had: {_line(error)}"
@@ -127,12 +146,13 @@ class TorchTrainer:
         for one in model.buffers() if self.attached else ():
             one.detach_()
         found = {}
-        for key, place in self._places().items():
-            grads = [one.grad for one in place.tensors if one.grad is not None]
+        for key, place in places.items():
+            grads = [one.grad for one in place.tensors if one.is_leaf and one.grad is not None]
             if len(grads) < len(place.tensors) and not (grads and _summed(place)):
                 continue
             value = grads[0] if _summed(place) else place.to_canonical(*grads)
-            found[key] = to_numpy(value)
+            found[key] = value.detach().cpu().numpy()  # its own memory, which is let go below
+        model.zero_grad(set_to_none=True)
         return float(loss.detach()), found
 
     def penalty(self) -> float:
@@ -162,6 +182,7 @@ class TorchTrainer:
 
     def apply(self, gradients: Gradients) -> None:
         """See :meth:`parity.pairs.trainer.Trainer.apply`."""
+        self.keep()
         self.side.model.zero_grad(set_to_none=True)
         for key, place in self._places().items():
             if key not in gradients:
@@ -181,13 +202,9 @@ class TorchTrainer:
             if self.scheduler is not None:
                 self.scheduler.step()
 
-    def weights(self) -> dict[Key, np.ndarray]:
+    def weights(self) -> Mapping[Key, np.ndarray]:
         """See :meth:`parity.pairs.trainer.Trainer.weights`."""
-        with torch.no_grad():
-            return {
-                key: to_numpy(place.to_canonical(*place.tensors))
-                for key, place in self._places().items()
-            }
+        return Weights(self._places(), lambda place: to_numpy(place.to_canonical(*place.tensors)))
 
     def settings_of(self, key: Key) -> Settings | None:
         """See :meth:`parity.pairs.trainer.Trainer.settings_of`."""
@@ -222,14 +239,6 @@ class TorchTrainer:
             if any(own is one for own in tensors for one in group["params"]):
                 return group
         return None
-
-    def first_of(self, key: Key) -> np.ndarray:
-        """See :meth:`parity.pairs.trainer.Trainer.first_of`."""
-        now = copy.deepcopy(self.side.model.state_dict())
-        self.side.model.load_state_dict(self.first)
-        found = self.weights()[key]
-        self.side.model.load_state_dict(now)
-        return found
 
     def frozen(self, key: Key) -> bool:
         """See :meth:`parity.pairs.trainer.Trainer.frozen`."""
@@ -305,11 +314,14 @@ class TorchTrainer:
         return given, scheduler
 
     def _places(self) -> dict[Key, Place]:
-        return {
+        known = {id(one) for one in self.loose.values()}
+        of_layers = {
             (layer, name): place
             for layer, (module, layouts) in self.side.modules.items()
             for name, place in weights.of_module(module, layouts).items()
+            if not known & {id(one) for one in place.tensors}
         }
+        return of_layers | {key: same(one) for key, one in self.loose.items()}
 
 
 ATTRIBUTES = {"momentum": "momentum", "epsilon": "eps", "negative_slope": "negative_slope"}

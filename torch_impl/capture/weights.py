@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -58,6 +60,14 @@ def of_module(module: nn.Module, layouts: Sequence[Layout]) -> dict[str, Place]:
     else:
         found = {name: same(one) for name, one in _own(module).items()}
     return {name: place for name, place in found.items() if place.tensors[0] is not None}
+
+
+def untrained(model: nn.Module) -> dict[str, Any]:
+    """Copies of what a call may move, by the module's own names: all but trained parameters."""
+    named = model.named_parameters(remove_duplicate=False)
+    trained = {name for name, one in named if one.requires_grad}
+    state = model.state_dict().items()
+    return copy.deepcopy({name: value for name, value in state if name not in trained})
 
 
 def _recurrent(rnn: nn.RNNBase) -> dict[str, Place]:

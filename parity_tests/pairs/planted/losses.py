@@ -68,7 +68,7 @@ FAULTS = [
         lambda L: [*ended("sigmoid")(L), L.Reshape((3,), name="last")],
         lambda: port(nn.Sigmoid()), "", ("loss.categorical_clipping",), "loss", targets="shares",
         loss=of("CategoricalCrossentropy", lambda o, y: -(y * o.log()).sum(-1).mean())),
-    Row("loss.probabilities_of_classes_not_clipped", X,
+    Row("loss.class_probability_not_clipped", X,
         lambda L: [L.Dense(3, activation="softmax", name="b"), L.Reshape((3,), name="last")],
         lambda: nn.Sequential(nn.Linear(5, 3), nn.Softmax(-1)), "", ("loss.probability_clipping",),
         "loss", scale=60.0, loss=of("SparseCategoricalCrossentropy",
