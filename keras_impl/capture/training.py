@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_impl.capture import weights
+from keras_impl.capture import optimizers, weights
 from keras_impl.capture.calls import named_outputs
 from keras_impl.capture.exact import exact
 from keras_impl.capture.injected import Injected
 from keras_impl.capture.islands import Islands
 from parity.errors import ParityError
-from parity.optimizers.table import OPTIMIZERS
 from parity.pairs.calls import Run
-from parity.pairs.recipes import loss_class, rounded, schedule_of, spec_of
+from parity.pairs.recipes import loss_class, schedule_of, spec_of
 from parity.pairs.trainer import LOOSE, Batch, Gradients, Key, Settings
 
 if TYPE_CHECKING:
@@ -45,7 +44,9 @@ class KerasTrainer:
         self._config: dict[str, Any] = {}
         with in_dtype(side.keras, side.flavour, side.dtype):
             self.loss, self.loss_settings = self._loss_of(loss)
-            self.optimizer: Any = None if optimizer is None else self._optimizer_of(optimizer)
+            self.optimizer: Any = None
+            if optimizer is not None:
+                self.optimizer, self._config = optimizers.copied(self.keras, optimizer)
         self.spec = spec_of(type(self.optimizer).__name__, self._config) if self.optimizer else None
         self.schedule = schedule_of(self._config)
         self.first = [(one, weights.array_of(one)) for one in side.model.variables]
@@ -67,7 +68,7 @@ class KerasTrainer:
                 variable.assign(value)
         if self.given is not None:
             with in_dtype(self.keras, self.side.flavour, self.side.dtype):
-                self.optimizer = self._optimizer_of(self.given)
+                self.optimizer, _ = optimizers.copied(self.keras, self.given)
 
     def keep(self) -> None:
         """See :meth:`parity.pairs.trainer.Trainer.keep`: TensorFlow moves no array in its place."""
@@ -196,30 +197,6 @@ class KerasTrainer:
                 "Keras's, or a callable of (targets, outputs)"
             )
         return loss, None
-
-    def _optimizer_of(self, optimizer: Any) -> Any:
-        """A copy with its floats rounded as Keras rounds them."""
-        if isinstance(optimizer, str):
-            kinds = {row.kind.lower(): row.kind for row in OPTIMIZERS.values()}
-            kind = kinds.get(optimizer.lower(), "")
-            try:  # of some, Keras 2 does not know the name
-                named = getattr(self.keras.optimizers, kind, None)
-                optimizer = named() if named else self.keras.optimizers.get(optimizer)
-            except Exception as error:
-                raise ParityError(
-                    f"optimizer: received {optimizer!r}, accepted: the name of one of Keras's"
-                ) from error
-        if not hasattr(optimizer, "apply_gradients"):
-            raise ParityError(
-                f"optimizer: received {type(optimizer).__name__} for Keras, accepted: a name, or "
-                "an optimizer of Keras's"
-            )
-        config = optimizer.get_config()
-        rate = config.get("learning_rate")
-        if hasattr(rate, "dtype"):
-            config["learning_rate"] = float(rate)
-        self._config = rounded(config)
-        return type(optimizer).from_config(dict(self._config))  # it puts a schedule in there
 
     def apply(self, gradients: Gradients) -> None:
         """See :meth:`parity.pairs.trainer.Trainer.apply`."""

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from parity import tolerance
 from parity.errors import ParityError
@@ -21,7 +20,7 @@ from parity.pairs.calls import Run, Weights
 from parity.pairs.noise import Written, written
 from parity.pairs.recipes import rounded
 from parity.pairs.trainer import LOOSE, Batch, Gradients, Key, Settings
-from torch_impl.capture import weights
+from torch_impl.capture import optimizers, weights
 from torch_impl.capture.attached import attached
 from torch_impl.capture.calls import named_outputs
 from torch_impl.capture.injected import Injected, unshared
@@ -282,36 +281,13 @@ class TorchTrainer:
                 self.optimizer = optimizer_for(self.make, trained, joint, self.flavour)
             else:
                 with default_dtype(self.side.dtype):
-                    self.optimizer, self.scheduler = self._users(params)
+                    self.optimizer, self.scheduler = optimizers.users(self.make, params)
             for group in self.optimizer.param_groups:
                 group |= {name: rounded(v) for name, v in group.items() if name != "params"}
             if self.schedule is not None:
                 kind = getattr(schedules, self.schedule.kind)
                 self.scheduler = kind(self.optimizer, **self.schedule.values)
         return self.optimizer
-
-    def _users(self, params: list[Tensor]) -> tuple[Optimizer, Any]:
-        """The user's own, with the scheduler that came with it."""
-        try:
-            made = self.make(params)
-        except Exception as error:
-            raise ParityError(
-                f"optimizer: PyTorch's raised {type(error).__name__}: {_line(error)}, accepted: a "
-                "function of the parameters, such as torch.optim.SGD"
-            ) from error
-        given, scheduler = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
-        steps = scheduler is None or isinstance(scheduler, LRScheduler)
-        if (
-            not isinstance(given, Optimizer)
-            or not steps
-            or isinstance(scheduler, ReduceLROnPlateau)
-        ):
-            names = [type(one).__name__ for one in (made if isinstance(made, tuple) else [made])]
-            raise ParityError(
-                f"optimizer: PyTorch's returned {', '.join(names)}, accepted: a torch optimizer, "
-                "or one and its scheduler, which goes on after every step"
-            )
-        return given, scheduler
 
     def _places(self) -> dict[Key, Place]:
         known = {id(one) for one in self.loose.values()}

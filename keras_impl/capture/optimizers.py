@@ -1,0 +1,42 @@
+"""A user's own Keras optimizer. Twin: ``torch_impl/capture/optimizers.py``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from parity.errors import ParityError
+from parity.optimizers.table import OPTIMIZERS
+from parity.pairs.recipes import rounded
+
+
+def copied(keras: Any, optimizer: Any) -> tuple[Any, dict[str, Any]]:
+    """A copy with its floats rounded as Keras rounds them, and its configuration.
+
+    Args:
+        keras: the module.
+        optimizer: one of it, or its name.
+
+    Raises:
+        ParityError: it is none.
+    """
+    if isinstance(optimizer, str):
+        kinds = {row.kind.lower(): row.kind for row in OPTIMIZERS.values()}
+        kind = kinds.get(optimizer.lower(), "")
+        try:  # of some, Keras 2 does not know the name
+            named = getattr(keras.optimizers, kind, None)
+            optimizer = named() if named else keras.optimizers.get(optimizer)
+        except Exception as error:
+            raise ParityError(
+                f"optimizer: received {optimizer!r}, accepted: the name of one of Keras's"
+            ) from error
+    if not hasattr(optimizer, "apply_gradients"):
+        raise ParityError(
+            f"optimizer: received {type(optimizer).__name__} for Keras, accepted: a name, or an "
+            "optimizer of Keras's"
+        )
+    config = optimizer.get_config()
+    rate = config.get("learning_rate")
+    if hasattr(rate, "dtype"):
+        config["learning_rate"] = float(rate)
+    config = rounded(config)
+    return type(optimizer).from_config(dict(config)), config  # which puts a schedule into its own

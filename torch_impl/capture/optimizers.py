@@ -1,0 +1,38 @@
+"""A user's own PyTorch optimizer. Twin: ``keras_impl/capture/optimizers.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+
+from parity.errors import ParityError
+
+
+def users(make: Callable[[list[Tensor]], Any], params: list[Tensor]) -> tuple[Optimizer, Any]:
+    """The optimizer of these parameters, and the scheduler that came with it, or None.
+
+    Raises:
+        ParityError: the function fails, or returns something else.
+    """
+    try:
+        made = make(params)
+    except Exception as error:
+        line = str(error).strip().split("\n", 1)[0][:300]
+        raise ParityError(
+            f"optimizer: PyTorch's raised {type(error).__name__}: {line}, accepted: a function of "
+            "the parameters, such as torch.optim.SGD"
+        ) from error
+    optimizer, scheduler = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
+    steps = scheduler is None or isinstance(scheduler, LRScheduler)
+    waits = isinstance(scheduler, ReduceLROnPlateau)  # for a score that no one gives it
+    if not isinstance(optimizer, Optimizer) or not steps or waits:
+        names = [type(one).__name__ for one in (made if isinstance(made, tuple) else [made])]
+        raise ParityError(
+            f"optimizer: PyTorch's returned {', '.join(names)}, accepted: a torch optimizer, or "
+            "one and its scheduler, which goes on after every step"
+        )
+    return optimizer, scheduler
