@@ -34,15 +34,18 @@ def own_functions(keras: Any, model: Any) -> Iterator[None]:
     A configuration holds a function's code without the names that it knows from its module.
     """
     kind = keras.layers.Lambda
-    layers = model._flatten_layers(include_self=False)
-    functions = {one.name: one.function for one in layers if isinstance(one, kind)}
+    layers = [one for one in model._flatten_layers(include_self=False) if isinstance(one, kind)]
+    times = Counter(one.name for one in layers)
+    originals = {one.name: one for one in layers if times[one.name] == 1}
     original = kind.__dict__["from_config"]
 
     def from_config(cls: Any, /, config: dict[str, Any], **given: Any) -> Any:
-        if config.get("name") not in functions:
+        own = originals.get(config.get("name", ""))
+        if own is None:
             return original.__get__(None, cls)(config, **given)
-        own = ("arguments", "name", "trainable", "dtype")
-        return cls(functions[config["name"]], **{one: config[one] for one in own if one in config})
+        kept = {one: config[one] for one in ("name", "trainable", "dtype") if one in config}
+        shape, arguments = own._output_shape, dict(own.arguments)
+        return cls(own.function, output_shape=shape, mask=own.mask, arguments=arguments, **kept)
 
     kind.from_config = classmethod(from_config)
     try:

@@ -17,7 +17,7 @@ def copied(keras: Any, optimizer: Any) -> tuple[Any, dict[str, Any]]:
         optimizer: one of it, or its name.
 
     Raises:
-        ParityError: it is none.
+        ParityError: it is none, or does not say how it is configured.
     """
     if isinstance(optimizer, str):
         kinds = {row.kind.lower(): row.kind for row in OPTIMIZERS.values()}
@@ -34,9 +34,17 @@ def copied(keras: Any, optimizer: Any) -> tuple[Any, dict[str, Any]]:
             f"optimizer: received {type(optimizer).__name__} for Keras, accepted: a name, or an "
             "optimizer of Keras's"
         )
-    config = optimizer.get_config()
-    rate = config.get("learning_rate")
-    if hasattr(rate, "dtype"):
-        config["learning_rate"] = float(rate)
-    config = rounded(config)
-    return type(optimizer).from_config(dict(config)), config  # which puts a schedule into its own
+    try:
+        config = optimizer.get_config()
+        rate = config.get("learning_rate")
+        if hasattr(rate, "dtype"):
+            config["learning_rate"] = float(rate)
+        config = rounded(config)
+        return type(optimizer).from_config(dict(config)), config  # which puts a schedule in its own
+    except Exception as error:
+        line = str(error).strip().split("\n", 1)[0][:300]
+        raise ParityError(
+            f"optimizer: received {type(optimizer).__name__}, which cannot be copied "
+            f"({type(error).__name__}: {line}), accepted: one with a constant rate, or a schedule "
+            "that says how it is configured"
+        ) from error

@@ -142,13 +142,8 @@ class KerasTrainer:
         }
 
     def penalty(self) -> float:
-        """See :meth:`parity.pairs.trainer.Trainer.penalty`."""
+        """See :meth:`parity.pairs.trainer.KerasTrainer.penalty`."""
         return self.last_penalty
-
-    def loss_of(self, outputs: Sequence[np.ndarray], batch: Batch) -> float:
-        """See :meth:`parity.pairs.trainer.Trainer.loss_of`."""
-        with in_dtype(self.keras, self.side.flavour, self.side.dtype):
-            return float(self._loss([self.side.tensor(value) for value in outputs], batch))
 
     def _loss(self, outputs: Sequence[Any], batch: Batch) -> Any:
         targets = [self.side.tensor(value) for value in batch.targets]
@@ -208,7 +203,8 @@ class KerasTrainer:
             if number in trained and key in gradients
         ]
         with in_dtype(self.keras, self.side.flavour, self.side.dtype):
-            self.optimizer.apply_gradients(given)
+            if given:  # Keras 3 would fail of none
+                self.optimizer.apply_gradients(given)
 
     def weights(self) -> dict[Key, np.ndarray]:
         """See :meth:`parity.pairs.trainer.Trainer.weights`."""
@@ -224,8 +220,13 @@ class KerasTrainer:
 
     def rate(self) -> float:
         """See :meth:`parity.pairs.trainer.KerasTrainer.rate`."""
-        rate = self.optimizer._learning_rate
-        return float(rate(self.optimizer.iterations) if callable(rate) else rate)
+        own = self.optimizer
+        rate = getattr(own, "_learning_rate", None)
+        if rate is None:  # of Keras 2's legacy optimizers
+            rate = own._get_hyper("learning_rate")
+        if isinstance(rate, self.keras.optimizers.schedules.LearningRateSchedule):
+            rate = rate(own.iterations)
+        return float(rate() if callable(rate) else rate)
 
     def first_of(self, key: Key) -> np.ndarray:
         """See :meth:`parity.pairs.trainer.KerasTrainer.first_of`."""

@@ -143,10 +143,9 @@ def _weaker(findings: Findings, batch: Batch, loss: Any, optimizer: Any, **rest:
     """Gradients in float32, where outputs are the same; more is not compared there."""
     if findings.causes and findings.outputs_apart():
         return Training()
-    found = Training(rungs=["gradients"])
-    found.parted = [
-        one for one in gradients(findings, batch, loss, **rest) if not one.observed <= one.allowed
-    ]
+    apart, notes = gradients(findings, batch, loss, **rest)
+    found = Training(rungs=["gradients"], notes=notes)
+    found.parted = [one for one in apart if not one.observed <= one.allowed]
     for one in found.parted[:1]:
         proof = Proof(one.observed, one.observed)
         found.causes.append(Cause(UNKNOWN, one.name, one.tensor, one.tensor, proof, "gradients"))

@@ -61,7 +61,7 @@ def distance(reference: np.ndarray, other: np.ndarray) -> float:
 
 
 PART = 1_000_000
-"""Entries that are subtracted at a time: the difference is never there as a whole."""
+"""Entries that are subtracted at a time, at least a row: of large arrays no whole difference."""
 
 
 def largest(values: np.ndarray) -> float:

@@ -13,10 +13,10 @@ from parity.pairs import rounding
 from parity.pairs.calls import Output
 from parity.pairs.divergence import Divergence, distance
 from parity.pairs.findings import Findings
-from parity.pairs.in_training import Forward
+from parity.pairs.in_training import FUSED, Forward
 from parity.pairs.opening import STAGES, aligned
 from parity.pairs.report import Drift
-from parity.pairs.starting import refuse_targets, trainers
+from parity.pairs.starting import count_in, refuse_targets, trainers
 from parity.pairs.trainer import Batch
 from parity.progress import Progress
 
@@ -66,7 +66,7 @@ def drift(
         if batch is not None:
             drifts += [
                 Drift(one.rung, one.observed, one.allowed)
-                for one in gradients(found, batch, loss, seed, layer_map)
+                for one in gradients(found, batch, loss, seed, layer_map)[0]
             ]
     except ParityError:
         pass
@@ -82,7 +82,7 @@ def gradients(
     loss: Any,
     seed: int,
     layer_map: Mapping[str, str] | None,
-) -> list[Divergence]:
+) -> tuple[list[Divergence], list[str]]:
     """How far each gradient stands apart in float32, from the loss backwards, and how far it may.
 
     Args:
@@ -91,6 +91,9 @@ def gradients(
         loss: likewise.
         seed: likewise.
         layer_map: likewise.
+
+    Returns:
+        One for each, and sentences on what draws numbers of its own.
 
     Raises:
         ParityError: the loss cannot be had.
@@ -101,7 +104,9 @@ def gradients(
             seen = Forward(k, t, batch, found.keras.flavour, seed, set())
             seen.run(layer_map)
             refuse_targets(k, batch, seen.keras_run)
-            both = seen.alignment.weights()
+            seen.tell()
+            held = count_in(found.keras, found.torch, k, t, seen.alignment)
+            both = [*held, *seen.alignment.weights()]
             seen.keras_run.forget()
             seen.torch_run.forget()
             found.forget()
@@ -125,4 +130,4 @@ def gradients(
         away = distance(own[key], other[theirs]) if there else float("inf")
         allowed = max(ours.get(key, 0.0), others.get(theirs, 0.0))
         apart.append(Divergence("gradients", key[0], theirs[0], key[1], away, allowed))
-    return apart
+    return apart, [note for note in seen.notes if note != FUSED]

@@ -67,8 +67,9 @@ def compare(k: Trainer, t: Trainer, batch: Batch, groups: Sequence[Sequence[Pair
     """
     found = Found()
     for group in groups:
-        own_loss, own = k.gradients(batch, 0, [key for key, _ in group])
-        other_loss, other = t.gradients(batch, 0, [theirs for _, theirs in group])
+        few = len(groups) > 1
+        own_loss, own = k.gradients(batch, 0, [key for key, _ in group] if few else None)
+        other_loss, other = t.gradients(batch, 0, [theirs for _, theirs in group] if few else None)
         found.losses = own_loss, other_loss
         for key, theirs in group:
             if key in own and theirs in other:

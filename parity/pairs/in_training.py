@@ -59,7 +59,7 @@ class Forward:
     def compare(self, layer_map: Mapping[str, str] | None = None) -> None:
         """Run both with the same draws; where outputs part, every pair is fed alike."""
         self.run(layer_map)
-        self._tell()
+        self.tell()
         if self._outputs_apart() <= LIMIT:
             return
         as_it_is = len(self._failing())
@@ -128,7 +128,8 @@ class Forward:
         both = zip(as_outputs(self.keras_run), as_outputs(self.torch_run), strict=False)
         return max(distance(own, other) for own, other in both)
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """Note what draws numbers that cannot be shared, and what follows float32."""
         for side, trainer in (("Keras", self.k), ("PyTorch", self.t)):
             if trainer.unshared:
                 names = ", ".join(trainer.unshared)
@@ -210,7 +211,7 @@ class Forward:
             (one, (noise.strength(one), "none") if side == 0 else ("none", noise.strength(one)))
             for side, calls in enumerate(alone)
             for one in calls
-            if one.layer in NOISE and one.name not in self.known
+            if one.layer in NOISE and one.name not in self.known and noise.strength(one)
         ]
 
     def _without(self, lone: Sequence[tuple[Call, tuple[Any, Any]]], k: Call, t: Call) -> float:

@@ -27,16 +27,17 @@ def clipped(c: Values, g: np.ndarray, norm: float) -> np.ndarray:
 def _sgd(c: Values, g: np.ndarray, s: Slots, step: int) -> np.ndarray:
     if not c["momentum"]:
         return np.asarray(c["learning_rate"] * g)
-    inside = _inside(c)
+    inside, outside = _around(c)
     new = g if step == 1 else (1.0 - c["dampening"]) * g
     s["b"] = c["momentum"] * s.get("b", 0.0) + inside * new
     moved = inside * g + c["momentum"] * s["b"] if c["nesterov"] else s["b"]
-    return np.asarray(c["learning_rate"] / inside * moved)
+    return np.asarray(outside * moved)
 
 
-def _inside(c: Values) -> float:
-    """What a momentum's gradients are multiplied by before they are added up."""
-    return float(c["learning_rate"]) if c["momentum_buffer"] == HOLDS_RATE else 1.0
+def _around(c: Values) -> tuple[float, float]:
+    """What gradients are multiplied by before momentum adds them up, and what behind it."""
+    rate = float(c["learning_rate"])
+    return (rate, 1.0) if c["momentum_buffer"] == HOLDS_RATE else (1.0, rate)
 
 
 def _adam(c: Values, g: np.ndarray, s: Slots, step: int) -> np.ndarray:
@@ -96,9 +97,9 @@ def _rmsprop(c: Values, g: np.ndarray, s: Slots, step: int) -> np.ndarray:
         variance = variance - s["mean"] ** 2
     moved = g / _rooted(c, variance)
     if c["momentum"]:
-        inside = _inside(c)
+        inside, outside = _around(c)
         moved = s["b"] = c["momentum"] * s.get("b", 0.0) + inside * moved
-        return np.asarray(c["learning_rate"] / inside * moved)
+        return np.asarray(outside * moved)
     return np.asarray(c["learning_rate"] * moved)
 
 

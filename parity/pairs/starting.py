@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from parity.errors import ParityError
+from parity.pairs import loose
+from parity.pairs.align import Alignment
 from parity.pairs.calls import Run
 from parity.pairs.side import Side
-from parity.pairs.trainer import Batch, KerasTrainer, TorchTrainer
+from parity.pairs.trainer import LOOSE, Batch, KerasTrainer, Key, TorchTrainer
 
 
 def trainers(
@@ -41,6 +43,23 @@ def trainers(
     t: TorchTrainer = torch.trainer(other_loss, other_rule, seed, keras.flavour)
     t.schedule = k.schedule if other_rule is k.spec else None
     return k, t
+
+
+def count_in(
+    keras: Side, torch: Side, k: KerasTrainer, t: TorchTrainer, alignment: Alignment
+) -> list[tuple[Key, Key]]:
+    """Have both trainers count in what no layer holds and both sides have.
+
+    Returns:
+        The keys that they have now, Keras's and PyTorch's.
+    """
+    held = loose.partners(
+        keras.loose([one.name for one, _ in alignment.pairs]),
+        torch.loose([one.name for _, one in alignment.pairs]),
+    )
+    k.count_in([own for own, _ in held])
+    t.count_in([theirs for _, theirs in held])
+    return [((own, LOOSE), (theirs, LOOSE)) for own, theirs in held]
 
 
 def refuse_targets(k: KerasTrainer, batch: Batch, run: Run) -> None:

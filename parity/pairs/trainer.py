@@ -92,12 +92,6 @@ class Trainer(Protocol):
             ParityError: the loss cannot be had.
         """
 
-    def penalty(self) -> float:
-        """Share of the last loss that came from the model's own penalties."""
-
-    def loss_of(self, outputs: Sequence[np.ndarray], batch: Batch) -> float:
-        """The loss of outputs as Keras's model returned them, without penalties."""
-
     def apply(self, gradients: Gradients) -> None:
         """One step of the optimizer with these; a weight without one has none."""
 
@@ -129,6 +123,9 @@ class KerasTrainer(Trainer, Protocol):
     def rate(self) -> float:
         """Of the next step."""
 
+    def penalty(self) -> float:
+        """Share of the last loss that came from the model's own penalties."""
+
     def first_of(self, key: Key) -> np.ndarray:
         """A weight as it was at first."""
 
@@ -150,6 +147,9 @@ class TorchTrainer(Trainer, Protocol):
 
     lying: list[bool]
     """Of each output, whether Keras's is as PyTorch's lies, so that neither is turned."""
+
+    def loss_of(self, outputs: Sequence[np.ndarray], batch: Batch) -> float:
+        """The loss of outputs as Keras's model returned them."""
 
     def take(self, layer: str, values: Mapping[str, float]) -> bool:
         """Give a layer constants of Keras's: ``momentum``, ``epsilon``, ``negative_slope``.

@@ -14,15 +14,15 @@ import numpy as np
 
 from parity import tolerance
 from parity.constants import as_float32
-from parity.pairs import gradients, islands, loose, loss_causes, steps
+from parity.pairs import gradients, islands, loss_causes, steps
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
 from parity.pairs.divergence import Divergence
 from parity.pairs.gradient_causes import Backwards
 from parity.pairs.in_training import Forward
 from parity.pairs.side import Side
-from parity.pairs.starting import refuse_targets, trainers
+from parity.pairs.starting import count_in, refuse_targets, trainers
 from parity.pairs.structure import NOTHING
-from parity.pairs.trainer import LOOSE, Batch, KerasTrainer, Key, TorchTrainer, as_they_lie
+from parity.pairs.trainer import Batch, KerasTrainer, Key, TorchTrainer, as_they_lie
 from parity.progress import Progress
 
 LIMITS = {rung: row.limit for rung, row in tolerance.FLOAT64.items()}
@@ -85,12 +85,7 @@ def train_findings(
             seen.compare(layer_map)
             refuse_targets(k, batch, seen.keras_run)
             progress.advance("forward")
-            held = loose.partners(
-                keras.loose([one.name for one, _ in seen.alignment.pairs]),
-                torch.loose([one.name for _, one in seen.alignment.pairs]),
-            )
-            k.count_in([own for own, _ in held])
-            t.count_in([theirs for _, theirs in held])
+            held = count_in(keras, torch, k, t, seen.alignment)
             for call in (*seen.keras_run.calls, *seen.torch_run.calls):
                 if call.layer != "BatchNormalization":  # whose statistics are looked at again
                     call.forget()
@@ -119,7 +114,7 @@ class _Ladder:
     t: TorchTrainer
     batch: Batch
     seen: Forward
-    held: Sequence[tuple[str, str]]
+    held: Sequence[tuple[Key, Key]]
     result: Training
 
     def _loss(self, own: float, ran: float) -> None:
@@ -202,8 +197,7 @@ class _Ladder:
 
     def keys(self) -> list[tuple[Key, Key]]:
         """Weights that both have, by the names of either side, in Keras's order."""
-        beside = (((own, LOOSE), (theirs, LOOSE)) for own, theirs in self.held)
-        return list(dict.fromkeys([*beside, *self.seen.alignment.weights()]))
+        return [*self.held, *self.seen.alignment.weights()]
 
     def steps(self, count: int) -> None:
         """One optimizer step, and more."""

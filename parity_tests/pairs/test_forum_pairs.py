@@ -164,3 +164,62 @@ def test_a_port_that_draws_in_evaluation_is_told(
     assert report.verdict == "different"
     assert any("draws numbers where it must not" in note for note in report.notes)
     assert {one.id for one in report.causes} <= {"unknown", "structure.extra"}, str(report)
+
+
+def flattened(x: Any, shape: tuple[int, ...]) -> Any:
+    """A function with an argument, which is a tuple."""
+    import tensorflow as tf
+
+    return tf.reshape(x, shape)
+
+
+def test_a_function_keeps_its_arguments_and_its_mask(keras: Any) -> None:
+    """Steps behind a Lambda are masked as they are in the user's model."""
+    layers = keras.layers
+    passing = layers.Lambda(halved, output_shape=(None, 4), mask=lambda _, mask: mask)
+    shaped = layers.Lambda(flattened, output_shape=(3,), arguments={"shape": (-1, 3)})
+    stack = [layers.Embedding(9, 4, mask_zero=True), passing, layers.SimpleRNN(3), shaped]
+    model = fill(keras.Sequential([keras.Input((5,)), *stack, layers.Dense(2)]))
+    tokens = np.array([[1, 2, 3, 0, 0], [4, 5, 6, 7, 8]])
+
+    class Port(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.two = nn.Embedding(9, 4), nn.RNN(4, 3, batch_first=True)
+            self.three = nn.Linear(3, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            steps, _ = self.two(self.one(x) * HALF)
+            return self.three(steps[torch.arange(len(x)), (x != 0).sum(1) - 1])
+
+    report = check(model, Port(), tokens, float32=False)
+    assert (report.verdict, report.dtype) == ("same", "float64"), str(report)
+
+
+def test_what_is_computed_again_backwards_trains(keras: Any) -> None:
+    """PyTorch's checkpoints, of the kind that takes gradients of everything or of nothing."""
+    from torch.utils.checkpoint import checkpoint
+
+    layers = [keras.layers.Dense(5, activation="tanh"), keras.layers.Dense(3)]
+    model = fill(keras.Sequential([keras.Input((6,)), *layers]))
+    trained = {"targets": NUMBERS.normal(size=(8, 3)), "loss": "mse", "optimizer": "sgd"}
+
+    class Port(Between):
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.one(x).requires_grad_()
+            return self.two(checkpoint(torch.tanh, y, use_reentrant=True))
+
+    report = check(model, Port(torch.tanh), X, **trained, steps=2)
+    assert report.verdict == "same", str(report)
+
+
+def test_a_model_of_which_nothing_trains_takes_no_step(keras: Any) -> None:
+    """All layers frozen on both sides: the same."""
+    layers = [keras.layers.Dense(5, activation="tanh"), keras.layers.Dense(3)]
+    model = fill(keras.Sequential([keras.Input((6,)), *layers]))
+    model.trainable = False
+    module = Between(torch.tanh).requires_grad_(False)
+    trained = {"targets": NUMBERS.normal(size=(8, 3)), "loss": "mse"}
+    own = (keras.optimizers.SGD(0.1), lambda parameters: torch.optim.SGD(parameters, lr=0.1))
+    report = check(model, module, X, **trained, optimizer=own, steps=2)
+    assert report.verdict == "same", str(report)

@@ -111,3 +111,32 @@ def test_what_is_no_schedule_is_refused(scheduler: Any, keras: Any) -> None:
     """What waits for a score, or is nothing of the kind."""
     with pytest.raises(ParityError, match=r"returned SGD, (ReduceLROnPlateau|str), accepted: "):
         checked(keras, (keras.optimizers.SGD(0.1), with_scheduler(scheduler)))
+
+
+def test_a_rate_may_end_at_zero(keras: Any) -> None:
+    """Then no step moves anything, whatever momentum holds."""
+    rate = keras.optimizers.schedules.CosineDecay(0.1, 3)
+    other = with_scheduler(lambda one: lr_scheduler.CosineAnnealingLR(one, 3), momentum=0.9)
+    report = checked(keras, (keras.optimizers.SGD(rate, momentum=0.9), other))
+    assert "unknown" not in {one.id for one in report.causes}, str(report)
+
+
+def test_a_schedule_that_is_not_configured_is_refused(keras: Any) -> None:
+    """A class of the user's own that does not say how it is made."""
+
+    class Own(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+        def __call__(self, step: Any) -> Any:
+            return 0.1
+
+    with pytest.raises(ParityError, match="optimizer: received SGD, which cannot be copied") as e:
+        checked(keras, keras.optimizers.SGD(Own()))
+    assert "\n" not in str(e.value)
+
+
+def test_a_legacy_optimizer_has_a_rate(keras: Any, flavour: str) -> None:
+    """Keras 2 keeps its first optimizers beside the ones that it has now."""
+    if flavour == "keras3":
+        pytest.skip("keras3 has none")
+    own = keras.optimizers.legacy.SGD(0.1)
+    report = checked(keras, (own, lambda parameters: torch.optim.SGD(parameters, lr=0.1)))
+    assert report.verdict == "same", str(report)

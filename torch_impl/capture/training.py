@@ -137,7 +137,7 @@ class TorchTrainer:
             leaves = [one for one in wanted if one.is_leaf]
             if loss.requires_grad and leaves:  # or else nothing has a gradient
                 try:
-                    loss.backward(inputs=leaves)
+                    loss.backward(inputs=None if only is None else leaves)
                 except RuntimeError as error:
                     raise ParityError(
                         f"torch_model: its gradients cannot be had: {_line(error)}"
@@ -154,12 +154,8 @@ class TorchTrainer:
         model.zero_grad(set_to_none=True)
         return float(loss.detach()), found
 
-    def penalty(self) -> float:
-        """See :meth:`parity.pairs.trainer.Trainer.penalty`."""
-        return 0.0
-
     def loss_of(self, outputs: Sequence[np.ndarray], batch: Batch) -> float:
-        """See :meth:`parity.pairs.trainer.Trainer.loss_of`."""
+        """See :meth:`parity.pairs.trainer.TorchTrainer.loss_of`."""
         tensors = [
             layout.from_canonical(self.side.tensor(value))
             for layout, value in zip(self._layouts(), outputs, strict=True)
