@@ -8,11 +8,9 @@ from typing import Any
 from keras_impl.framework import keras, tf
 from keras_impl.layers import SharedDropout
 from parity.constants import as_float32
+from parity.layers.activations import SELU_LIMIT
 from parity.specs.dropout import DropoutSpec
 from parity.specs.feed_forward import FeedForwardSpec
-
-ALPHA_P = -1.6732632423543772 * 1.0507009873554805
-"""What SELU tends to for very negative inputs: −α·scale, as Keras writes them."""
 
 
 def noise(spec: FeedForwardSpec) -> Any:
@@ -57,17 +55,18 @@ class SharedGaussianDropout(keras.layers.Layer):
 class SharedAlphaDropout(keras.layers.Layer):
     """a·(x·keep + α'·(1 − keep)) + b, as ``keras.layers.AlphaDropout``: mean and variance stay.
 
-    With a = 1/√((1 − r)(1 + r·α'²)) and b = −a·α'·r. Source: Klambauer et al., 2017.
+    With a = 1/√((1 − r)(1 + r·α'²)), b = −a·α'·r and α' = SELU_LIMIT.
+    Source: Klambauer et al., 2017.
     """
 
     def __init__(self, rate: float, name: str) -> None:
         super().__init__(name=name)
-        self.a = ((1 - rate) * (1 + rate * ALPHA_P**2)) ** (-0.5)
-        self.b = -self.a * ALPHA_P * rate
+        self.a = ((1 - rate) * (1 + rate * SELU_LIMIT**2)) ** (-0.5)
+        self.b = -self.a * SELU_LIMIT * rate
 
     def call(self, x: Any, keep: Any = None, training: bool = False) -> Any:
         """Map x (N, …) with keep, bool and of its shape, to x's shape and dtype."""
         if not training:
             return x
         keep = tf.cast(keep, x.dtype)
-        return self.a * (x * keep + ALPHA_P * (1 - keep)) + self.b
+        return self.a * (x * keep + SELU_LIMIT * (1 - keep)) + self.b

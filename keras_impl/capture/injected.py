@@ -11,17 +11,15 @@ import numpy as np
 
 from keras_impl.capture.modules import kind_of
 from parity.constants import as_float32
-from parity.layers.activations import SELU_ALPHA, SELU_SCALE
-from parity.pairs.trainer import normal, uniform
+from parity.layers.activations import SELU_LIMIT
+from parity.pairs.draws import Mask, normal, uniform
+from parity.pairs.noise import SPATIAL
 
 if TYPE_CHECKING:
     from keras_impl.capture.side import KerasSide
 
-SPATIAL = ("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")
 NORMALS = ("GaussianDropout", "GaussianNoise")
 RANDOM = ("Dropout", *SPATIAL, "AlphaDropout", *NORMALS)
-ALPHA_P = -SELU_ALPHA * SELU_SCALE
-"""What alpha dropout puts in the place of what it drops."""
 
 
 class Injected:
@@ -49,6 +47,7 @@ class Injected:
         self.watched = watched
         self.numbers: list[int] = []
         self.normals: dict[int, int] = {}
+        self.masks: dict[int, Mask] = {}
         self.firsts: list[bool] = []
 
     @contextlib.contextmanager
@@ -61,7 +60,7 @@ class Injected:
                 remembered.
             fused: whether batch norm follows Keras 2's kernel for float32 images.
         """
-        self.numbers, self.normals, self.firsts = [], {}, []
+        self.numbers, self.normals, self.masks, self.firsts = [], {}, {}, []
         changed = []
         for layer in self.model._flatten_layers(include_self=False, recursive=True):
             call = None
@@ -103,15 +102,16 @@ class Injected:
             self.firsts.append(first)
             if noisy:
                 self.normals[place] = math.prod(inputs.shape)
+            elif layer.rate:
+                drawn = _noise(layer, tuple(inputs.shape), first)
+                self.masks[place] = Mask(_canonical(inputs.shape, first), _canonical(drawn, first))
             name = self.names[place] if place < len(self.names) else f"keras/{place}"
             if not name:
                 return inputs
-            shape = list(inputs.shape)
-            if first:
-                shape.append(shape.pop(1))
-            drawn = (normal if noisy else uniform)(self.seed, name, step, shape)
-            drawn = np.moveaxis(drawn, -1, 1) if first else drawn
-            factor, offset = _formula(layer, drawn, first)
+            draw = normal if noisy else uniform
+            numbers = draw(self.seed, name, step, _canonical(inputs.shape, first))
+            numbers = np.moveaxis(numbers, -1, 1) if first else numbers
+            factor, offset = _formula(layer, numbers, first)
             out = inputs if factor is None else inputs * self.tf.constant(factor, inputs.dtype)
             return out if offset is None else out + self.tf.constant(offset, inputs.dtype)
 
@@ -161,8 +161,13 @@ def _formula(layer: Any, drawn: np.ndarray, first: bool) -> tuple[Any, Any]:
         return kept * (1.0 / (1.0 - rate) if rate < 1.0 else 0.0), None
     if not 0.0 < rate < 1.0:
         return None, None
-    a = ((1.0 - rate) * (1.0 + rate * ALPHA_P**2)) ** -0.5
-    return a * kept, a * ALPHA_P * (1.0 - kept) - a * ALPHA_P * rate
+    a = ((1.0 - rate) * (1.0 + rate * SELU_LIMIT**2)) ** -0.5
+    return a * kept, a * SELU_LIMIT * (1.0 - kept) - a * SELU_LIMIT * rate
+
+
+def _canonical(shape: Sequence[int], first: bool) -> tuple[int, ...]:
+    """Sizes with those of channels at the end."""
+    return (shape[0], *shape[2:], shape[1]) if first else tuple(shape)
 
 
 def _noise(layer: Any, shape: tuple[int, ...], first: bool) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from parity.optimizers.table import OPTIMIZERS
 from parity.pairs.recipes import rounded
 
 
-def copied(keras: Any, optimizer: Any) -> tuple[Any, dict[str, Any]]:
+def users(keras: Any, optimizer: Any) -> tuple[Any, dict[str, Any]]:
     """A copy with its floats rounded as Keras rounds them, and its configuration.
 
     Args:

@@ -13,9 +13,10 @@ from keras_impl.capture.calls import named_outputs
 from keras_impl.capture.exact import exact
 from keras_impl.capture.injected import Injected
 from keras_impl.capture.islands import Islands
-from parity.errors import ParityError
+from keras_impl.capture.losses import Loss
 from parity.pairs.calls import Run
-from parity.pairs.recipes import loss_class, schedule_of, spec_of
+from parity.pairs.draws import Mask
+from parity.pairs.recipes import schedule_of, spec_of
 from parity.pairs.trainer import LOOSE, Batch, Gradients, Key, Settings
 
 if TYPE_CHECKING:
@@ -43,10 +44,11 @@ class KerasTrainer:
         self.shared = False  # whether PyTorch gets the same loss
         self._config: dict[str, Any] = {}
         with in_dtype(side.keras, side.flavour, side.dtype):
-            self.loss, self.loss_settings = self._loss_of(loss)
+            self.loss = Loss(side.tf, side.keras, loss, side.dtype)
             self.optimizer: Any = None
             if optimizer is not None:
-                self.optimizer, self._config = optimizers.copied(self.keras, optimizer)
+                self.optimizer, self._config = optimizers.users(self.keras, optimizer)
+        self.loss_settings = self.loss.settings
         self.spec = spec_of(type(self.optimizer).__name__, self._config) if self.optimizer else None
         self.schedule = schedule_of(self._config)
         self.first = [(one, weights.array_of(one)) for one in side.model.variables]
@@ -56,6 +58,7 @@ class KerasTrainer:
         self.unshared = self.injected.unshared()
         self.random_calls: list[int] = []
         self.normals: dict[int, int] = {}
+        self.masks: dict[int, Mask] = {}
         self.last_penalty = 0.0
         self.loose: dict[Key, Any] = {}
         self._found: dict[Key, Any] = {}
@@ -68,7 +71,7 @@ class KerasTrainer:
                 variable.assign(value)
         if self.given is not None:
             with in_dtype(self.keras, self.side.flavour, self.side.dtype):
-                self.optimizer, _ = optimizers.copied(self.keras, self.given)
+                self.optimizer, _ = optimizers.users(self.keras, self.given)
 
     def keep(self) -> None:
         """See :meth:`parity.pairs.trainer.Trainer.keep`: TensorFlow moves no array in its place."""
@@ -83,8 +86,8 @@ class KerasTrainer:
         """See :meth:`parity.pairs.trainer.Trainer.run`."""
         with self._layers(step, None):
             found = self.side.run(batch.inputs, None, given, training=True)
-        self.random_calls, self.normals = self.injected.numbers, self.injected.normals
-        self.firsts = self.injected.firsts
+        self.random_calls, self.firsts = self.injected.numbers, self.injected.firsts
+        self.normals, self.masks = self.injected.normals, self.injected.masks
         return found
 
     def _layers(
@@ -147,51 +150,8 @@ class KerasTrainer:
 
     def _loss(self, outputs: Sequence[Any], batch: Batch) -> Any:
         targets = [self.side.tensor(value) for value in batch.targets]
-        shapes = ", ".join(str(tuple(one.shape)) for one in outputs)
-        users = self.loss_settings is None
-        try:
-            with self._whole() if users else contextlib.nullcontext():
-                if self.shared:
-                    # the identity hides a softmax that Keras would otherwise undo
-                    both = zip(targets, outputs, strict=True)
-                    parts = [self.loss(own, self.tf.identity(one)) for own, one in both]
-                    loss = self.tf.add_n(parts)
-                else:
-                    loss = self.loss(
-                        targets[0] if len(targets) == 1 else targets,
-                        outputs[0] if len(outputs) == 1 else list(outputs),
-                    )
-                loss = self.tf.cast(self.tf.convert_to_tensor(loss), self.side.dtype)
-        except Exception as error:
-            raise ParityError(
-                f"loss: Keras's cannot be called with outputs of shape {shapes}: "
-                f"{type(error).__name__}: {_line(error)}"
-            ) from error
-        return self.tf.reduce_mean(loss) if len(loss.shape) else loss
-
-    def _loss_of(self, loss: Any) -> tuple[Any, Settings | None]:
-        """The loss in the side's dtype; its settings, where it is one of Keras's."""
-        if isinstance(loss, str):
-            kind = loss_class(loss)
-            return getattr(self.keras.losses, kind)(), Settings(kind, {})
-        if isinstance(loss, self.keras.losses.Loss):
-            config = {
-                name: value
-                for name, value in loss.get_config().items()
-                if name not in ("name", "dtype", "fn")
-            }
-            if config.get("reduction") == "auto":
-                config["reduction"] = "sum_over_batch_size"
-            kind = type(loss).__name__
-            if kind in vars(self.keras.losses):
-                return getattr(self.keras.losses, kind)(**config), Settings(kind, config)
-            return loss, None
-        if not callable(loss):
-            raise ParityError(
-                f"loss: received {type(loss).__name__} for Keras, accepted: a name, a loss of "
-                "Keras's, or a callable of (targets, outputs)"
-            )
-        return loss, None
+        with contextlib.nullcontext() if self.loss.settings else self._whole():
+            return self.loss.of(outputs, targets, self.shared)
 
     def apply(self, gradients: Gradients) -> None:
         """See :meth:`parity.pairs.trainer.Trainer.apply`."""
@@ -284,7 +244,3 @@ def in_dtype(keras: Any, flavour: str, dtype: str) -> Iterator[None]:
             keras.config.set_dtype_policy(policy)
         else:
             keras.mixed_precision.set_global_policy(old)
-
-
-def _line(error: BaseException) -> str:
-    return str(error).strip().split("\n", 1)[0][:300]

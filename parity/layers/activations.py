@@ -17,6 +17,8 @@ from parity.constants import as_float32
 from parity.difference import Difference
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+SELU_LIMIT = -SELU_ALPHA * SELU_SCALE
+"""What SELU tends to for very negative inputs; alpha dropout puts it in place of what it drops."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from parity.difference import Difference
-from parity.layers.activations import SELU_ALPHA, SELU_SCALE
+from parity.layers.activations import SELU_LIMIT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,9 +103,8 @@ def reference(
     if isinstance(config, GaussianDropout):
         return x * (1.0 + drawn * math.sqrt(rate / (1.0 - rate)))
     if isinstance(config, AlphaDropout):
-        limit = -SELU_ALPHA * SELU_SCALE
-        a = 1.0 / math.sqrt((1.0 - rate) * (1.0 + rate * limit**2))
-        return a * np.where(drawn, x, limit) - a * limit * rate
+        a = 1.0 / math.sqrt((1.0 - rate) * (1.0 + rate * SELU_LIMIT**2))
+        return a * np.where(drawn, x, SELU_LIMIT) - a * SELU_LIMIT * rate
     return np.asarray(x * drawn / (1.0 - rate))
 
 

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from parity.errors import ParityError
-from parity.pairs import rounding
+from parity.pairs import float32_gradients, rounding
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
-from parity.pairs.drift import drift, gradients
+from parity.pairs.drift import drift
 from parity.pairs.findings import Findings
 from parity.pairs.islands import in_float64, trained_in_float64
 from parity.pairs.opening import STAGES, WEIGHTS, aligned, drawn
 from parity.pairs.report import Report
-from parity.pairs.side import CannotRun, Side
+from parity.pairs.side import CannotRun
 from parity.pairs.trainer import Batch
 from parity.pairs.training import Training, train_findings
 from parity.progress import Progress
@@ -143,7 +143,7 @@ def _weaker(findings: Findings, batch: Batch, loss: Any, optimizer: Any, **rest:
     """Gradients in float32, where outputs are the same; more is not compared there."""
     if findings.causes and findings.outputs_apart():
         return Training()
-    apart, notes = gradients(findings, batch, loss, **rest)
+    apart, notes = float32_gradients.compared(findings, batch, loss, **rest)
     found = Training(rungs=["gradients"], notes=notes)
     found.parted = [one for one in apart if not one.observed <= one.allowed]
     for one in found.parted[:1]:
@@ -152,23 +152,6 @@ def _weaker(findings: Findings, batch: Batch, loss: Any, optimizer: Any, **rest:
     if optimizer is not None:
         found.notes.append("Optimizer steps were not compared: that takes float64.")
     return found
-
-
-def side_by_side(
-    keras_model: Any,
-    torch_model: Any,
-    inputs: Any,
-    weights: str = "keras",
-    layer_map: Mapping[str, str] | None = None,
-) -> tuple[Side, Side]:
-    """Copies of both models in float64, the weights of one carried over to the other.
-
-    Args and errors: as of :func:`check`.
-    """
-    arguments = keras_model, torch_model, _arrays(inputs, "inputs"), None, weights, layer_map
-    with Progress("models", STAGES) as progress:
-        findings, _ = aligned(*arguments, "float64", progress)
-    return findings.keras, findings.torch
 
 
 def _arrays(values: Any, name: str) -> list[np.ndarray]:

@@ -11,7 +11,7 @@ import numpy as np
 from parity import tolerance
 from parity.constants import as_float32
 from parity.errors import ParityError
-from parity.pairs import diagnosis, noise, running
+from parity.pairs import diagnosis, noise, running, sharing
 from parity.pairs.align import Alignment, align
 from parity.pairs.calls import Call, Run, leading
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
@@ -74,6 +74,7 @@ class Forward:
             failing = self._failing()
         for k, t in failing:
             self._layer(k, t)
+        self._tell_own_draws()
         if not self.parted:
             ends = [next(iter(run.outputs)) for run in (self.keras_run, self.torch_run)]
             self._part(ends[0], ends[1], "output", self._outputs_apart())
@@ -85,6 +86,18 @@ class Forward:
         changed = self._round_constants()
         self._share_draws()
         if changed or self.k.names or self.t.names:
+            self._run_again()
+        if self.t.given:
+            self._turn_draws()
+
+    def _turn_draws(self) -> None:
+        """Code keeps what a number is above, or below: whichever comes closer to Keras's."""
+        found = {}
+        for self.t.turned in (True, False):
+            self._run_again()
+            found[self.t.turned] = self._outputs_apart()
+        if found[True] < found[False]:
+            self.t.turned = True
             self._run_again()
 
     def _run(self) -> None:
@@ -137,6 +150,22 @@ class Forward:
         images = [k for k, _ in self.alignment.pairs if k.layer == "BatchNormalization"]
         if self.flavour == "tf_keras" and any(k.inputs[0].ndim == 4 for k in images):
             self.notes.append(FUSED)
+
+    def _tell_own_draws(self) -> None:
+        """Note the first call on either side that gives something else when it is run again."""
+        for side, trainer, run in (
+            ("Keras", self.k, self.keras_run),
+            ("PyTorch", self.t, self.torch_run),
+        ):
+            again = fused_run(trainer.run(self.batch, 0)).calls
+            both = zip(run.calls, again, strict=False)
+            moved = (one.name for one, other in both if distance(one.output, other.output) > LIMIT)
+            name = next(moved, None)
+            if name is not None and not trainer.unshared:
+                self.notes.append(
+                    f"{side} draws numbers of its own in training, which cannot be shared: {name} "
+                    "gives something else each time"
+                )
 
     def _failing(self) -> list[tuple[Call, Call]]:
         """Layers that answer for themselves and are not fed alike, or give something else.
@@ -255,33 +284,7 @@ class Forward:
 
     def _share_draws(self) -> None:
         """The same name for calls that belong together."""
-        partners = {t.number: k.number for k, t in self.alignment.pairs}
-        for trainer, which in ((self.k, "keras"), (self.t, "torch")):
-            names: list[str] = []
-            for number in trainer.random_calls:
-                own = number if which == "keras" else partners.get(number)
-                count = trainer.random_calls[: len(names)].count(number)
-                known = own is not None and own < len(self.keras_run.calls)
-                names.append(f"pair/{own}/{count}" if known else f"{which}/{len(names)}")
-                if which == "keras":
-                    self.drawn.setdefault(number, names[-1])
-            trainer.names = names
-        self._share_by_order(partners)
-
-    def _share_by_order(self, partners: Mapping[int, int]) -> None:
-        """Noise that no layer of the other's is found for: one after the other, if all fits."""
-        matched = {*partners.values()}, {*partners}
-        left = [
-            [place for place in trainer.normals if trainer.random_calls[place] not in found]
-            for trainer, found in zip((self.k, self.t), matched, strict=True)
-        ]
-        sizes = [
-            [trainer.normals[place] for place in places]
-            for trainer, places in zip((self.k, self.t), left, strict=True)
-        ]
-        if sizes[0] == sizes[1]:
-            for own, other in zip(*left, strict=True):
-                self.t.names[other] = self.k.names[own]
+        self.drawn |= sharing.share(self.k, self.t, self.alignment, len(self.keras_run.calls))
 
     def _part(self, keras: str, torch: str, tensor: str, away: float) -> None:
         rung = "forward_train"

@@ -14,7 +14,7 @@ from parity.layers import dropout, merging
 from parity.pairs.calls import Call
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
 from parity.pairs.divergence import distance
-from parity.pairs.trainer import normal, uniform
+from parity.pairs.draws import normal, uniform
 
 DROPOUTS = {
     one.keras: one for one in (dropout.Dropout, dropout.AlphaDropout, dropout.GaussianDropout)

@@ -1,4 +1,4 @@
-"""What an implementation can do with a model that is trained, and the numbers that both draw."""
+"""What an implementation can do with a model that is trained."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from parity.optimizers.spec import OptimizerSpec
 from parity.pairs.calls import Arrays, Run
-from parity.randomness import stream
+from parity.pairs.draws import Mask
 
 Key = tuple[str, str]
 """Name of a layer in its own model, and the canonical name of one of its weights.
@@ -59,6 +59,9 @@ class Trainer(Protocol):
 
     normals: dict[int, int]
     """Places of those that drew normal numbers, and how many each drew."""
+
+    masks: dict[int, Mask]
+    """Places of those that drew uniform numbers, of PyTorch those that its code draws by itself."""
 
     unshared: list[str]
     """Names of layers whose random numbers cannot be given to them."""
@@ -145,6 +148,12 @@ class TorchTrainer(Trainer, Protocol):
     attached: bool
     """Whether gradients pass through what the model's forward pass detaches."""
 
+    given: dict[int, Mask]
+    """Places of uniform draws of its code that have one of Keras's dropouts' numbers."""
+
+    turned: bool
+    """Whether these are counted down from 1: what keeps below a share then keeps the same."""
+
     lying: list[bool]
     """Of each output, whether Keras's is as PyTorch's lies, so that neither is turned."""
 
@@ -172,19 +181,6 @@ class TorchTrainer(Trainer, Protocol):
 
     def freeze_second_biases(self) -> None:
         """Let only the first of two such tensors train."""
-
-
-def uniform(seed: int, name: str, step: int, shape: Sequence[int]) -> np.ndarray:
-    """What a random call draws at a step: float32 in [0, 1) of a canonical shape.
-
-    An entry is kept where it is at least the layer's own rate, so that rates that differ show.
-    """
-    return stream(seed, f"mask/{name}/{step}").random(tuple(shape), dtype=np.float32)
-
-
-def normal(seed: int, name: str, step: int, shape: Sequence[int]) -> np.ndarray:
-    """Likewise standard normal numbers, each the same in float32 and float64."""
-    return stream(seed, f"noise/{name}/{step}").standard_normal(tuple(shape), dtype=np.float32)
 
 
 def as_outputs(run: Run) -> list[np.ndarray]:

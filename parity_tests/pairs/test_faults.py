@@ -48,7 +48,11 @@ def test_a_fault_is_found_placed_and_named(name: str, keras: Any) -> None:
 
 def ported(model: Any, module: Any, inputs: Any) -> Any:
     """The PyTorch model with Keras's weights, in float64 as the check has them."""
-    from parity.pairs.check import side_by_side
+    from parity.pairs.opening import STAGES, aligned
+    from parity.progress import Progress
 
-    _, torch_side = side_by_side(model, copy.deepcopy(module), inputs)
-    return torch_side.model
+    arrays = inputs if isinstance(inputs, list) else [inputs]
+    given = model, copy.deepcopy(module), arrays, None, "keras", None
+    with Progress("models", STAGES) as progress:
+        found, _ = aligned(*given, "float64", progress)
+    return found.torch.model

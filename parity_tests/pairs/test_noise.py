@@ -51,6 +51,22 @@ WHOLE: dict[str, Callable[[Tensor], Tensor]] = {
     "a function": lambda x: F.feature_alpha_dropout(x, 0.3, True),
     "a module": nn.FeatureAlphaDropout(0.3).forward,
 }
+KEEP = 0.7
+DROPPED: dict[str, Callable[[Tensor], Tensor]] = {
+    "filled in": lambda x: x * torch.empty_like(x).bernoulli_(KEEP) / KEEP,
+    "of chances": lambda x: torch.bernoulli(torch.full_like(x, KEEP)) * x / KEEP,
+    "of a distribution": lambda x: x * torch.distributions.Bernoulli(KEEP).sample(x.shape) / KEEP,
+    "above": lambda x: x * (torch.rand_like(x) >= 1 - KEEP) / KEEP,
+    "below": lambda x: torch.where(torch.rand(x.shape) < KEEP, x / KEEP, 0.0),
+    "between": lambda x: x * (torch.empty_like(x).uniform_(-1, 1) >= 1 - 2 * KEEP) / KEEP,
+}
+DEPTH: dict[str, Callable[[Tensor], Tensor]] = {
+    "bernoulli": lambda x: x * x.new_empty((len(x), 1, 1, 1)).bernoulli_(KEEP).div_(KEEP),
+    "floor": lambda x: x.div(KEEP) * (KEEP + torch.rand((len(x), 1, 1, 1))).floor_(),
+}
+CHANNELS: dict[str, Callable[[Tensor], Tensor]] = {
+    "bernoulli": lambda x: x * x.new_empty((*x.shape[:2], 1, 1)).bernoulli_(KEEP) / KEEP,
+}
 LAYERS: dict[str, tuple[Callable[[Any], Any], dict[str, Callable[[Tensor], Tensor]]]] = {
     "GaussianNoise": (lambda L: L.GaussianNoise(S, name="noise"), ADDED),
     "GaussianDropout": (lambda L: L.GaussianDropout(RATE, name="noise"), MULTIPLIED),
@@ -59,6 +75,12 @@ LAYERS: dict[str, tuple[Callable[[Any], Any], dict[str, Callable[[Tensor], Tenso
         lambda L: L.AlphaDropout(0.3, noise_shape=(4, 1, 1, 4), name="noise"),
         WHOLE,
     ),
+    "Dropout": (lambda L: L.Dropout(1 - KEEP, name="noise"), DROPPED),
+    "Dropout of examples": (
+        lambda L: L.Dropout(1 - KEEP, noise_shape=(None, 1, 1, 1), name="noise"),
+        DEPTH,
+    ),
+    "SpatialDropout2D": (lambda L: L.SpatialDropout2D(1 - KEEP, name="noise"), CHANNELS),
 }
 WAYS = [(layer, way) for layer, (_, ways) in LAYERS.items() for way in ways]
 
@@ -98,7 +120,13 @@ def test_numbers_that_are_not_shared_part(
     layer: str, keras: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else sharing them would prove nothing."""
-    monkeypatch.setattr(in_training.Forward, "_share_draws", lambda self: None)
+
+    def share(forward: in_training.Forward) -> None:
+        for trainer, side in ((forward.k, "keras"), (forward.t, "torch")):
+            trainer.names = [f"{side}/{place}" for place in range(len(trainer.random_calls))]
+
+    monkeypatch.setattr(in_training.Forward, "_share_draws", share)
+    torch.manual_seed(0)
     build, ways = LAYERS[layer]
     report = compared(keras, build, next(iter(ways.values())))
     assert report.verdict == "different"
@@ -157,3 +185,26 @@ def test_noise_is_what_is_made_of_the_numbers_drawn(
     one = written([call(config, *inputs)], 0, Z)
     assert (one.config if one else None) == found
     assert written([call(config, *inputs)], 1, Z) is None
+
+
+@pytest.mark.parametrize("side", ["Keras", "PyTorch"])
+def test_draws_that_cannot_be_shared_are_told(side: str, keras: Any) -> None:
+    """What draws for itself in training is named as that, and by the first layer that shows it."""
+    import tensorflow as tf
+
+    class Own(keras.layers.Layer):  # type: ignore[misc]
+        """More of some examples than of others."""
+
+        def call(self, x: Any, training: Any = None) -> Any:
+            """Map (N, H, W, C) to itself."""
+            own = tf.random.uniform((4, 1, 1, 1), dtype=x.dtype)
+            return x + own * x if training and side == "Keras" else x
+
+    def own(x: Tensor) -> Tensor:
+        return x + torch.empty(4, 1, 1, 1).exponential_() * x
+
+    report = compared(keras, lambda L: Own(name="own"), own if side == "PyTorch" else lambda x: x)
+    assert report.verdict == "different"
+    told = [note for note in report.notes if "numbers of its own in training" in note]
+    assert len(told) == 1, str(report)
+    assert told[0].startswith(side)

@@ -6,7 +6,7 @@ Twin: ``keras_impl/capture/injected.py``.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from parity.constants import as_float32
-from parity.layers.activations import SELU_ALPHA, SELU_SCALE
-from parity.pairs.trainer import normal, uniform
+from parity.layers.activations import SELU_LIMIT
+from parity.pairs.draws import Mask, normal, uniform
 from torch_impl.capture.functions import name_of
 from torch_impl.capture.layout import Layout
 
@@ -25,8 +25,7 @@ SPATIAL = {"dropout1d", "dropout2d", "dropout3d", "feature_dropout", *FEATURES}
 ALPHA = {"alpha_dropout", "alpha_dropout_", *FEATURES}
 DROPOUTS = {"dropout", "dropout_", *SPATIAL, *ALPHA}
 NORMALS = {"randn", "randn_like", "normal", "normal_"}
-ALPHA_P = SELU_ALPHA * SELU_SCALE
-"""What alpha dropout puts, negative, in the place of what it drops."""
+UNIFORMS = {"rand", "rand_like", "uniform_", "bernoulli", "bernoulli_"}
 
 
 class Injected(TorchFunctionMode):
@@ -63,6 +62,9 @@ class Injected(TorchFunctionMode):
         self.numbers: list[int] = []
         self.layouts: list[Layout] = []
         self.drawn: dict[int, np.ndarray] = {}  # normal numbers, canonical, by place
+        self.masks: dict[int, Mask] = {}  # of uniform numbers, by place
+        self.given: Mapping[int, Mask] = {}  # those that are drawn from shared numbers
+        self.turned = False  # whether these are counted down from 1
         self.asked: dict[tuple[int, ...], Layout] = {}  # shapes that were, and how those lie
 
     def __torch_function__(
@@ -76,6 +78,8 @@ class Injected(TorchFunctionMode):
             return EXACT[name](*args, **kwargs)
         if name in NORMALS:
             return self._normal(name, args, kwargs, func(*args, **kwargs))
+        if name in UNIFORMS:
+            return self._uniform(name, args, kwargs, func(*args, **kwargs))
         if name in ("shape", "size") and self.known is None:
             self.asked[tuple(args[0].shape)] = self.watched(args[0], False)[1]
         if name not in DROPOUTS or not args:
@@ -93,17 +97,35 @@ class Injected(TorchFunctionMode):
             lies = lies[(slice(None), slice(None), *(slice(1),) * (x.ndim - 2))]
         kept = (lies.double() >= rate).to(x.dtype).to(x.device)
         if name in ALPHA and 0.0 < rate < 1.0:
-            a = 1.0 / math.sqrt((ALPHA_P**2 * rate + 1.0) * (1.0 - rate))
-            return x * (kept * a) + ((kept - 1.0) * (ALPHA_P * a) + ALPHA_P * a * rate)
+            a = 1.0 / math.sqrt((SELU_LIMIT**2 * rate + 1.0) * (1.0 - rate))
+            return x * (kept * a) - ((kept - 1.0) * (SELU_LIMIT * a) + SELU_LIMIT * a * rate)
         return x * (kept * (1.0 / (1.0 - rate) if rate < 1.0 else 0.0))
+
+    def _uniform(self, name: str, args: tuple[Any, ...], kwargs: Any, out: Tensor) -> Tensor:
+        """What was drawn, or from shared numbers where there are any for it."""
+        place = len(self.numbers)
+        own, layout = self._next(_like(out, args, kwargs), noise=True)
+        self.numbers[place] = -1  # it belongs to no layer
+        shape = tuple(layout.to_canonical(out.detach()).shape)
+        self.masks[place] = Mask(shape, shape)
+        mask = self.given.get(place)
+        if mask is None:
+            return out
+        drawn = torch.as_tensor(mask.of(uniform(self.seed, own, self.step, mask.shape))).double()
+        lies = layout.from_canonical(drawn.reshape(shape)).reshape(out.shape)
+        with torch.no_grad():
+            if name.startswith("bernoulli"):
+                value = (lies >= 1.0 - _chance(*args, **kwargs)).to(out)
+            else:
+                low, high = _range(*args[1:], **kwargs) if name == "uniform_" else (0.0, 1.0)
+                value = (low + (high - low) * (1.0 - lies if self.turned else lies)).to(out)
+            return out.copy_(value) if name.endswith("_") else value
 
     def _normal(self, name: str, args: tuple[Any, ...], kwargs: Any, out: Tensor) -> Tensor:
         """The shared numbers in the place of what was drawn."""
         given = args[1:] if name == "normal_" else () if name in ("randn", "randn_like") else args
-        tensors = [one for one in (*args, *kwargs.values()) if isinstance(one, Tensor)]
-        like = next((one for one in tensors if one.shape == out.shape), out)
         place = len(self.numbers)
-        own, layout = self._next(like, noise=True)
+        own, layout = self._next(_like(out, args, kwargs), noise=True)
         shape = layout.to_canonical(out.detach()).shape
         drawn = normal(self.seed, own, self.step, shape) if own else np.zeros(shape, np.float32)
         self.drawn[place] = drawn
@@ -167,6 +189,22 @@ def _asked(
     """Of a dropout; where it is not told, ``alpha_dropout`` does nothing and the others drop."""
     told = others.get("train", training)
     return x, p, not alpha if told is None else bool(told)
+
+
+def _like(out: Tensor, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor:
+    """An argument of its shape, or what was drawn."""
+    given = [one for one in (*args, *kwargs.values()) if isinstance(one, Tensor)]
+    return next((one for one in given if one.shape == out.shape), out)
+
+
+def _chance(x: Tensor, p: Any = None, **_: Any) -> Any:
+    """Of a one: ``bernoulli`` has it in its input, unless it is told."""
+    return x.double() if p is None else p
+
+
+def _range(*args: float, **kwargs: float) -> tuple[float, float]:
+    both = dict(zip(("from", "to"), args, strict=False)) | kwargs
+    return both.get("from", 0.0), both.get("to", 1.0)
 
 
 def _moments(mean: Any = 0.0, std: Any = 1.0, *_: Any, **__: Any) -> tuple[Any, Any]:

@@ -1,4 +1,4 @@
-"""The loss of a user's PyTorch model: Keras's formula, or one of the user's own."""
+"""The loss of a user's PyTorch model. Twin: ``keras_impl/capture/losses.py``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ class Loss:
     """Of a model's outputs, as they lie, and targets, as Keras takes them.
 
     Args:
-        loss: settings of a Keras loss, a module, or a callable of (outputs, targets).
+        loss: settings of a Keras loss, whose formula it then is, a module, or a callable of
+            (outputs, targets).
         dtype: of the model.
         flavour: the Keras that is meant.
 

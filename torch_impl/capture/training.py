@@ -17,6 +17,7 @@ from parity import tolerance
 from parity.errors import ParityError
 from parity.optimizers.spec import OptimizerSpec
 from parity.pairs.calls import Run, Weights
+from parity.pairs.draws import Mask
 from parity.pairs.noise import Written, written
 from parity.pairs.recipes import rounded
 from parity.pairs.trainer import LOOSE, Batch, Gradients, Key, Settings
@@ -59,6 +60,9 @@ class TorchTrainer:
         self.names: list[str] = []
         self.random_calls: list[int] = []
         self.normals: dict[int, int] = {}
+        self.masks: dict[int, Mask] = {}
+        self.given: dict[int, Mask] = {}
+        self.turned = False
         self.written: dict[int, Written | None] = {}  # by a random call's place
         self.layouts: list[Layout] | None = None
         self.rounded = False
@@ -95,6 +99,7 @@ class TorchTrainer:
             return self.run(batch, step, given)
         self.random_calls, self.layouts = injected.numbers, injected.layouts
         self.normals = {place: drawn.size for place, drawn in injected.drawn.items()}
+        self.masks = injected.masks
         return self._with_noise(found, injected.drawn)
 
     def _with_noise(self, run: Run, drawn: Mapping[int, np.ndarray]) -> Run:
@@ -113,7 +118,9 @@ class TorchTrainer:
         return replace(run, calls=calls)
 
     def _injected(self, layouts: Sequence[Layout] | None, step: int) -> Injected:
-        return Injected(self.names, layouts, self.seed, step, self._watched, self.rounded)
+        injected = Injected(self.names, layouts, self.seed, step, self._watched, self.rounded)
+        injected.given, injected.turned = self.given, self.turned
+        return injected
 
     def _watched(self, tensor: Tensor, spatial: bool) -> tuple[int, Layout]:
         watch = self.side.watch

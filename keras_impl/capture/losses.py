@@ -1,0 +1,86 @@
+"""The loss of a user's Keras model. Twin: ``torch_impl/capture/losses.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from parity.errors import ParityError
+from parity.pairs.recipes import loss_class
+from parity.pairs.trainer import Settings
+
+
+class Loss:
+    """Of a model's outputs and targets, as Keras takes them.
+
+    Args:
+        tf: the TensorFlow module.
+        keras: the Keras module; made while it computes in ``dtype``.
+        loss: a name, a loss of Keras's, or a callable of (targets, outputs).
+        dtype: of the model.
+
+    Attributes:
+        settings: of a loss of Keras's own; None of the user's.
+
+    Raises:
+        ParityError: it is none of these.
+    """
+
+    def __init__(self, tf: Any, keras: Any, loss: Any, dtype: str) -> None:
+        self.tf, self.dtype = tf, dtype
+        self.settings: Settings | None = None
+        if isinstance(loss, str):
+            self.settings = Settings(loss_class(loss), {})
+        elif isinstance(loss, keras.losses.Loss):
+            if vars(keras.losses).get(type(loss).__name__) is type(loss):
+                self.settings = Settings(type(loss).__name__, _config(loss))
+        elif not callable(loss):
+            raise ParityError(
+                f"loss: received {type(loss).__name__} for Keras, accepted: a name, a loss of "
+                "Keras's, or a callable of (targets, outputs)"
+            )
+        if self.settings is not None:
+            loss = getattr(keras.losses, self.settings.kind)(**self.settings.values)
+        self.function: Callable[..., Any] = loss
+
+    def of(self, outputs: Sequence[Any], targets: Sequence[Any], shared: bool) -> Any:
+        """The number, without axes; that of several outputs is their sum, or as the user has it.
+
+        Args:
+            outputs: of the model.
+            targets: one for each, or as the user's loss takes them.
+            shared: whether PyTorch has the same loss, which is then of each output alone.
+
+        Raises:
+            ParityError: it cannot be had.
+        """
+        try:
+            if shared:
+                # the identity hides a softmax that Keras would otherwise undo
+                both = zip(targets, outputs, strict=True)
+                parts = [self.function(own, self.tf.identity(one)) for own, one in both]
+                loss = self.tf.add_n(parts)
+            else:
+                loss = self.function(_one(targets), _one(outputs))
+            loss = self.tf.cast(self.tf.convert_to_tensor(loss), self.dtype)
+        except Exception as error:
+            shapes = ", ".join(str(tuple(one.shape)) for one in outputs)
+            line = str(error).strip().split("\n", 1)[0][:300]
+            raise ParityError(
+                f"loss: Keras's cannot be called with outputs of shape {shapes}: "
+                f"{type(error).__name__}: {line}"
+            ) from error
+        return self.tf.reduce_mean(loss) if len(loss.shape) else loss
+
+
+def _config(loss: Any) -> dict[str, Any]:
+    """What makes another one of it."""
+    left = ("name", "dtype", "fn")
+    config = {name: value for name, value in loss.get_config().items() if name not in left}
+    if config.get("reduction") == "auto":
+        config["reduction"] = "sum_over_batch_size"
+    return config
+
+
+def _one(tensors: Sequence[Any]) -> Any:
+    return tensors[0] if len(tensors) == 1 else list(tensors)
