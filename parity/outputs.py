@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
+from parity import strict_json
+from parity.data_files import write_whole
 from parity.errors import ParityError
 
 
@@ -48,6 +51,52 @@ def json_path(text: str | None) -> Path | None:
     if reason:
         raise ParityError(f"--json: cannot write {text!r}: {reason}; accepted: a file")
     return path
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write ``--json``'s file, whole or not at all; a file that stands there is replaced.
+
+    Args:
+        path: of the file.
+        data: whose numbers are all finite.
+
+    Raises:
+        ParityError: it cannot be written.
+    """
+    text = strict_json.dumps(data)
+    try:
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            path.write_text(text, "utf-8")  # a pipe or a device cannot be replaced
+        else:
+            write_whole(path, text.encode())
+    except OSError as error:
+        raise ParityError(f"--json: cannot write {path}: {error.strerror or error}") from None
+    except ParityError as error:
+        raise ParityError(f"--json: {error}") from None
+
+
+def write_folder(path: Path, files: Mapping[str, str]) -> None:
+    """Write files into a folder: it is made with all of them or not at all.
+
+    In one that is there already, each is replaced whole.
+
+    Raises:
+        ParityError: they cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
+            made = Path(folder) / path.name
+            made.mkdir()
+            for name, text in files.items():
+                (made / name).write_text(text, "utf-8")
+            if path.is_dir():
+                for name in files:
+                    (made / name).replace(path / name)
+            else:
+                made.replace(path)
+    except OSError as error:
+        raise ParityError(f"cannot write {path}: {error.strerror or error}") from None
 
 
 def refuse_inside(json_file: Path, records: Iterable[Path]) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from parity.errors import ParityError
+from keras_impl.capture.errors import said
+from parity.errors import ParityError, shapes
 from parity.pairs.recipes import loss_class
 from parity.pairs.trainer import Settings
 
@@ -64,11 +65,9 @@ class Loss:
                 loss = self.function(_one(targets), _one(outputs))
             loss = self.tf.cast(self.tf.convert_to_tensor(loss), self.dtype)
         except Exception as error:
-            shapes = ", ".join(str(tuple(one.shape)) for one in outputs)
-            line = str(error).strip().split("\n", 1)[0][:300]
             raise ParityError(
-                f"loss: Keras's cannot be called with outputs of shape {shapes}: "
-                f"{type(error).__name__}: {line}"
+                f"loss: Keras's cannot be called with outputs of shape {shapes(outputs)} and "
+                f"targets of shape {shapes(targets)}: {said(error)}"
             ) from error
         return self.tf.reduce_mean(loss) if len(loss.shape) else loss
 

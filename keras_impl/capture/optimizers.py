@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from keras_impl.capture.errors import said
 from parity.errors import ParityError
 from parity.optimizers.table import OPTIMIZERS
 from parity.pairs.recipes import rounded
@@ -27,7 +28,7 @@ def users(keras: Any, optimizer: Any) -> tuple[Any, dict[str, Any]]:
             optimizer = named() if named else keras.optimizers.get(optimizer)
         except Exception as error:
             raise ParityError(
-                f"optimizer: received {optimizer!r}, accepted: the name of one of Keras's"
+                f"optimizer: received {optimizer!r}, accepted: {', '.join(sorted(kinds))}"
             ) from error
     if not hasattr(optimizer, "apply_gradients"):
         raise ParityError(
@@ -42,9 +43,8 @@ def users(keras: Any, optimizer: Any) -> tuple[Any, dict[str, Any]]:
         config = rounded(config)
         return type(optimizer).from_config(dict(config)), config  # which puts a schedule in its own
     except Exception as error:
-        line = str(error).strip().split("\n", 1)[0][:300]
         raise ParityError(
             f"optimizer: received {type(optimizer).__name__}, which cannot be copied "
-            f"({type(error).__name__}: {line}), accepted: one with a constant rate, or a schedule "
+            f"({said(error)}), accepted: one with a constant rate, or a schedule "
             "that says how it is configured"
         ) from error

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from keras_impl.capture import calls, copying, files, weights
+from keras_impl.capture.errors import said
 from keras_impl.capture.islands import Islands
 from keras_impl.capture.training import KerasTrainer, in_dtype
 from parity.backend import require
-from parity.errors import ParityError
+from parity.errors import ParityError, shapes
 from parity.pairs.calls import Arrays, Run
 from parity.pairs.side import CannotRun
 from parity.quiet import without_chatter
@@ -89,10 +90,9 @@ class KerasSide:
                 fed = tensors[0] if len(tensors) == 1 else tensors
                 out = self.model(fed, training=training)
             except Exception as error:
-                shapes = ", ".join(str(tuple(one.shape)) for one in tensors)
                 raise CannotRun(
-                    f"keras_model: cannot be called with inputs of shape {shapes}: "
-                    f"{type(error).__name__}: {_line(error)}"
+                    f"keras_model: cannot be called with inputs of shape {shapes(tensors)}: "
+                    f"{said(error)}"
                 ) from error
         for variable, value in kept:
             variable.assign(value)
@@ -191,7 +191,7 @@ def flavour_of(model: Any) -> str:
     """``tf_keras`` or ``keras3``, by the object's classes; empty where it is no Keras model."""
     for cls in type(model).__mro__:
         name = {"tf_keras": "tf_keras", "keras": "keras3"}.get(cls.__module__.split(".")[0])
-        if name and hasattr(model, "trainable_variables"):
+        if name and hasattr(type(model), "trainable_variables"):
             return name
     return ""
 
@@ -215,7 +215,7 @@ def _model_of(model: Any, dtype: str) -> Any:
         raise ParityError(
             f"keras_model: its builder returned {type(built).__name__}, accepted: a Keras model"
         )
-    kinds = {str(getattr(one.dtype, "name", one.dtype)) for one in built.weights}
+    kinds = {str(getattr(one.dtype, "name", one.dtype)) for one in _weights(built)}
     if {one for one in kinds if "float" in one} - {dtype}:  # it does not follow floatx
         return _copied(built, dtype)
     return built
@@ -236,9 +236,7 @@ def _built(builder: Callable[[], Any], dtype: str) -> tuple[Any, list[str]]:
         except ParityError:
             raise
         except Exception as error:
-            raise CannotRun(
-                f"keras_model: its builder raised {type(error).__name__}: {_line(error)}"
-            ) from error
+            raise CannotRun(f"keras_model: its builder raised {said(error)}") from error
 
 
 def _copied(model: Any, dtype: str) -> Any:
@@ -255,9 +253,9 @@ def _copied(model: Any, dtype: str) -> Any:
         with in_dtype(keras, flavour_of(model), dtype), _lambdas(keras), own, functions:
             copy = type(model).from_config(config)
             copying.restore(copy, model)
-            if len(copy.weights) != len(model.weights):
+            if len(_weights(copy)) != len(_weights(model)):
                 copying.build_like(copy, model, dtype)
-        for own, other in zip(copy.weights, model.weights, strict=True):
+        for own, other in zip(_weights(copy), _weights(model), strict=True):
             value = weights.array_of(other)
             own.assign(value.astype(dtype) if value.dtype.kind == "f" else value)
         copying.settle(copy)
@@ -266,9 +264,17 @@ def _copied(model: Any, dtype: str) -> Any:
             return model
         raise CannotRun(
             f"keras_model: received {type(model).__name__}, which cannot be copied as {dtype} "
-            f"({type(error).__name__}: {_line(error)}), accepted: a function that builds it"
+            f"({said(error)}), accepted: a function that builds it"
         ) from error
     return copy
+
+
+def _weights(model: Any) -> list[Any]:
+    """None of a model that is not built yet, where Keras 2 raises an error."""
+    try:
+        return list(model.weights)
+    except ValueError:
+        return []
 
 
 def _of_dtype(config: Any, dtype: str) -> Any:
@@ -305,11 +311,3 @@ def _lambdas(keras: Any) -> Iterator[None]:
             yield
     else:
         yield
-
-
-def _line(error: BaseException) -> str:
-    """What was wrong; Keras 2 says first in which layer."""
-    lines = [line.strip() for line in str(error).split("\n") if line.strip()]
-    if len(lines) > 1 and lines[0].startswith("Exception encountered when calling"):
-        lines = lines[1:]
-    return lines[0][:300] if lines else ""

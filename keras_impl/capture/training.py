@@ -10,10 +10,12 @@ import numpy as np
 
 from keras_impl.capture import optimizers, weights
 from keras_impl.capture.calls import named_outputs
+from keras_impl.capture.errors import said
 from keras_impl.capture.exact import exact
 from keras_impl.capture.injected import Injected
 from keras_impl.capture.islands import Islands
 from keras_impl.capture.losses import Loss
+from parity.errors import ParityError
 from parity.pairs.calls import Run
 from parity.pairs.draws import Mask
 from parity.pairs.recipes import schedule_of, spec_of
@@ -163,8 +165,14 @@ class KerasTrainer:
             if number in trained and key in gradients
         ]
         with in_dtype(self.keras, self.side.flavour, self.side.dtype):
-            if given:  # Keras 3 would fail of none
+            if not given:  # Keras 3 would fail of none
+                return
+            try:
                 self.optimizer.apply_gradients(given)
+            except Exception as error:
+                raise ParityError(
+                    f"optimizer: Keras's cannot make a step: {said(error)}"
+                ) from error
 
     def weights(self) -> dict[Key, np.ndarray]:
         """See :meth:`parity.pairs.trainer.Trainer.weights`."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from parity import outputs
 from parity.errors import ParityError
 from parity.pairs import pair_file
+from parity.pairs.arguments import mapping
 from parity.pairs.convert import convert
 from parity.progress import Progress
 
@@ -20,12 +21,13 @@ def run(args: argparse.Namespace) -> int:
         outputs.new_path(args.target, "TARGET"),
         Path(args.pair),
     )
+    layer_map = mapping(args.map)
     if not source.is_file():
         raise ParityError(f"SOURCE: received {str(source)!r}, accepted: a file of weights")
     with Progress(f"starting {path.name}"):
         arguments = pair_file.load(path)
     with Progress(f"converting {source.name}"):
-        made = convert(source, target, arguments, dict(args.map))
+        made = convert(source, target, arguments, layer_map)
     print(f"{target}: {made.weights:,} weights of {made.layers} layers, from {source}")
     for told, names in (
         ("in no layer that these inputs reach, not carried", made.left),

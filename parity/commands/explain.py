@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from parity import catalogue, outputs, strict_json
+from parity import catalogue, outputs
 from parity.difference import Difference
 from parity.port_mistakes import MISTAKES, Mistake
 
@@ -23,16 +23,16 @@ WIDTH = 80
 def run(args: argparse.Namespace) -> int:
     """Print all entries by kind, or one in full; with ``--json`` write the same as data."""
     every: list[Difference | Mistake] = [*catalogue.CATALOGUE.values(), *MISTAKES.values()]
-    entries = [catalogue.entry(args.id)] if args.id else every
+    entries = every if args.id is None else [catalogue.entry(args.id)]
     json_file = outputs.json_path(args.json)
     out = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
-    if args.id:
+    if args.id is not None:
         _show_one(out, entries[0])
     else:
         _show_all(out)
     if json_file:
         data = [catalogue.as_data(entry) for entry in entries]
-        json_file.write_text(strict_json.dumps(data))
+        outputs.write_json(json_file, data)
     return 0
 
 
@@ -45,7 +45,7 @@ def _show_all(out: Console) -> None:
     for kind, entries in kinds.items():
         out.print(f"[bold]{kind.replace('_', ' ')}")
         table = Table.grid(padding=(0, 2))
-        table.add_column(min_width=width)
+        table.add_column(min_width=width, overflow="fold")
         table.add_column()
         for entry in entries:
             table.add_row(escape(entry.id), escape(entry.title))

@@ -120,12 +120,22 @@ def align(
 def _given(
     keras: Sequence[Call], torch: Sequence[Call], names: Mapping[str, str]
 ) -> dict[int, int]:
+    """Calls by the names that the user gave; several layers go with one module's calls in order."""
     found = {}
-    for own, other in names.items():
-        pair = [_called(name, calls) for name, calls in ((own, keras), (other, torch))]
-        for k, t in zip(*pair, strict=False):
+    for other in dict.fromkeys(names.values()):
+        layers = [own for own, one in names.items() if one == other]
+        own = sorted((one for name in layers for one in _called(name, keras)), key=_number)
+        theirs = _called(other, torch)
+        if len(layers) > 1 and len(own) > len(theirs):
+            received = " and ".join(f"{name}={other}" for name in layers)
+            raise ParityError(f"layer_map: received {received}, accepted: each module once")
+        for k, t in zip(own, theirs, strict=False):
             found[k.number] = t.number
     return found
+
+
+def _number(call: Call) -> int:
+    return call.number
 
 
 def _called(name: str, calls: Sequence[Call]) -> list[Call]:

@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from parity.errors import ParityError
-from parity.pairs import float32_gradients, rounding
+from parity.pairs import arguments, float32_gradients, rounding
 from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
 from parity.pairs.drift import drift
 from parity.pairs.findings import Findings
 from parity.pairs.islands import in_float64, trained_in_float64
-from parity.pairs.opening import STAGES, WEIGHTS, aligned, drawn
+from parity.pairs.opening import STAGES, WEIGHTS, aligned, drawn, not_numbers
 from parity.pairs.report import Report
 from parity.pairs.side import CannotRun
 from parity.pairs.trainer import Batch
@@ -79,23 +77,20 @@ def check(
         if value is not None and other is None:
             needed = "a loss" if name == "optimizer" else "targets"
             raise ParityError(f"{name}: received one without {needed}, accepted: with {needed}")
-    if weights not in WEIGHTS:
-        raise ParityError(f"weights: received {weights!r}, accepted: {', '.join(WEIGHTS)}")
-    if steps < 1:
-        raise ParityError(f"steps: received {steps}, accepted: 1 or more")
-    wanted = [] if targets is None else _arrays(targets, "targets")
-    given = _arrays(inputs, "inputs")
-    own = None if torch_inputs is None else _arrays(torch_inputs, "torch_inputs")
-    arguments = keras_model, torch_model, given, own, weights, layer_map
+    arguments.refuse(steps, weights, WEIGHTS, layer_map)
+    wanted = [] if targets is None else arguments.arrays(targets, "targets")
+    given = arguments.arrays(inputs, "inputs")
+    own = None if torch_inputs is None else arguments.arrays(torch_inputs, "torch_inputs")
+    both = keras_model, torch_model, given, own, weights, layer_map
     dtype = "float64"
     try:
         with Progress("models", STAGES) as progress:
-            findings, notes = aligned(*arguments, dtype, progress)
+            findings, notes = aligned(*both, dtype, progress)
     except CannotRun as error:
         dtype = "float32"
         try:
             with Progress("models in float32", STAGES) as progress:
-                findings, notes = aligned(*arguments, dtype, progress)
+                findings, notes = aligned(*both, dtype, progress)
         except ParityError:
             raise error from None
         notes.append(f"Compared in float32, which is weaker: {error}")
@@ -103,7 +98,7 @@ def check(
     with Progress("layers", len(findings.alignment.pairs)) as progress:
         findings.compare(given, own, progress)
     if findings.outputs_apart():
-        notes += drawn(findings, given, own)
+        notes += not_numbers(findings) or drawn(findings, given, own)
     if dtype == "float64":
         findings, told = in_float64(findings, given, own)
         notes += told
@@ -125,17 +120,17 @@ def check(
         note = f"Drift in float32 was not measured: the model has {size:,} weights."
         return replace(report, notes=(*report.notes, note))
     if "gradients" in report.rungs and (parted is None or parted.rung in ("step", "steps")):
-        return replace(report, float32=drift(*arguments, batch=batch, loss=loss, seed=seed))
-    return replace(report, float32=drift(*arguments))
+        return replace(report, float32=drift(*both, batch=batch, loss=loss, seed=seed))
+    return replace(report, float32=drift(*both))
 
 
-def _trained(findings: Findings, *arguments: Any, **rest: Any) -> Training:
+def _trained(findings: Findings, *given: Any, **rest: Any) -> Training:
     """What training shows beyond what evaluation has; arguments as of ``train_findings``."""
     keras, torch = findings.keras, findings.torch
     known = {cause.layer for cause in findings.causes}
     known |= {one.keras_layer or "" for one in findings.parted if findings.causes}
     return trained_in_float64(
-        keras, lambda: train_findings(keras, torch, *arguments, known=known, **rest)
+        keras, lambda: train_findings(keras, torch, *given, known=known, **rest)
     )
 
 
@@ -152,23 +147,6 @@ def _weaker(findings: Findings, batch: Batch, loss: Any, optimizer: Any, **rest:
     if optimizer is not None:
         found.notes.append("Optimizer steps were not compared: that takes float64.")
     return found
-
-
-def _arrays(values: Any, name: str) -> list[np.ndarray]:
-    values = values() if callable(values) else values
-    several = values if isinstance(values, (list, tuple)) else [values]
-    try:
-        arrays = [np.asarray(value) for value in several]
-    except ValueError:
-        raise ParityError(
-            f"{name}: received a list of unequal lengths, accepted: arrays of numbers"
-        ) from None
-    for array in arrays:
-        if array.dtype.kind not in "fiub":
-            raise ParityError(f"{name}: received {array.dtype}, accepted: arrays of numbers")
-    if not arrays:
-        raise ParityError(f"{name}: received none, accepted: an array, or several in a list")
-    return arrays
 
 
 def _report(

@@ -14,6 +14,7 @@ from parity import tolerance
 from parity.errors import ParityError
 from parity.pairs import loose
 from parity.pairs.align import Alignment, align
+from parity.pairs.arguments import arrays
 from parity.pairs.calls import Call, Run
 from parity.pairs.check import check
 from parity.pairs.divergence import distance
@@ -92,6 +93,7 @@ def convert(
     with tempfile.TemporaryDirectory(prefix=".parity-", dir=target.parent) as folder:
         made = Path(folder) / target.name
         models[other].save(made)
+        made.chmod(0o644)  # safetensors' are readable by their owner only
         del models
         read = [(one, _read(one, path, pair)) for one, path in ((own, source), (other, made))]
         made.replace(target)
@@ -134,15 +136,9 @@ def side_of(path: Path, what: str) -> str:
 
 
 def _run(side: Side, name: str, pair: Mapping[str, Any]) -> Run:
-    inputs, own = (_several(pair.get(one)) for one in ("inputs", "torch_inputs"))
-    return side.run(inputs or [], own if name == "torch" else None)
-
-
-def _several(values: Any) -> list[np.ndarray] | None:
-    if values is None:
-        return None
-    several = values if isinstance(values, (list, tuple)) else [values]
-    return [np.asarray(value) for value in several]
+    own = pair.get("torch_inputs") if name == "torch" else None
+    given = None if own is None else arrays(own, "torch_inputs")
+    return side.run(arrays(pair["inputs"], "inputs"), given)
 
 
 def _less(given: Call, exact: Call) -> bool:

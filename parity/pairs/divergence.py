@@ -40,14 +40,18 @@ class Divergence:
 
 
 def distance(reference: np.ndarray, other: np.ndarray) -> float:
-    """Largest absolute difference relative to the largest entry of either; inf where none is."""
+    """Largest absolute difference relative to the largest entry of either.
+
+    Inf where shapes differ, where one has a number that is not, and for an infinity that the other
+    does not have in the same place.
+    """
     if reference.shape != other.shape:
         return float("inf")
     if reference.size == 0 or np.array_equal(reference, other):
         return 0.0
     sizes = largest(reference), largest(other)
     if not np.isfinite(sizes).all():
-        return float("inf")
+        return _beside_infinities(reference, other)
     parts = max(1, min(len(reference), reference.size // PART)) if reference.ndim else 1
     away = max(
         largest(np.subtract(own, theirs, dtype=np.float64))
@@ -58,6 +62,14 @@ def distance(reference: np.ndarray, other: np.ndarray) -> float:
         )
     )
     return away / max(sizes) if max(sizes) else 0.0
+
+
+def _beside_infinities(reference: np.ndarray, other: np.ndarray) -> float:
+    """Of what is finite where both are infinite alike, as scores that a mask keeps out are."""
+    alike = np.isinf(reference) & (reference == other)
+    if not (np.isfinite(reference) | alike).all() or not (np.isfinite(other) | alike).all():
+        return float("inf")
+    return distance(np.where(alike, 0.0, reference), np.where(alike, 0.0, other))
 
 
 PART = 1_000_000

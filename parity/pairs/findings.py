@@ -144,6 +144,8 @@ class Findings:
             return None, self._own(k, t, as_keras(t.output, k.output, k), observed)
         forced = self._forced(k, t)
         left = observed if forced is None else distance(k.output, forced)
+        if isinstance(t.config, Output):  # which is what it is fed
+            left = 0.0
         if not torn & {*k.sources}:
             self._part(k, t, "input", away)
         named = []

@@ -105,6 +105,12 @@ def drawn(found: Findings, inputs: list[np.ndarray], own: list[np.ndarray] | Non
     return []
 
 
+def not_numbers(found: Findings) -> list[str]:
+    """A note on outputs of Keras's own that hold NaN."""
+    held = [name for name, value in found.keras_run.outputs.items() if np.isnan(value).any()]
+    return [f"Keras's own {name} holds NaN, which equals nothing." for name in held]
+
+
 def _copy_weights(alignment: Alignment, keras: Side, torch: Side, weights: str) -> list[str]:
     """Each layer's weights over to its partner; what does not fit is told and left as it is."""
     notes = []

@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from parity import strict_json
+from parity import outputs, strict_json
 from parity.catalogue import CATALOGUE
 from parity.pairs.diagnosis import UNKNOWN, Cause
 from parity.pairs.divergence import Divergence
@@ -100,17 +100,22 @@ class Report:
 
     def as_data(self) -> dict[str, Any]:
         """Everything, for JSON; numbers that are not finite are text."""
-        return strict_json.as_text(dataclasses.asdict(self))  # type: ignore[no-any-return]
+        text = json.dumps(strict_json.as_text(dataclasses.asdict(self)), default=str)
+        return json.loads(text)  # type: ignore[no-any-return]
 
     def save(self, folder: str | Path) -> None:
-        """Write ``report.json`` and ``report.html`` into a folder, which is made."""
-        path = Path(folder)
-        path.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(self.as_data(), indent=1, default=str) + "\n"
-        (path / "report.json").write_text(text, "utf-8")
+        """Write ``report.json`` and ``report.html`` into a folder, which is made.
+
+        Raises:
+            ParityError: they cannot be written.
+        """
         console = Console(record=True, width=WIDTH + 20, file=StringIO())
         self.show(console)
-        (path / "report.html").write_text(console.export_html(), "utf-8")
+        files = {
+            "report.json": strict_json.dumps(self.as_data()),
+            "report.html": console.export_html(),
+        }
+        outputs.write_folder(Path(folder), files)
 
     def __str__(self) -> str:
         """The terminal form, of 80 columns and without colours."""
@@ -122,7 +127,7 @@ class Report:
     def show(self, console: Console) -> None:
         """Print it."""
         style = "bold green" if self.verdict == "same" else "bold red"
-        layers = f"  {len(self.compared)} pairs of layers in {self.dtype}"
+        layers = f"  {_pairs(len(self.compared))} in {self.dtype}"
         if self.verdict == "same":
             within = [one.observed for one in self.compared if one.observed <= one.allowed]
             beside = len(self.compared) - len(within)
@@ -161,6 +166,10 @@ class Report:
                 _line(console, f"\nOnly in {side}: {', '.join(names)}")
         for note in self.notes:
             _line(console, f"\n{note}")
+
+
+def _pairs(count: int) -> str:
+    return "1 pair of layers" if count == 1 else f"{count} pairs of layers"
 
 
 def _drift(one: Drift) -> str:

@@ -15,6 +15,7 @@ from parity.pairs.diagnosis import UNKNOWN, Cause, Proof, reference
 from parity.pairs.divergence import as_keras, distance, mapped
 
 NOTHING = "nothing"
+UNFOLLOWED = "something that is not followed"
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,12 @@ def causes_of(
     return list({(cause.id, cause.layer): cause for cause in found}.values())
 
 
+def _told(chain: Sequence[Call], call: Call) -> str:
+    """Names of what leads to a call."""
+    followed = call.sources and call.sources[0] is not None
+    return " > ".join(one.name for one in chain) or (NOTHING if followed else UNFOLLOWED)
+
+
 def _order(turned: Sequence[Misfit]) -> list[Cause]:
     """Layers that are fed by others than their partners; fed alike, nothing is left."""
     if not turned:
@@ -92,8 +99,7 @@ def _between(
     """A layer more or less: its reference, put in or left out, gives Keras's input."""
     own = _chain(misfit.keras, keras, set(partners))
     other = _chain(misfit.torch, torch, set(partners.values()))
-    names = " > ".join(call.name for call in own) or NOTHING
-    others = " > ".join(call.name for call in other) or NOTHING
+    names, others = _told(own, misfit.keras), _told(other, misfit.torch)
     proven = _turned_inputs(misfit) or _channels_first(own, other, misfit)
     if proven:
         return [proven]
@@ -193,7 +199,7 @@ def _scaled(misfit: Misfit) -> Cause | None:
     if misfit.away <= tolerance.FLOAT32_FLOOR:
         return None  # a number that is rounded otherwise
     x, y = misfit.keras.inputs[0], misfit.torch.inputs[0]
-    if x.shape != y.shape or x.dtype.kind != "f" or not np.isfinite(y).all():
+    if x.shape != y.shape or x.dtype.kind != "f" or not all(np.isfinite(z).all() for z in (x, y)):
         return None
     for channels in (1, x.shape[-1]):
         own, other = x.reshape(-1, channels), y.reshape(-1, channels)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
+from parity import outputs
 from parity.blame import Blame
 from parity.checks import Check
-from parity.data_files import write_whole
-from parity.errors import ParityError
 from parity.ladder import Comparison
 from parity.record import Record
 
@@ -32,16 +30,7 @@ def write(path: Path, comparisons: list[Comparison]) -> None:
     Raises:
         ParityError: it cannot be written.
     """
-    text = json.dumps(as_data(comparisons), indent=1, allow_nan=False) + "\n"
-    try:
-        if path.is_symlink() or (path.exists() and not path.is_file()):
-            path.write_text(text)  # a pipe or a device cannot be replaced
-        else:
-            write_whole(path, text.encode())
-    except OSError as error:
-        raise ParityError(f"--json: cannot write {path}: {error.strerror or error}") from None
-    except ParityError as error:
-        raise ParityError(f"--json: {error}") from None
+    outputs.write_json(path, as_data(comparisons))
 
 
 def _verdict(same: bool) -> str:

@@ -216,7 +216,27 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "two inputs": ({"torch_model": PAIRS["residual"].torch}, "torch_model: cannot be called"),
     "outputs": ({"torch_model": Twice}, "outputs: received output of Keras and output/0, output/1"),
     "keras builder": ({"keras_model": raising}, "keras_model: its builder raised OSError: no such"),
-    "steps": ({"steps": 0}, "steps: received 0, accepted: 1 or more"),
+    "none": ({"inputs": None}, "inputs: received NoneType, accepted: arrays of numbers"),
+    "empty": (
+        {"inputs": np.zeros((0, 8, 8, 3))},
+        r"received an array of shape \(0, 8, 8, 3\)",
+    ),
+    "NaN": (
+        {"inputs": np.full((2, 8, 8, 3), np.nan)},
+        "inputs: received NaN, which equals",
+    ),
+    "whole": ({"inputs": np.ones((2, 8, 8, 3), int)}, "whole numbers reach it as such"),
+    "bfloat16": ({"inputs": torch.ones(2).bfloat16()}, r"received Tensor \(TypeError: Got unsupp"),
+    "no mapping": ({"layer_map": ["stem"]}, "layer_map: received list, accepted: a mapping"),
+    "no name": ({"layer_map": {"stem": 1}}, "layer_map: received 'stem': 1, accepted: names"),
+    "map twice": (
+        {"layer_map": {"stem": "fc1", "norm": "fc1"}},
+        "layer_map: received stem=fc1 and norm=fc1, accepted: each module once",
+    ),
+    "lazy": ({"torch_model": nn.LazyLinear(3)}, "received LazyLinear whose weight has no shape"),
+    "steps": ({"steps": 0}, "steps: received 0, accepted: a whole number from 1 on"),
+    "half a step": ({"steps": 2.5}, r"steps: received 2\.5, accepted: a whole number from 1 on"),
+    "several steps": ({"steps": "x"}, "steps: received 'x', accepted: a whole number from 1 on"),
     "no copy": ({"torch_model": kept()}, "torch_model: received Linear, which cannot be copied"),
 }
 
@@ -230,6 +250,35 @@ def test_wrong_use_is_told_in_one_line(name: str, keras: Any) -> None:
     with pytest.raises(ParityError, match=message) as raised:
         check(given.pop("keras_model"), given.pop("torch_model"), inputs, **given)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("built", [True, False])
+@pytest.mark.parametrize("kind", ["Sequential", "nested", "subclassed"])
+def test_a_model_without_weights_yet_gets_them(kind: str, built: bool, keras: Any) -> None:
+    """No input shape is told, and nothing has called it: the inputs of the check do."""
+
+    class Own(keras.Model):  # type: ignore[misc]
+        def __init__(self, **settings: Any) -> None:
+            super().__init__(**settings)
+            self.dense = keras.layers.Dense(3)
+
+        def call(self, x: Any, training: bool = False) -> Any:
+            return self.dense(x)
+
+    def sequential() -> Any:
+        return keras.Sequential([keras.layers.Dense(3)])
+
+    makers = {
+        "Sequential": sequential,
+        "nested": lambda: keras.Sequential([sequential()]),
+        "subclassed": Own,
+    }
+    make = makers[kind]
+    given = {"targets": np.ones((5, 3)), "loss": "mse", "optimizer": "sgd", "steps": 2}
+    x = np.random.default_rng(0).normal(size=(5, 4))
+    report = check(make() if built else make, nn.Sequential(nn.Linear(4, 3)), x, **given)
+    assert report.verdict == "same", str(report)
+    assert str(report).startswith("SAME  1 pair of layers in float64")
 
 
 @pytest.mark.parametrize("fits", [True, False])

@@ -144,9 +144,11 @@ def test_unusable_pair(case: str, refused: Refused, tmp_path: Path, flavour: str
         (["my_pair.py", "--map", "conv"], "received 'conv', accepted: KERAS=TORCH"),
         (["my_pair.py", "--map", "cov=features"], "received 'cov', accepted: conv"),
         (["my_pair.py", "--map", "conv=nothing"], "received 'nothing', accepted: "),
+        (["my_pair.py", "--map", "conv=a", "conv=b"], "conv=a and conv=b, accepted: each layer"),
         (["my_pair.py", "--weights", "mine"], "'mine'"),
         (["my_pair.py", "--json", "."], "--json: cannot write '.': it is a folder"),
         (["my_pair.py", "--out", "my_pair.py"], "--out: my_pair.py exists already"),
+        (["my_pair.py", "--out", ""], "--out: . exists already"),
     ],
 )
 def test_wrong_use(
@@ -155,6 +157,17 @@ def test_wrong_use(
     """A flag that cannot be used is one line that names what was received."""
     write(tmp_path, flavour)
     assert expected in refused("parity", "check", *words)
+
+
+def test_a_disk_that_is_full_leaves_the_verdict(
+    tmp_path: Path, flavour: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is on screen before anything is written; then comes a line that says what was not."""
+    assert run(write(tmp_path, flavour), "--json", "/dev/full") == 2
+    said = capsys.readouterr()
+    assert said.out.startswith("SAME")
+    line = "parity check: error: --json: cannot write /dev/full: No space left on device\n"
+    assert said.err == line
 
 
 def test_neighbours_of_the_file_can_be_imported(tmp_path: Path, flavour: str) -> None:

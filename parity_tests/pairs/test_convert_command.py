@@ -92,6 +92,8 @@ def bytes_of(path: Path, keras: Any) -> None:
         keras_file(path, keras.Sequential([keras.Input((2,)), layers.Dense(1)]))
     elif what == "module":
         torch.save(nn.Linear(1, 1), path)
+    elif what == "sparse":
+        torch.save({"out.weight": torch.ones(2, 2).to_sparse()}, path)
     elif what == "numbers":
         torch.save({"a": 1}, path)
     elif what == "cut":
@@ -110,6 +112,7 @@ WRONG = {
     },
     "code.pt": "UnpicklingError: Weights only load failed; accepted: a whole .pt file",
     "module.pt": "UnpicklingError: Weights only load failed; accepted: a whole .pt file",
+    "sparse.pt": "out.weight: received a torch.sparse_coo tensor, accepted: a dense one",
     "numbers.pt": "received a dict of something else, accepted: tensors by name",
     **{
         f"{what}.{end}": f"accepted: a whole .{end.split('.')[-1]} file"

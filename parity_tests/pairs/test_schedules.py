@@ -113,6 +113,24 @@ def test_what_is_no_schedule_is_refused(scheduler: Any, keras: Any) -> None:
         checked(keras, (keras.optimizers.SGD(0.1), with_scheduler(scheduler)))
 
 
+def test_a_step_that_calls_the_model_again_is_refused(keras: Any) -> None:
+    """Such a one takes other gradients than those that it is given."""
+    with pytest.raises(ParityError, match="returned LBFGS, whose step calls the model again"):
+        checked(keras, (keras.optimizers.SGD(0.1), torch.optim.LBFGS))
+
+
+def test_a_step_that_fails_is_told(keras: Any) -> None:
+    """In one line, with what it said."""
+
+    class Own(torch.optim.SGD):
+        def step(self, closure: Any = None) -> Any:
+            raise OverflowError("too far\nby a lot")
+
+    with pytest.raises(ParityError, match=r"optimizer: PyTorch's .* OverflowError: too far") as e:
+        checked(keras, (keras.optimizers.SGD(0.1), Own))
+    assert "\n" not in str(e.value)
+
+
 def test_a_rate_may_end_at_zero(keras: Any) -> None:
     """Then no step moves anything, whatever momentum holds."""
     rate = keras.optimizers.schedules.CosineDecay(0.1, 3)

@@ -67,6 +67,10 @@ def _read(path: Path) -> dict[str, Tensor]:
             f"{path}: received a {type(found).__name__} of something else, accepted: tensors by "
             "name, as a state_dict holds them"
         )
+    for name, one in found.items():
+        if one.layout is not torch.strided or one.is_quantized:
+            kind = "a quantized tensor" if one.is_quantized else f"a {one.layout} tensor"
+            raise ParityError(f"{path}: {name}: received {kind}, accepted: a dense one")
     return dict(found)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from parity.errors import ParityError
+from parity.errors import ParityError, said, shapes
 from parity.pairs.trainer import Settings
 from torch_impl import nn as keras_nn
 from torch_impl.capture.layout import Layout
@@ -59,11 +59,9 @@ class Loss:
             else:
                 loss = self._users(outputs, layouts, targets)
         except Exception as error:
-            shapes = ", ".join(str(tuple(one.shape)) for one in outputs)
-            line = str(error).strip().split("\n", 1)[0][:300]
             raise ParityError(
-                f"loss: PyTorch's cannot be called with outputs of shape {shapes}: "
-                f"{type(error).__name__}: {line}"
+                f"loss: PyTorch's cannot be called with outputs of shape {shapes(outputs)} and "
+                f"targets of shape {shapes(targets)}: {said(error)}"
             ) from error
         if not isinstance(loss, Tensor):
             raise ParityError(f"loss: PyTorch's gave {type(loss).__name__}, accepted: a tensor")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from parity.errors import ParityError
+from parity.errors import ParityError, said
 
 
 def users(make: Callable[[list[Tensor]], Any], params: list[Tensor]) -> tuple[Optimizer, Any]:
@@ -21,9 +22,8 @@ def users(make: Callable[[list[Tensor]], Any], params: list[Tensor]) -> tuple[Op
     try:
         made = make(params)
     except Exception as error:
-        line = str(error).strip().split("\n", 1)[0][:300]
         raise ParityError(
-            f"optimizer: PyTorch's raised {type(error).__name__}: {line}, accepted: a function of "
+            f"optimizer: PyTorch's raised {said(error)}, accepted: a function of "
             "the parameters, such as torch.optim.SGD"
         ) from error
     optimizer, scheduler = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
@@ -34,5 +34,11 @@ def users(make: Callable[[list[Tensor]], Any], params: list[Tensor]) -> tuple[Op
         raise ParityError(
             f"optimizer: PyTorch's returned {', '.join(names)}, accepted: a torch optimizer, or "
             "one and its scheduler, which goes on after every step"
+        )
+    closure = inspect.signature(optimizer.step).parameters.get("closure")
+    if closure is not None and closure.default is closure.empty:
+        raise ParityError(
+            f"optimizer: PyTorch's returned {type(optimizer).__name__}, whose step calls the model "
+            "again, accepted: one whose step takes nothing, such as torch.optim.SGD"
         )
     return optimizer, scheduler

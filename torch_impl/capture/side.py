@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from parity.errors import ParityError
+from parity.errors import ParityError, said, shapes
 from parity.pairs.calls import Arrays, Run
 from parity.pairs.side import CannotRun
 from torch_impl.capture import calls, files, weights
@@ -92,10 +92,11 @@ class TorchSide:
             try:
                 out = self.model(*tensors)
             except Exception as error:
-                shapes = ", ".join(str(tuple(one.shape)) for one in tensors)
+                whole = not all(one.is_floating_point() for one in tensors)
+                hint = "; whole numbers reach it as such" if whole else ""
                 raise CannotRun(
-                    f"torch_model: cannot be called with inputs of shape {shapes}: "
-                    f"{type(error).__name__}: {_line(error)}"
+                    f"torch_model: cannot be called with inputs of shape {shapes(tensors)}: "
+                    f"{said(error)}{hint}"
                 ) from error
         if kept:
             self.model.load_state_dict(kept, strict=False)
@@ -224,9 +225,7 @@ def _module_of(model: Any) -> nn.Module:
         except ParityError:
             raise
         except Exception as error:
-            raise ParityError(
-                f"torch_model: its builder raised {type(error).__name__}: {_line(error)}"
-            ) from error
+            raise ParityError(f"torch_model: its builder raised {said(error)}") from error
         if not isinstance(model, nn.Module):
             raise ParityError(
                 f"torch_model: its builder returned {type(model).__name__}, accepted: a "
@@ -236,6 +235,12 @@ def _module_of(model: Any) -> nn.Module:
         inner = model._modules.get(wrapper)
         if inner is not None and type(model).__module__.startswith("torch."):
             model = inner
+    for name, one in (*model.named_parameters(), *model.named_buffers()):
+        if nn.parameter.is_lazy(one):
+            raise ParityError(
+                f"torch_model: received {type(model).__name__} whose {name} has no shape yet, "
+                "accepted: a module that has been called before"
+            )
     try:
         return copy.deepcopy(model)  # also what a function gives, for it may be the user's own
     except Exception as error:
@@ -243,9 +248,5 @@ def _module_of(model: Any) -> nn.Module:
             return model
         raise ParityError(
             f"torch_model: received {type(model).__name__}, which cannot be copied "
-            f"({type(error).__name__}: {_line(error)}), accepted: a function that builds it"
+            f"({said(error)}), accepted: a function that builds it"
         ) from error
-
-
-def _line(error: BaseException) -> str:
-    return str(error).strip().split("\n", 1)[0][:300]

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from parity import tolerance
-from parity.errors import ParityError
+from parity.errors import ParityError, said
 from parity.optimizers.spec import OptimizerSpec
 from parity.pairs.calls import Run, Weights
 from parity.pairs.draws import Mask
@@ -147,7 +147,7 @@ class TorchTrainer:
                     loss.backward(inputs=None if only is None else leaves)
                 except RuntimeError as error:
                     raise ParityError(
-                        f"torch_model: its gradients cannot be had: {_line(error)}"
+                        f"torch_model: its gradients cannot be had: {said(error)}"
                     ) from error
         for one in model.buffers() if self.attached else ():
             one.detach_()
@@ -200,7 +200,13 @@ class TorchTrainer:
                     part = part.clone(memory_format=torch.contiguous_format)
                     own.grad = own.grad + part if packed and own.grad is not None else part
         with default_dtype(self.side.dtype):  # in which some keep numbers of their own
-            self._built().step()
+            optimizer = self._built()
+            try:
+                optimizer.step()
+            except Exception as error:
+                raise ParityError(
+                    f"optimizer: PyTorch's cannot make a step: {said(error)}"
+                ) from error
             if self.scheduler is not None:
                 self.scheduler.step()
 
@@ -324,7 +330,3 @@ def default_dtype(dtype: torch.dtype) -> Iterator[None]:
         yield
     finally:
         torch.set_default_dtype(before)
-
-
-def _line(error: BaseException) -> str:
-    return str(error).strip().split("\n", 1)[0][:300]

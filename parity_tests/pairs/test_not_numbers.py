@@ -1,0 +1,79 @@
+"""NaN and infinities: what equals nothing, and scores that a mask keeps out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from parity.pairs.check import check
+from parity.pairs.divergence import distance
+from parity_tests.pairs.building import Net, filled
+
+X = np.random.default_rng(0).normal(size=(5, 4))
+INF = np.inf
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "apart"),
+    [
+        ([1.0, -INF], [1.0, -INF], 0.0),
+        ([2.0, INF], [1.0, INF], 0.5),
+        ([1.0, INF], [1.0, -INF], INF),
+        ([1.0, INF], [1.0, 2.0], INF),
+        ([1.0, 2.0], [1.0, INF], INF),
+        ([1.0, np.nan], [1.0, np.nan], INF),
+        ([INF, np.nan], [INF, 1.0], INF),
+    ],
+)
+def test_infinities_are_alike_in_the_same_place(
+    own: list[float], other: list[float], apart: float
+) -> None:
+    """What is finite beside them is compared; NaN equals nothing, not even itself."""
+    assert distance(np.array(own), np.array(other)) == apart
+
+
+@pytest.mark.flavour
+@pytest.mark.parametrize("fault", [0.0, 0.01])
+def test_scores_that_a_mask_keeps_out(fault: float, keras: Any) -> None:
+    """Both give -inf there: the others decide."""
+    from tensorflow import where
+
+    class Masked(keras.layers.Layer):  # type: ignore[misc]
+        """Keeps the first score."""
+
+        def call(self, x: Any) -> Any:
+            """Map (N, 3) to itself."""
+            return where([[True, False, True]], x, np.array(-INF, x.dtype.name))
+
+    stack = [keras.layers.Dense(3, name="scores"), Masked(name="masked")]
+    model = keras.Sequential([keras.Input((4,)), *stack])
+
+    def run(self: Any, x: Tensor) -> Any:
+        return (self.scores(x) + fault).masked_fill(torch.tensor([False, True, False]), -INF)
+
+    report = check(filled(model), Net(run, scores=nn.Linear(4, 3)), X)
+    assert report.verdict == ("different" if fault else "same"), str(report)
+
+
+@pytest.mark.flavour
+@pytest.mark.parametrize("where", ["weights", "outputs"])
+def test_nan_is_different_and_told(where: str, keras: Any) -> None:
+    """Of Keras's own outputs: neither model is at fault."""
+    dense = keras.layers.Dense(3, name="dense")
+    model = filled(keras.Sequential([keras.Input((4,)), dense]))
+    if where == "weights":
+        dense.set_weights([np.full((4, 3), np.nan), np.zeros(3)])
+    else:
+        model.add(keras.layers.Lambda(lambda x: x * float("nan")))
+
+    def run(self: Any, x: Tensor) -> Any:
+        return self.dense(x) * (1.0 if where == "weights" else float("nan"))
+
+    report = check(model, Net(run, dense=nn.Linear(4, 3)), X)
+    assert report.verdict == "different"
+    assert report.first_divergence.observed == INF
+    assert any("holds NaN, which equals nothing" in note for note in report.notes), str(report)
