@@ -31,7 +31,7 @@ NEEDS_NONE = {
     Path("capture") / f"{name}.py"
     for name in (
         *("functions", "layout", "spaces", "attention", "trace", "reading"),
-        *("parameters", "parameter_calls", "recurrent_calls", "combined", "attached", "losses"),
+        *("parameters", "parameter_calls", "recurrent_calls", "combined", "attached"),
     )
 }
 """What only PyTorch needs: its models call functions between layers, and lay axes as they like."""

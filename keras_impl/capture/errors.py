@@ -1,4 +1,4 @@
-"""What an error of Keras's or TensorFlow's says."""
+"""What an error of Keras's or TensorFlow's says. Twin: ``torch_impl/capture/errors.py``."""
 
 from __future__ import annotations
 

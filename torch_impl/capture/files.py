@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from parity.errors import ParityError
+from torch_impl.capture.errors import said
 
 SUFFIXES = (".safetensors", ".pt")
 
@@ -57,7 +58,7 @@ def _read(path: Path) -> dict[str, Tensor]:
             found = safetensors.torch.load_file(path)
     except Exception as error:
         raise ParityError(
-            f"{path}: {_told(error)}; accepted: a whole {path.suffix} "
+            f"{path}: {said(error)}; accepted: a whole {path.suffix} "
             "file that holds tensors by name, as a state_dict does"
         ) from error
     if not isinstance(found, Mapping) or not all(
@@ -72,9 +73,3 @@ def _read(path: Path) -> dict[str, Tensor]:
             kind = "a quantized tensor" if one.is_quantized else f"a {one.layout} tensor"
             raise ParityError(f"{path}: {name}: received {kind}, accepted: a dense one")
     return dict(found)
-
-
-def _told(error: BaseException) -> str:
-    """With the first sentence only: PyTorch goes on with advice to run the file's code."""
-    said = " ".join(str(error).split()).split(". ")[0][:200]
-    return f"{type(error).__name__}: {said}".rstrip(": ")

@@ -11,9 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from parity.errors import ParityError, said, shapes
+from parity.errors import ParityError, shapes
 from parity.pairs.trainer import Settings
 from torch_impl import nn as keras_nn
+from torch_impl.capture.errors import said
 from torch_impl.capture.layout import Layout
 
 

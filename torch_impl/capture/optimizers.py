@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from parity.errors import ParityError, said
+from parity.errors import ParityError
+from torch_impl.capture.errors import said
 
 
 def users(make: Callable[[list[Tensor]], Any], params: list[Tensor]) -> tuple[Optimizer, Any]:

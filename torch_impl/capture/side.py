@@ -14,10 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from parity.errors import ParityError, said, shapes
+from parity.errors import ParityError, shapes
 from parity.pairs.calls import Arrays, Run
 from parity.pairs.side import CannotRun
 from torch_impl.capture import calls, files, weights
+from torch_impl.capture.errors import said
 from torch_impl.capture.layout import Layout, of_input
 from torch_impl.capture.training import TorchTrainer, default_dtype
 from torch_impl.network import to_numpy

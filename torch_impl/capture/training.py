@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from parity import tolerance
-from parity.errors import ParityError, said
+from parity.errors import ParityError
 from parity.optimizers.spec import OptimizerSpec
 from parity.pairs.calls import Run, Weights
 from parity.pairs.draws import Mask
@@ -24,6 +24,7 @@ from parity.pairs.trainer import LOOSE, Batch, Gradients, Key, Settings
 from torch_impl.capture import optimizers, weights
 from torch_impl.capture.attached import attached
 from torch_impl.capture.calls import named_outputs
+from torch_impl.capture.errors import said
 from torch_impl.capture.injected import Injected, unshared
 from torch_impl.capture.layout import Layout
 from torch_impl.capture.losses import Loss
