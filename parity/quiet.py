@@ -12,7 +12,7 @@ from collections.abc import Iterator
 def without_chatter() -> Iterator[None]:
     """Keep off stderr what is written meanwhile, by C++ code as well.
 
-    It is shown after all where an exception ends the block.
+    It is shown after all where an error ends the block, and not where Ctrl-C does.
     """
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as said:

@@ -9,6 +9,7 @@ import pytest
 
 from parity import catalogue, cli
 from parity.errors import ParityError
+from parity.port_mistakes import MISTAKES
 from parity_tests.conftest import Refused
 
 NAMED = (
@@ -45,6 +46,7 @@ def test_list_names_every_difference(capsys: pytest.CaptureFixture[str]) -> None
     assert max(map(len, lines)) <= 80
     words = [word for line in lines for word in line.split()[:1]]
     assert [word for word in words if word in catalogue.CATALOGUE] == list(catalogue.CATALOGUE)
+    assert {*MISTAKES} <= {*words}
     assert {kind.replace("_", " ") for kind in catalogue.by_kind()} <= {
         line.strip() for line in lines
     }

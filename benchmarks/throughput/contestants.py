@@ -86,13 +86,18 @@ TRIES = {
         "PyTorch",
         "torch_loops",
         "by_hand",
-        {"channels_last": False, "fused": False, "flushed": False},
+        {"channels_last": False, "fused": False, "flushed": False, "kept": False},
     ),
     "and channels last": Contestant(
-        "PyTorch", "torch_loops", "by_hand", {"fused": False, "flushed": False}
+        "PyTorch", "torch_loops", "by_hand", {"fused": False, "flushed": False, "kept": False}
     ),
-    "and Adam fused": Contestant("PyTorch", "torch_loops", "by_hand", {"flushed": False}),
-    "and denormal numbers as zero": Contestant("PyTorch", "torch_loops", "by_hand"),
+    "and Adam fused": Contestant(
+        "PyTorch", "torch_loops", "by_hand", {"flushed": False, "kept": False}
+    ),
+    "and denormal numbers as zero": Contestant(
+        "PyTorch", "torch_loops", "by_hand", {"kept": False}
+    ),
+    "and memory kept": Contestant("PyTorch", "torch_loops", "by_hand"),
     "and compiled": Contestant("PyTorch", "torch_loops", "by_hand", {"compiled": True}),
 }
 """How the best loops by hand were found, one thing after the other."""

@@ -17,6 +17,7 @@ Kernel = Callable[[], Any]
 
 def kernels(workload: Workload) -> Callable[[], None]:
     """A pass of as many steps as the workload's, without data, activations, loss or optimizer."""
+    plain_torch.keep_memory()
     calls = _recurrent(workload) if workload.cell else _forward_only(workload)
 
     def epoch() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 import torch
@@ -31,6 +32,13 @@ class Recurrent(nn.Module):
         if lengths is None:
             return x
         return pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+
+
+def keep_memory() -> None:
+    """Have the C library keep what was freed, see mallopt(3): no mmap, no trimming."""
+    libc = ctypes.CDLL(None)
+    libc.mallopt(-4, 0)
+    libc.mallopt(-1, -1)
 
 
 def model(workload: Workload) -> nn.Module:

@@ -38,6 +38,7 @@ def by_hand(
     channels_last: bool = True,
     fused: bool = True,
     flushed: bool = True,
+    kept: bool = True,
 ) -> Round:
     """Batches by number, losses looked at in the end.
 
@@ -47,7 +48,10 @@ def by_hand(
         channels_last: how images lie in memory.
         fused: whether Adam is one kernel.
         flushed: whether denormal numbers count as zero, as TensorFlow has it.
+        kept: whether memory of tensors that are gone is kept for others.
     """
+    if kept:
+        plain_torch.keep_memory()
     model = plain_torch.model(workload)
     x, y, *lengths = plain_torch.tensors(workload, long=True)
     if workload.channels and channels_last:

@@ -45,7 +45,7 @@ def _show_all(out: Console) -> None:
     for kind, entries in kinds.items():
         out.print(f"[bold]{kind.replace('_', ' ')}")
         table = Table.grid(padding=(0, 2))
-        table.add_column(min_width=width, overflow="fold")
+        table.add_column(min_width=width, no_wrap=True)
         table.add_column()
         for entry in entries:
             table.add_row(escape(entry.id), escape(entry.title))

@@ -57,6 +57,7 @@ class Call:
         output: what came out.
         sources: for each input the call it comes from, -1 for a model's input, None where what
             lies between could not be followed.
+        through: functions that are no layers, by which its first input came from there.
         options: what else decides what the layer computes, such as a mask.
         parts: numbers of the calls that this one is made of; itself where there is none.
         absorbed: whether it is part of another one.
@@ -71,6 +72,7 @@ class Call:
     inputs: tuple[np.ndarray, ...]
     output: np.ndarray
     sources: tuple[int | None, ...]
+    through: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     parts: tuple[int, ...] = ()
     absorbed: bool = False
@@ -105,12 +107,14 @@ class Run:
             ``output/logits``).
         sources: for each of them the call it comes from, as of :attr:`Call.sources`.
         lying: the outputs in the model's own layout, where that is not the canonical one.
+        through: for each of them what :attr:`Call.through` is for an input.
     """
 
     calls: list[Call]
     outputs: Arrays
     sources: dict[str, int | None]
     lying: Arrays = field(default_factory=dict)
+    through: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def forget(self) -> None:
         """Let go of what its calls were fed and gave, but for their shapes."""
@@ -140,6 +144,7 @@ class Run:
                 inputs=(value,),
                 output=value,
                 sources=(self.sources[name],),
+                through=self.through.get(name, ()),
             )
             for place, (name, value) in enumerate(self.outputs.items())
         ]

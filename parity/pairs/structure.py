@@ -15,7 +15,6 @@ from parity.pairs.diagnosis import UNKNOWN, Cause, Proof, reference
 from parity.pairs.divergence import as_keras, distance, mapped
 
 NOTHING = "nothing"
-UNFOLLOWED = "something that is not followed"
 
 
 @dataclass(frozen=True)
@@ -71,9 +70,8 @@ def causes_of(
 
 
 def _told(chain: Sequence[Call], call: Call) -> str:
-    """Names of what leads to a call."""
-    followed = call.sources and call.sources[0] is not None
-    return " > ".join(one.name for one in chain) or (NOTHING if followed else UNFOLLOWED)
+    """Names of what leads to a call; functions that are no layers where there is nothing else."""
+    return " > ".join(one.name for one in chain) or " > ".join(call.through) or NOTHING
 
 
 def _order(turned: Sequence[Misfit]) -> list[Cause]:

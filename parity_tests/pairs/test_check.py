@@ -13,6 +13,7 @@ from torch import nn
 
 from parity.errors import ParityError
 from parity.pairs.check import check
+from parity_tests.pairs.building import Net
 from parity_tests.pairs.models import PAIRS, fill
 
 pytestmark = pytest.mark.flavour
@@ -325,6 +326,20 @@ def test_a_kind_that_is_not_known_is_told(keras: Any) -> None:
     assert report.verdict == "same", str(report)
     assert [one.keras for one in report.compared if not one.known] == ["own (Own)"]
     assert "Of no known kind, compared by inputs and outputs: own (Own)" in str(report)
+
+
+def test_what_is_not_followed_is_told(keras: Any) -> None:
+    """An operation that only PyTorch's code has, and that is no layer of any kind."""
+    model = fill(keras.Sequential([keras.Input((6,)), keras.layers.Dense(5)]))
+
+    def run(self: Any, x: torch.Tensor) -> Any:
+        return torch.cosh(self.dense(x))
+
+    x = np.random.default_rng(0).normal(size=(3, 6))
+    report = check(model, Net(run, dense=nn.Linear(6, 5)), x)
+    assert [(one.id, one.keras, one.torch) for one in report.causes] == [
+        ("unknown", "nothing", "cosh")
+    ], str(report)
 
 
 def test_a_mapping_that_is_given_is_kept_to(keras: Any) -> None:

@@ -70,6 +70,7 @@ def test_there_and_back(name: str, own: str, there: str, keras: Any, tmp_path: P
     made = convert(source, tmp_path / f"there{there}", pair)
     assert (made.same, made.rounded, made.left) == (True, (), ())
     assert made.weights == sum(value.size for value in model.get_weights())
+    assert (tmp_path / f"there{there}").stat().st_mode & 0o777 == 0o644
     module = pair["torch_model"]()
     path = tmp_path / f"there{there}"
     read = torch.load if there == ".pt" else safetensors.torch.load_file

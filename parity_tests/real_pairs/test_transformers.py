@@ -12,6 +12,7 @@ import pytest
 from parity.pairs.check import check
 from parity.pairs.islands import ID
 from parity_tests.real_pairs import pairs
+from parity_tests.real_pairs.__main__ import HEAD
 
 PAGE = Path(__file__).parents[2] / "docs" / "real_pairs.md"
 
@@ -108,6 +109,8 @@ def test_the_norm_that_parts_is_mended(flavour: str) -> None:
 def test_the_page_tells_of_each() -> None:
     """``docs/real_pairs.md`` has each pair's verdict, and what its code says."""
     page = PAGE.read_text("utf-8")
+    assert page.startswith(HEAD)
+    assert "| inf" not in page
     for name, pair in pairs.transformers().items():
         assert re.search(rf"^\| {re.escape(name)} \| {pair.verdict.upper()} \|", page, re.M), name
         assert pair.confirmed in page, name

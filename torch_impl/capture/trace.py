@@ -30,6 +30,7 @@ class Followed:
     source: int | None
     output: str = ""  # of a recurrent call: which of its outputs this is
     names: Layout | None = None  # of the axes, where a layer has taken another for channels
+    through: tuple[str, ...] = ()  # functions that are no layers, and have had it since its call
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class Taken:
     arrays: tuple[np.ndarray, ...]
     layouts: tuple[Layout, ...]
     sources: tuple[int | None, ...]
-    names: Layout | None = None  # see Followed
+    names: Layout | None = None  # see Followed; so is the next, of the first input
+    through: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,10 @@ class Trace(TorchFunctionMode):
                 names = first.names and functions.moved(func, first.names, args, kwargs, one)
                 if first.names and functions.name_of(func) in functions.TURNS:
                     layout, names = names, None
-                self.followed[id(one)] = Followed(one, layout, first.source, names=names)
+                through = (*first.through, functions.name_of(func))
+                self.followed[id(one)] = Followed(
+                    one, layout, first.source, names=names, through=through
+                )
 
     def _taken(
         self,
@@ -178,7 +183,7 @@ class Trace(TorchFunctionMode):
         if first and along and first.layout and first.layout.elsewhere:
             names = first.layout
         sources = tuple(one.source if one else None for one in found)
-        return Taken(arrays, layouts, sources, names)
+        return Taken(arrays, layouts, sources, names, first.through if first else ())
 
     def _lies(self, tensor: Tensor, spatial: bool, turned: bool, along: bool) -> Layout:
         """As the layer takes it, whatever it is: channels first, steps first, or along the last."""
@@ -242,6 +247,7 @@ class Trace(TorchFunctionMode):
                 inputs=before.arrays,
                 output=output,
                 sources=before.sources,
+                through=before.through,
                 options=options or {},
             )
         )
@@ -272,7 +278,7 @@ class Trace(TorchFunctionMode):
 
     def run_of(self, out: Any) -> Run:
         """The calls so far, and the model's outputs."""
-        outputs, sources, lying = {}, {}, {}
+        outputs, sources, lying, through = {}, {}, {}, {}
         for name, tensor in named_outputs(out):
             self._use([tensor])
             layout = self._layout(tensor) or Layout.plain(tensor.shape)
@@ -281,13 +287,14 @@ class Trace(TorchFunctionMode):
                 lying[name] = to_numpy(tensor)
             found = self.followed.get(id(tensor))
             sources[name] = found.source if found else None
+            through[name] = found.through if found else ()
         for number, own in self.recurrent.items():
             call = self.calls[number]
             call.output = to_numpy(self.gave[number].output(own.chosen))
             call.config = call.config and own.of_config(call.config)
             if own.chosen == "step":
                 call.options = {**call.options, "last_step": True}
-        return Run(calls=self.calls, outputs=outputs, sources=sources, lying=lying)
+        return Run(calls=self.calls, outputs=outputs, sources=sources, lying=lying, through=through)
 
 
 def value_of(place: Place) -> np.ndarray:
