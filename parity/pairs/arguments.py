@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -52,39 +52,40 @@ def _array(value: Any, name: str) -> np.ndarray:
     return array.astype(np.float64) if array.dtype == np.longdouble else array
 
 
-def mapping(pairs: Iterable[tuple[Any, Any]]) -> dict[str, str]:
+def mapping(given: Any) -> dict[str, str]:
     """Keras layers to PyTorch modules.
 
+    Args:
+        given: a mapping of names, pairs of them, or None.
+
     Raises:
-        ParityError: a layer has two, or one of the names is no text.
+        ParityError: it is nothing of the kind, or a layer has two modules.
     """
+    try:
+        pairs = [*(given.items() if isinstance(given, Mapping) else given or ())]
+        pairs = [(own, other) for own, other in pairs]
+    except (TypeError, ValueError):
+        raise ParityError(
+            f"layer_map: received {type(given).__name__}, accepted: a mapping of Keras's names to "
+            "PyTorch's"
+        ) from None
     found: dict[str, str] = {}
     for own, other in pairs:
         if not (isinstance(own, str) and isinstance(other, str)):
             raise ParityError(f"layer_map: received {own!r}: {other!r}, accepted: names")
-        if found.get(own, other) != other:
+        if found.setdefault(own, other) != other:
             raise ParityError(
                 f"layer_map: received {own}={found[own]} and {own}={other}, accepted: each layer "
                 "once"
             )
-        found[own] = other
     return found
 
 
-def refuse(steps: Any, weights: Any, accepted: Iterable[str], layer_map: Any) -> None:
-    """Refuse what is of no such kind.
+def whole(value: Any, name: str, least: int) -> None:
+    """Refuse what is no whole number from ``least`` on.
 
     Raises:
-        ParityError: ``steps`` is no whole number from 1 on, ``weights`` none of the accepted,
-            ``layer_map`` no mapping of names to names.
+        ParityError: it is none.
     """
-    if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 1:
-        raise ParityError(f"steps: received {steps!r}, accepted: a whole number from 1 on")
-    if weights not in (known := list(accepted)):
-        raise ParityError(f"weights: received {weights!r}, accepted: {', '.join(known)}")
-    if not isinstance(layer_map or {}, Mapping):
-        raise ParityError(
-            f"layer_map: received {type(layer_map).__name__}, accepted: a mapping of Keras's names "
-            "to PyTorch's"
-        )
-    mapping((layer_map or {}).items())
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ParityError(f"{name}: received {value!r}, accepted: a whole number from {least} on")

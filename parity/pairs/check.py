@@ -77,11 +77,15 @@ def check(
         if value is not None and other is None:
             needed = "a loss" if name == "optimizer" else "targets"
             raise ParityError(f"{name}: received one without {needed}, accepted: with {needed}")
-    arguments.refuse(steps, weights, WEIGHTS, layer_map)
+    if weights not in WEIGHTS:
+        raise ParityError(f"weights: received {weights!r}, accepted: {', '.join(WEIGHTS)}")
+    arguments.whole(steps, "steps", 1)
+    arguments.whole(seed, "seed", 0)
+    names = arguments.mapping(layer_map)
     wanted = [] if targets is None else arguments.arrays(targets, "targets")
     given = arguments.arrays(inputs, "inputs")
     own = None if torch_inputs is None else arguments.arrays(torch_inputs, "torch_inputs")
-    both = keras_model, torch_model, given, own, weights, layer_map
+    both = keras_model, torch_model, given, own, weights, names
     dtype = "float64"
     try:
         with Progress("models", STAGES) as progress:
@@ -104,7 +108,7 @@ def check(
         notes += told
     findings.forget()
     trained = Training()
-    rest: dict[str, Any] = {"seed": seed, "layer_map": layer_map}
+    rest: dict[str, Any] = {"seed": seed, "layer_map": names}
     batch = Batch(given, own, wanted)
     if loss is not None and dtype == "float64":
         trained = _trained(findings, batch, loss, optimizer, count=steps, **rest)

@@ -238,6 +238,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "steps": ({"steps": 0}, "steps: received 0, accepted: a whole number from 1 on"),
     "half a step": ({"steps": 2.5}, r"steps: received 2\.5, accepted: a whole number from 1 on"),
     "several steps": ({"steps": "x"}, "steps: received 'x', accepted: a whole number from 1 on"),
+    "seed": ({"seed": "x"}, "seed: received 'x', accepted: a whole number from 0 on"),
     "no copy": ({"torch_model": kept()}, "torch_model: received Linear, which cannot be copied"),
 }
 
@@ -353,6 +354,24 @@ def test_a_mapping_that_is_given_is_kept_to(keras: Any) -> None:
     assert check(model, module, x).verdict == "same"
     exchanged = check(model, module, x, layer_map={"a": "1", "b": "0"})
     assert exchanged.verdict == "different"
+
+
+def test_two_layers_may_be_one_module_that_is_called_twice(keras: Any) -> None:
+    """Its calls are theirs, one after the other."""
+    layers = keras.layers
+    model = fill(
+        keras.Sequential([keras.Input((4,)), layers.Dense(4, name="a"), layers.Dense(4, name="b")])
+    )
+    model.layers[-1].set_weights(model.layers[-2].get_weights())
+
+    def run(self: Any, x: torch.Tensor) -> Any:
+        return self.both(self.both(x))
+
+    x = np.random.default_rng(0).normal(size=(3, 4))
+    names = {"b": "both", "a": "both"}
+    report = check(model, Net(run, both=nn.Linear(4, 4)), x, layer_map=names)
+    assert report.verdict == "same", str(report)
+    assert [one.keras for one in report.compared] == ["a (Dense)", "b (Dense)"]
 
 
 def test_the_report_fits_and_is_saved(keras: Any, tmp_path: Path) -> None:
