@@ -65,7 +65,8 @@ def write_json(path: Path, data: Any) -> None:
     """
     text = strict_json.dumps(data)
     try:
-        if path.is_symlink() or (path.exists() and not path.is_file()):
+        fixed = path.is_symlink() or (path.exists() and not path.is_file())
+        if fixed or not os.access(path.parent, os.W_OK):
             path.write_text(text, "utf-8")  # a pipe or a device cannot be replaced
         else:
             write_whole(path, text.encode())
@@ -84,17 +85,17 @@ def write_folder(path: Path, files: Mapping[str, str]) -> None:
         ParityError: they cannot be written.
     """
     try:
+        if path.is_dir():
+            for name, text in files.items():
+                write_whole(path / name, text.encode())
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
             made = Path(folder) / path.name
             made.mkdir()
             for name, text in files.items():
                 (made / name).write_text(text, "utf-8")
-            if path.is_dir():
-                for name in files:
-                    (made / name).replace(path / name)
-            else:
-                made.replace(path)
+            made.replace(path)
     except OSError as error:
         raise ParityError(f"cannot write {path}: {error.strerror or error}") from None
 

@@ -8,6 +8,7 @@ float32 is held against what rounding does to this very model: see :func:`allowe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -216,7 +217,7 @@ def negligible_gradients(largest: Mapping[str, float]) -> frozenset[str]:
         largest: parameter to the largest absolute entry of its gradient, in float64.
 
     Returns:
-        Those at most :data:`NULL_GRADIENT` of the model's largest, exact zeros included.
+        Those at most :data:`NULL_GRADIENT` of the model's largest finite one, exact zeros included.
     """
-    limit = NULL_GRADIENT * max(largest.values(), default=0.0)
+    limit = NULL_GRADIENT * max((one for one in largest.values() if one < math.inf), default=0.0)
     return frozenset(name for name, value in largest.items() if value <= limit)

@@ -25,6 +25,13 @@ def test_a_folder_is_made_or_filled(there: bool, tmp_path: Path) -> None:
     assert [one.name for one in tmp_path.iterdir()] == ["out"]
 
 
+def test_the_folder_where_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no name, and is there."""
+    monkeypatch.chdir(tmp_path)
+    outputs.write_folder(Path(), FILES)
+    assert {one.name: one.read_text() for one in tmp_path.iterdir()} == FILES
+
+
 def test_what_cannot_be_written_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

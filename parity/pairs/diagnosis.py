@@ -182,7 +182,9 @@ def _worst(replay: _Replay, forced: np.ndarray) -> tuple[_Replay, np.ndarray]:
     wanted, count = replay.wanted, len(replay.wanted)
     if wanted.shape != forced.shape or any(len(one) != count for one in replay.fed) or count < 2:
         return replay, forced
-    apart = np.nan_to_num(np.abs(wanted - forced), nan=np.inf).reshape(count, -1).max(1)
+    with np.errstate(invalid="ignore"):  # infinities that both have
+        gap = np.where(wanted == forced, 0.0, np.abs(wanted - forced))
+    apart = np.nan_to_num(gap, nan=np.inf).reshape(count, -1).max(1)
     worst = slice(int(apart.argmax()), int(apart.argmax()) + 1)
 
     def of(options: settings.Options) -> settings.Options:

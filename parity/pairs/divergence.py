@@ -21,8 +21,8 @@ class Divergence:
         keras_layer: the layer's name in the Keras model; None for what only the other has.
         torch_module: the module's name in the PyTorch model; None likewise.
         tensor: which of its tensors: ``output``, ``input``, or a weight.
-        observed: largest absolute difference, relative to the largest entry; inf where shapes or
-            finite entries differ.
+        observed: largest absolute difference, relative to the largest entry; inf where shapes
+            differ, or which entries are finite.
         allowed: likewise, the most that would have passed.
     """
 

@@ -24,8 +24,10 @@ class Mask:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Of the numbers, without those of 1."""
-        return tuple(size for size in self.drawn if size != 1)
+        """Of the numbers, without those of 1 but that of the examples; of one example, with all."""
+        several = self.drawn[:1] != (1,)
+        kept = tuple(size for size in self.drawn[1:] if size != 1 or not several)
+        return self.drawn[:1] + kept
 
     def of(self, numbers: np.ndarray) -> np.ndarray:
         """Its own of numbers for every entry."""

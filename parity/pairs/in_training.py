@@ -21,6 +21,9 @@ from parity.pairs.noise import NOISE
 from parity.pairs.trainer import Batch, KerasTrainer, TorchTrainer, as_outputs
 
 LIMIT = tolerance.FLOAT64["forward_train"].limit
+TURNED = 16
+"""Masks written by hand whose directions are tried one by one; each takes two more runs."""
+
 FUSED = (
     "Batch normalisation of images follows Keras 2's float32 kernel in float64 too: its running "
     "variance is unbiased."
@@ -92,13 +95,29 @@ class Forward:
 
     def _turn_draws(self) -> None:
         """Code keeps what a number is above, or below: whichever comes closer to Keras's."""
-        found = {}
-        for self.t.turned in (True, False):
+        places = [*self.t.given]
+        dtype = str(as_outputs(self.keras_run)[0].dtype)
+        for turned in ({*places}, set[int]()):
+            self.t.turned = turned
             self._run_again()
-            found[self.t.turned] = self._outputs_apart()
-        if found[True] < found[False]:
-            self.t.turned = True
+            if self._outputs_apart() <= noise.LIMITS.get(dtype, LIMIT):
+                return
+        if len(places) > TURNED:
+            return
+        least = self._off()
+        for place in places:
+            before, self.t.turned = self.t.turned, self.t.turned ^ {place}
             self._run_again()
+            off = self._off()
+            if off < least:
+                least = off
+            else:
+                self.t.turned = before
+        self._run_again()
+
+    def _off(self) -> float:
+        """How far layers that are fed alike stand apart, all together."""
+        return sum(min(max(inputs_apart(k, t), _own_apart(k, t)), 1.0) for k, t in self._failing())
 
     def _run(self) -> None:
         self.keras_run = fused_run(self.k.run(self.batch, 0))
@@ -152,7 +171,18 @@ class Forward:
             self.notes.append(FUSED)
 
     def _tell_own_draws(self) -> None:
-        """Note the first call on either side that gives something else when it is run again."""
+        """Note the first call on either side that gives something else when it is run again.
+
+        And whose masks PyTorch's code draws by hand, which are no layer that could be looked at.
+        """
+        by_hand = {self.t.names[place] for place in self.t.given}
+        calls = self.keras_run.calls
+        names = [calls[number].name for number, one in self.drawn.items() if one in by_hand]
+        if names:
+            self.notes.append(
+                f"PyTorch's code draws masks by hand, with the numbers of {', '.join(names)}: what "
+                "is not explained behind them may be theirs"
+            )
         for side, trainer, run in (
             ("Keras", self.k, self.keras_run),
             ("PyTorch", self.t, self.torch_run),
@@ -235,12 +265,14 @@ class Forward:
 
     def _lone(self) -> list[tuple[Call, tuple[Any, Any]]]:
         """Dropout and noise that only one side has, with the rates of both."""
+        by_hand = {self.t.names[place] for place in self.t.given}
         alone = self.alignment.keras_only, self.alignment.torch_only
         return [
             (one, (noise.strength(one), "none") if side == 0 else ("none", noise.strength(one)))
             for side, calls in enumerate(alone)
             for one in calls
             if one.layer in NOISE and one.name not in self.known and noise.strength(one)
+            if side == 1 or self.drawn.get(one.number) not in by_hand
         ]
 
     def _without(self, lone: Sequence[tuple[Call, tuple[Any, Any]]], k: Call, t: Call) -> float:
@@ -248,7 +280,7 @@ class Forward:
         names = self.k.names, self.t.names
         for trainer, other in ((self.k, 1), (self.t, 0)):
             gone = {call.number for call, values in lone if values[other] == "none"}
-            both = zip(trainer.names, trainer.random_calls, strict=True)
+            both = zip(trainer.names, trainer.random_calls, strict=False)
             trainer.names = ["" if number in gone else name for name, number in both]
         self._run_again()
         after = {(one.name, other.name): (one, other) for one, other in self._failing()}

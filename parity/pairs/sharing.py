@@ -50,9 +50,10 @@ def _only(sizes: Mapping[int, Hashable], places: set[int]) -> dict[int, Hashable
 
 
 def _in_order(own: Mapping[int, Hashable], other: Mapping[int, Hashable]) -> list[tuple[int, int]]:
-    """Places of one and the other, of the sizes that both have; none if these do not all fit."""
-    known = {*own.values()} & {*other.values()}
-    left = [[place for place, size in one.items() if size in known] for one in (own, other)]
-    if [own[place] for place in left[0]] != [other[place] for place in left[1]]:
-        return []
-    return list(zip(*left, strict=True))
+    """Places of one and the other, one after the other of a size that both have as often."""
+    found: list[tuple[int, int]] = []
+    for size in dict.fromkeys(own.values()):
+        left = [[place for place in one if one[place] == size] for one in (own, other)]
+        if len(left[0]) == len(left[1]):
+            found += zip(*left, strict=True)
+    return found

@@ -125,8 +125,8 @@ def _free(
         null = negligible(sizes_of(own), sizes_of(other), keys)
         names = {theirs for key, theirs in keys if key in null}
         t.take_rate(k.rate())
-        k.apply({key: g * 0.0 if key in null else g for key, g in own.items()})
-        t.apply({key: g * 0.0 if key in names else g for key, g in other.items()})
+        k.apply({key: np.zeros_like(g) if key in null else g for key, g in own.items()})
+        t.apply({key: np.zeros_like(g) if key in names else g for key, g in other.items()})
         if step == 0:
             found["step"] = _apart(k, t, keys, floors)
     if count > 1:

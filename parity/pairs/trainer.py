@@ -151,8 +151,8 @@ class TorchTrainer(Trainer, Protocol):
     given: dict[int, Mask]
     """Places of uniform draws of its code that have one of Keras's dropouts' numbers."""
 
-    turned: bool
-    """Whether these are counted down from 1: what keeps below a share then keeps the same."""
+    turned: set[int]
+    """Those of them that are counted down from 1: what keeps below a share then keeps the same."""
 
     lying: list[bool]
     """Of each output, whether Keras's is as PyTorch's lies, so that neither is turned."""

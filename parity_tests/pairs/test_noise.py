@@ -58,7 +58,17 @@ DROPPED: dict[str, Callable[[Tensor], Tensor]] = {
     "of a distribution": lambda x: x * torch.distributions.Bernoulli(KEEP).sample(x.shape) / KEEP,
     "above": lambda x: x * (torch.rand_like(x) >= 1 - KEEP) / KEEP,
     "below": lambda x: torch.where(torch.rand(x.shape) < KEEP, x / KEEP, 0.0),
+    "what goes": lambda x: x * (1 - torch.bernoulli(torch.full_like(x, 1 - KEEP))) / KEEP,
+    "filled with zeros": lambda x: x.masked_fill(torch.rand_like(x) < 1 - KEEP, 0.0) / KEEP,
     "between": lambda x: x * (torch.empty_like(x).uniform_(-1, 1) >= 1 - 2 * KEEP) / KEEP,
+}
+HALF: dict[str, Callable[[Tensor], Tensor]] = {
+    "by default": lambda x: x * torch.empty_like(x).bernoulli_() / 0.5,
+    "below": lambda x: x * (torch.rand_like(x) < 0.5) / 0.5,
+    "of an initializer": lambda x: (
+        x * (nn.init.uniform_(torch.empty_like(x), a=-1, b=1) >= 0) / 0.5
+    ),
+    "into a tensor": lambda x: x * (torch.rand(x.shape, out=torch.empty_like(x)) >= 0.5) / 0.5,
 }
 DEPTH: dict[str, Callable[[Tensor], Tensor]] = {
     "bernoulli": lambda x: x * x.new_empty((len(x), 1, 1, 1)).bernoulli_(KEEP).div_(KEEP),
@@ -76,6 +86,7 @@ LAYERS: dict[str, tuple[Callable[[Any], Any], dict[str, Callable[[Tensor], Tenso
         WHOLE,
     ),
     "Dropout": (lambda L: L.Dropout(1 - KEEP, name="noise"), DROPPED),
+    "Dropout of half": (lambda L: L.Dropout(0.5, name="noise"), HALF),
     "Dropout of examples": (
         lambda L: L.Dropout(1 - KEEP, noise_shape=(None, 1, 1, 1), name="noise"),
         DEPTH,
@@ -185,6 +196,87 @@ def test_noise_is_what_is_made_of_the_numbers_drawn(
     one = written([call(config, *inputs)], 0, Z)
     assert (one.config if one else None) == found
     assert written([call(config, *inputs)], 1, Z) is None
+
+
+Masks = tuple[Callable[[Tensor], Tensor], ...]
+BELOW = lambda x: x * (torch.rand_like(x) < 0.7) / 0.7  # noqa: E731
+ABOVE = lambda x: x * torch.floor(0.6 + torch.rand_like(x)) / 0.6  # noqa: E731
+BY_HAND: dict[str, tuple[Masks, list[tuple[Any, ...]]]] = {
+    "one below and one above": ((BELOW, ABOVE), []),
+    "one is missing": ((BELOW, lambda x: x), [("dropout.rate", "second", 0.4, "none")]),
+    "one has another rate": (
+        (BELOW, lambda x: F.dropout(x, 0.1, True)),
+        [("dropout.rate", "second", 0.4, 0.1)],
+    ),
+}
+"""Masks in the place of Dropout(0.3) and Dropout(0.4), and what causes a difference."""
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+@pytest.mark.parametrize("name", BY_HAND)
+def test_masks_by_hand_are_looked_at_each(name: str, seed: int, keras: Any) -> None:
+    """Each in its own direction, and none is called a layer that is missing."""
+    (first, second), causes = BY_HAND[name]
+    L = keras.layers
+    stack = [L.Dense(8, name="a"), L.Dropout(0.3, name="first"), L.Dense(5, name="b")]
+    stack += [L.Dropout(0.4, name="second"), L.Dense(3, name="c")]
+    model = filled(keras.Sequential([keras.Input((6,)), *stack]))
+
+    def run(self: Any, x: Tensor) -> Any:
+        drop = (first, second) if self.training else (lambda y: y,) * 2
+        return self.c(drop[1](self.b(drop[0](self.a(x)))))
+
+    module = Net(run, a=nn.Linear(6, 8), b=nn.Linear(8, 5), c=nn.Linear(5, 3))
+    x = np.random.default_rng(2).normal(size=(4, 6))
+    given = {"loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True), "seed": seed}
+    report = check(model, module, x, targets=CLASSES, **given)
+    found = [(one.id, one.layer, one.keras, one.torch) for one in report.causes]
+    assert found == causes, str(report)
+
+
+def frozen(x: Tensor) -> Tensor:
+    """The same mask at every step."""
+    numbers = torch.rand(x.shape, generator=torch.Generator().manual_seed(0), dtype=x.dtype)
+    return x * (numbers >= 0.3) / 0.7
+
+
+def kept() -> Callable[[Tensor], Tensor]:
+    """A mask that is drawn once."""
+    masks: list[Tensor] = []
+
+    def drop(x: Tensor) -> Tensor:
+        masks.append(torch.rand_like(x) if not masks else masks[0])
+        return x * (masks[0] >= 0.3) / 0.7
+
+    return drop
+
+
+UNLIKE: dict[str, tuple[Callable[[Tensor], Tensor], int]] = {
+    "seeded anew": (frozen, 4),
+    "drawn once": (kept(), 4),
+    "one for all examples": (lambda x: x * (torch.rand(x.shape[1]) >= 0.3) / 0.7, 1),
+    "one number": (lambda x: x * (torch.rand(1) >= 0.3) / 0.7, 1),
+}
+"""Masks that are no dropout, and of how many examples."""
+
+
+@pytest.mark.parametrize("name", UNLIKE)
+def test_masks_that_are_no_dropout_part(name: str, keras: Any) -> None:
+    """Shared numbers do not make them one."""
+    drop, examples = UNLIKE[name]
+    stack = [keras.layers.Dropout(0.3, name="noise"), keras.layers.Dense(3, name="dense")]
+    model = filled(keras.Sequential([keras.Input((6,)), *stack]))
+
+    def run(self: Any, x: Tensor) -> Any:
+        return self.dense(drop(x) if self.training else x)
+
+    x = np.random.default_rng(2).normal(size=(examples, 6))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    torch.manual_seed(0)
+    module = Net(run, dense=nn.Linear(6, 3))
+    report = check(model, module, x, targets=CLASSES[:examples], loss=loss)
+    assert report.verdict == "different", str(report)
+    assert report.first_divergence.rung == "forward_train"
 
 
 @pytest.mark.parametrize("side", ["Keras", "PyTorch"])

@@ -26,6 +26,8 @@ ALPHA = {"alpha_dropout", "alpha_dropout_", *FEATURES}
 DROPOUTS = {"dropout", "dropout_", *SPATIAL, *ALPHA}
 NORMALS = {"randn", "randn_like", "normal", "normal_"}
 UNIFORMS = {"rand", "rand_like", "uniform_", "bernoulli", "bernoulli_"}
+LAST = 1.0 - 2.0**-24
+"""The largest number that is drawn: all are multiples of what it lacks of 1."""
 
 
 class Injected(TorchFunctionMode):
@@ -64,7 +66,7 @@ class Injected(TorchFunctionMode):
         self.drawn: dict[int, np.ndarray] = {}  # normal numbers, canonical, by place
         self.masks: dict[int, Mask] = {}  # of uniform numbers, by place
         self.given: Mapping[int, Mask] = {}  # those that are drawn from shared numbers
-        self.turned = False  # whether these are counted down from 1
+        self.turned: set[int] = set()  # those of them that are counted down from 1
         self.asked: dict[tuple[int, ...], Layout] = {}  # shapes that were, and how those lie
 
     def __torch_function__(
@@ -78,7 +80,7 @@ class Injected(TorchFunctionMode):
             return EXACT[name](*args, **kwargs)
         if name in NORMALS:
             return self._normal(name, args, kwargs, func(*args, **kwargs))
-        if name in UNIFORMS:
+        if name in UNIFORMS and kwargs.get("generator") is None:  # whose numbers come again
             return self._uniform(name, args, kwargs, func(*args, **kwargs))
         if name in ("shape", "size") and self.known is None:
             self.asked[tuple(args[0].shape)] = self.watched(args[0], False)[1]
@@ -109,17 +111,18 @@ class Injected(TorchFunctionMode):
         shape = tuple(layout.to_canonical(out.detach()).shape)
         self.masks[place] = Mask(shape, shape)
         mask = self.given.get(place)
-        if mask is None:
+        if mask is None or not own or mask.sizes != Mask(shape, shape).sizes:
             return out
-        drawn = torch.as_tensor(mask.of(uniform(self.seed, own, self.step, mask.shape))).double()
-        lies = layout.from_canonical(drawn.reshape(shape)).reshape(out.shape)
+        numbers = mask.of(uniform(self.seed, own, self.step, mask.shape)).astype(np.float64)
+        numbers = LAST - numbers if place in self.turned else numbers
+        lies = layout.from_canonical(torch.as_tensor(numbers).reshape(shape)).reshape(out.shape)
         with torch.no_grad():
             if name.startswith("bernoulli"):
-                value = (lies >= 1.0 - _chance(*args, **kwargs)).to(out)
+                value = (lies >= 1.0 - _chance(name, *args, **kwargs)).to(out)
             else:
                 low, high = _range(*args[1:], **kwargs) if name == "uniform_" else (0.0, 1.0)
-                value = (low + (high - low) * (1.0 - lies if self.turned else lies)).to(out)
-            return out.copy_(value) if name.endswith("_") else value
+                value = (low + (high - low) * lies).to(out)
+            return out.copy_(value) if name.endswith("_") or "out" in kwargs else value
 
     def _normal(self, name: str, args: tuple[Any, ...], kwargs: Any, out: Tensor) -> Tensor:
         """The shared numbers in the place of what was drawn."""
@@ -197,14 +200,17 @@ def _like(out: Tensor, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tens
     return next((one for one in given if one.shape == out.shape), out)
 
 
-def _chance(x: Tensor, p: Any = None, **_: Any) -> Any:
-    """Of a one: ``bernoulli`` has it in its input, unless it is told."""
-    return x.double() if p is None else p
+def _chance(name: str, x: Tensor, p: Any = None, **_: Any) -> Any:
+    """Of a one: ``bernoulli`` has it in its input, unless it is told; in place it is a half."""
+    if p is None:
+        return 0.5 if name.endswith("_") else x.double()
+    return p
 
 
 def _range(*args: float, **kwargs: float) -> tuple[float, float]:
-    both = dict(zip(("from", "to"), args, strict=False)) | kwargs
-    return both.get("from", 0.0), both.get("to", 1.0)
+    """Of a tensor's ``uniform_``, or that of ``torch.nn.init``."""
+    given = dict(zip(("from", "to"), args, strict=False)) | kwargs
+    return given.get("from", given.get("a", 0.0)), given.get("to", given.get("b", 1.0))
 
 
 def _moments(mean: Any = 0.0, std: Any = 1.0, *_: Any, **__: Any) -> tuple[Any, Any]:

@@ -159,7 +159,7 @@ class Trace(TorchFunctionMode):
                 names = first.names and functions.moved(func, first.names, args, kwargs, one)
                 if first.names and functions.name_of(func) in functions.TURNS:
                     layout, names = names, None
-                through = (*first.through, functions.name_of(func))
+                through = _through(first, functions.name_of(func), one)
                 self.followed[id(one)] = Followed(
                     one, layout, first.source, names=names, through=through
                 )
@@ -295,6 +295,12 @@ class Trace(TorchFunctionMode):
             if own.chosen == "step":
                 call.options = {**call.options, "last_step": True}
         return Run(calls=self.calls, outputs=outputs, sources=sources, lying=lying, through=through)
+
+
+def _through(before: Followed, name: str, out: Tensor) -> tuple[str, ...]:
+    """The last functions that have changed a tensor's values; a view has not."""
+    same = before.tensor.untyped_storage().data_ptr() == out.untyped_storage().data_ptr()
+    return before.through if same and not name.endswith("_") else (*before.through[-3:], name)
 
 
 def value_of(place: Place) -> np.ndarray:

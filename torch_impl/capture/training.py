@@ -63,7 +63,7 @@ class TorchTrainer:
         self.normals: dict[int, int] = {}
         self.masks: dict[int, Mask] = {}
         self.given: dict[int, Mask] = {}
-        self.turned = False
+        self.turned: set[int] = set()
         self.written: dict[int, Written | None] = {}  # by a random call's place
         self.layouts: list[Layout] | None = None
         self.rounded = False
