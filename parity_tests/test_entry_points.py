@@ -261,7 +261,8 @@ def test_record_ends_with_its_second_process(
     """Keras's member of another thread count is killed: one line says so, and nothing stays."""
     flags = ("--model", *models, *SMALL, "--steps", 5000, "--out", tmp_path / "out")
     with started(*command("keras", "record", *flags), TMPDIR=str(scratch)) as running:
-        others = wait_for(str(tmp_path), 2).keys() - {running.pid}
+        # what is forked has its parent's command line at first, and may be nothing that matters
+        others = wait_for(str(scratch), 1)
         assert len(others) == 1
         os.kill(*others, signal.SIGKILL)
         printed, said = running.communicate(timeout=60)
