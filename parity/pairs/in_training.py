@@ -77,6 +77,7 @@ class Forward:
             failing = self._failing()
         for k, t in failing:
             self._layer(k, t)
+        self._tell_masks()
         self._tell_own_draws()
         if not self.parted:
             ends = [next(iter(run.outputs)) for run in (self.keras_run, self.torch_run)]
@@ -171,18 +172,7 @@ class Forward:
             self.notes.append(FUSED)
 
     def _tell_own_draws(self) -> None:
-        """Note the first call on either side that gives something else when it is run again.
-
-        And whose masks PyTorch's code draws by hand, which are no layer that could be looked at.
-        """
-        by_hand = {self.t.names[place] for place in self.t.given}
-        calls = self.keras_run.calls
-        names = [calls[number].name for number, one in self.drawn.items() if one in by_hand]
-        if names:
-            self.notes.append(
-                f"PyTorch's code draws masks by hand, with the numbers of {', '.join(names)}: what "
-                "is not explained behind them may be theirs"
-            )
+        """Note the first call on either side that gives something else when it is run again."""
         for side, trainer, run in (
             ("Keras", self.k, self.keras_run),
             ("PyTorch", self.t, self.torch_run),
@@ -196,6 +186,21 @@ class Forward:
                     f"{side} draws numbers of its own in training, which cannot be shared: {name} "
                     "gives something else each time"
                 )
+
+    def _by_hand(self) -> set[str]:
+        """What masks draw that PyTorch's code writes."""
+        return {self.t.names[place] for place in self.t.given}
+
+    def _tell_masks(self) -> None:
+        """Note whose masks PyTorch's code draws by hand: no layer that could be looked at."""
+        by_hand = self._by_hand()
+        calls = self.keras_run.calls
+        names = [calls[number].name for number, one in self.drawn.items() if one in by_hand]
+        if names:
+            self.notes.append(
+                f"PyTorch's code draws masks by hand, with the numbers of {', '.join(names)}: what "
+                "is not explained behind them may be theirs"
+            )
 
     def _failing(self) -> list[tuple[Call, Call]]:
         """Layers that answer for themselves and are not fed alike, or give something else.
@@ -265,7 +270,7 @@ class Forward:
 
     def _lone(self) -> list[tuple[Call, tuple[Any, Any]]]:
         """Dropout and noise that only one side has, with the rates of both."""
-        by_hand = {self.t.names[place] for place in self.t.given}
+        by_hand = self._by_hand()
         alone = self.alignment.keras_only, self.alignment.torch_only
         return [
             (one, (noise.strength(one), "none") if side == 0 else ("none", noise.strength(one)))

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from parity.errors import ParityError
+from parity.errors import ParityError, first_line, said
 from parity.pairs import side
 
 BUILDERS = ("keras_model", "torch_model")
@@ -59,7 +59,8 @@ def _compiled(path: Path) -> Any:
     except (SyntaxError, ValueError) as error:  # null bytes are a ValueError
         line = getattr(error, "lineno", None)
         where = f"{path}, line {line}" if line else str(path)
-        raise ParityError(f"{where}: {type(error).__name__}: {_line(error, 'msg')}") from None
+        told = str(getattr(error, "msg", error))
+        raise ParityError(f"{where}: {type(error).__name__}: {first_line(told)}") from None
 
 
 def _run(path: Path, code: Any) -> dict[str, Any]:
@@ -74,7 +75,7 @@ def _run(path: Path, code: Any) -> dict[str, Any]:
     try:
         exec(code, module.__dict__)
     except (Exception, SystemExit) as error:
-        raise ParityError(f"{_where(path, error)}: {_told(error)}") from error
+        raise ParityError(f"{_where(path, error)}: {said(error)}") from error
     return module.__dict__
 
 
@@ -92,7 +93,7 @@ def _function(path: Path, name: str, value: Any) -> Callable[[], Any]:
         try:
             return value()
         except (Exception, SystemExit) as error:
-            told = f"{name}() raised {_told(error)}"
+            told = f"{name}() raised {said(error)}"
             raise ParityError(f"{_where(path, error)}: {told}") from error
 
     return call
@@ -103,15 +104,6 @@ def _where(path: Path, error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == str(path)]
     return f"{path}, line {lines[-1]}" if lines else str(path)
-
-
-def _told(error: BaseException) -> str:
-    return f"{type(error).__name__}: {_line(error)}".rstrip(": ")
-
-
-def _line(error: BaseException, attribute: str = "") -> str:
-    text = str(getattr(error, attribute, error))
-    return next(iter(text.strip().splitlines()), "")[:300]
 
 
 def _listed(names: tuple[str, ...]) -> str:
