@@ -24,9 +24,9 @@ import numpy as np
 from benchmarks.throughput.ours import spec_of
 from benchmarks.growth import DENSE
 from parity import batches, fitting
-from parity.backend import Settings, load
-from parity.data import Split
-from parity.memory import PeakMemory
+from parity.adapters.backend import Settings, load
+from parity.data.datasets import Split
+from parity.system.memory import PeakMemory
 implementation, path = sys.argv[1:]
 x = np.load(path, mmap_mode="r")
 y = np.arange(len(x)) % 10

@@ -15,7 +15,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from parity.backend import Settings, load
+from parity.adapters.backend import Settings, load
 from parity.constants import DTYPES, FLAVOURS
 from parity_tests.ten_steps import KERAS_OWN, both_frameworks_own
 

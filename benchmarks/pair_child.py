@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.memory import PeakMemory
+from parity.system.memory import PeakMemory
 
 SIZE, BATCH, WIDTH = 224, 4, 8192
 

@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from parity import checksums, ladder
-from parity.cli import main
-from parity.memory import PeakMemory
+from parity.cli.parser import main
+from parity.system import checksums
+from parity.system.memory import PeakMemory
+from parity.verdict import compare as ladder
 
 FRAMEWORKS = ("tensorflow", "tf_keras", "keras", "torch")
 

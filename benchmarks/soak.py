@@ -20,7 +20,7 @@ from pathlib import Path
 from benchmarks.soak_figures import as_data, planted, show
 from benchmarks.soak_processes import CHILD, Soak
 from benchmarks.soak_rows import product, rows, sample, slices
-from parity import strict_json
+from parity.system import strict_json
 
 
 def main(argv: Sequence[str] | None = None, child: Sequence[str] = CHILD) -> int:

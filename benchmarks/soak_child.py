@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from benchmarks.soak_rows import Row
-from parity import ladder, record
-from parity.backend import Backend, Settings, load
-from parity.checks import Check
+from parity.adapters.backend import Backend, Settings, load
 from parity.constants import DTYPES
+from parity.verdict.compare import record
 from parity.rungs import RUNGS
+from parity.verdict import compare
+from parity.verdict.checks import Check
 from parity_tests import cases
 
 
@@ -57,7 +58,7 @@ def judged(row: Row, backends: list[Backend]) -> dict[str, Any]:
             for backend in backends
         ]
         with record.read(paths[0]) as a, record.read(paths[1]) as b:
-            comparison = ladder.compare(a, b)
+            comparison = compare.compare(a, b)
     largest: dict[str, dict[str, tuple[float, str]]] = {dtype: {} for dtype in DTYPES}
     for check in comparison.checks:
         value = check.observed if check.dtype == "float64" else check.severity

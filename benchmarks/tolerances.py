@@ -1,4 +1,4 @@
-"""How far faithful pairs stand apart: the measurement behind ``parity/tolerance.py``.
+"""How far faithful pairs stand apart: the measurement behind ``parity/numerics/tolerance.py``.
 
 Climbs the ladder with both frameworks for every variant of every model, on some seeds, and prints
 by rung the largest float64 distance, and the largest float32 distance in units of what rounding
@@ -17,14 +17,16 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from parity import ladder, record, tolerance
-from parity.backend import Backend, Settings, load
+from parity.adapters.backend import Backend, Settings, load
 from parity.constants import DTYPES, FLAVOURS
-from parity.ladder import Comparison
+from parity.verdict.compare import record
+from parity.numerics import tolerance
 from parity.progress import Progress
 from parity.rungs import RUNGS
 from parity.specs.registry import MODELS
 from parity.specs.run import Spec
+from parity.verdict import compare
+from parity.verdict.compare import Comparison
 from parity_tests import cases
 
 
@@ -37,7 +39,7 @@ def compared(backends: list[Backend], spec: Spec, whole: bool) -> Comparison:
             for backend in backends
         ]
         with record.read(paths[0]) as a, record.read(paths[1]) as b:
-            return ladder.compare(a, b)
+            return compare.compare(a, b)
 
 
 def main() -> None:

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from parity import randomness
-from parity.backend import Settings, require
-from parity.optimizers.table import OPTIMIZERS
+from parity.adapters.backend import Settings, require
+from parity.reference.optimizers.table import OPTIMIZERS
+from parity.specs import weights
 from parity.specs.registry import class_name
 from parity.specs.run import Spec
 
 if TYPE_CHECKING:
-    from keras_impl.training import KerasModel
+    from keras_impl.ladder.training import KerasModel
 
 
 class KerasBackend:
-    """Fulfils :class:`parity.backend.Backend`."""
+    """Fulfils :class:`parity.adapters.backend.Backend`."""
 
     name = "keras"
 
@@ -33,33 +33,33 @@ class KerasBackend:
         self.device = settings.device
 
     def create(self, spec: Spec, dtype: str) -> KerasModel:
-        """See :meth:`parity.backend.Backend.create`."""
-        from keras_impl.training import KerasModel
+        """See :meth:`parity.adapters.backend.Backend.create`."""
+        from keras_impl.ladder.training import KerasModel
 
         self.framework.set_dtype(dtype)
         module = importlib.import_module(f"keras_impl.models.{spec.family}")
         with self.framework.tf.device(self.framework.tf_device(self.device)):
             network = getattr(module, class_name(spec.family))(spec.model)
             model = KerasModel(network, spec, dtype, self.device)
-        model.set_weights(randomness.initial_weights(spec.model, spec.training.seed))
+        model.set_weights(weights.initial_weights(spec.model, spec.training.seed))
         model.reset_optimizer()  # whose averages begin as the weights
         return model
 
     def scores(
         self, names: Iterable[str], spec: Spec, outputs: np.ndarray, y: np.ndarray, top_k: int
     ) -> dict[str, np.ndarray]:
-        """See :meth:`parity.backend.Backend.scores`."""
-        from keras_impl.scores import scores_of
+        """See :meth:`parity.adapters.backend.Backend.scores`."""
+        from keras_impl.parts.scores import scores_of
 
         with self.framework.tf.device(self.framework.tf_device(self.device)):
             return scores_of(names, spec.model, outputs, y, top_k)
 
     def versions(self) -> dict[str, str]:
-        """See :meth:`parity.backend.Backend.versions`."""
+        """See :meth:`parity.adapters.backend.Backend.versions`."""
         return self.framework.versions()
 
     def threads(self) -> dict[str, int]:
-        """See :meth:`parity.backend.Backend.threads`."""
+        """See :meth:`parity.adapters.backend.Backend.threads`."""
         return self.framework.threads()
 
     def thread_counts(self) -> tuple[int, ...]:
@@ -72,11 +72,11 @@ class KerasBackend:
         return 2 if own == 1 else 1
 
     def use_threads(self, count: int) -> None:
-        """See :meth:`parity.backend.Backend.use_threads`; never called here."""
+        """See :meth:`parity.adapters.backend.Backend.use_threads`; never called here."""
         raise ValueError(f"count: received {count}, but TensorFlow fixes its threads at the start")
 
     def notes(self, spec: Spec, dtypes: Collection[str]) -> list[str]:
-        """See :meth:`parity.backend.Backend.notes`."""
+        """See :meth:`parity.adapters.backend.Backend.notes`."""
         keras3 = self.framework.FLAVOUR == "keras3"
         found = []
         if getattr(spec.model, "batch_norm", False) and "float64" in dtypes and not keras3:

@@ -6,10 +6,10 @@ import importlib
 import os
 from typing import Any
 
-from parity.backend import Settings
+from parity.adapters.backend import Settings
 from parity.errors import ParityError
-from parity.losses import PROBABILITY_EPSILON
-from parity.quiet import without_chatter
+from parity.reference.losses.formulas import PROBABILITY_EPSILON
+from parity.system.quiet import without_chatter
 
 FLAVOUR = os.environ.setdefault("PARITY_FLAVOUR", "tf_keras")
 

@@ -10,17 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from parity import data, examples, headers, record, recording
-from parity.backend import Backend
-from parity.callbacks import CallbacksSpec
-from parity.data import Split
-from parity.loss_table import LOSSES as LOSS_TABLE
-from parity.memory import PeakMemory
-from parity.optimizers.spec import OptimizerSpec
-from parity.optimizers.table import OPTIMIZERS as TABLE
-from parity.schedules import ScheduleSpec
+from parity.adapters.backend import Backend
+from parity.data.datasets import datasets, examples
+from parity.data.datasets import Split
+from parity.verdict.compare import climb, record
+from parity.verdict.compare import header as headers
+from parity.reference.losses.table import LOSSES as LOSS_TABLE
+from parity.reference.optimizers.spec import OptimizerSpec
+from parity.reference.optimizers.table import OPTIMIZERS as TABLE
+from parity.reference.schedules.spec import ScheduleSpec
+from parity.specs.callbacks import CallbacksSpec
 from parity.specs.registry import MODELS
-from parity.specs.run import DataSpec, Spec, TrainingSpec
+from parity.specs.run import Spec
+from parity.specs.training import DataSpec, TrainingSpec
+from parity.system.memory import PeakMemory
 
 OPTIMIZERS = tuple(TABLE)
 VARIANTS = [(family, name) for family, cls in MODELS.items() for name in cls.variants()]
@@ -176,8 +179,8 @@ def _limited(split: Split, count: int) -> Split:
 
 
 @functools.cache
-def _load(name: str) -> data.Dataset:
-    return data.load(name, size="embedded")
+def _load(name: str) -> datasets.Dataset:
+    return datasets.load(name, size="embedded")
 
 
 def _cut(spec: Spec, split: Split) -> Split:
@@ -206,7 +209,7 @@ def record_of(
     """
     train, test = splits or splits_of(spec)
     peak = PeakMemory()
-    ladder = recording.climb(backend, spec, train, test, dtypes, steps, whole=whole)
+    ladder = climb.climb(backend, spec, train, test, dtypes, steps, whole=whole)
     header = headers.header(
         "ladder",
         backend,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.tolerance import FLOAT64
+from parity.numerics.tolerance import FLOAT64
 
 DTYPES = ["float64", "float32"]
 FLOAT32_ULPS = 8

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from parity import cli
-from parity.backend import Backend, Settings
+from parity.adapters.backend import Backend, Settings
+from parity.cli.parser import parser as cli
 from parity.constants import FLAVOURS
 from parity_tests.meta import outcomes
 

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity import data, data_files, data_sources
+from parity.data.datasets import datasets, files, sources
 from parity.errors import ParityError
+from parity.system import atomic
 
 REPO = Path(__file__).resolve().parent.parent
 CARDS = REPO / "datasets"
-EMBEDDED = tuple(name for name in data.DATASETS if data._ENTRIES[name].embedded_sha256)
-FULL = tuple(data_sources.FULL_SETS)
+EMBEDDED = tuple(name for name in datasets.DATASETS if datasets._ENTRIES[name].embedded_sha256)
+FULL = tuple(sources.FULL_SETS)
 
 
 def embedded_arrays(name):
@@ -44,33 +45,33 @@ class FakeSet:
             y = rng.permutation(np.repeat(np.arange(10, dtype=np.uint8), per_class))
             self.arrays[f"x_{split}"] = rng.integers(0, 256, (len(y), 4, 3), np.uint8)
             self.arrays[f"y_{split}"] = y
-        self.idx = {key: data_files.encode_idx(a) for key, a in self.arrays.items()}
-        self.npz = data_files.encode_npz(self.arrays)
+        self.idx = {key: files.encode_idx(a) for key, a in self.arrays.items()}
+        self.npz = files.encode_npz(self.arrays)
 
     def write(self, place, packed=True):
         """Write the npz file where `place` names one, else the four IDX files into the folder."""
         if place.suffix == ".npz":
-            data_files.write_whole(place, self.npz)
+            atomic.write_whole(place, self.npz)
             return
-        for key, file_name in data_sources.IDX_FILES.items():
+        for key, file_name in sources.IDX_FILES.items():
             if packed:
-                data_files.write_whole(place / f"{file_name}.gz", gzip.compress(self.idx[key]))
+                atomic.write_whole(place / f"{file_name}.gz", gzip.compress(self.idx[key]))
             else:
-                data_files.write_whole(place / file_name, self.idx[key])
+                atomic.write_whole(place / file_name, self.idx[key])
 
 
 def fake_full_sets(tmp_path, monkeypatch):
     """Make the full sets small and equal to the FakeSet returned; look for them in `tmp_path`."""
     small = FakeSet()
-    for name, full in list(data_sources.FULL_SETS.items()):
+    for name, full in list(sources.FULL_SETS.items()):
         replaced = dataclasses.replace(
             full,
-            sha256={key: data_files.sha256(raw) for key, raw in small.idx.items()},
-            npz_sha256=full.npz_sha256 and data_files.sha256(small.npz),
+            sha256={key: files.sha256(raw) for key, raw in small.idx.items()},
+            npz_sha256=full.npz_sha256 and files.sha256(small.npz),
             debian=full.debian and str(tmp_path / "debian"),
             url="nowhere:",
         )
-        monkeypatch.setitem(data_sources.FULL_SETS, name, replaced)
+        monkeypatch.setitem(sources.FULL_SETS, name, replaced)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.delenv("KERAS_HOME", raising=False)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)

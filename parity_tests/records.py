@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from parity import checks, ladder, record
-from parity.ladder import Comparison
-from parity.optimizers.spec import OptimizerSpec
-from parity.record import Header
+from parity.verdict.compare import contents, record
+from parity.ladder.record import Header
+from parity.reference.optimizers.spec import OptimizerSpec
 from parity.specs.registry import MODELS
-from parity.specs.run import DataSpec, Spec, TrainingSpec
+from parity.specs.run import Spec
+from parity.specs.training import DataSpec, TrainingSpec
+from parity.verdict import compare
+from parity.verdict.compare import Comparison
 
 NUMPY = {"F64": np.float64, "F32": np.float32, "I64": np.int64, "BOOL": np.bool_}
 STEPS = 10
@@ -57,7 +59,7 @@ def tensors(of: Header) -> Tensors:
     rng, made = np.random.default_rng(0), {}
     exact: Tensors = {}
     for dtype in ("float64", *(dtype for dtype in of.dtypes if dtype != "float64")):
-        for name, (pattern, stored) in checks.expected(of, dtype).items():
+        for name, (pattern, stored) in contents.expected(of, dtype).items():
             shape = tuple(6 if length is None else length for length in pattern)
             rest = name.partition("/")[2]
             if rest not in exact:
@@ -132,7 +134,7 @@ class Pair:
         self.keras, self.torch = (tensors(self.headers[name]) for name in ("keras", "torch"))
         self.replay: Tensors = {}
         if "float64" in dtypes:
-            names = checks.expected(header("torch", of, ("float64",), kind="replay"), "float64")
+            names = contents.expected(header("torch", of, ("float64",), kind="replay"), "float64")
             self.replay = {name: self.keras[name].copy() for name in names}
 
     def set_header(self, side: str, /, **fields: Any) -> None:
@@ -173,4 +175,4 @@ class Pair:
             x, y = (opened.enter_context(record.read(path)) for path in (a, b))
             if replayed:
                 options["replay"] = opened.enter_context(record.read(self.write_replay()))
-            yield ladder.compare(y, x, **options) if swapped else ladder.compare(x, y, **options)
+            yield compare.compare(y, x, **options) if swapped else compare.compare(x, y, **options)

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from parity.optimizers import formulas
-from parity.optimizers.spec import OptimizerSpec
-from parity.optimizers.table import OPTIMIZERS
+from parity.reference.optimizers import formulas
+from parity.reference.optimizers.spec import OptimizerSpec
+from parity.reference.optimizers.table import OPTIMIZERS
 
 STEPS, CHANGE = 10, 5
 """Steps, and the one before which the learning rate changes."""
@@ -118,7 +118,7 @@ def in_keras(
 ) -> Found:
     """The same in Keras; ``optimizer`` instead of the one that the spec asks for."""
     from keras_impl.framework import keras, set_dtype, tf
-    from keras_impl.optimizers import optimizer_for, slots
+    from keras_impl.parts.optimizers import optimizer_for, slots
 
     set_dtype(dtype)
     layer = keras.layers.Dense(SHAPE[1], use_bias=False)
@@ -150,7 +150,7 @@ def in_torch(
     """The same in PyTorch."""
     import torch
 
-    from torch_impl.optimizers import optimizer_for, slots
+    from torch_impl.parts.optimizers import optimizer_for, slots
 
     weight = torch.ones(SHAPE, dtype=getattr(torch, dtype), requires_grad=True)
     optimizer = make([weight]) if make else optimizer_for(spec, [weight], flavour=flavour)

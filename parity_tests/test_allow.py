@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity import cli, rungs
-from parity.allow_flag import RUNGS
-from parity.checks import Check
+from parity import rungs
+from parity.cli.parser import parser
+from parity.cli.flags.allow import RUNGS
+from parity.numerics.tolerance import FLOAT64, Allowed
 from parity.report import data, terminal
-from parity.tolerance import FLOAT64, Allowed
+from parity.verdict.checks import Check
 from parity_tests import records
 from parity_tests.records import Pair
 
@@ -46,7 +47,7 @@ def move(pair: Pair, rung: str, dtype: str = "float64", share: float = 1e-6) -> 
 def compared(pair: Pair, *flags: str) -> int:
     """Exit code of ``parity compare`` with further flags."""
     with pytest.raises(SystemExit) as ended:
-        cli.main(["compare", *map(str, pair.write()), *flags])
+        parser.main(["compare", *map(str, pair.write()), *flags])
     assert isinstance(ended.value.code, int)
     return ended.value.code
 
@@ -204,7 +205,7 @@ def test_wrong_use_is_one_line(
 ) -> None:
     """It names what was received and what is accepted, before anything is read; exit code 2."""
     with pytest.raises(SystemExit) as ended:
-        cli.main([*command.split(), "--allow", *flags])
+        parser.main([*command.split(), "--allow", *flags])
     said = capsys.readouterr()
     assert ended.value.code == 2
     assert said.out == ""
@@ -227,4 +228,4 @@ def test_the_table_itself_stays_as_it_is(pair: Pair) -> None:
     before = dict(FLOAT64)
     compared(pair, "--allow", "loss", "1e-5", WHY)
     assert before == FLOAT64
-    assert cli.parity_parser().parse_args(["compare", "a", "b"]).allow == {}
+    assert parser.parity_parser().parse_args(["compare", "a", "b"]).allow == {}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.backend import Backend
+from parity.adapters.backend import Backend
 from parity_tests.closeness import DTYPES, assert_close
 
 pytestmark = pytest.mark.flavour
@@ -153,10 +153,10 @@ def test_augmentation_of_a_spec(
     """Both twins do by a uniform number what Keras's own layer does when it draws the same."""
     import torch
 
-    from keras_impl.augmentation import augmentation as in_keras
     from keras_impl.framework import keras, set_dtype, tf
+    from keras_impl.parts.augmentation import augmentation as in_keras
     from parity.specs.cnn import AUGMENTED_BY, CnnSpec
-    from torch_impl.augmentation import augmentation as in_torch
+    from torch_impl.parts.augmentation import augmentation as in_torch
 
     set_dtype("float32")
     x, by = images(), 0.3 * (2.0 * drawn - 1.0)

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity import data, record
+from parity.data.datasets import datasets
+from parity.verdict.compare import record
 from parity.specs.rnn import RnnSpec
 from parity_tests.conftest import Refused
 from parity_tests.test_record import HEADER, SPEC, TENSORS
@@ -19,7 +20,7 @@ from parity_tests.test_record import HEADER, SPEC, TENSORS
 
 def trained(path: Path, model: Any = SPEC.model, **change: Any) -> Path:
     """A training record of zeros; `change` replaces tensors by their name in the table."""
-    known = dataclasses.replace(SPEC.data, sha256=data.load("digits", size="embedded").sha256)
+    known = dataclasses.replace(SPEC.data, sha256=datasets.load("digits", size="embedded").sha256)
     spec = dataclasses.replace(SPEC, family=model.family, model=model, data=known)
     weights = {row.name: np.zeros(row.shape, np.float32) for row in model.parameters()}
     results = {"float32": {"accuracy": 0.1, "loss": 1.0}}

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parity import batches, randomness
+from parity.data.datasets import batches
+from parity.numerics import random
 from parity_tests import cases
 
 SPEC = cases.spec_of("dropout", "rate_0.5")
@@ -80,7 +81,7 @@ def test_a_sample_of_steps_has_a_short_batch(examples: int, steps: int, sizes: l
 def test_reordered_steps_hold_the_same_examples_with_their_masks() -> None:
     """Rows move together: each example keeps its mask."""
     (chunk,) = batches.chunks(SPEC, 96, 3, 3)
-    places = randomness.row_order(0, 1, 32)
+    places = random.row_order(0, 1, 32)
     turned = chunk.reordered(places)
     assert sorted(places) == list(range(32)) != places.tolist()
     for step in range(3):
@@ -91,6 +92,6 @@ def test_reordered_steps_hold_the_same_examples_with_their_masks() -> None:
 
 def test_members_have_orders_of_their_own() -> None:
     """The order hangs on the member, and on nothing drawn before."""
-    orders = [tuple(randomness.row_order(0, member, 32)) for member in range(6)]
+    orders = [tuple(random.row_order(0, member, 32)) for member in range(6)]
     assert len(set(orders)) == 6
-    assert orders[3] == tuple(randomness.row_order(0, 3, 32))
+    assert orders[3] == tuple(random.row_order(0, 3, 32))

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity.blame import DATA, LOSS, OPTIMIZER, Blame
-from parity.ladder import Comparison
 from parity.report.sentences import divergence
+from parity.verdict.blame import DATA, LOSS, OPTIMIZER, Blame
+from parity.verdict.compare import Comparison
 from parity_tests import records
 from parity_tests.records import Pair, Tensors
 

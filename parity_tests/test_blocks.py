@@ -9,13 +9,13 @@ import textwrap
 
 import numpy as np
 
-from parity import blocks
+from parity.numerics import blocks
 
 START = """
 import json, os, signal, threading, time
 import numpy as np
 from parity import blocks
-from parity.distance import measure
+from parity.numerics.distance import measure
 blocks.CORES, blocks.LARGE, blocks.PIECE = 3, 1, 1 << 10
 parent = os.getpid()
 """

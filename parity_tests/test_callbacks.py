@@ -16,7 +16,7 @@ import pytest
 import torch
 from torch import nn
 
-from parity.backend import Backend
+from parity.adapters.backend import Backend
 from torch_impl.fit import CSVLogger, EarlyStopping, ModelCheckpoint, ReduceLROnPlateau
 from torch_impl.fit.callback import FALLING, RISING
 

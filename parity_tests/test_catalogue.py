@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from parity import catalogue
-from parity.backend import Backend
+from parity.adapters.backend import Backend
 from parity.constants import FLAVOURS
-from parity.difference import Difference
+from parity.numerics.tolerance import FLOAT64
+from parity.reference import catalogue
+from parity.reference.difference import Difference
 from parity.rungs import RUNGS
-from parity.tolerance import FLOAT64
 from parity_tests.catalogue import Shown
 from parity_tests.catalogue.table import DEMONSTRATIONS
 
@@ -73,7 +73,7 @@ def test_ids_are_unique() -> None:
 def test_page_is_up_to_date() -> None:
     """``docs/catalogue.md`` is what the entries say."""
     assert PAGE.read_text() == catalogue.page(), (
-        "run python -m parity.catalogue > docs/catalogue.md"
+        "run python -m parity.reference.catalogue > docs/catalogue.md"
     )
 
 

@@ -11,12 +11,16 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from parity import batches, checkpoint, cli, fitting, from_flags, tolerance
-from parity.backend import Backend
-from parity.callbacks import CallbacksSpec
-from parity.checkpoint import History, State
-from parity.checkpointing import is_best
+from parity.adapters.backend import Backend
+from parity.adapters.state import History, State
+from parity.cli.parser import parser
+from parity.cli.flags import resolve
 from parity.constants import FLAVOURS
+from parity.data.datasets import batches
+from parity.verdict.compare import checkpoint, fit
+from parity.ladder.checkpoint_schedule import is_best
+from parity.numerics import tolerance
+from parity.specs.callbacks import CallbacksSpec
 from parity.specs.run import Spec
 from parity_tests import cases
 from parity_tests.conftest import Refused
@@ -59,7 +63,7 @@ class CutHere(Exception):
     """Stands for the end of the process."""
 
 
-class Cut(fitting.Watch):
+class Cut(fit.Watch):
     """Writes a checkpoint after some steps, and ends there."""
 
     def __init__(self, model, spec: Spec, path: Path) -> None:
@@ -83,7 +87,7 @@ def trained(
     if begun:
         model.restore(begun[0])
         history = begun[1]
-    fitting.fit(model, spec, train, test, history, fitting.Watch())
+    fit.fit(model, spec, train, test, history, fit.Watch())
     return history, model.weights()
 
 
@@ -93,7 +97,7 @@ def cut(backend: Backend, spec: Spec, dtype: str, path: Path) -> None:
     model = backend.create(spec, dtype)
     model.feed(train)
     with pytest.raises(CutHere):
-        fitting.fit(model, spec, train, test, History(), Cut(model, spec, path), chunk_steps=1)
+        fit.fit(model, spec, train, test, History(), Cut(model, spec, path), chunk_steps=1)
 
 
 @pytest.mark.flavour
@@ -185,10 +189,10 @@ def test_best_only_writes_after_better_epochs() -> None:
 @pytest.fixture
 def written(torch_backend: Backend, tmp_path: Path) -> Path:
     """A checkpoint of the training that :data:`FLAGS` describe."""
-    args = cli.backend_parser("torch").parse_args(["train", *FLAGS])
-    dataset = from_flags.dataset_for(args, "softmax")
-    spec = from_flags.spec_for(args, "softmax", dataset)
-    train, _ = from_flags.splits(spec, dataset)
+    args = parser.backend_parser("torch").parse_args(["train", *FLAGS])
+    dataset = resolve.dataset_for(args, "softmax")
+    spec = resolve.spec_for(args, "softmax", dataset)
+    train, _ = resolve.splits(spec, dataset)
     model = torch_backend.create(spec, "float32")
     model.feed(train)
     steps = batches.steps_per_epoch(spec.training, len(train.x)) + 3

@@ -10,12 +10,15 @@ import sys
 
 import pytest
 
-from parity import cli, data, from_flags, spec_flags
-from parity.optimizers.spec import OptimizerSpec
+from parity.cli.parser import parser as cli
+from parity.cli.flags import resolve
+from parity.cli.flags import spec as spec_flags
+from parity.cli.flags.spec import record_flags
+from parity.data.datasets import datasets
 from parity.options import Accepts
-from parity.processes import record_flags
+from parity.reference.optimizers.spec import OptimizerSpec
 from parity.specs.registry import MODELS
-from parity.specs.run import DataSpec, TrainingSpec
+from parity.specs.training import DataSpec, TrainingSpec
 
 COMMANDS = ("train", "evaluate", "predict", "record", "replay")
 
@@ -59,11 +62,11 @@ def test_every_field_of_a_spec_has_a_flag(family: str, capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("argv", "start"),
     [
-        (["parity", "--help"], "from parity.cli import main; main()"),
-        (["parity", "explain", "--help"], "from parity.cli import main; main()"),
-        (["parity", "check", "--help"], "from parity.cli import main; main()"),
-        (["parity", "convert", "--help"], "from parity.cli import main; main()"),
-        (["parity", "run", "--help"], "from parity.cli import main; main()"),
+        (["parity", "--help"], "from parity.cli.parser import main; main()"),
+        (["parity", "explain", "--help"], "from parity.cli.parser import main; main()"),
+        (["parity", "check", "--help"], "from parity.cli.parser import main; main()"),
+        (["parity", "convert", "--help"], "from parity.cli.parser import main; main()"),
+        (["parity", "run", "--help"], "from parity.cli.parser import main; main()"),
         (["", "--help"], "runpy.run_module('torch_impl', run_name='__main__')"),
         (["", "train", "--help"], "runpy.run_module('keras_impl', run_name='__main__')"),
         (["", "train", "--rate", "1"], "runpy.run_module('torch_impl', run_name='__main__')"),
@@ -78,7 +81,7 @@ def test_help_imports_nothing_heavy(argv: list[str], start: str) -> None:
 
 def test_data_sets_are_those_that_exist() -> None:
     """The names that --dataset accepts are the data module's, in its order."""
-    assert cli.DATA_NAMES == data.DATASETS
+    assert cli.DATA_NAMES == datasets.DATASETS
 
 
 @pytest.mark.parametrize("entry", sorted(spec_flags.model_fields()))
@@ -125,9 +128,9 @@ def test_size_that_is_loaded(
     def load(name: str, *, size: str, data_dir: str | None, download: bool) -> None:
         asked.extend([size, *([data_dir] if data_dir else []), *(["download"] if download else [])])
 
-    monkeypatch.setattr(data, "load", load)
+    monkeypatch.setattr(datasets, "load", load)
     words = [entry, "--model", "cnn", *flags.split(), *(["--out=y"] if entry == "record" else [])]
-    from_flags.dataset_for(cli.backend_parser("torch").parse_args(words), "cnn")
+    resolve.dataset_for(cli.backend_parser("torch").parse_args(words), "cnn")
     assert " ".join(asked) == expected
 
 

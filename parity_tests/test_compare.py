@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity import ladder, record, rungs
-from parity.checks import Check
+from parity import rungs
 from parity.errors import ParityError
-from parity.ladder import Comparison
+from parity.verdict.compare import record
 from parity.rungs import RUNGS
+from parity.verdict import compare
+from parity.verdict.checks import Check
+from parity.verdict.compare import Comparison
 from parity_tests import records
 from parity_tests.records import Pair
 
@@ -411,7 +413,7 @@ def test_unequal_runs_are_refused(tmp_path: Path) -> None:
         record.read(b) as y,
         pytest.raises(ParityError, match=r"steps \(10 against 11\)"),
     ):
-        ladder.compare(x, y)
+        compare.compare(x, y)
 
 
 def test_training_records_are_refused(tmp_path: Path) -> None:
@@ -424,7 +426,7 @@ def test_training_records_are_refused(tmp_path: Path) -> None:
         record.read(b) as y,
         pytest.raises(ParityError, match="received 'training', accepted: 'ladder'"),
     ):
-        ladder.compare(x, y)
+        compare.compare(x, y)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from parity import data, data_files, data_sources
+from parity.data.datasets import datasets, files, sources
 from parity_tests.data_sets import CARDS, EMBEDDED, FULL, embedded_arrays
 
 
@@ -24,16 +24,16 @@ def class_rows(name):
 @pytest.mark.parametrize("name", EMBEDDED)
 def test_embedded_file_has_the_checksum_of_the_table_and_of_the_card(name):
     """The file, the table in the code and the card agree on one checksum."""
-    found = data_files.sha256((CARDS / name / f"{name}.npz").read_bytes())
-    assert found == data._ENTRIES[name].embedded_sha256
+    found = files.sha256((CARDS / name / f"{name}.npz").read_bytes())
+    assert found == datasets._ENTRIES[name].embedded_sha256
     assert f"| SHA-256 | `{found}` |" in card(name)
-    assert data.load(name, size="embedded").sha256 == found
+    assert datasets.load(name, size="embedded").sha256 == found
 
 
 @pytest.mark.parametrize("name", EMBEDDED)
 def test_card_counts_each_class_as_the_file_does(name):
     """The card's table of classes is what the loader gives."""
-    loaded = data.load(name, size="embedded")
+    loaded = datasets.load(name, size="embedded")
     labels = range(len(loaded.classes))
     train, test = np.bincount(loaded.train.y), np.bincount(loaded.test.y)
     assert class_rows(name) == [(c, loaded.classes[c], train[c], test[c]) for c in labels]
@@ -50,8 +50,8 @@ def test_card_tells_dtype_and_shape_of_every_stored_array(name):
 @pytest.mark.parametrize("name", FULL)
 def test_card_quotes_the_checksums_of_the_full_set(name):
     """Cards and code agree on the decompressed files, and on Keras's npz."""
-    full = data_sources.FULL_SETS[name]
-    for key, file_name in data_sources.IDX_FILES.items():
+    full = sources.FULL_SETS[name]
+    for key, file_name in sources.IDX_FILES.items():
         assert re.search(f"`{file_name}` .*`{full.sha256[key]}`", card(name))
     if full.npz_sha256:
         assert f"`{full.npz_sha256}`" in card(name)
@@ -60,7 +60,7 @@ def test_card_quotes_the_checksums_of_the_full_set(name):
 def test_mnist_card_counts_add_up():
     """MNIST's card names the ten classes of the code and 60,000 + 10,000 examples."""
     labels, classes, train, test = zip(*class_rows("mnist"), strict=True)
-    assert (labels, classes) == (tuple(range(10)), data._ENTRIES["mnist"].classes)
+    assert (labels, classes) == (tuple(range(10)), datasets._ENTRIES["mnist"].classes)
     assert (sum(train), sum(test)) == (60000, 10000)
 
 

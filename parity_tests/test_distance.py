@@ -8,14 +8,14 @@ from decimal import Context, Decimal
 from fractions import Fraction
 
 import numpy as np
+import parity.numerics.distance
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-import parity.distance
-from parity import blocks
-from parity.distance import Distance, measure
+from parity.numerics import blocks
+from parity.numerics.distance import Distance, measure
 
 NAN, INF = float("nan"), float("inf")
 
@@ -25,7 +25,7 @@ def block(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
     """Every test once with blocks as they are, and with smaller ones."""
     if request.param:
         monkeypatch.setattr(blocks, "PIECE", 2 * request.param)
-        monkeypatch.setattr(parity.distance, "BLOCK", request.param)
+        monkeypatch.setattr(parity.numerics.distance, "BLOCK", request.param)
 
 
 def distance(a, b, dtypes: tuple[str, str] = ("f8", "f8")) -> Distance:

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from parity.equivalence import MARGINS, Equivalence, SeedResults, over_seeds, tost
 from parity.errors import ParityError
+from parity.numerics.equivalence import MARGINS, Equivalence, SeedResults, over_seeds, tost
 
 NAN, INF = float("nan"), float("inf")
 
@@ -260,6 +260,6 @@ def test_margins_carry_reasons() -> None:
 
 def test_scipy_is_imported_only_to_test() -> None:
     """Importing the module loads no SciPy, which would slow every command."""
-    code = "import sys, parity.equivalence; print('scipy' in sys.modules)"
+    code = "import sys, parity.numerics.equivalence; print('scipy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

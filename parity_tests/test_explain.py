@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from parity import catalogue, cli
+from parity.cli.parser import parser
 from parity.errors import ParityError
-from parity.port_mistakes import MISTAKES
+from parity.reference import catalogue
+from parity.reference.mistakes import MISTAKES
 from parity_tests.conftest import Refused
 
 NAMED = (
@@ -28,7 +29,7 @@ NAMED = (
 
 def explain(capsys: pytest.CaptureFixture[str], *flags: object) -> str:
     with pytest.raises(SystemExit) as ended:
-        cli.main(["explain", *map(str, flags)])
+        parser.main(["explain", *map(str, flags)])
     said = capsys.readouterr()
     assert ended.value.code == 0, said.err
     return said.out

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from parity import ladder, record
-from parity.backend import Backend
-from parity.ladder import Comparison
+from parity.adapters.backend import Backend
+from parity.verdict.compare import record
 from parity.rungs import RUNGS
+from parity.verdict import compare
+from parity.verdict.compare import Comparison
 from parity_tests import cases
 
 pytestmark = pytest.mark.flavour
@@ -47,7 +48,7 @@ def test_float64_is_the_same_on_every_rung(
     k = cases.record_of(keras_backend, spec, tmp_path / "k")
     t = cases.record_of(torch_backend, spec, tmp_path / "t")
     with record.read(k) as a, record.read(t) as b:
-        comparison = ladder.compare(a, b)
+        comparison = compare.compare(a, b)
         assert comparison.same, explain(comparison)
         checked = {check.rung for check in comparison.checks}
         assert checked == set(RUNGS), "a rung without a check says nothing"
@@ -68,7 +69,7 @@ def test_every_recipe_is_the_same(
     k = cases.record_of(keras_backend, spec, tmp_path / "k")
     t = cases.record_of(torch_backend, spec, tmp_path / "t")
     with record.read(k) as a, record.read(t) as b:
-        comparison = ladder.compare(a, b)
+        comparison = compare.compare(a, b)
         assert comparison.same, explain(comparison)
 
 
@@ -85,6 +86,6 @@ def test_a_null_gradient_of_exactly_zero_is_no_difference(
     k = cases.record_of(keras_backend, spec, tmp_path / "k")
     t = cases.record_of(torch_backend, spec, tmp_path / "t")
     with record.read(k) as a, record.read(t) as b:
-        comparison = ladder.compare(a, b)
+        comparison = compare.compare(a, b)
         assert comparison.same, explain(comparison)
         assert [entry.parameter for entry in comparison.null_gradients] == ["conv_1/bias"]

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from parity.backend import Backend
-from parity.catalogue import LAYERS
-from parity.tolerance import FLOAT64
+from parity.adapters.backend import Backend
+from parity.numerics.tolerance import FLOAT64
+from parity.reference.catalogue import LAYERS
 from parity_tests.catalogue import distance, dropout, table
 from parity_tests.catalogue.frameworks import keras_layer, out, weights_of
 

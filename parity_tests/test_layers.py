@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from parity import tolerance
-from parity.backend import Backend
+from parity.adapters.backend import Backend
+from parity.numerics import tolerance
 from parity.specs.cnn import CnnSpec, same_padding
 from parity.specs.feed_forward import ACTIVATIONS
 from parity.specs.rnn import RnnSpec
 from parity.specs.softmax import SoftmaxSpec
-from torch_impl import layers
-from torch_impl.layers import BatchNorm2d, Flatten, SameConv2d, SharedDropout
+from torch_impl.parts import layers
+from torch_impl.parts.layers import BatchNorm2d, Flatten, SameConv2d, SharedDropout
 
 EXACT = tolerance.FLOAT64["forward_eval"].limit
 FLOOR = tolerance.FLOAT32_FLOOR
@@ -59,7 +59,7 @@ def test_same_convolution_is_that_of_tensorflow(
 def test_dropout_scales_as_the_frameworks_own(rate: float, keras_backend: Backend) -> None:
     """Kept entries are multiplied by the same float32 as in either framework."""
     from keras_impl.framework import keras, set_dtype, tf
-    from keras_impl.layers import SharedDropout as KerasDropout
+    from keras_impl.parts.layers import SharedDropout as KerasDropout
 
     set_dtype("float32")
     x = np.random.default_rng(0).standard_normal((50, 40)).astype(np.float32)
@@ -134,7 +134,7 @@ def test_keras_running_variance_follows_its_float32(
 ) -> None:
     """Keras 2 feeds the unbiased variance, Keras 3 the biased one, in either dtype."""
     from keras_impl.framework import set_dtype, tf
-    from keras_impl.layers import batch_norm
+    from keras_impl.parts.layers import batch_norm
 
     set_dtype(dtype)
     spec = CnnSpec(input_shape=(5, 4, 3), classes=2, channels=(3,), batch_norm_momentum=0.0)
@@ -190,7 +190,7 @@ def test_pools_are_those_of_tensorflow(
 ) -> None:
     """Odd and even sizes; negative inputs, which padding by zeros would beat, and ties."""
     from keras_impl.framework import set_dtype
-    from keras_impl.layers import pool as keras_pool
+    from keras_impl.parts.layers import pool as keras_pool
 
     if padding == "valid" and min(size) < 2:
         pytest.skip("nothing is left")
@@ -209,7 +209,7 @@ def test_pools_are_those_of_tensorflow(
 def test_activations_have_the_constants_of_keras(name: str, keras_backend: Backend) -> None:
     """From deep in the negative tail to the other, zero included, gradient as well."""
     from keras_impl.framework import set_dtype
-    from keras_impl.layers import activation
+    from keras_impl.parts.layers import activation
 
     set_dtype("float64")
     spec = SoftmaxSpec(input_shape=(8,), classes=2, activation=name, negative_slope=0.3)
@@ -233,7 +233,7 @@ def test_constants_in_full_would_part() -> None:
 def test_layer_norm_is_that_of_keras(keras_backend: Backend) -> None:
     """Over the last axis, at a variance next to which ε counts."""
     from keras_impl.framework import set_dtype
-    from keras_impl.layers import layer_norm
+    from keras_impl.parts.layers import layer_norm
 
     set_dtype("float64")
     spec = SoftmaxSpec(input_shape=(8,), classes=2, layer_norm=True, layer_norm_epsilon=0.1)
@@ -257,7 +257,7 @@ def test_flatten_keeps_the_channels_together() -> None:
 def test_tokens_are_the_same_numbers(tokens: int, dtype: str, keras_backend: Backend) -> None:
     """Levels of the data, halves between two tokens, and values out of range, in either dtype."""
     from keras_impl.framework import set_dtype, tf
-    from keras_impl.layers import TokenEmbedding
+    from keras_impl.parts.layers import TokenEmbedding
 
     set_dtype(dtype)
     spec = RnnSpec(input_shape=(9, 1), classes=2, tokens=tokens, embedding=3)

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from parity import ladder, record, tolerance
-from parity.backend import Backend
+from parity.adapters.backend import Backend
+from parity.verdict.compare import record
+from parity.numerics import tolerance
+from parity.verdict import compare
 from parity_tests import cases
 from parity_tests.test_ladder import explain
 
@@ -41,7 +43,7 @@ def test_a_long_ladder_is_the_same(
     k = cases.record_of(keras_backend, spec, tmp_path / "k", steps=STEPS)
     t = cases.record_of(torch_backend, spec, tmp_path / "t", steps=STEPS)
     with record.read(k) as a, record.read(t) as b:
-        comparison = ladder.compare(a, b)
+        comparison = compare.compare(a, b)
         assert comparison.same, explain(comparison)
         first = (check for check in comparison.checks if check.tensor.startswith("10/weights"))
         limit = tolerance.FLOAT64["steps"].limit

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from parity.backend import Backend
+from parity.adapters.backend import Backend
 from parity_tests.loss_rows import (
     LIMITS,
     ROWS,

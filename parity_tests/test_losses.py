@@ -9,13 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity import batches, ladder, loss_table, losses, randomness, record, tolerance
-from parity.backend import Backend
+from parity.adapters.backend import Backend
+from parity.data.datasets import batches
 from parity.errors import ParityError
-from parity.loss_table import CROSSENTROPY, LOSSES
+from parity.verdict.compare import record
+from parity.numerics import tolerance
+from parity.reference.losses.table import CROSSENTROPY, LOSSES
+from parity.specs import objective
+from parity.specs import weights as specs_weights
 from parity.specs.base import PENALTIES
-from parity.specs.run import TrainingSpec
 from parity.specs.softmax import SoftmaxSpec
+from parity.specs.training import TrainingSpec
+from parity.verdict import compare
 from parity_tests import cases
 
 pytestmark = pytest.mark.flavour
@@ -47,7 +52,7 @@ def in_keras(
 ) -> tuple[float, np.ndarray]:
     """The loss, and its gradient with respect to the outputs."""
     from keras_impl.framework import set_dtype, tf
-    from keras_impl.losses import HeadLoss
+    from keras_impl.parts.losses import HeadLoss
 
     set_dtype("float64")
     with tf.GradientTape() as tape:
@@ -63,7 +68,7 @@ def in_torch(
     """The same in PyTorch."""
     import torch
 
-    from torch_impl.losses import HeadLoss
+    from torch_impl.parts.losses import HeadLoss
 
     x = torch.from_numpy(outputs).requires_grad_()
     loss = HeadLoss(spec, TrainingSpec(**training))(torch.from_numpy(y), x)
@@ -93,11 +98,11 @@ def test_loss_follows_the_formula(
     weights = tuple(0.1 * (1 + number) for number in range(classes)) if weighted else ()
     y, outputs = outputs_of(spec, scale)
     training = {"class_weights": weights, "label_smoothing": smoothing}
-    expected = losses.reference_loss(spec, y, outputs, **training)
+    expected = objective.reference_loss(spec, y, outputs, **training)
     assert np.isfinite(expected)
     away = abs(framework(spec, y, outputs, **training)[0] - expected) / expected
     assert away <= tolerance.FLOAT64["loss"].limit
-    plain = losses.reference_loss(spec, y, outputs, weights)
+    plain = objective.reference_loss(spec, y, outputs, weights)
     assert (abs(expected - plain) > 1e-4 * plain) == bool(smoothing)
 
 
@@ -121,10 +126,10 @@ def test_every_other_loss_follows_its_formula(
         training["huber_delta"] = 0.3
     if head not in LOSSES[loss].heads or output not in LOSSES[loss].outputs:
         with pytest.raises(ParityError, match=f"loss: received '{loss}' with (head|output) '"):
-            loss_table.check_model(spec, TrainingSpec(**training))
+            objective.check_model(spec, TrainingSpec(**training))
         return
     y, outputs = outputs_of(spec, scale)
-    expected = losses.reference_loss(spec, y, outputs, **training)
+    expected = objective.reference_loss(spec, y, outputs, **training)
     (k, k_gradient), (t, t_gradient) = (
         framework(spec, y, outputs, **training) for framework in (in_keras, in_torch)
     )
@@ -135,10 +140,10 @@ def test_every_other_loss_follows_its_formula(
     assert furthest <= tolerance.FLOAT64["gradients"].limit * abs(k_gradient).max()
     for other in set(OTHERS) - {loss}:
         if head in LOSSES[other].heads and output in LOSSES[other].outputs:
-            apart = losses.reference_loss(spec, y, outputs, **{**training, "loss": other})
+            apart = objective.reference_loss(spec, y, outputs, **{**training, "loss": other})
             assert abs(apart - expected) > 1e-6, other
     for change in ({"class_weights": ()}, {"huber_delta": 0.5} if loss == "huber" else {}):
-        apart = losses.reference_loss(spec, y, outputs, **{**training, **change})
+        apart = objective.reference_loss(spec, y, outputs, **{**training, **change})
         assert not change or abs(apart - expected) > 1e-6, change
 
 
@@ -151,7 +156,7 @@ def test_every_loss_is_the_same_on_every_rung(
     k = cases.record_of(keras_backend, spec, tmp_path / "k", steps=6)
     t = cases.record_of(torch_backend, spec, tmp_path / "t", steps=6)
     with record.read(k) as a, record.read(t) as b:
-        comparison = ladder.compare(a, b)
+        comparison = compare.compare(a, b)
         assert comparison.same, comparison.failed
         steps = a.tensor("float64/steps/losses")
         assert len(set(steps)) == len(steps), "nothing was learnt"
@@ -167,9 +172,9 @@ def test_class_weights_are_divided_by_the_batch(
     spec = spec_of(head, classes, output, flavour)
     weights = tuple(0.1 * (1 + number) for number in range(classes))
     y, outputs = outputs_of(spec, 1.0)
-    expected = losses.reference_loss(spec, y, outputs, weights)
+    expected = objective.reference_loss(spec, y, outputs, weights)
     share = sum(float(np.float32(weights[label])) for label in y) / len(y)
-    for other in (losses.reference_loss(spec, y, outputs), expected / share):
+    for other in (objective.reference_loss(spec, y, outputs), expected / share):
         assert abs(other - expected) > 1e-3 * expected
     away = abs(framework(spec, y, outputs, class_weights=weights)[0] - expected) / expected
     assert away <= tolerance.FLOAT64["loss"].limit
@@ -187,7 +192,7 @@ def test_each_penalty_is_paid_by_its_own(
     spec = cases.spec_of(family, variant, flavour=flavour)
     train, _ = cases.splits_of(spec)
     batch = next(batches.chunks(spec, len(train.x), 1, 1)).first_batch(train)
-    weights = randomness.probe_weights(spec.model, 0)
+    weights = specs_weights.probe_weights(spec.model, 0)
     plain = backend.create(spec, "float64")
     plain.set_weights(weights)
     loss, outputs = plain.loss(batch), plain.trace(batch, training=True)
@@ -195,7 +200,7 @@ def test_each_penalty_is_paid_by_its_own(
         penalised = dataclasses.replace(spec, model=dataclasses.replace(spec.model, **{name: 0.3}))
         model = backend.create(penalised, "float64")
         model.set_weights(weights)
-        expected = loss + losses.reference_penalty(penalised.model, weights, outputs)
+        expected = loss + objective.reference_penalty(penalised.model, weights, outputs)
         assert abs(model.loss(batch) - expected) <= tolerance.FLOAT64["loss"].limit * expected, name
         assert expected > 1.01 * loss, name
 
@@ -209,7 +214,7 @@ def test_probabilities_are_taken_at_their_word(
     At logits of a hundred the clipped probabilities give another loss than the logits do.
     """
     from keras_impl.framework import keras, set_dtype, tf
-    from keras_impl.losses import HeadLoss
+    from keras_impl.parts.losses import HeadLoss
 
     set_dtype("float64")
     spec = spec_of(head, classes, "probabilities", flavour)
@@ -229,7 +234,7 @@ def test_probabilities_are_taken_at_their_word(
         return ours(tf.constant(y), probabilities), loss(labels, probabilities)
 
     ours, plain = (float(value) for value in computed(tf.constant(logits)))
-    from_logits = losses.reference_loss(logits_spec, y, logits)
+    from_logits = objective.reference_loss(logits_spec, y, logits)
     assert abs(plain - from_logits) <= tolerance.FLOAT64["loss"].limit * from_logits
     assert abs(ours - from_logits) > 0.1 * from_logits
 

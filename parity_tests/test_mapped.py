@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity import mapped
-from parity.memory import PeakMemory
+from parity.data.datasets import mapped
+from parity.system.memory import PeakMemory
 
 VIEWS: dict[str, Callable[[np.memmap], np.ndarray]] = {
     "whole": lambda x: x,

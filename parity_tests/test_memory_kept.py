@@ -10,7 +10,7 @@ import pytest
 MEASURED = """
 import sys
 import torch
-from parity.backend import Settings
+from parity.adapters.backend import Settings
 from torch_impl import framework
 
 if sys.argv[1] == "kept":

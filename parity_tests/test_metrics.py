@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.backend import Backend
-from parity.tolerance import FLOAT64
+from parity.adapters.backend import Backend
+from parity.numerics.tolerance import FLOAT64
 
 pytestmark = pytest.mark.flavour
 

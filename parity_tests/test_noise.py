@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from parity.backend import Backend
+from parity.adapters.backend import Backend
 from parity_tests.closeness import DTYPES, assert_close, values
 
 pytestmark = pytest.mark.flavour
@@ -42,8 +42,8 @@ def test_noise(name: str, rate: float, dtype: str, keras_backend: Backend, flavo
     """
     import torch
 
-    from keras_impl import noise as keras_noise
     from keras_impl.framework import keras, set_dtype, tf
+    from keras_impl.parts import noise as keras_noise
     from torch_impl.nn import noise
 
     set_dtype(dtype)

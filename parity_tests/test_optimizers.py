@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity import tolerance
-from parity.backend import Backend
+from parity.adapters.backend import Backend
 from parity.errors import ParityError
-from parity.optimizers import formulas
-from parity.optimizers.spec import OptimizerSpec
-from parity.optimizers.table import OPTIMIZERS, taking
+from parity.numerics import tolerance
+from parity.reference.optimizers import formulas
+from parity.reference.optimizers.spec import OptimizerSpec
+from parity.reference.optimizers.table import OPTIMIZERS, taking
 from parity_tests.ten_steps import (
     CASES,
     CHANGE,
@@ -100,7 +100,7 @@ def clipped(fields: dict[str, float]) -> list[np.ndarray]:
 def test_keras_clips_by_tensor_or_all(fields: dict[str, float], keras_backend: Backend) -> None:
     """Several tensors at once, one without any gradient to speak of."""
     from keras_impl.framework import set_dtype, tf
-    from keras_impl.optimizers import optimizer_for
+    from keras_impl.parts.optimizers import optimizer_for
 
     set_dtype("float64")
     variables = [tf.Variable(np.zeros_like(part)) for part in PARTS]
@@ -122,7 +122,7 @@ def test_torch_clips_by_canonical_tensor_or_all(
     """Also where two of PyTorch's tensors make one of Keras's (a GRU's biases), or in groups."""
     import torch
 
-    from torch_impl.optimizers import optimizer_for
+    from torch_impl.parts.optimizers import optimizer_for
 
     pieces = [np.split(part, [1 if halves else 0]) for part in PARTS]
     tensors = [
@@ -145,7 +145,7 @@ def test_state_dict_carries_everything(spec: OptimizerSpec, gradients: np.ndarra
     """A PyTorch optimizer saved and loaded half-way ends where an uninterrupted one does."""
     import torch
 
-    from torch_impl.optimizers import optimizer_for
+    from torch_impl.parts.optimizers import optimizer_for
 
     def run(interrupted: bool) -> np.ndarray:
         weight = torch.ones(SHAPE, dtype=torch.float64, requires_grad=True)
@@ -168,7 +168,7 @@ def test_the_first_state_begins_anew(
     """With the state from before its first step, the same steps lead to the same weights."""
     import torch
 
-    from torch_impl.optimizers import optimizer_for
+    from torch_impl.parts.optimizers import optimizer_for
 
     weight = torch.ones(SHAPE, dtype=torch.float64, requires_grad=True)
     optimizer = optimizer_for(spec, [weight], flavour=flavour)
@@ -190,7 +190,7 @@ def test_gradients_are_left_alone(name: str, gradients: np.ndarray) -> None:
     """A step changes weights and slots, not ``.grad``, which a user may still want to look at."""
     import torch
 
-    from torch_impl.optimizers import optimizer_for
+    from torch_impl.parts.optimizers import optimizer_for
 
     weight = torch.ones(SHAPE, dtype=torch.float64, requires_grad=True)
     spec = OptimizerSpec(name=name, clipnorm=0.01, weight_decay=0.1, ema_momentum=0.9)
@@ -233,7 +233,7 @@ def test_a_schedule_and_a_closure_work(name: str, gradients: np.ndarray) -> None
     """PyTorch's own schedulers set the rate, and a closure's loss comes back."""
     import torch
 
-    from torch_impl.optimizers import optimizer_for
+    from torch_impl.parts.optimizers import optimizer_for
 
     weight = torch.ones(SHAPE, dtype=torch.float64, requires_grad=True)
     optimizer = optimizer_for(OptimizerSpec(name=name), [weight])
@@ -276,7 +276,7 @@ def test_a_compiled_step_is_an_eager_one(
 ) -> None:
     """Keras's step gives the same numbers within ``tf.function``, also with several tensors."""
     from keras_impl.framework import set_dtype, tf
-    from keras_impl.optimizers import optimizer_for
+    from keras_impl.parts.optimizers import optimizer_for
 
     set_dtype("float64")
     found = []

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from parity import outputs
 from parity.errors import ParityError
+from parity.system import destinations
 
 FILES = {"a.json": "one", "b.html": "two"}
 
@@ -19,7 +19,7 @@ def test_a_folder_is_made_or_filled(there: bool, tmp_path: Path) -> None:
     if there:
         folder.mkdir()
         (folder / "a.json").write_text("old")
-    outputs.write_folder(folder, FILES)
+    destinations.write_folder(folder, FILES)
     assert {one.name: one.read_text() for one in folder.iterdir()} == FILES
     assert folder.stat().st_mode & 0o755 == 0o755
     assert [one.name for one in tmp_path.iterdir()] == ["out"]
@@ -28,7 +28,7 @@ def test_a_folder_is_made_or_filled(there: bool, tmp_path: Path) -> None:
 def test_the_folder_where_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It has no name, and is there."""
     monkeypatch.chdir(tmp_path)
-    outputs.write_folder(Path(), FILES)
+    destinations.write_folder(Path(), FILES)
     assert {one.name: one.read_text() for one in tmp_path.iterdir()} == FILES
 
 
@@ -45,5 +45,5 @@ def test_what_cannot_be_written_leaves_nothing(
 
     monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(ParityError, match=r"cannot write .*out: No space left on device"):
-        outputs.write_folder(tmp_path / "out", FILES)
+        destinations.write_folder(tmp_path / "out", FILES)
     assert not [*tmp_path.iterdir()]

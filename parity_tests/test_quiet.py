@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from parity.quiet import without_chatter
+from parity.system.quiet import without_chatter
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,10 @@ import sys
 import numpy as np
 import pytest
 
-from parity import initializers, randomness
-from parity.initializers import INITIALIZERS
+from parity.numerics import random
+from parity.reference import initializers
+from parity.reference.initializers import INITIALIZERS
+from parity.specs import weights as specs_weights
 from parity.specs.base import Draw
 from parity_tests import cases
 
@@ -17,7 +19,7 @@ SHAPE, FANS = (300, 200), (300, 200)
 
 
 def drawn(name: str, seed: int = 0) -> np.ndarray:
-    return initializers.draw(name, SHAPE, FANS, randomness.stream(seed, name))
+    return initializers.draw(name, SHAPE, FANS, random.stream(seed, name))
 
 
 @pytest.mark.parametrize("name", INITIALIZERS)
@@ -69,7 +71,7 @@ def test_torch_default_is_that_of_torch() -> None:
 
 def test_unit_forget_sets_the_second_gate_alone() -> None:
     """Gates i, f, c, o: ones stand where f is."""
-    bias = initializers.draw("unit_forget", (12,), (3, 12), randomness.stream(0, "x"))
+    bias = initializers.draw("unit_forget", (12,), (3, 12), random.stream(0, "x"))
     assert bias.tolist() == [0.0] * 3 + [1.0] * 3 + [0.0] * 6
 
 
@@ -104,7 +106,7 @@ def test_bits_do_not_depend_on_the_process(family: str, variant: str) -> None:
 @pytest.mark.parametrize(("family", "variant"), cases.VARIANTS)
 def test_probe_weights_leave_no_constant_tensor(family: str, variant: str) -> None:
     """Every tensor holds differing values, so that an exchange or an omission shows."""
-    weights = randomness.probe_weights(cases.spec_of(family, variant).model, 0)
+    weights = specs_weights.probe_weights(cases.spec_of(family, variant).model, 0)
     for name, value in weights.items():
         assert value.size == 1 or np.unique(value).size > 1, name
         assert np.array_equal(value, value.astype(np.float32)), name
@@ -113,7 +115,7 @@ def test_probe_weights_leave_no_constant_tensor(family: str, variant: str) -> No
 def test_neighbours_are_one_ulp_away() -> None:
     """Each entry moves to the next float32 up or down, some up and some down."""
     weights = {"w": drawn("glorot_uniform")}
-    moved = randomness.ulp_neighbour(weights, 0, 0)["w"]
+    moved = random.ulp_neighbour(weights, 0, 0)["w"]
     up = np.nextafter(weights["w"].astype(np.float32), np.float32(np.inf))
     down = np.nextafter(weights["w"].astype(np.float32), np.float32(-np.inf))
     assert ((moved == up) | (moved == down)).all()
@@ -123,7 +125,7 @@ def test_neighbours_are_one_ulp_away() -> None:
 @pytest.mark.parametrize("rate", [0.0, 0.2, 0.5, 0.9])
 def test_masks_drop_their_rate(rate: float) -> None:
     """The share kept is 1 − rate within what 100,000 draws allow; rate 0 keeps all."""
-    kept = randomness.keep_mask(0, "dropout_1", 0, 1000, (100,), rate)
+    kept = random.keep_mask(0, "dropout_1", 0, 1000, (100,), rate)
     assert kept.dtype == bool
     assert abs(kept.mean() - (1 - rate)) < 0.01
     assert rate > 0 or kept.all()
@@ -139,11 +141,11 @@ def test_draws_differ_by_step_and_layer_but_not_by_batch_size(
     """A step's draw is its own, and a short batch gets the first rows of a long one's."""
     draw = Draw(kind, (500,), 0.5)
     drawn = [
-        randomness.draw(0, layer, step, 80, draw)
+        specs_weights.draw(0, layer, step, 80, draw)
         for layer, step in (("dropout_1", 0), ("dropout_1", 1), ("dropout_2", 0))
     ]
     assert not any(np.array_equal(drawn[a], drawn[b]) for a, b in ((0, 1), (0, 2), (1, 2)))
-    short = randomness.draw(0, "dropout_1", 0, 3, draw)
+    short = specs_weights.draw(0, "dropout_1", 0, 3, draw)
     assert np.array_equal(short, drawn[0][:3])
     assert short.dtype == draw.dtype
     assert abs(drawn[0].mean() - mean) < 0.02
@@ -152,6 +154,6 @@ def test_draws_differ_by_step_and_layer_but_not_by_batch_size(
 
 def test_epochs_are_shuffled_anew() -> None:
     """Each epoch is a permutation, and no two epochs are the same."""
-    orders = [randomness.epoch_order(0, epoch, 100) for epoch in range(3)]
+    orders = [random.epoch_order(0, epoch, 100) for epoch in range(3)]
     assert all(sorted(order) == list(range(100)) for order in orders)
     assert not np.array_equal(orders[0], orders[1])

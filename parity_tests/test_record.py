@@ -19,12 +19,14 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from parity import checksums, record, stored
 from parity.errors import ParityError
-from parity.optimizers.spec import OptimizerSpec
-from parity.record import VERSION, Header
-from parity.specs.run import DataSpec, Spec, TrainingSpec
+from parity.verdict.compare import record
+from parity.ladder.record import VERSION, Header
+from parity.reference.optimizers.spec import OptimizerSpec
+from parity.specs.run import Spec
 from parity.specs.softmax import SoftmaxSpec
+from parity.specs.training import DataSpec, TrainingSpec
+from parity.system import checksums, safetensors_view
 
 SPEC = Spec(
     family="softmax",
@@ -198,10 +200,10 @@ def test_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("element", sorted(stored.ELEMENTS))
+@pytest.mark.parametrize("element", sorted(safetensors_view.ELEMENTS))
 def test_entries_of_every_dtype(tmp_path: Path, element: str) -> None:
     """Any slice of a tensor in a file is that of the array it was, in C order."""
-    dtype = stored.ELEMENTS[element]
+    dtype = safetensors_view.ELEMENTS[element]
     values = np.random.default_rng(0).integers(0, 100, (5, 700, 3)).astype(dtype)
     name = "float64/parameters/kernel"
     others = {"float64/loss/loss": np.ones((), np.uint8), "float64/parameters/a": np.ones(3, "f2")}
@@ -227,8 +229,8 @@ COMPARING = """
 import sys
 from pathlib import Path
 from parity import record
-from parity.distance import measure
-from parity.memory import PeakMemory
+from parity.numerics.distance import measure
+from parity.system.memory import PeakMemory
 with record.read_all(*map(Path, sys.argv[1:])) as both:
     memory = PeakMemory()
     before = memory.bytes()

@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity import batches, randomness, recording
-from parity.backend import Backend
-from parity.ensemble import spread
+from parity.adapters.backend import Backend
+from parity.data.datasets import batches
+from parity.verdict.compare import climb
+from parity.numerics.ensemble import spread
+from parity.specs import weights
 from parity_tests import cases
 
 
@@ -42,7 +44,7 @@ def test_spread_keeps_a_member_that_is_not_finite(place: int) -> None:
 def test_null_gradients_are_those_of_biases_before_batch_norm(torch_backend: Backend) -> None:
     """Measured on a CNN, they are its convolutions' biases and nothing else."""
     spec = cases.spec_of("cnn", "bn-c1-k3-s1-n8")
-    ladder = recording.climb(torch_backend, spec, *cases.splits_of(spec), ("float64",), 2)
+    ladder = climb.climb(torch_backend, spec, *cases.splits_of(spec), ("float64",), 2)
     assert set(ladder.null_gradients) == {"conv_1/bias", "conv_2/bias"}
     for name in ladder.null_gradients:
         before = ladder.tensors[f"float64/parameters/{name}"]
@@ -52,7 +54,7 @@ def test_null_gradients_are_those_of_biases_before_batch_norm(torch_backend: Bac
 def test_without_batch_norm_no_gradient_is_null(torch_backend: Backend) -> None:
     """The same CNN without batch norm trains every bias."""
     spec = cases.spec_of("cnn", "plain-c1-k3-s1-n8")
-    ladder = recording.climb(torch_backend, spec, *cases.splits_of(spec), ("float64",), 2)
+    ladder = climb.climb(torch_backend, spec, *cases.splits_of(spec), ("float64",), 2)
     assert not ladder.null_gradients
 
 
@@ -60,7 +62,7 @@ def test_the_ensemble_leaves_the_threads_as_they_were(torch_backend: Backend) ->
     """Members with other thread counts change the process for themselves only."""
     spec = cases.spec_of("softmax", "regression-logits")
     before = torch_backend.threads()
-    recording.climb(torch_backend, spec, *cases.splits_of(spec), ("float32",), 2)
+    climb.climb(torch_backend, spec, *cases.splits_of(spec), ("float32",), 2)
     assert torch_backend.threads() == before
 
 
@@ -68,7 +70,7 @@ def test_padded_steps_are_zero(keras_backend: Backend, torch_backend: Backend) -
     """Both backends leave zeros beyond each sequence's length, and only there."""
     spec = cases.spec_of("rnn", "lstm-2-uni-variable")
     for backend in (keras_backend, torch_backend):
-        ladder = recording.climb(backend, spec, *cases.splits_of(spec), ("float64",), 1)
+        ladder = climb.climb(backend, spec, *cases.splits_of(spec), ("float64",), 1)
         valid = (ladder.tensors["float64/forward_eval/rnn_1"] != 0).any(2).sum(1)
         assert 7 <= valid.min() < valid.max() <= 29
 
@@ -105,10 +107,10 @@ def test_a_member_differs_from_the_run_in_rounding_alone(
     train, test = cases.splits_of(spec)
     model = torch_backend.create(spec, "float64")
     model.feed(train)
-    start = randomness.probe_weights(spec.model, 0)
+    start = weights.probe_weights(spec.model, 0)
     plan = batches.sample(spec, len(train.x), 6)
-    base = recording._rungs(model, spec, start, plan, train, test)
-    other = recording._member(model, spec, 0, "float64", start, plan, train, test)
+    base = climb._rungs(model, spec, start, plan, train, test)
+    other = climb._member(model, spec, 0, "float64", start, plan, train, test)
     assert base.keys() == other.keys()
     assert np.array_equal(base["forward_train/input"], other["forward_train/input"])
     for name, value in base.items():

@@ -12,11 +12,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity import cli, data, distance, headers, ladder, record, replaying, rungs, tolerance
-from parity.backend import Backend, Model
+from parity import rungs
+from parity.adapters.backend import Backend, Model
+from parity.cli.parser import parser
+from parity.data.datasets import datasets
 from parity.errors import ParityError
-from parity.memory import PeakMemory
-from parity.recording import Ladder
+from parity.verdict.compare import header as headers
+from parity.verdict.compare import record
+from parity.verdict.compare import replay as replaying
+from parity.ladder.climb import Ladder
+from parity.numerics import distance, tolerance
+from parity.system.memory import PeakMemory
+from parity.verdict import compare as ladder
 from parity_tests import cases, records
 from parity_tests.conftest import Refused
 from parity_tests.records import Pair
@@ -172,7 +179,7 @@ def test_a_replay_leaves_the_model_as_it_was(
 
 
 def command(entry: str, *flags: object) -> subprocess.CompletedProcess[str]:
-    start = ["-c", "from parity.cli import main; main()"] if entry == "parity" else []
+    start = ["-c", "from parity.cli.parser import main; main()"] if entry == "parity" else []
     return subprocess.run(
         [sys.executable, *(start or ["-m", f"{entry}_impl"]), *map(str, flags)],
         capture_output=True, text=True, timeout=120, check=False,
@@ -312,7 +319,7 @@ def test_replays_of_several_models(tmp_path: Path, capsys: pytest.CaptureFixture
                 (tmp_path / family / side).rename(tmp_path / side / family)
     flags = [tmp_path / "keras", tmp_path / "torch", "--replay", tmp_path / "replay"]
     with pytest.raises(SystemExit) as ended:
-        cli.main(["compare", *map(str, flags), "--json", str(tmp_path / "out.json")])
+        parser.main(["compare", *map(str, flags), "--json", str(tmp_path / "out.json")])
     assert ended.value.code == 1
     assert capsys.readouterr().err == ""
     models = json.loads((tmp_path / "out.json").read_text())["models"]
@@ -324,7 +331,7 @@ def test_a_verdict_stands_without_a_replay_that_fails(
     pair: Pair, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Where the other framework cannot replay, the report says why and keeps its verdict."""
-    from parity.commands import compare
+    from parity.cli.parser import compare
 
     pair.torch["float64/forward_eval/logits"] += 1
     a, b = pair.write()
@@ -400,7 +407,7 @@ def test_nothing_is_replaced_by_a_replay(refused: Refused, tmp_path: Path, kind:
 def digits_teacher(folder: Path, change: Mapping[str, np.ndarray | None] | None = None) -> Path:
     """A made-up record of the digits; ``change`` replaces tensors, or leaves them out."""
     spec = cases.spec_of("softmax", "regression-logits")
-    assert spec.data.sha256 == data.load("digits", size="embedded").sha256
+    assert spec.data.sha256 == datasets.load("digits", size="embedded").sha256
     header = records.header("keras", spec, ("float64",))
     tensors = {**records.tensors(header), **(change or {})}
     record.write(

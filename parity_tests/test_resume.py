@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity import record, tolerance
+from parity.verdict.compare import record
+from parity.numerics import tolerance
 from parity_tests.test_entry_points import SMALL, command, started, succeed
 
 TRAINING = [

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from parity import checks, rungs
-from parity.record import Header
+from parity import rungs
+from parity.verdict.compare import contents
+from parity.ladder.record import Header
 from parity.rungs import Meaning
 from parity.specs.base import Layer
 from parity.specs.softmax import SoftmaxSpec
@@ -39,7 +40,7 @@ def misread(header: Header) -> list[str]:
     parameters = {row.name for row in model.parameters()}
     found = []
     for dtype in header.dtypes:
-        for name in checks.expected(header, dtype):
+        for name in contents.expected(header, dtype):
             _, rung, rest = rungs.split(name)
             meant = rungs.meaning(rung, rest)
             slot = rest.split("/")[1] if meant.kind == "slot" else ""
@@ -137,7 +138,7 @@ def test_weights_between_are_called_for(steps: int) -> None:
     header = records.header("keras", records.spec(), ("float64", "float32"), steps=steps)
     for dtype in header.dtypes:
         found: dict[str, set[int]] = {}
-        for name in checks.expected(header, dtype):
+        for name in contents.expected(header, dtype):
             meant = rungs.meaning(*rungs.split(name)[1:])
             if "/steps/" in name and meant.step:
                 found.setdefault(meant.kind, set()).add(meant.step)

@@ -7,12 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity import checks, headers, ladder, record, recording, rungs, tolerance
-from parity.backend import Backend
+from parity import rungs
+from parity.adapters.backend import Backend
 from parity.errors import ParityError
-from parity.ladder import Comparison
-from parity.memory import PeakMemory
+from parity.verdict.compare import climb, contents, record
+from parity.verdict.compare import header as headers
+from parity.numerics import tolerance
 from parity.report import data, terminal
+from parity.system.memory import PeakMemory
+from parity.verdict import checks, compare
+from parity.verdict.compare import Comparison
 from parity_tests import cases, records
 from parity_tests.records import Pair
 
@@ -99,7 +103,7 @@ def test_less_than_half_of_the_entries_does_not_saturate(
     [
         "steps/losses",
         weight(STEPS, STATISTIC),
-        *(f"predictions/{name}" for name in checks.PREDICTIONS),
+        *(f"predictions/{name}" for name in contents.PREDICTIONS),
     ],
 )
 def test_what_follows_from_the_weights_is_not_judged(pair: Pair, dtype: str, name: str) -> None:
@@ -322,7 +326,7 @@ def test_seeds_of_one_side_alone_are_refused(pair: Pair) -> None:
         record.read(b) as y,
         pytest.raises(ParityError, match=r"seeds \(5 against 1\)"),
     ):
-        ladder.compare(x, y)
+        compare.compare(x, y)
 
 
 def test_without_seeds_the_report_says_what_would_help(
@@ -344,7 +348,7 @@ def test_a_long_climb_keeps_what_it_must(
     """Thirty steps from two seeds: every tensor called for, both ensembles, no saturation."""
     backend: Backend = request.getfixturevalue(which)
     spec = cases.spec_of("softmax", "regression-logits", flavour=flavour)
-    made = recording.climb(backend, spec, *cases.splits_of(spec), DTYPES, STEPS, seeds=2)
+    made = climb.climb(backend, spec, *cases.splits_of(spec), DTYPES, STEPS, seeds=2)
     header = headers.header(
         "ladder", backend, spec, steps=STEPS, seeds=2, dtypes=DTYPES, device="cpu", ladder=made,
         peak=PeakMemory(),
@@ -357,7 +361,7 @@ def test_a_long_climb_keeps_what_it_must(
             for step in KEPT[1:]:
                 moved = found.header.rounding[f"{dtype}/{weight(step)}"]
                 assert 0 < moved < (1e-12 if dtype == "float64" else 1e-3)
-        assert ladder.compare(found, found).saturated == {}
+        assert compare.compare(found, found).saturated == {}
         seeds = found.tensor("float32/predictions/over_seeds/accuracy")
         assert seeds[0] == found.tensor("float32/predictions/accuracy")
         losses = found.tensor("float32/steps/losses").astype(np.float64)
@@ -369,7 +373,5 @@ def test_a_long_climb_keeps_what_it_must(
 def test_a_short_climb_needs_no_float64_ensemble(torch_backend: Backend) -> None:
     """Up to ten steps the table decides in float64."""
     spec = cases.spec_of("softmax", "regression-logits")
-    made = recording.climb(
-        torch_backend, spec, *cases.splits_of(spec), ("float64",), tolerance.STEPS
-    )
+    made = climb.climb(torch_backend, spec, *cases.splits_of(spec), ("float64",), tolerance.STEPS)
     assert made.rounding == {}

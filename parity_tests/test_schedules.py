@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from parity.backend import Backend
+from parity.adapters.backend import Backend
 from torch_impl.optim import schedules
 from torch_impl.optim.float32 import SMALLEST, cosine, float32, logarithm, power
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from parity import batches, metrics
-from parity.backend import Backend
-from parity.metric_table import METRICS
+from parity.adapters.backend import Backend
+from parity.data.datasets import batches
+from parity.numerics.tolerance import FLOAT32_FLOOR, FLOAT64
+from parity.reference.metrics.table import METRICS
+from parity.specs import predictions
 from parity.specs.base import ModelSpec
 from parity.specs.run import Spec
-from parity.tolerance import FLOAT32_FLOOR, FLOAT64
 from parity_tests import cases
 
 pytestmark = pytest.mark.flavour
@@ -63,14 +64,14 @@ def apart(backend: Backend, name: str, of: Returned, expected: np.ndarray) -> bo
 
 def reference(name: str, spec: ModelSpec, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The metric from its definition; where there is nothing to divide by it is 0."""
-    labels = metrics.labels(spec, outputs)
+    labels = predictions.labels(spec, outputs)
     if name == "accuracy":
         return np.asarray((labels == y).mean())
     if name == "top_k":
         own = outputs[np.arange(len(y)), y][:, None]
         return np.asarray(((outputs > own).sum(1) < TOP_K).mean())
     if name == "auc":
-        return _areas(metrics.probabilities(spec, outputs), y)[-spec.outputs :].mean()
+        return _areas(predictions.probabilities(spec, outputs), y)[-spec.outputs :].mean()
     matrix = np.zeros((spec.classes, spec.classes), np.int64)
     np.add.at(matrix, (y, labels), 1)
     if name == "confusion_matrix":

@@ -7,9 +7,9 @@ import json
 
 import pytest
 
-from parity.backend import Backend
+from parity.adapters.backend import Backend
 from parity.errors import ParityError
-from parity.optimizers.spec import OptimizerSpec
+from parity.reference.optimizers.spec import OptimizerSpec
 from parity.specs.cnn import CnnSpec
 from parity.specs.registry import MODELS
 from parity.specs.rnn import RnnSpec

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.backend import Backend
+from parity.adapters.backend import Backend
 from parity_tests.loss_rows import (
     DTYPES,
     ROWS,

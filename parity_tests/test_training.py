@@ -7,9 +7,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from parity import batches, tolerance
-from parity.backend import Backend
-from parity.optimizers.table import OPTIMIZERS
+from parity.adapters.backend import Backend
+from parity.data.datasets import batches
+from parity.numerics import tolerance
+from parity.reference.optimizers.table import OPTIMIZERS
+from parity.specs import weights as specs_weights
 from parity.specs.registry import MODELS
 from parity_tests import cases
 
@@ -62,11 +64,11 @@ def test_long_epochs_compute_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Keras's other graph, made where epochs are long, trains as PyTorch does too."""
-    import keras_impl.training
+    import keras_impl.ladder.training
 
     spec = cases.spec_of(family, variant, optimizer="adam", flavour=flavour)
     t = losses_of(torch_backend, spec, "float64", 100)
-    monkeypatch.setattr(keras_impl.training, "LONG_EPOCH", 1)
+    monkeypatch.setattr(keras_impl.ladder.training, "LONG_EPOCH", 1)
     k = losses_of(keras_backend, spec, "float64", 100)
     assert abs(k - t).max() <= tolerance.FLOAT64["steps"].limit * abs(k).max()
 
@@ -76,13 +78,13 @@ def test_long_epochs_move_weights_the_same(
     name: str, flavour: str, keras_backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every optimizer compiled by XLA leaves the weights that it leaves otherwise."""
-    import keras_impl.training
+    import keras_impl.ladder.training
 
     spec = cases.spec_of("rnn", "lstm-1-uni-fixed", optimizer=name, flavour=flavour)
     train, _ = cases.splits_of(spec)
     found = []
     for long_epoch in (10**9, 1):
-        monkeypatch.setattr(keras_impl.training, "LONG_EPOCH", long_epoch)
+        monkeypatch.setattr(keras_impl.ladder.training, "LONG_EPOCH", long_epoch)
         model = keras_backend.create(spec, "float64")
         model.feed(train)
         assert model.long == (long_epoch == 1)
@@ -153,12 +155,11 @@ def test_weights_go_in_and_out_unchanged(
     which: str, family: str, variant: str, flavour: str, request: pytest.FixtureRequest
 ) -> None:
     """Canonical weights set in a model come back as the same bits."""
-    from parity import randomness
 
     backend = request.getfixturevalue(which)
     spec = cases.spec_of(family, variant, flavour=flavour)
     model = backend.create(spec, "float64")
-    weights = randomness.probe_weights(spec.model, 5)
+    weights = specs_weights.probe_weights(spec.model, 5)
     model.set_weights(weights)
     for name, value in model.weights().items():
         assert np.array_equal(weights[name], value), name

@@ -108,7 +108,7 @@ def test_entry_points(dist_info):
             "keras": "keras_impl.capture.side:KerasSide",
             "torch": "torch_impl.capture.side:TorchSide",
         },
-        "pytest11": {"parity": "parity.pairs.plugin"},
+        "pytest11": {"parity": "parity.pairs.pytest_plugin"},
     }
 
 
@@ -123,17 +123,17 @@ def test_base_install_needs_no_framework(dist_info):
 
 def test_command_imports_away_from_the_checkout(away, installed):
     """The command line is imported from the installed wheel."""
-    printed = away("import parity.cli; print(parity.cli.__file__)")
+    printed = away("import parity.cli.parser; print(parity.cli.__file__)")
     assert Path(printed.strip()).is_relative_to(installed)
 
 
 def test_embedded_data_loads_away_from_the_checkout(away, installed):
     """A data set is read from the installed wheel."""
-    printed = away("import parity.data; print(parity.data.load('digits').source)")
+    printed = away("import parity.data.datasets; print(parity.data.datasets.load('digits').source)")
     assert Path(printed.strip()).is_relative_to(installed)
 
 
 def test_base_imports_no_framework(away):
     """The command line and the data start without either framework being imported."""
-    loaded = away("import sys, parity.cli, parity.data; print(*sys.modules)").split()
+    loaded = away("import sys, parity.cli, parity.data.datasets; print(*sys.modules)").split()
     assert not {"keras", "tensorflow", "tf_keras", "torch"} & set(loaded)

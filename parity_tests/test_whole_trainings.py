@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from parity import callbacks, checks, fitting, ladder, losses, record, schedules, tolerance
-from parity.backend import Backend
-from parity.checkpoint import History
+from parity.adapters.backend import Backend
+from parity.adapters.state import History
+from parity.verdict.compare import contents, fit, record
+from parity.numerics import tolerance
+from parity.reference.schedules import spec as schedules
+from parity.specs import callbacks, objective
+from parity.verdict import compare
 from parity_tests import cases
 from parity_tests.test_ladder import explain
 
@@ -36,11 +40,11 @@ def test_whole_training_is_the_same(
     k = cases.record_of(keras_backend, spec, tmp_path / "k", steps=1, whole=True)
     t = cases.record_of(torch_backend, spec, tmp_path / "t", steps=1, whole=True)
     with record.read(k) as a, record.read(t) as b:
-        comparison = ladder.compare(a, b)
+        comparison = compare.compare(a, b)
         assert comparison.same, explain(comparison)
         checked = {check.tensor for check in comparison.checks if check.rung == "training"}
         weights = {f"weights/{row.name}" for row in spec.model.parameters()}
-        assert checked == {*checks.TRAINED, *weights}
+        assert checked == {*contents.TRAINED, *weights}
 
 
 @pytest.mark.parametrize("name", cases.SCHEDULES)
@@ -59,7 +63,7 @@ def test_every_schedule_is_the_same(
     k = cases.record_of(keras_backend, spec, tmp_path / "k", whole=True)
     t = cases.record_of(torch_backend, spec, tmp_path / "t", whole=True)
     with record.read(k) as a, record.read(t) as b:
-        comparison = ladder.compare(a, b)
+        comparison = compare.compare(a, b)
         assert comparison.same, explain(comparison)
         rates = a.tensor("float64/training/history/learning_rate")
     assert len(set(rates)) > 1, "the rate never moved"
@@ -90,7 +94,7 @@ def _trained(backend: Backend, spec) -> tuple[History, float]:
     model = backend.create(spec, "float64")
     model.feed(train)
     history = History()
-    fitting.fit(model, spec, train, test, history, fitting.Watch())
+    fit.fit(model, spec, train, test, history, fit.Watch())
     return history, model.validate(test)[0]
 
 
@@ -107,7 +111,7 @@ def test_validation_loss_is_without_class_weights(
         loss, outputs = backend.create(spec, "float64").validate(test)
         assert outputs.shape == (cases.TEST, 10)
         smoothing = training.get("label_smoothing", 0.0)
-        expected = losses.reference_loss(spec.model, test.y, outputs, label_smoothing=smoothing)
+        expected = objective.reference_loss(spec.model, test.y, outputs, label_smoothing=smoothing)
         assert abs(loss - expected) <= tolerance.FLOAT64["loss"].limit * expected
         return loss
 

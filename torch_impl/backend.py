@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from parity import randomness
-from parity.backend import Settings, require
+from parity.adapters.backend import Settings, require
+from parity.specs import weights
 from parity.specs.registry import class_name
 from parity.specs.run import Spec
 
 if TYPE_CHECKING:
-    from torch_impl.training import TorchModel
+    from torch_impl.ladder.training import TorchModel
 
 
 class TorchBackend:
-    """Fulfils :class:`parity.backend.Backend`."""
+    """Fulfils :class:`parity.adapters.backend.Backend`."""
 
     name = "torch"
 
@@ -29,29 +29,29 @@ class TorchBackend:
         self.device = settings.device
 
     def create(self, spec: Spec, dtype: str) -> TorchModel:
-        """See :meth:`parity.backend.Backend.create`."""
-        from torch_impl.training import TorchModel
+        """See :meth:`parity.adapters.backend.Backend.create`."""
+        from torch_impl.ladder.training import TorchModel
 
         module = importlib.import_module(f"torch_impl.models.{spec.family}")
         network = getattr(module, class_name(spec.family))(spec.model)
         model = TorchModel(network, spec, dtype, self.device)
-        model.set_weights(randomness.initial_weights(spec.model, spec.training.seed))
+        model.set_weights(weights.initial_weights(spec.model, spec.training.seed))
         return model
 
     def scores(
         self, names: Iterable[str], spec: Spec, outputs: np.ndarray, y: np.ndarray, top_k: int
     ) -> dict[str, np.ndarray]:
-        """See :meth:`parity.backend.Backend.scores`."""
-        from torch_impl.scores import scores_of
+        """See :meth:`parity.adapters.backend.Backend.scores`."""
+        from torch_impl.parts.scores import scores_of
 
         return scores_of(names, spec.model, outputs, y, top_k)
 
     def versions(self) -> dict[str, str]:
-        """See :meth:`parity.backend.Backend.versions`."""
+        """See :meth:`parity.adapters.backend.Backend.versions`."""
         return self.framework.versions()
 
     def threads(self) -> dict[str, int]:
-        """See :meth:`parity.backend.Backend.threads`."""
+        """See :meth:`parity.adapters.backend.Backend.threads`."""
         return self.framework.threads()
 
     def thread_counts(self) -> tuple[int, ...]:
@@ -63,11 +63,11 @@ class TorchBackend:
         return 0
 
     def use_threads(self, count: int) -> None:
-        """See :meth:`parity.backend.Backend.use_threads`."""
+        """See :meth:`parity.adapters.backend.Backend.use_threads`."""
         self.framework.torch.set_num_threads(count)
 
     def notes(self, spec: Spec, dtypes: Collection[str]) -> list[str]:
-        """See :meth:`parity.backend.Backend.notes`."""
+        """See :meth:`parity.adapters.backend.Backend.notes`."""
         if getattr(spec.model, "batch_norm", False) and "float64" in dtypes:
             return [
                 "batch norm: in float64 PyTorch computes from the formula, because its kernel adds "

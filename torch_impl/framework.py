@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import torch
 
-from parity.backend import Settings
+from parity.adapters.backend import Settings
 from parity.errors import ParityError
 
 

@@ -6,12 +6,14 @@ import os
 from typing import Any
 
 from benchmarks.throughput.workloads import CLASSES, Round, Workload
-from parity import batches, fitting
-from parity.backend import Settings, load
-from parity.data import Split
-from parity.optimizers.spec import OptimizerSpec
+from parity.adapters.backend import Settings, load
+from parity.data.datasets import batches
+from parity.data.datasets import Split
+from parity.verdict.compare import fit
+from parity.reference.optimizers.spec import OptimizerSpec
 from parity.specs.registry import MODELS
-from parity.specs.run import DataSpec, Spec, TrainingSpec
+from parity.specs.run import Spec
+from parity.specs.training import DataSpec, TrainingSpec
 
 
 def spec_of(workload: Workload, flavour: str = "tf_keras") -> Spec:
@@ -48,7 +50,7 @@ def train(workload: Workload, implementation: str, flavour: str = "tf_keras") ->
     def steps() -> None:
         nonlocal done
         until = done + workload.steps
-        for chunk in batches.chunks(spec, len(x), until, fitting.CHUNK_STEPS, done):
+        for chunk in batches.chunks(spec, len(x), until, fit.CHUNK_STEPS, done):
             model.train(chunk)
         done = until
 

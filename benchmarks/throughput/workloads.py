@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from parity import data
+from parity.data.datasets import datasets
 
 CLASSES = 10
 IMAGE, VOWELS, ROWS = (28, 28, 1), (29, 12), (28, 28)
@@ -68,7 +68,7 @@ class Workload:
         (TensorFlow takes them for zero).
         """
         name = "japanese_vowels" if self.masked else "fashion_mnist"
-        source = data.load(name, size="embedded").train
+        source = datasets.load(name, size="embedded").train
         numbers = np.random.default_rng(0)
         examples = self.examples * (-(-EPOCH // self.steps) if long else 1)
         picked = numbers.integers(0, len(source.x), examples)

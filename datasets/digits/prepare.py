@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from parity.data_files import encode_npz, gunzip, read_member, sha256, write_whole
 
 from parity import data_command
-from parity.data_files import encode_npz, gunzip, read_member, sha256, write_whole
 
 NAME = "digits"
 MEMBER = "sklearn/datasets/data/digits.csv.gz"

@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from parity.data_files import encode_npz, sha256, write_whole
 
 from parity import data_command, data_sources
-from parity.data_files import encode_npz, sha256, write_whole
 from parity.errors import ParityError
 
 NAME = "fashion_mnist"

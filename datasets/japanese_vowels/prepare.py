@@ -14,9 +14,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
+from parity.data_files import encode_npz, read_member, require_sha256, sha256, write_whole
 
 from parity import data_command
-from parity.data_files import encode_npz, read_member, require_sha256, sha256, write_whole
 from parity.errors import ParityError
 
 NAME = "japanese_vowels"

@@ -13,8 +13,9 @@ import gzip
 import sys
 from pathlib import Path
 
-from parity import data_command, data_sources
 from parity.data_files import encode_idx, require_sha256, write_whole
+
+from parity import data_command, data_sources
 from parity.errors import ParityError
 
 NAME = "mnist"

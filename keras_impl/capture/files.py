@@ -27,7 +27,7 @@ STATE = ("optimizer", "optimizer_weights", "metrics")
 
 
 def dtype_of(path: Path) -> str:
-    """See :meth:`parity.pairs.side.Side.dtype_of`."""
+    """See :meth:`parity.adapters.side.Side.dtype_of`."""
     with _opened(path) as (config, weights):
         if _carries_code(config):
             raise ParityError(
@@ -39,7 +39,7 @@ def dtype_of(path: Path) -> str:
 
 
 def load(model: Any, path: Path) -> None:
-    """See :meth:`parity.pairs.side.Side.load`."""
+    """See :meth:`parity.adapters.side.Side.load`."""
     with _opened(path) as (_, weights):
         tensors = _tensors(weights).items()
         held = sum(one.size for name, one in tensors if name.split("/")[0] not in STATE)
@@ -57,7 +57,7 @@ def load(model: Any, path: Path) -> None:
 
 
 def save(model: Any, path: Path) -> None:
-    """See :meth:`parity.pairs.side.Side.save`."""
+    """See :meth:`parity.adapters.side.Side.save`."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # .h5 is asked for, whatever Keras thinks of it

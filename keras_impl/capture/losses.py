@@ -7,8 +7,8 @@ from typing import Any
 
 from keras_impl.capture.errors import said
 from parity.errors import ParityError, shapes
-from parity.pairs.recipes import loss_class
-from parity.pairs.trainer import Settings
+from parity.reference.formula import Settings
+from parity.reference.keras_config import loss_class
 
 
 class Loss:

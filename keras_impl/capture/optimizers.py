@@ -6,8 +6,8 @@ from typing import Any
 
 from keras_impl.capture.errors import said
 from parity.errors import ParityError
-from parity.optimizers.table import OPTIMIZERS
-from parity.pairs.recipes import rounded
+from parity.reference.keras_config import rounded
+from parity.reference.optimizers.table import OPTIMIZERS
 
 
 def users(keras: Any, optimizer: Any) -> tuple[Any, dict[str, Any]]:

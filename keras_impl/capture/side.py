@@ -13,26 +13,29 @@ from typing import Any
 
 import numpy as np
 
-from keras_impl.capture import calls, copying, files, weights
+from keras_impl.capture import clone, files
+from keras_impl.capture import watch as calls
+from keras_impl.capture.dtypes import in_dtype
 from keras_impl.capture.errors import said
-from keras_impl.capture.islands import Islands
-from keras_impl.capture.training import KerasTrainer, in_dtype
-from parity.backend import require
+from keras_impl.capture.float32_islands import Islands
+from keras_impl.capture.read import weights
+from keras_impl.capture.trainer import KerasTrainer
+from parity.adapters.backend import require
+from parity.adapters.calls import Arrays, Run
+from parity.adapters.side import CannotRun
 from parity.errors import ParityError, shapes
-from parity.pairs.calls import Arrays, Run
-from parity.pairs.side import CannotRun
-from parity.quiet import without_chatter
+from parity.system.quiet import without_chatter
 
 
 class KerasSide:
-    """Fulfils :class:`parity.pairs.side.Side`."""
+    """Fulfils :class:`parity.adapters.side.Side`."""
 
     suffixes = files.SUFFIXES
     dtype_of = staticmethod(files.dtype_of)
 
     @staticmethod
     def start() -> None:
-        """See :meth:`parity.pairs.side.Side.start`."""
+        """See :meth:`parity.adapters.side.Side.start`."""
         require("tensorflow", "keras_impl", "keras")
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -60,7 +63,7 @@ class KerasSide:
         self.forget()
 
     def forget(self) -> None:
-        """See :meth:`parity.pairs.side.Side.forget`."""
+        """See :meth:`parity.adapters.side.Side.forget`."""
         self.watch = calls.Watch(self.keras, self.model, {}, self.tensor)
         self.made: list[calls.Made] = []
 
@@ -71,7 +74,7 @@ class KerasSide:
         given: Mapping[int, np.ndarray] | None = None,
         training: bool = False,
     ) -> Run:
-        """See :meth:`parity.pairs.side.Side.run`."""
+        """See :meth:`parity.adapters.side.Side.run`."""
         self.forget()
         tensors = [self.tensor(value) for value in (inputs if own is None else own)]
         self.islands = Islands(self.whole)
@@ -106,11 +109,11 @@ class KerasSide:
 
     @property
     def rounded(self) -> dict[str, str]:
-        """See :attr:`parity.pairs.side.Side.rounded`."""
+        """See :attr:`parity.adapters.side.Side.rounded`."""
         return self.islands.rounded
 
     def set_weights(self, layer: str, values: Mapping[str, np.ndarray]) -> None:
-        """See :meth:`parity.pairs.side.Side.set_weights`."""
+        """See :meth:`parity.adapters.side.Side.set_weights`."""
         self._refuse_own("weights: received 'torch'", "keras, as-is")
         places = weights.of_module(self.layers[layer])
         for name, value in values.items():
@@ -122,35 +125,35 @@ class KerasSide:
             places[name].assign(np.reshape(value, places[name].shape))
 
     def replay(self, number: int, inputs: Sequence[np.ndarray]) -> np.ndarray:
-        """See :meth:`parity.pairs.side.Side.replay`."""
+        """See :meth:`parity.adapters.side.Side.replay`."""
         with in_dtype(self.keras, self.flavour, self.dtype):
             return calls.again(self.made[number], inputs)
 
     def all_parameters(self) -> Arrays:
-        """See :meth:`parity.pairs.side.Side.all_parameters`."""
+        """See :meth:`parity.adapters.side.Side.all_parameters`."""
         return {
             getattr(one, "path", one.name): weights.array_of(one)
             for one in self.model.trainable_variables
         }
 
     def load(self, path: Path) -> None:
-        """See :meth:`parity.pairs.side.Side.load`."""
+        """See :meth:`parity.adapters.side.Side.load`."""
         files.load(self.model, path)
 
     def save(self, path: Path) -> None:
-        """See :meth:`parity.pairs.side.Side.save`."""
+        """See :meth:`parity.adapters.side.Side.save`."""
         files.save(self.model, path)
 
     def apart(self) -> list[str]:
-        """See :meth:`parity.pairs.side.Side.apart`."""
+        """See :meth:`parity.adapters.side.Side.apart`."""
         return [*self.loose_variables(self.layers)]
 
     def loose(self, layers: Collection[str]) -> Arrays:
-        """See :meth:`parity.pairs.side.Side.loose`."""
+        """See :meth:`parity.adapters.side.Side.loose`."""
         return {name: weights.array_of(one) for name, one in self.loose_variables(layers).items()}
 
     def set_loose(self, values: Mapping[str, np.ndarray]) -> None:
-        """See :meth:`parity.pairs.side.Side.set_loose`."""
+        """See :meth:`parity.adapters.side.Side.set_loose`."""
         if values:
             self._refuse_own("weights: received 'torch'", "keras, as-is")
         held = self.loose_variables()
@@ -177,7 +180,7 @@ class KerasSide:
         }
 
     def trainer(self, loss: Any, optimizer: Any, seed: int, flavour: str) -> KerasTrainer:
-        """See :meth:`parity.pairs.side.Side.trainer`."""
+        """See :meth:`parity.adapters.side.Side.trainer`."""
         self._refuse_own("loss: received one", "none")
         return KerasTrainer(self, loss, optimizer, seed)
 
@@ -248,17 +251,17 @@ def _copied(model: Any, dtype: str) -> Any:
     keras = _keras(flavour_of(model))
     try:
         config = _of_dtype(model.get_config(), dtype)
-        own = keras.utils.custom_object_scope(copying.own_objects(model))
-        functions = copying.own_functions(keras, model)
+        own = keras.utils.custom_object_scope(clone.own_objects(model))
+        functions = clone.own_functions(keras, model)
         with in_dtype(keras, flavour_of(model), dtype), _lambdas(keras), own, functions:
             copy = type(model).from_config(config)
-            copying.restore(copy, model)
+            clone.restore(copy, model)
             if len(_weights(copy)) != len(_weights(model)):
-                copying.build_like(copy, model, dtype)
+                clone.build_like(copy, model, dtype)
         for own, other in zip(_weights(copy), _weights(model), strict=True):
             value = weights.array_of(other)
             own.assign(value.astype(dtype) if value.dtype.kind == "f" else value)
-        copying.settle(copy)
+        clone.settle(copy)
     except Exception as error:
         if getattr(model, "dtype", "float32") == dtype:
             return model

@@ -8,17 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras_impl.augmentation import augmentation
 from keras_impl.framework import keras
-from keras_impl.layers import (
-    SharedDropout,
-    activation,
-    batch_norm,
-    output_activation,
-    pool,
-)
-from keras_impl.noise import noise
-from keras_impl.regularisation import regularisation
+from keras_impl.parts.augmentation import augmentation
+from keras_impl.parts.layers import SharedDropout, activation, batch_norm, output_activation, pool
+from keras_impl.parts.noise import noise
+from keras_impl.parts.regularisation import regularisation
 from parity.specs.cnn import CnnSpec
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from keras_impl.framework import keras
-from keras_impl.layers import activation, output_activation
-from keras_impl.noise import dropout, noise
-from keras_impl.regularisation import regularisation
+from keras_impl.parts.layers import activation, output_activation
+from keras_impl.parts.noise import dropout, noise
+from keras_impl.parts.regularisation import regularisation
 from parity.specs.dropout import DropoutSpec
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from keras_impl.framework import keras, tf
-from keras_impl.layers import TokenEmbedding, output_activation, recurrent
-from keras_impl.regularisation import regularisation
+from keras_impl.parts.layers import TokenEmbedding, output_activation, recurrent
+from keras_impl.parts.regularisation import regularisation
 from parity.specs.rnn import RnnSpec
 
 

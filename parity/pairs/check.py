@@ -6,17 +6,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from parity.adapters.side import CannotRun
+from parity.adapters.trainer import Batch
 from parity.errors import ParityError
-from parity.pairs import arguments, float32_gradients, rounding
-from parity.pairs.diagnosis import UNKNOWN, Cause, Proof
-from parity.pairs.drift import drift
-from parity.pairs.findings import Findings
-from parity.pairs.islands import in_float64, trained_in_float64
-from parity.pairs.opening import STAGES, WEIGHTS, aligned, drawn, not_numbers
+from parity.pairs import allowance, arguments
+from parity.pairs.causes.cause import UNKNOWN, Cause, Proof, Training
+from parity.pairs.float32_deviation import drift
+from parity.pairs.forward.compare import Findings
+from parity.pairs.forward.float32_islands import in_float64
+from parity.pairs.forward.setup import STAGES, WEIGHTS, aligned, drawn, not_numbers
 from parity.pairs.report import Report
-from parity.pairs.side import CannotRun
-from parity.pairs.trainer import Batch
-from parity.pairs.training import Training, train_findings
+from parity.pairs.training import float32_gradients
+from parity.pairs.training.float32_islands import trained_in_float64
+from parity.pairs.training.session import train_findings
 from parity.progress import Progress
 
 LARGE = 100_000_000
@@ -98,7 +100,7 @@ def check(
         except ParityError:
             raise error from None
         notes.append(f"Compared in float32, which is weaker: {error}")
-        rounding.allow(findings.torch, findings.torch_run, findings.alignment, given, own)
+        allowance.allow(findings.torch, findings.torch_run, findings.alignment, given, own)
     with Progress("layers", len(findings.alignment.pairs)) as progress:
         findings.compare(given, own, progress)
     if findings.outputs_apart():

@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from parity import tolerance
+from parity.adapters.calls import Call, Run
+from parity.adapters.side import Side, open_side, sides
 from parity.errors import ParityError
-from parity.pairs import loose
-from parity.pairs.align import Alignment, align
+from parity.numerics import tolerance
+from parity.numerics.arrays import distance
+from parity.pairs.align import unowned_parameters
+from parity.pairs.align.fusion import fused
+from parity.pairs.align.match import Alignment, align
 from parity.pairs.arguments import arrays
-from parity.pairs.calls import Call, Run
 from parity.pairs.check import check
-from parity.pairs.divergence import distance
-from parity.pairs.fuse import fused
-from parity.pairs.side import Side, open_side, sides
 
 SIDES = ("keras", "torch")
 TITLES = {"keras": "Keras", "torch": "PyTorch"}
@@ -158,7 +158,7 @@ def _carry(alignment: Alignment, models: Mapping[str, Side], source: str) -> set
     Raises:
         ParityError: a layer has weights and no partner, or other weights than its partner.
     """
-    names = loose.carry(alignment, models["keras"], models["torch"], source).pairs
+    names = unowned_parameters.carry(alignment, models["keras"], models["torch"], source).pairs
     carried = {(side, one) for pair in names for side, one in zip(SIDES, pair, strict=True)}
     alone = alignment.keras_only, alignment.torch_only
     for place, (side, calls) in enumerate(zip(SIDES, alone, strict=True)):

@@ -11,8 +11,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from parity.adapters import side
 from parity.errors import ParityError, first_line, said
-from parity.pairs import side
 
 BUILDERS = ("keras_model", "torch_model")
 """Handed over as they are: a model may be built more than once, in more than one dtype."""

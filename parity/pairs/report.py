@@ -12,56 +12,14 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from parity import outputs, strict_json
-from parity.catalogue import CATALOGUE
-from parity.pairs.diagnosis import UNKNOWN, Cause
-from parity.pairs.divergence import Divergence
-from parity.port_mistakes import mistake
+from parity.pairs.causes.cause import UNKNOWN, Cause, Compared, Divergence, Drift
+from parity.reference.catalogue import CATALOGUE
+from parity.reference.mistakes import mistake
 from parity.rungs import title
+from parity.system import destinations, strict_json
 
 WIDTH = 80
 """Columns of ``print(report)``."""
-
-
-@dataclass(frozen=True)
-class Compared:
-    """One pair of layers, both fed what Keras's was fed.
-
-    Attributes:
-        keras: its name, with its class.
-        torch: likewise.
-        observed: how far the outputs stand apart.
-        allowed: how far they may.
-        as_they_ran: how far they stood apart in the models' own course.
-        known: whether both are of a kind with a reference; else only inputs and outputs are.
-    """
-
-    keras: str
-    torch: str
-    observed: float
-    allowed: float
-    as_they_ran: float
-    known: bool = True
-
-
-@dataclass(frozen=True)
-class Drift:
-    """Outputs, or gradients, in float32, relative to each one's largest entry.
-
-    Attributes:
-        rung: of the ladder.
-        observed: how far they stand apart, where that is the largest share of what is allowed.
-        allowed: what rounding explains there: a multiple of what one ulp in the weights moves.
-    """
-
-    rung: str
-    observed: float
-    allowed: float
-
-    @property
-    def share(self) -> float:
-        """Of what is allowed."""
-        return self.observed / self.allowed
 
 
 @dataclass(frozen=True)
@@ -115,7 +73,7 @@ class Report:
             "report.json": strict_json.dumps(self.as_data()),
             "report.html": console.export_html(),
         }
-        outputs.write_folder(Path(folder), files)
+        destinations.write_folder(Path(folder), files)
 
     def __str__(self) -> str:
         """The terminal form, of 80 columns and without colours."""

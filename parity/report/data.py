@@ -6,11 +6,11 @@ import math
 from pathlib import Path
 from typing import Any
 
-from parity import outputs
-from parity.blame import Blame
-from parity.checks import Check
-from parity.ladder import Comparison
-from parity.record import Record
+from parity.ladder.record import Record
+from parity.system import destinations
+from parity.verdict.blame import Blame
+from parity.verdict.checks import Check
+from parity.verdict.compare import Comparison
 
 
 def as_data(comparisons: list[Comparison]) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def write(path: Path, comparisons: list[Comparison]) -> None:
     Raises:
         ParityError: it cannot be written.
     """
-    outputs.write_json(path, as_data(comparisons))
+    destinations.write_json(path, as_data(comparisons))
 
 
 def _verdict(same: bool) -> str:

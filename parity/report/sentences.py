@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from parity import blame, rungs
-from parity.blame import Blame
-from parity.checks import Check
-from parity.ladder import Comparison
+from parity import rungs
 from parity.rungs import SNAPSHOTS, title
+from parity.verdict import blame
+from parity.verdict.blame import Blame
+from parity.verdict.checks import Check
+from parity.verdict.compare import Comparison
 
 SHOWN = 4
 """Names spelt out before the rest are counted."""

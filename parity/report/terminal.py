@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from parity.checks import Check
-from parity.ladder import Comparison
 from parity.report.sentences import divergence, names_of, number, remarks, versions
 from parity.rungs import TITLES, WHOLE, title
+from parity.verdict.checks import Check
+from parity.verdict.compare import Comparison
 
 WIDTH = 80
 """Columns where the output is no terminal."""

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 from parity.constants import FLAVOURS
 from parity.errors import ParityError
-from parity.initializers import INITIALIZERS
 from parity.options import Checked, option
+from parity.reference.initializers import INITIALIZERS
 
 PENALTIES = {
     "l1": 0.002,

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from parity.errors import ParityError
-from parity.initializers import INITIALIZERS
 from parity.options import option
+from parity.reference.initializers import INITIALIZERS
 from parity.specs.base import PENALTIES, Layer, ModelSpec, Parameter
 
 GATES = {"simple": 1, "lstm": 4, "gru": 3}

@@ -6,65 +6,15 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from parity import loss_table
-from parity.callbacks import CallbacksSpec
 from parity.errors import ParityError
-from parity.optimizers.spec import OptimizerSpec
-from parity.options import Checked, from_json, option, to_json
-from parity.schedules import ScheduleSpec
+from parity.options import from_json, to_json
+from parity.reference.optimizers.spec import OptimizerSpec
+from parity.reference.schedules.spec import ScheduleSpec
+from parity.specs import objective
 from parity.specs.base import ModelSpec
+from parity.specs.callbacks import CallbacksSpec
 from parity.specs.registry import MODELS
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataSpec(Checked):
-    """Which examples: the data set, the bytes it was read from, a sigmoid head's positive class."""
-
-    name: str = option(help="data set", flag=False, kind=str)
-    size: str = option(help="embedded or full", flag=False, kind=str, choices=("embedded", "full"))
-    sha256: str = option(help="checksum of the data", flag=False, kind=str)
-    positive_class: int = option(
-        0, help="sigmoid head: the class that counts as one", kind=int, minimum=0
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingSpec(Checked):
-    """How a model is trained: batches, epochs and the seed of all randomness."""
-
-    batch_size: int = option(64, help="examples per step", kind=int, minimum=1)
-    epochs: int = option(3, help="passes over the training data", kind=int, minimum=1)
-    loss: str = option(
-        loss_table.CROSSENTROPY,
-        help="training loss, by Keras's name, of one-hot labels or of 0 and 1; evaluate and the "
-        "ladder report the cross-entropy of the test set whatever it is",
-        kind=str,
-        choices=tuple(loss_table.LOSSES),
-    )
-    huber_delta: float = option(
-        1.0, help="loss huber: the error from which on it is linear", kind=float, above=0
-    )
-    class_weights: tuple[float, ...] = option(
-        (),
-        help="weight of each class in the training loss, in the order of the classes",
-        kind=float,
-        many=True,
-        minimum=0,
-    )
-    label_smoothing: float = option(
-        0.0,
-        help="share of each label in the training loss that all classes have alike",
-        kind=float,
-        minimum=0,
-        below=1,
-    )
-    seed: int = option(
-        0, help="seed of weights, batch order and masks", kind=int, minimum=0, below=2**63
-    )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        loss_table.check_options(self)
+from parity.specs.training import DataSpec, TrainingSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +36,7 @@ class Spec:
                 f"class_weights: received {len(weights)} values, "
                 f"accepted: none, or one for each of the {classes} classes"
             )
-        loss_table.check_model(self.model, self.training)
+        objective.check_model(self.model, self.training)
         steps = self.optimizer.gradient_accumulation_steps
         if steps > 1 and self.model.flavour == "tf_keras":
             raise ParityError(

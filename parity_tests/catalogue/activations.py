@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from parity.constants import as_float32
-from parity.layers.activations import FORMULAS, SELU_ALPHA, SELU_SCALE, Activation
+from parity.reference.layers.activations import FORMULAS, SELU_ALPHA, SELU_SCALE, Activation
 from parity_tests.catalogue import Demonstration, Shown
 from parity_tests.catalogue.frameworks import gradient, keras_layer, n, normal, out, t
 

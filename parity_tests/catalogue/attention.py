@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from parity.constants import as_float32
-from parity.layers.attention import MultiHeadAttention
+from parity.reference.layers.attention import MultiHeadAttention
 from parity_tests.catalogue import Demonstration, Shown
 from parity_tests.catalogue.frameworks import keras_layer, load, n, normal, out, t, weights_of
 

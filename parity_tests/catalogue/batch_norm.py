@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from parity.constants import as_float32
-from parity.layers.batch_norm import KERAS_DEFAULTS, BatchNorm
+from parity.reference.layers.batch_norm import KERAS_DEFAULTS, BatchNorm
 from parity_tests.catalogue import Demonstration, Shown
 from parity_tests.catalogue.frameworks import keras_layer, load, n, normal, out, t, variables
 from parity_tests.catalogue.frameworks import weights_of as weights

@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 
-from parity.layers.bidirectional import Bidirectional
-from parity.layers.gru import GRU
-from parity.layers.lstm import LSTM
-from parity.layers.simple_rnn import SimpleRNN
+from parity.reference.layers.recurrent.bidirectional import Bidirectional
+from parity.reference.layers.recurrent.gru import GRU
+from parity.reference.layers.recurrent.lstm import LSTM
+from parity.reference.layers.recurrent.simple_rnn import SimpleRNN
 from parity_tests.catalogue import Demonstration, Shown
 from parity_tests.catalogue.frameworks import filled, load, n, out, t, weights_of
 from parity_tests.catalogue.simple_rnn import MASKS, X

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch.nn import functional as F
 
-from parity.layers.conv import Conv, DepthwiseConv, SeparableConv
-from parity.layers.windows import same
+from parity.reference.layers.windowed.conv import Conv, DepthwiseConv, SeparableConv
+from parity.reference.layers.windowed.geometry import same
 from parity_tests.catalogue import Demonstration, Shown
 from parity_tests.catalogue.frameworks import first, keras_layer, last, normal, out, t, weights_of
 

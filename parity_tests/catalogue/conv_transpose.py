@@ -7,7 +7,7 @@ from typing import Any
 
 from torch.nn import functional as F
 
-from parity.layers.conv_transpose import ConvTranspose
+from parity.reference.layers.windowed.conv_transpose import ConvTranspose
 from parity_tests.catalogue import Demonstration, Shown
 from parity_tests.catalogue.frameworks import first, keras_layer, last, normal, out, t, weights_of
 

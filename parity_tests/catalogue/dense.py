@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from parity.layers.dense import Dense
+from parity.reference.layers.dense import Dense
 from parity_tests.catalogue import Demonstration, Shown
 from parity_tests.catalogue.frameworks import keras_layer, n, normal, out, t, weights_of
 

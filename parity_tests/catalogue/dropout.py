@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from parity.layers import dropout
-from parity.layers.dropout import (
+from parity.reference.layers import dropout
+from parity.reference.layers.dropout import (
     AlphaDropout,
     Dropout,
     GaussianDropout,

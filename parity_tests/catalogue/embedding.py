@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from parity.constants import as_float32
-from parity.layers.embedding import Embedding
+from parity.reference.layers.embedding import Embedding
 from parity_tests.catalogue import Demonstration, Shown
 from parity_tests.catalogue.frameworks import (
     gradient,

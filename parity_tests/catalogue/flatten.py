@@ -6,7 +6,7 @@ from typing import Any
 
 from torch.nn import functional as F
 
-from parity.layers.flatten import Flatten, Permute, Reshape
+from parity.reference.layers.reshaping import Flatten, Permute, Reshape
 from parity_tests.catalogue import Demonstration, Shown
 from parity_tests.catalogue.frameworks import (
     first,

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from parity.layers.gru import GRU
+from parity.reference.layers.recurrent.gru import GRU
 from parity_tests.catalogue import Demonstration, Shown
 from parity_tests.catalogue.frameworks import keras_layer, load, n, out, t, weights_of
 from parity_tests.catalogue.simple_rnn import MASKS, RUNS, X
-from torch_impl.layers import ResetBeforeGRU
+from torch_impl.parts.layers import ResetBeforeGRU
 
 REFERENCES: list[tuple[GRU, Any, dict[str, Any]]] = [
     (

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch.nn import functional as F
 
-from parity.layers.layer_norm import GroupNorm, LayerNorm
+from parity.reference.layers.layer_norm import GroupNorm, LayerNorm
 from parity_tests.catalogue import Demonstration, Shown
 from parity_tests.catalogue.frameworks import (
     first,

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from parity.constants import as_float32
-from parity.layers.activations import sigmoid, softmax
+from parity.reference.layers.activations import sigmoid, softmax
 from parity_tests.catalogue import Demonstration, Shown
 from parity_tests.catalogue.frameworks import gradient, n, normal, t
 from torch_impl import nn

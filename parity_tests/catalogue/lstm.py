@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from parity.layers.lstm import LSTM
+from parity.reference.layers.recurrent.lstm import LSTM
 from parity_tests.catalogue import Demonstration, Shown
 from parity_tests.catalogue.frameworks import keras_layer, n, out, t
 from parity_tests.catalogue.simple_rnn import MASKS, RUNS, X, bias_after_a_step, port_of

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from parity.layers.masking import Masking, mask_of
+from parity.reference.layers.masking import Masking, mask_of
 from parity_tests.catalogue import Demonstration, Shown
 from parity_tests.catalogue.frameworks import keras_layer, n, normal, out, t
 from parity_tests.catalogue.simple_rnn import port_of

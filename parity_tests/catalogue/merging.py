@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from parity.layers.merging import Add, Concatenate, Multiply
+from parity.reference.layers.merging import Add, Concatenate, Multiply
 from parity_tests.catalogue import Demonstration, Shown
 from parity_tests.catalogue.frameworks import first, keras_layer, last, n, normal, out, t
 

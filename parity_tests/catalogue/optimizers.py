@@ -212,7 +212,7 @@ def plateau(flavour: str) -> Shown:
 def compiled_nadam(flavour: str) -> Shown:
     """Eager mode has the formula; the port is Keras itself, compiled."""
     from keras_impl.framework import keras
-    from keras_impl.optimizers import Nadam
+    from keras_impl.parts.optimizers import Nadam
 
     mended = Nadam if flavour == "tf_keras" else keras.optimizers.Nadam
     kinds = (keras.optimizers.Nadam, mended)

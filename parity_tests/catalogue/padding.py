@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from torch.nn import functional as F
 
-from parity.layers.padding import Cropping, UpSampling, ZeroPadding
+from parity.reference.layers.windowed.padding import Cropping, UpSampling, ZeroPadding
 from parity_tests.catalogue import Demonstration, Shown
 from parity_tests.catalogue.frameworks import first, keras_layer, last, normal, out
 

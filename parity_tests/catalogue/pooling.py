@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from parity.layers.pooling import (
+from parity.reference.layers.windowed.geometry import same
+from parity.reference.layers.windowed.pooling import (
     AveragePooling,
     GlobalAveragePooling,
     GlobalMaxPooling,
     MaxPooling,
 )
-from parity.layers.windows import same
 from parity_tests.catalogue import Demonstration, Shown
 from parity_tests.catalogue.frameworks import first, gradient, keras_layer, last, n, normal, out, t
 

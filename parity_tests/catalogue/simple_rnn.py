@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from parity.layers.simple_rnn import SimpleRNN
+from parity.reference.layers.recurrent.simple_rnn import SimpleRNN
 from parity_tests.catalogue import Demonstration, Shown
 from parity_tests.catalogue.frameworks import (
     gradient,

@@ -49,7 +49,7 @@ LAYERS = (
     masking,
     attention,
 )
-"""In the order of :data:`parity.catalogue.LAYERS`, each with its ``REFERENCES``."""
+"""In the order of :data:`parity.reference.catalogue.LAYERS`, each with its ``REFERENCES``."""
 
 DEMONSTRATIONS: dict[str, Demonstration] = {
     name: shown

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from torch import nn
 
-from torch_impl.training import TorchModel
+from torch_impl.ladder.training import TorchModel
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 Weights = Mapping[str, np.ndarray]

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from parity import catalogue
+from parity.reference import catalogue
 from parity_tests.catalogue import Shown, distance
 from parity_tests.test_catalogue import check
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.optimizers.formulas import first_slots, handed_down, reference_step, steepest
-from parity.optimizers.spec import OptimizerSpec
-from parity.optimizers.table import OPTIMIZERS
+from parity.reference.optimizers.formulas import first_slots, handed_down, reference_step, steepest
+from parity.reference.optimizers.spec import OptimizerSpec
+from parity.reference.optimizers.table import OPTIMIZERS
 from parity.specs.run import Spec
 from parity_tests import records
 from parity_tests.records import Pair

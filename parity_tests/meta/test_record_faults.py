@@ -16,9 +16,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from parity import cli, ladder, record, rungs
-from parity.record import HEADER, TENSORS
+from parity import rungs
+from parity.cli.parser import parser
+from parity.verdict.compare import record
+from parity.ladder.record import HEADER, TENSORS
 from parity.rungs import RUNGS
+from parity.verdict import compare
 
 FAMILIES = ("softmax", "dropout", "cnn", "rnn")
 STEPS = 4
@@ -74,7 +77,7 @@ def copy(source: Path, target: Path, plant: Plant) -> None:
 
 def exit_code(*arguments: str | Path) -> int:
     with pytest.raises(SystemExit) as stopped:
-        cli.main(["compare", *map(str, arguments)])
+        parser.main(["compare", *map(str, arguments)])
     code = stopped.value.code
     assert isinstance(code, int)
     return code
@@ -441,7 +444,7 @@ def test_a_nan_is_found_in_every_kind_of_tensor(
         sides[side] = tmp_path / str(number)
         copy(source, sides[side], changed(name, first_entry(np.nan)))
         with record.read(sides["keras"]) as a, record.read(sides["torch"]) as b:
-            comparison = ladder.compare(a, b)
+            comparison = compare.compare(a, b)
         first = comparison.first
         assert first, name
         assert (first.dtype, first.rung, first.tensor) == (dtype, rung, name.split("/", 2)[2])

@@ -6,17 +6,17 @@ from collections.abc import Callable
 
 import pytest
 import torch
+import torch_impl.parts.scores
 
-import torch_impl.scores
-from parity.backend import Backend
-from parity.metric_table import METRICS
+from parity.adapters.backend import Backend
+from parity.reference.metrics.table import METRICS
 from parity_tests.test_scores import Returned, apart, reference, returned  # noqa: F401
 from torch_impl import metrics as keras_metrics
 
 pytestmark = pytest.mark.flavour
 
-Given = torch_impl.scores._Returned
-_of_all = torch_impl.scores._of_all
+Given = torch_impl.parts.scores._Returned
+_of_all = torch_impl.parts.scores._of_all
 
 
 def of_entries(of: Given) -> object:
@@ -51,7 +51,7 @@ def one_area(of: Given) -> object:
 
 
 def transposed(of: Given) -> object:
-    return torch_impl.scores._confusion_matrix(of).T
+    return torch_impl.parts.scores._confusion_matrix(of).T
 
 
 FAULTS = {
@@ -76,5 +76,5 @@ def test_a_wrong_metric_is_found(
     of = returned["logits"]
     expected = reference(name, of.spec.model, of.outputs["torch"], of.y)
     assert not apart(torch_backend, name, of, expected)
-    monkeypatch.setitem(torch_impl.scores.SCORES, name, FAULTS[name])
+    monkeypatch.setitem(torch_impl.parts.scores.SCORES, name, FAULTS[name])
     assert apart(torch_backend, name, of, expected)

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from parity import headers, ladder, record, replaying
-from parity.backend import Backend
+from parity.adapters.backend import Backend
 from parity.constants import DTYPES
-from parity.memory import PeakMemory
-from parity.record import Record
+from parity.verdict.compare import header as headers
+from parity.verdict.compare import record, replay
+from parity.ladder.record import Record
 from parity.specs.run import Spec
+from parity.system.memory import PeakMemory
+from parity.verdict import compare
 from parity_tests import cases
 from parity_tests.meta.faults import FAULTS
 from parity_tests.meta.planting import Case, Fault
@@ -68,7 +70,7 @@ def replay_of(backend: Backend, teacher: Record, path: Path) -> Path:
     """The backend's layers, each fed what the teacher's was."""
     spec = teacher.header.spec
     peak = PeakMemory()
-    replayed = replaying.replay(backend, teacher, cases.splits_of(spec)[0])
+    replayed = replay.replay(backend, teacher, cases.splits_of(spec)[0])
     header = headers.header(
         "replay",
         backend,
@@ -111,11 +113,11 @@ def test_fault_is_found_at_its_rung_and_layer(
     t = cases.record_of(torch_backend, spec, tmp_path / "t", dtypes_of(fault), STEPS, whole=whole)
     with contextlib.ExitStack() as opened:
         a, b = (opened.enter_context(record.read(path)) for path in (k, t))
-        comparison = ladder.compare(a, b)
+        comparison = compare.compare(a, b)
         in_a_layer = comparison.in_a_layer
         if in_a_layer:
             own = replay_of(torch_backend, a, tmp_path / "own")
-            comparison = ladder.compare(a, b, opened.enter_context(record.read(own)))
+            comparison = compare.compare(a, b, opened.enter_context(record.read(own)))
     found = comparison.blame
     outcome: dict[str, object] = {
         "detected": not comparison.same,
@@ -148,7 +150,7 @@ def test_without_a_fault_nothing_is_found(
     with record.read(k) as a:
         own = replay_of(torch_backend, a, tmp_path / "own")
         with record.read(t) as b, record.read(own) as replayed:
-            comparison = ladder.compare(a, b, replayed)
+            comparison = compare.compare(a, b, replayed)
     assert comparison.same
     assert comparison.blame is None
     assert comparison.own

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity import checks, tolerance
+from parity.verdict.compare import contents
+from parity.numerics import tolerance
 from parity_tests import records
 from parity_tests.records import Pair
 
-KEPT = (*checks.TRAINED, "weights/dense_1/kernel", "weights/logits/bias")
+KEPT = (*contents.TRAINED, "weights/dense_1/kernel", "weights/logits/bias")
 COUNTS = ("epochs", "labels")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from parity.backend import Backend
+from parity.adapters.backend import Backend
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from parity_tests.pairs.building import Net, one
-from torch_impl.layers import ResetBeforeGRU
+from torch_impl.parts.layers import ResetBeforeGRU
 
 SERIES, WORDS = (3, 6, 4), (3, 6, "9")
 CELLS = {"SimpleRNN": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU}

@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 
 import parity
-from parity import cli
+from parity.cli.parser import parser
+from parity.cli.flags import pair
 from parity.pairs import check as checking
-from parity.pairs import flags, opening, pair_file
+from parity.pairs import pair_file
+from parity.pairs.forward import setup
 from parity_tests.conftest import Refused
 from parity_tests.pairs.pair_files import FAULT, write
 
@@ -29,7 +31,7 @@ def own_path(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(*flags: object) -> int:
     with pytest.raises(SystemExit) as ended:
-        cli.main(["check", *map(str, flags)])
+        parser.main(["check", *map(str, pair)])
     return int(ended.value.code or 0)
 
 
@@ -54,7 +56,7 @@ def test_process_leaves_stderr_empty(tmp_path: Path, flavour: str) -> None:
     """A process of its own writes report and data, and TensorFlow says nothing on stderr."""
     path = write(tmp_path, flavour, FAULT)
     file, out = tmp_path / "report.json", tmp_path / "out"
-    code = "import sys; from parity.cli import main; main(sys.argv[1:])"
+    code = "import sys; from parity.cli.parser import main; main(sys.argv[1:])"
     done = subprocess.run(
         [sys.executable, "-c", code, "check", path, "--json", file, "--out", out],
         capture_output=True,
@@ -80,7 +82,7 @@ def test_map_and_weights_reach_the_check(
         told.update(given)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("parity.commands.check.check", check)
+    monkeypatch.setattr("parity.cli.check.check", check)
     loss = ("def inputs():", "def loss():\n    return 'mse'\n\n\ndef inputs():")
     path = write(tmp_path, flavour, loss)
     assert (
@@ -186,4 +188,4 @@ def test_public_name() -> None:
     assert parity.check is checking.check
     with pytest.raises(AttributeError, match="no attribute 'chekc'"):
         parity.chekc  # noqa: B018
-    assert flags.WEIGHTS == opening.WEIGHTS
+    assert pair.WEIGHTS == setup.WEIGHTS

@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from parity import cli
+from parity.cli.parser import parser
 from parity.pairs import pair_file
 from parity_tests.conftest import Refused
 from parity_tests.pairs.pair_files import FAULT, write
@@ -41,7 +41,7 @@ def keras_file(path: Path, model: Any) -> Path:
 
 def command(*words: object) -> int:
     with pytest.raises(SystemExit) as ended:
-        cli.main(["convert", *map(str, words)])
+        parser.main(["convert", *map(str, words)])
     return int(ended.value.code or 0)
 
 

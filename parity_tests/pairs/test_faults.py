@@ -48,7 +48,7 @@ def test_a_fault_is_found_placed_and_named(name: str, keras: Any) -> None:
 
 def ported(model: Any, module: Any, inputs: Any) -> Any:
     """The PyTorch model with Keras's weights, in float64 as the check has them."""
-    from parity.pairs.opening import STAGES, aligned
+    from parity.pairs.forward.setup import STAGES, aligned
     from parity.progress import Progress
 
     arrays = inputs if isinstance(inputs, list) else [inputs]

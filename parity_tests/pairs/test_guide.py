@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from parity import cli
+from parity.cli.parser import parser
 from parity_tests.test_readme import masked
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "your_own_pair.md").read_text("utf-8")
@@ -26,7 +26,7 @@ def check(
     monkeypatch.setattr(sys, "path", [*sys.path])
     (folder / "my_pair.py").write_text(text)
     with pytest.raises(SystemExit) as ended:
-        cli.main(["check", "my_pair.py"])
+        parser.main(["check", "my_pair.py"])
     said = capsys.readouterr()
     assert said.err == ""
     return int(ended.value.code or 0), said.out

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 import parity.pairs
-from parity import catalogue
 from parity.errors import ParityError
-from parity.pairs import loss_causes, mistakes, running, settings, updates
-from parity.pairs.settings import Setting
-from parity.pairs.trainer import Settings
-from parity.port_mistakes import WEIGHTS
+from parity.pairs.align.match import config_diff
+from parity.pairs.align.config_diff import Setting
+from parity.pairs.causes import batch_norm, ids, loss, optimizer, weight_layouts
+from parity.reference import catalogue
+from parity.reference.formula import Settings
+from parity.reference.mistakes import WEIGHTS
 
 ID = re.compile(r"[a-z0-9_]+\.[a-z0-9_]+")
 FILES = ("report.json", "report.html", "parity.sides", "weights.swapped_")
@@ -41,7 +42,7 @@ def written() -> set[str]:
         for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
-    return {text for text in texts if ID.fullmatch(text)} - {*FILES, *settings.NAMES}
+    return {text for text in texts if ID.fullmatch(text)} - {*FILES, *ids.NAMES}
 
 
 def of_layers() -> set[str]:
@@ -51,9 +52,9 @@ def of_layers() -> set[str]:
         call: Any = SimpleNamespace(config=object.__new__(kind))
         names = [one.name for one in dataclasses.fields(kind)]
         found |= {
-            settings.id_of(call, Setting(name, None, 0))
+            ids.id_of(call, Setting(name, None, 0))
             for name in (*names, "kind", *WEIGHTS, "forward/kernel")
-            if name not in settings.IGNORED and kind.__name__ != "Activation"
+            if name not in config_diff.IGNORED and kind.__name__ != "Activation"
         }
     return found
 
@@ -61,20 +62,20 @@ def of_layers() -> set[str]:
 def of_optimizers() -> set[str]:
     """Ids of every setting of every formula."""
     return {
-        updates.id_of(own, other, name)
-        for family, usual in updates.USUAL.items()
+        optimizer.id_of(own, other, name)
+        for family, usual in optimizer.USUAL.items()
         for decay in ("decoupled", "in the gradient")
         for own in [Settings(family, usual)]
         for other in [Settings(family, {**usual, "decay": decay})]
-        for name in (*usual, "decay", *updates.PLACES.get(family, {}))
+        for name in (*usual, "decay", *optimizer.PLACES.get(family, {}))
     }
 
 
 def of_gates() -> set[str]:
     """Ids of recurrent kernels that were put in wrongly; a single gate has no order."""
-    found = {f"{name}.kernel_layout" for name, _ in mistakes.RECURRENT.values()}
+    found = {f"{name}.kernel_layout" for name, _ in weight_layouts.RECURRENT.values()}
     return found | {
-        f"{name}.gate_order" for name, count in mistakes.RECURRENT.values() if count > 1
+        f"{name}.gate_order" for name, count in weight_layouts.RECURRENT.values() if count > 1
     }
 
 
@@ -83,7 +84,7 @@ EVERY = sorted(
     | of_layers()
     | of_optimizers()
     | of_gates()
-    | {*loss_causes.IDS.values(), *running.IDS.values()}
+    | {*loss.IDS.values(), *batch_norm.IDS.values()}
 )
 
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import nn
 
+from parity.pairs.align.unowned_parameters import partners
 from parity.pairs.check import check
-from parity.pairs.islands import ID
-from parity.pairs.loose import partners
+from parity.pairs.forward.float32_islands import ID
 from parity_tests.pairs.models import fill
 
 pytestmark = pytest.mark.flavour

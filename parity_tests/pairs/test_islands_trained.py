@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from parity.pairs.check import check
-from parity.pairs.islands import ID
+from parity.pairs.forward.float32_islands import ID
 from parity_tests.pairs.models import fill
 from parity_tests.pairs.test_islands import PAIRS, Between, X, attention, between, constant
 

@@ -7,9 +7,9 @@ import importlib
 import pytest
 import torch
 
-from parity.pairs import opening
+from parity.numerics.tolerance import FLOAT64
 from parity.pairs.check import check
-from parity.tolerance import FLOAT64
+from parity.pairs.forward import setup
 from parity_tests.pairs.building import filled
 from parity_tests.pairs.kind_faults import WRONG, Wrong
 
@@ -23,7 +23,7 @@ def test_the_cause_is_named(wrong: Wrong, flavour: str, monkeypatch: pytest.Monk
         pytest.skip(f"{flavour} has no such layer")
     torch.manual_seed(0)
     keras = importlib.import_module({"tf_keras": "tf_keras", "keras3": "keras"}[flavour])
-    monkeypatch.setattr(opening, "refuse_empty", lambda *_: None)
+    monkeypatch.setattr(setup, "refuse_empty", lambda *_: None)
     inputs = wrong.pair.inputs()
     own = wrong.pair.own(*inputs) if wrong.pair.own else None
     report = check(

@@ -13,11 +13,11 @@ import torch
 
 from keras_impl.capture.side import KerasSide
 from parity.constants import as_float32
-from parity.layers.computed import computed
-from parity.pairs import opening
+from parity.numerics.arrays import distance
+from parity.numerics.tolerance import FLOAT64
 from parity.pairs.check import check
-from parity.pairs.divergence import distance
-from parity.tolerance import FLOAT64
+from parity.pairs.forward import setup
+from parity.reference.layers.evaluate import computed
 from parity_tests.pairs import kinds
 from parity_tests.pairs.building import Kind, filled
 from torch_impl.capture.side import TorchSide
@@ -48,7 +48,7 @@ def test_faithful_pair_is_the_same(
     """A faithful pair is called the same, every layer found, and held against its partner."""
     inputs = kind.inputs()
     own = kind.own(*inputs) if kind.own else None
-    monkeypatch.setattr(opening, "refuse_empty", lambda *_: None)  # a layer may have no weights
+    monkeypatch.setattr(setup, "refuse_empty", lambda *_: None)  # a layer may have no weights
     report = check(builder(kind, flavour), kind.torch(), inputs, torch_inputs=own)
     assert report.verdict == "same", report
     assert len(report.compared) == kind.pairs, report.compared

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from parity.pairs import latent
+from parity.pairs.causes import latent
 from parity_tests.pairs.test_training import trained
 from parity_tests.pairs.training_faults import Rules, rules_of
 from torch_impl import optim

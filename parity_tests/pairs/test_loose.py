@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from keras_impl.capture import files
+from parity.pairs.align.unowned_parameters import partners
 from parity.pairs.check import check
 from parity.pairs.convert import convert
-from parity.pairs.loose import partners
 
 pytestmark = pytest.mark.flavour
 

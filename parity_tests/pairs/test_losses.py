@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from parity.pairs.check import Report, check
-from parity.pairs.recipes import LOSSES
+from parity.reference.keras_config import LOSSES
 from parity_tests.pairs.models import fill
 from parity_tests.pairs.training_faults import Mlp, keras_mlp
 

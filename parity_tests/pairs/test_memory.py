@@ -10,12 +10,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from keras_impl.capture import weights
+from keras_impl.capture.read import weights
 from keras_impl.capture.side import KerasSide
-from parity import progress, tolerance
-from parity.pairs import divergence, gradients, rounding
+from parity import progress
+from parity.adapters.trainer import Batch
+from parity.numerics import arrays, tolerance
+from parity.pairs import allowance
+from parity.pairs.align.match import tensors
 from parity.pairs.check import check
-from parity.pairs.trainer import Batch
+from parity.pairs.training.session import gradients
 from parity_tests.pairs.models import PAIRS, fill
 from torch_impl.capture.side import TorchSide
 
@@ -154,9 +157,9 @@ def test_a_distance_is_found_part_by_part(dtype: str, monkeypatch: pytest.Monkey
     numbers = np.random.default_rng(0).normal(size=(7, 5)) * 9
     numbers[3, 1] = 0.0
     own, other = numbers.astype(dtype), (numbers.T[::-1] * 3).T.astype(dtype)
-    whole = divergence.distance(own, other)
-    monkeypatch.setattr(divergence, "PART", 4)
-    assert divergence.distance(own, other) == whole > 0.0
+    whole = arrays.distance(own, other)
+    monkeypatch.setattr(tensors, "PART", 4)
+    assert arrays.distance(own, other) == whole > 0.0
     scale = max(np.abs(own.astype(float)).max(), np.abs(other.astype(float)).max())
     assert whole == np.abs(own.astype(float) - other.astype(float)).max() / scale
 
@@ -186,7 +189,7 @@ def test_gradients_may_differ_by_what_rounding_does(size: float, wider: bool) ->
     trainer = side.trainer(lambda y, _: (y**2).sum(), None, 0, "tf_keras")
     first = dict(trainer.weights())
     least = tolerance.FLOAT64["gradients"].limit
-    allowed = rounding.gradients_allowed(side, trainer, Batch([X], None, [X]), least)
+    allowed = allowance.gradients_allowed(side, trainer, Batch([X], None, [X]), least)
     assert (allowed["one", "kernel"] > least) == wider
     assert least <= max(allowed.values()) <= tolerance.FLOAT64["training"].limit
     after = trainer.weights()

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from parity.numerics.arrays import distance
 from parity.pairs.check import check
-from parity.pairs.divergence import distance
 from parity_tests.pairs.building import Net, filled
 
 X = np.random.default_rng(0).normal(size=(5, 4))

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from parity import tolerance
-from parity.catalogue import CATALOGUE, MISTAKES
+from parity.numerics import tolerance
 from parity.pairs.check import check
+from parity.reference.catalogue import CATALOGUE, MISTAKES
 from parity_tests.pairs.building import filled
 from parity_tests.pairs.planted import ROWS, Row
 from parity_tests.pairs.test_faults import ported

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from parity.pairs import side
+from parity.adapters import side
 from parity_tests.pairs.pair_files import FAULT, write
 
 pytest_plugins = ["pytester"]
@@ -41,8 +41,8 @@ def of_a_suite(
     pytester.makepyfile(SUITE.format(arguments=arguments))
     pytester.syspathinsert()
     points = importlib.metadata.entry_points(group="pytest11")
-    installed = any(point.value == "parity.pairs.plugin" for point in points)
-    plugin = () if installed else ("-p", "parity.pairs.plugin")
+    installed = any(point.value == "parity.pairs.pytest_plugin" for point in points)
+    plugin = () if installed else ("-p", "parity.pairs.pytest_plugin")
     return pytester.runpytest_inprocess(*plugin, "-p", "no:xdist", "-p", "no:cacheprovider")
 
 
@@ -87,7 +87,7 @@ def test_loading_costs_nothing() -> None:
     code = (
         "import sys, pytest\n"
         "before = set(sys.modules)\n"
-        "import parity.pairs.plugin\n"
+        "import parity.pairs.pytest_plugin\n"
         "print(sorted({name.split('.')[0] for name in set(sys.modules) - before}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

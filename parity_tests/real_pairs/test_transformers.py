@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from parity.pairs.check import check
-from parity.pairs.islands import ID
+from parity.pairs.forward.float32_islands import ID
 from parity_tests.real_pairs import pairs
 from parity_tests.real_pairs.__main__ import HEAD
 

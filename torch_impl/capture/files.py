@@ -19,13 +19,13 @@ SUFFIXES = (".safetensors", ".pt")
 
 
 def dtype_of(path: Path) -> str:
-    """See :meth:`parity.pairs.side.Side.dtype_of`."""
+    """See :meth:`parity.adapters.side.Side.dtype_of`."""
     found = {one.dtype for one in _read(path).values()}
     return "float64" if torch.float64 in found else "float32"
 
 
 def load(model: nn.Module, path: Path) -> None:
-    """See :meth:`parity.pairs.side.Side.load`."""
+    """See :meth:`parity.adapters.side.Side.load`."""
     state = _read(path)
     own = model.state_dict()
     for name in (*own, *state):
@@ -41,7 +41,7 @@ def load(model: nn.Module, path: Path) -> None:
 
 
 def save(model: nn.Module, path: Path) -> None:
-    """See :meth:`parity.pairs.side.Side.save`."""
+    """See :meth:`parity.adapters.side.Side.save`."""
     # weights that two modules share are written twice: whoever reads them need not know
     state = {name: one.detach().clone().contiguous() for name, one in model.state_dict().items()}
     if path.suffix == ".pt":

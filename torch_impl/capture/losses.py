@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from parity.errors import ParityError, shapes
-from parity.pairs.trainer import Settings
+from parity.reference.formula import Settings
 from torch_impl import nn as keras_nn
 from torch_impl.capture.errors import said
-from torch_impl.capture.layout import Layout
+from torch_impl.capture.read.layout import Layout
 
 
 class Loss:

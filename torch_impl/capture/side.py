@@ -14,18 +14,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from parity.adapters.calls import Arrays, Run
+from parity.adapters.side import CannotRun
 from parity.errors import ParityError, shapes
-from parity.pairs.calls import Arrays, Run
-from parity.pairs.side import CannotRun
-from torch_impl.capture import calls, files, weights
+from torch_impl.capture import files
+from torch_impl.capture.dtypes import default_dtype
 from torch_impl.capture.errors import said
-from torch_impl.capture.layout import Layout, of_input
-from torch_impl.capture.training import TorchTrainer, default_dtype
-from torch_impl.network import to_numpy
+from torch_impl.capture.read import weights
+from torch_impl.capture.read.layout import Layout, of_input
+from torch_impl.capture.trace import watch as calls
+from torch_impl.capture.trainer import TorchTrainer
+from torch_impl.ladder.network import to_numpy
 
 
 class TorchSide:
-    """Fulfils :class:`parity.pairs.side.Side`."""
+    """Fulfils :class:`parity.adapters.side.Side`."""
 
     framework = "PyTorch"
     flavour = ""
@@ -34,7 +37,7 @@ class TorchSide:
 
     @staticmethod
     def start() -> None:
-        """See :meth:`parity.pairs.side.Side.start`: this file has imported PyTorch."""
+        """See :meth:`parity.adapters.side.Side.start`: this file has imported PyTorch."""
 
     def __init__(self, model: nn.Module | Callable[[], nn.Module], dtype: str) -> None:
         """Copy the model, or build it, in ``dtype``.
@@ -53,7 +56,7 @@ class TorchSide:
         self.forget()
 
     def forget(self) -> None:
-        """See :meth:`parity.pairs.side.Side.forget`."""
+        """See :meth:`parity.adapters.side.Side.forget`."""
         self.watch = calls.Watch(self.model, {})
         self.made: list[calls.Made] = []
 
@@ -64,7 +67,7 @@ class TorchSide:
         given: Mapping[int, np.ndarray] | None = None,
         training: bool = False,
     ) -> Run:
-        """See :meth:`parity.pairs.side.Side.run`."""
+        """See :meth:`parity.adapters.side.Side.run`."""
         try:
             return self._run(inputs, own, given, training)
         except CannotRun:
@@ -128,7 +131,7 @@ class TorchSide:
         return [layout.from_canonical(one) for one, layout in both], layouts
 
     def set_weights(self, layer: str, values: Mapping[str, np.ndarray]) -> None:
-        """See :meth:`parity.pairs.side.Side.set_weights`."""
+        """See :meth:`parity.adapters.side.Side.set_weights`."""
         module, layouts = self.modules[layer]
         places = weights.of_module(module, layouts)
         with torch.no_grad():
@@ -141,32 +144,32 @@ class TorchSide:
                     module.weight = place.tensors[0]  # by way of what it is made of
 
     def replay(self, number: int, inputs: Sequence[np.ndarray]) -> np.ndarray:
-        """See :meth:`parity.pairs.side.Side.replay`."""
+        """See :meth:`parity.adapters.side.Side.replay`."""
         with default_dtype(self.dtype):
             return calls.again(self.made[number], inputs)
 
     def all_parameters(self) -> Arrays:
-        """See :meth:`parity.pairs.side.Side.all_parameters`."""
+        """See :meth:`parity.adapters.side.Side.all_parameters`."""
         return {name: one.detach().cpu().numpy() for name, one in self.model.named_parameters()}
 
     def load(self, path: Path) -> None:
-        """See :meth:`parity.pairs.side.Side.load`."""
+        """See :meth:`parity.adapters.side.Side.load`."""
         files.load(self.model, path)
 
     def save(self, path: Path) -> None:
-        """See :meth:`parity.pairs.side.Side.save`."""
+        """See :meth:`parity.adapters.side.Side.save`."""
         files.save(self.model, path)
 
     def apart(self) -> list[str]:
-        """See :meth:`parity.pairs.side.Side.apart`."""
+        """See :meth:`parity.adapters.side.Side.apart`."""
         return [*self.loose_tensors(self.modules)]
 
     def loose(self, layers: Collection[str]) -> Arrays:
-        """See :meth:`parity.pairs.side.Side.loose`."""
+        """See :meth:`parity.adapters.side.Side.loose`."""
         return {name: to_numpy(one) for name, one in self.loose_tensors(layers).items()}
 
     def set_loose(self, values: Mapping[str, np.ndarray]) -> None:
-        """See :meth:`parity.pairs.side.Side.set_loose`."""
+        """See :meth:`parity.adapters.side.Side.set_loose`."""
         held = self.model.state_dict(keep_vars=True)
         with torch.no_grad():
             for name, value in values.items():
@@ -190,7 +193,7 @@ class TorchSide:
         }
 
     def trainer(self, loss: Any, optimizer: Any, seed: int, flavour: str) -> TorchTrainer:
-        """See :meth:`parity.pairs.side.Side.trainer`."""
+        """See :meth:`parity.adapters.side.Side.trainer`."""
         return TorchTrainer(self, loss, optimizer, seed, flavour)
 
     def tensor(self, value: np.ndarray) -> Tensor:

@@ -11,8 +11,8 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from parity.specs.cnn import CnnSpec
-from torch_impl.augmentation import augmentation
-from torch_impl.layers import (
+from torch_impl.parts.augmentation import augmentation
+from torch_impl.parts.layers import (
     Flatten,
     Masks,
     SameConv2d,
@@ -22,7 +22,7 @@ from torch_impl.layers import (
     output_activation,
     pool,
 )
-from torch_impl.noise import noise
+from torch_impl.parts.noise import noise
 
 
 class CnnClassifier(nn.Module):

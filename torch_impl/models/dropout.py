@@ -12,8 +12,8 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from parity.specs.dropout import DropoutSpec
-from torch_impl.layers import Masks, activation, output_activation
-from torch_impl.noise import dropout, noise
+from torch_impl.parts.layers import Masks, activation, output_activation
+from torch_impl.parts.noise import dropout, noise
 
 
 class DropoutClassifier(nn.Module):

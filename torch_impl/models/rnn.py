@@ -8,7 +8,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from parity.specs.rnn import RnnSpec
-from torch_impl.layers import Masks, Recurrent, TokenEmbedding, output_activation
+from torch_impl.parts.layers import Masks, Recurrent, TokenEmbedding, output_activation
 
 
 class RnnClassifier(nn.Module):

@@ -11,8 +11,8 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from parity.specs.softmax import SoftmaxSpec
-from torch_impl.layers import Masks, activation, layer_norm, output_activation
-from torch_impl.noise import noise
+from torch_impl.parts.layers import Masks, activation, layer_norm, output_activation
+from torch_impl.parts.noise import noise
 
 
 class SoftmaxClassifier(nn.Module):

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from parity.losses import LOG_EPSILON, PROBABILITY_EPSILON
+from parity.reference.losses.formulas import LOG_EPSILON, PROBABILITY_EPSILON
 from torch_impl.nn.class_weights import ClassificationLoss, ClassWeight
 
 

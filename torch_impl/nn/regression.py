@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from parity.constants import as_float32
-from parity.losses import LOG_2, PROBABILITY_EPSILON, SHORTEST
+from parity.reference.losses.formulas import LOG_2, PROBABILITY_EPSILON, SHORTEST
 from torch_impl.nn.reduction import KerasLoss
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+import torch_impl.parts.augmentation
 from torch import Tensor
 
-import torch_impl.augmentation
 from parity_tests.meta.planting import Case, Fault, Plant, around, wrapped
-from torch_impl.augmentation import Augmentation
+from torch_impl.parts.augmentation import Augmentation
 
 Drawn = Callable[..., Tensor]
 
@@ -35,7 +35,7 @@ def about_the_corner(original: Drawn, turns: Tensor, height: int, width: int) ->
 def other_rows(change: Callable[..., tuple[Tensor, ...]]) -> Plant:
     """Change the six numbers of the maps that shift (ones on the diagonal) or zoom."""
     return wrapped(
-        torch_impl.augmentation, "_matrices", lambda original, *rows: original(*change(*rows))
+        torch_impl.parts.augmentation, "_matrices", lambda original, *rows: original(*change(*rows))
     )
 
 
@@ -58,7 +58,7 @@ def read(**other: object) -> Plant:
     def otherwise(original: Drawn, x: Tensor, matrices: Tensor) -> Tensor:
         return original(x, matrices, **other)
 
-    return wrapped(torch_impl.augmentation, "transform", otherwise)
+    return wrapped(torch_impl.parts.augmentation, "transform", otherwise)
 
 
 def of_a_single_mean(original: Drawn, x: Tensor, factors: Tensor, **how: object) -> Tensor:
@@ -96,7 +96,7 @@ FLIPPED = (Case("cnn", "flipped", "augmentation"),)
 
 
 def of(name: str, change: Drawn) -> Plant:
-    return wrapped(torch_impl.augmentation, name, change)
+    return wrapped(torch_impl.parts.augmentation, name, change)
 
 
 FAULTS = [

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import torch_impl.parts.layers
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-import torch_impl.layers
 from parity_tests.meta.planting import Case, Fault, adjusted, forward_of, wrapped
 
 
@@ -50,7 +50,7 @@ BOTH = (Case(*CNN, "conv_1"), Case(*PLAIN, "conv_1"))
 
 FAULTS = [
     Fault("conv.same_padding", "forward_eval",
-          wrapped(torch_impl.layers, "same_padding", symmetric),
+          wrapped(torch_impl.parts.layers, "same_padding", symmetric),
           (Case("cnn", "plain-c1-k3-s2-n8", "conv_1"), Case("cnn", "bn-c3-k5-s2-n8", "conv_1"))),
     Fault("conv.dilation", "forward_eval", forward_of("conv.0", dilated), BOTH),
     Fault("conv.groups", "forward_eval", forward_of("conv.1", in_groups),

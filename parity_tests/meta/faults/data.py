@@ -8,11 +8,11 @@ from collections.abc import Callable
 import numpy as np
 from torch import Tensor
 
-from parity import randomness
-from parity.data import Split
+from parity.data.datasets import Split
+from parity.numerics import random
 from parity_tests import cases
 from parity_tests.meta.planting import Case, Fault, Plant, wrapped
-from torch_impl.training import TorchModel
+from torch_impl.ladder.training import TorchModel
 
 
 def fed_with(change: Callable[[Split], Split]) -> Plant:
@@ -71,7 +71,7 @@ def through_float16(original: Callable[..., Tensor], self: TorchModel, x: np.nda
     return original(self, x.astype(np.float16) if x.dtype == np.float32 else x)
 
 
-ORDER = randomness.epoch_order(0, 0, cases.TRAIN)
+ORDER = random.epoch_order(0, 0, cases.TRAIN)
 MODELS = (
     ("softmax", "hidden_32_16-logits"),
     ("dropout", "rate_0.5"),

@@ -21,7 +21,7 @@ from parity_tests.meta.planting import (
     loaded_with,
     wrapped,
 )
-from torch_impl.training import TorchModel
+from torch_impl.ladder.training import TorchModel
 
 
 def torch_default(kernel: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from parity import randomness
+from parity.specs import weights
 from parity_tests.meta.planting import (
     Case,
     Fault,
@@ -20,8 +20,8 @@ from parity_tests.meta.planting import (
     forward_of,
     wrapped,
 )
-from torch_impl.layers import BatchNorm2d, SharedDropout
-from torch_impl.training import TorchModel
+from torch_impl.ladder.training import TorchModel
+from torch_impl.parts.layers import BatchNorm2d, SharedDropout
 
 
 def other_variance(model: nn.Module) -> None:
@@ -79,7 +79,7 @@ def of_the_next_step(patch: pytest.MonkeyPatch) -> None:
         taken["steps"] += 1
         seed = self.spec.training.seed
         masks = {
-            name: randomness.draw(seed, name, taken["steps"], len(picked), draw)
+            name: weights.draw(seed, name, taken["steps"], len(picked), draw)
             for name, draw in self.spec.model.draws().items()
         }
         return step(self, picked, {name: torch.as_tensor(mask) for name, mask in masks.items()})

@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 import pytest
 import torch
+import torch_impl.ladder.training
 from torch import Tensor
 
-import torch_impl.training
 from parity.constants import FLAVOURS
-from parity.optimizers.spec import OptimizerSpec
-from parity.optimizers.table import OPTIMIZERS as TABLE
+from parity.reference.optimizers.spec import OptimizerSpec
+from parity.reference.optimizers.table import OPTIMIZERS as TABLE
 from parity_tests.meta.planting import Case, Fault, Plant, wrapped
 from torch_impl.optim import SGD, Adagrad, Adam, KerasOptimizer, Lion, RMSprop
 from torch_impl.optim.base import Group
@@ -25,7 +25,7 @@ def with_values(**values: float) -> Plant:
     def make(original: Callable[..., object], spec: OptimizerSpec, *args: object) -> object:
         return original(dataclasses.replace(spec, **values), *args)
 
-    return wrapped(torch_impl.training, "optimizer_for", make)
+    return wrapped(torch_impl.ladder.training, "optimizer_for", make)
 
 
 def named(name: str) -> Plant:
@@ -34,7 +34,7 @@ def named(name: str) -> Plant:
     def make(original: Callable[..., object], spec: OptimizerSpec, *args: object) -> object:
         return original(dataclasses.replace(spec, name=name), *args)
 
-    return wrapped(torch_impl.training, "optimizer_for", make)
+    return wrapped(torch_impl.ladder.training, "optimizer_for", make)
 
 
 def rate_scaled(factor: float) -> Plant:
@@ -42,7 +42,7 @@ def rate_scaled(factor: float) -> Plant:
         scaled = dataclasses.replace(spec, learning_rate=spec.learning_rate * factor)
         return original(scaled, *args)
 
-    return wrapped(torch_impl.training, "optimizer_for", make)
+    return wrapped(torch_impl.ladder.training, "optimizer_for", make)
 
 
 def instead(
@@ -59,8 +59,8 @@ def instead(
         return {slot: [optimizer.state[p][name] for p in params] for slot, name in slots.items()}
 
     def plant(patch: pytest.MonkeyPatch) -> None:
-        patch.setattr(torch_impl.training, "optimizer_for", own)
-        patch.setattr(torch_impl.training, "slots", state)
+        patch.setattr(torch_impl.ladder.training, "optimizer_for", own)
+        patch.setattr(torch_impl.ladder.training, "slots", state)
 
     return plant
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+import torch_impl.ladder.weights
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-import torch_impl.weights
 from parity_tests.meta.planting import (
     Case,
     Fault,
@@ -19,8 +19,8 @@ from parity_tests.meta.planting import (
     replaced,
     wrapped,
 )
-from torch_impl.layers import Recurrent, ResetBeforeGRU
-from torch_impl.weights import Place
+from torch_impl.ladder.weights import Place
+from torch_impl.parts.layers import Recurrent, ResetBeforeGRU
 
 
 def other_order(original: Callable[..., dict], rnn: nn.Module) -> dict:
@@ -108,13 +108,13 @@ def on(cells: tuple[str, ...], rest: str) -> tuple[Case, ...]:
 
 FAULTS = [
     Fault("gru.gates", "forward_eval",
-          replaced(torch_impl.weights, "_swapped", lambda value: value),
+          replaced(torch_impl.ladder.weights, "_swapped", lambda value: value),
           (*on(("gru_after", "gru_before"), "1-uni-fixed"), Case("rnn", "tokens-gru", "rnn_1"))),
     Fault("lstm.gates", "forward_eval",
-          wrapped(torch_impl.weights, "of_recurrent", other_order),
+          wrapped(torch_impl.ladder.weights, "of_recurrent", other_order),
           (*on(("lstm",), "1-uni-fixed"), *on(("lstm",), "1-bi-variable"))),
     Fault("rnn.recurrent_kernel_transposed", "forward_eval",
-          wrapped(torch_impl.weights, "of_recurrent", not_transposed),
+          wrapped(torch_impl.ladder.weights, "of_recurrent", not_transposed),
           on(("simple",), "1-uni-fixed")),
     Fault("rnn.both_biases_train", "parameters", adjusted(both_biases_train),
           on(("simple", "lstm"), "1-uni-fixed")),

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import torch_impl.parts.regularisation
+import torch_impl.ladder.training
 from torch import Tensor, nn
 
-import torch_impl.regularisation
-import torch_impl.training
 from parity.specs.base import ModelSpec
 from parity_tests.meta.planting import Case, Fault, Plant, replaced, wrapped
 from torch_impl.nn import L1L2, MaxNorm, NonNeg, Penalties
@@ -90,7 +90,7 @@ def before(place: str) -> Plant:
     def early(original: Constrained, spec: ModelSpec, optimizer: Any, *model: object) -> None:
         original(spec, Early(optimizer, place), *model)
 
-    return wrapped(torch_impl.training, "constrained", early)
+    return wrapped(torch_impl.ladder.training, "constrained", early)
 
 
 def penalised(*families: str) -> tuple[Case, ...]:
@@ -114,21 +114,21 @@ FAULTS = [
     Fault("penalty.l1_for_l2", "loss", wrapped(L1L2, "__call__", exchanged),
           penalised("softmax", "rnn")),
     Fault("penalty.biases_left_out", "loss",
-          wrapped(torch_impl.regularisation, "_named", without("bias")),
+          wrapped(torch_impl.parts.regularisation, "_named", without("bias")),
           penalised("softmax", "cnn")),
     Fault("penalty.second_bias_left_out", "loss",
-          wrapped(torch_impl.regularisation, "_named", without("bias_hh_l0")), penalised("rnn")),
+          wrapped(torch_impl.parts.regularisation, "_named", without("bias_hh_l0")), penalised("rnn")),
     Fault("penalty.of_recurrent_kernels_too", "loss",
-          wrapped(torch_impl.regularisation, "_named", recurrent_too), penalised("rnn")),
+          wrapped(torch_impl.parts.regularisation, "_named", recurrent_too), penalised("rnn")),
     Fault("constraint.left_out", "step",
-          replaced(torch_impl.training, "constrained", lambda *_: None), kept(*MOST, *POSITIVE)),
+          replaced(torch_impl.ladder.training, "constrained", lambda *_: None), kept(*MOST, *POSITIVE)),
     Fault("constraint.axis", "step", along(1), kept(MOST[0])),
     Fault("constraint.axis_of_a_convolution", "step", along(0), kept(MOST[1])),
     Fault("constraint.renorm", "step", wrapped(MaxNorm, "__call__", renormed), kept(MOST[0])),
     Fault("constraint.absolute_values", "step", wrapped(NonNeg, "__call__", of_both_signs),
           kept(POSITIVE[0])),
     Fault("constraint.of_recurrent_kernels_too", "step",
-          wrapped(torch_impl.regularisation, "_named", recurrent_too), kept(POSITIVE[1])),
+          wrapped(torch_impl.parts.regularisation, "_named", recurrent_too), kept(POSITIVE[1])),
     Fault("constraint.before_the_step", "step", before("update"), kept(MOST[1], POSITIVE[1])),
     Fault("constraint.before_the_average", "step", before("_average"),
           tuple(replace(case, recipe="average") for case in kept(MOST[0], POSITIVE[1]))),

@@ -9,8 +9,8 @@ import torch
 
 from parity_tests.meta.planting import Case, Fault, replaced, wrapped
 from torch_impl.fit import EarlyStopping, ReduceLROnPlateau
+from torch_impl.ladder.training import TorchModel
 from torch_impl.optim import KerasOptimizer, schedules
-from torch_impl.training import TorchModel
 
 
 def torch_cosine(self: schedules.CosineDecay, initial: torch.Tensor, step: torch.Tensor) -> Any:

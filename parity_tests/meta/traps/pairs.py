@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from parity import ladder, record
-from parity.backend import Backend
-from parity.ladder import Comparison
+from parity.adapters.backend import Backend
+from parity.verdict.compare import record
 from parity.specs.run import Spec
+from parity.verdict import compare
+from parity.verdict.compare import Comparison
 from parity_tests import cases
 
 STEPS = 2
@@ -33,7 +34,7 @@ def recorder(folder: Path) -> Record:
 def compared(a: Path, b: Path) -> Iterator[Comparison]:
     """Two records held against each other while they are open."""
     with ExitStack() as opened:
-        yield ladder.compare(*(opened.enter_context(record.read(path)) for path in (a, b)))
+        yield compare.compare(*(opened.enter_context(record.read(path)) for path in (a, b)))
 
 
 def passes(comparison: Comparison, *rungs: str, dtype: str = "float64") -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity.backend import Backend
+from parity.adapters.backend import Backend
 from parity_tests import records
 from parity_tests.records import Pair, Tensors
 

@@ -8,21 +8,24 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch_impl.ladder.weights
 from torch import Tensor
 from torch.nn import functional as F
 
-import torch_impl.weights
-from parity import batches, randomness, recording
-from parity.backend import Backend
-from parity.data import Split
+from parity.adapters.backend import Backend
+from parity.data.datasets import batches
+from parity.data.datasets import Split
+from parity.verdict.compare import climb
+from parity.numerics import random
+from parity.specs import weights as specs_weights
 from parity_tests import cases
 from parity_tests.meta.faults.dense import detached
 from parity_tests.meta.faults.loss import of_loss, saturated_logits
 from parity_tests.meta.planting import around, every, replaced
 from parity_tests.meta.traps.pairs import Record, compared, passes, recorder
-from torch_impl.layers import SharedDropout
-from torch_impl.losses import HeadLoss
-from torch_impl.weights import Place
+from torch_impl.ladder.weights import Place
+from torch_impl.parts.layers import SharedDropout
+from torch_impl.parts.losses import HeadLoss
 
 FORWARD = ("forward_eval", "forward_train", "loss")
 
@@ -37,7 +40,7 @@ def biases_exchanged(into: Tensor, recurrent: Tensor) -> Place:
     return GRU_BIASES(recurrent, into)
 
 
-GRU_BIASES = torch_impl.weights.gru_biases
+GRU_BIASES = torch_impl.ladder.weights.gru_biases
 
 
 def test_zero_biases(
@@ -48,12 +51,12 @@ def test_zero_biases(
 ) -> None:
     """With biases of zero, as a layer begins, a GRU's two biases exchanged change no output."""
     spec = cases.spec_of("rnn", "gru_after-1-uni-fixed")
-    replaced(torch_impl.weights, "gru_biases", biases_exchanged)(monkeypatch)
+    replaced(torch_impl.ladder.weights, "gru_biases", biases_exchanged)(monkeypatch)
     k, t = recorded(keras_backend, spec), recorded(torch_backend, spec)
     with compared(k, t) as comparison:
         assert comparison.first
         assert (comparison.first.rung, comparison.first.tensor) == ("forward_eval", "rnn_1")
-    monkeypatch.setattr(randomness, "probe_weights", randomness.initial_weights)
+    monkeypatch.setattr(random, "probe_weights", specs_weights.initial_weights)
     k, t = recorded(keras_backend, spec), recorded(torch_backend, spec)
     with compared(k, t) as comparison:
         assert passes(comparison, *FORWARD)
@@ -122,7 +125,7 @@ def test_padded_steps(keras_backend: Backend, torch_backend: Backend) -> None:
     spec = cases.spec_of("rnn", "simple-2-uni-variable")
     train, _ = cases.splits_of(spec)
     batch = next(batches.chunks(spec, len(train.x), 1, 1)).first_batch(train)
-    weights, traced = randomness.probe_weights(spec.model, 0), []
+    weights, traced = specs_weights.probe_weights(spec.model, 0), []
     for backend in (keras_backend, torch_backend):
         model = backend.create(spec, "float64")
         model.set_weights(weights)
@@ -147,7 +150,7 @@ def test_native_masks(flavour: str, keras_backend: Backend) -> None:
         native.append(layer(tf.ones((4, 25), dtype), training=True).numpy() != 0)
     assert not np.array_equal(*native)
     spec = cases.spec_of("dropout", "rate_0.5", "sgd", flavour=flavour)
-    ladder = recording.climb(
+    ladder = climb.climb(
         keras_backend, spec, *cases.splits_of(spec), ("float64", "float32"), 1, ensemble=False
     )
     ours = [ladder.tensors[f"{d}/forward_train/dropout_1/mask"] for d in ("float64", "float32")]
@@ -187,7 +190,7 @@ def test_cross_entropy_on_probabilities(
     torch_backend: Backend,
 ) -> None:
     """Given a softmax's own output, Keras takes the logits behind it, and hides what is clipped."""
-    import keras_impl.losses
+    import keras_impl.parts.losses
 
     spec = cases.spec_of("softmax", "regression-probabilities", "sgd", flavour=flavour)
     saturated_logits(monkeypatch)  # or nothing is clipped
@@ -197,6 +200,6 @@ def test_cross_entropy_on_probabilities(
     with compared(k, t) as comparison:
         assert comparison.first
         assert (comparison.first.rung, comparison.first.tensor) == ("loss", "loss")
-    monkeypatch.setattr(keras_impl.losses, "tf", SimpleNamespace(identity=lambda x: x))
+    monkeypatch.setattr(keras_impl.parts.losses, "tf", SimpleNamespace(identity=lambda x: x))
     with compared(recorded(keras_backend, spec), t) as comparison:
         assert passes(comparison, "loss")

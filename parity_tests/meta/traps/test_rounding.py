@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch_impl.ladder.training
 from torch import Tensor
 
-import torch_impl.training
-from parity import record, tolerance
-from parity.backend import Backend
+from parity.adapters.backend import Backend
 from parity.constants import DTYPES, as_float32
-from parity.optimizers.spec import OptimizerSpec
+from parity.verdict.compare import record
+from parity.numerics import tolerance
+from parity.reference.optimizers.spec import OptimizerSpec
 from parity_tests import cases, records
 from parity_tests.meta.faults.optimizer import rate_scaled
 from parity_tests.meta.traps.pairs import Record, compared, passes, recorder
@@ -165,8 +166,8 @@ def own_sgd(rounded: Callable[[float], float]) -> Callable[[pytest.MonkeyPatch],
         return {"velocity": [-group["lr"] * buffer for buffer in state]}
 
     def plant(patch: pytest.MonkeyPatch) -> None:
-        patch.setattr(torch_impl.training, "optimizer_for", make)
-        patch.setattr(torch_impl.training, "slots", slots)
+        patch.setattr(torch_impl.ladder.training, "optimizer_for", make)
+        patch.setattr(torch_impl.ladder.training, "slots", slots)
 
     return plant
 
@@ -226,7 +227,7 @@ def test_float64_follows_float32(
 ) -> None:
     """Keras 2's batch norm keeps the unbiased variance in float32 alone, and float32 is used."""
     from keras_impl.framework import keras
-    from keras_impl.layers import BatchNormalization
+    from keras_impl.parts.layers import BatchNormalization
 
     t = recorded(torch_backend, cases.spec_of(*CNN), DTYPES)
     with compared(keras_cnn, t) as comparison:

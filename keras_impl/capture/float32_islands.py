@@ -1,0 +1,151 @@
+"""What TensorFlow code computes in float32 although the model computes in float64.
+
+A Python float becomes float32 where no dtype is given, and so does what is computed of it:
+``x / tf.cast(tf.sqrt(2.0), x.dtype)``; other code casts to float32, computes, and casts back.
+Beside each such tensor its value in float64 is kept, and can be taken where it is cast back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+from unittest import mock
+
+import numpy as np
+
+from keras_impl.capture.read import operations
+from keras_impl.capture.read.activations import shortest
+
+
+class Islands:
+    """What is computed in float32, followed through the operations of a run in float64.
+
+    Attributes:
+        whole: whether casts to float64 give what float64 would have given.
+        rounded: the place of each cast that gives something else, and what.
+    """
+
+    def __init__(self, whole: bool) -> None:
+        self.whole = whole
+        self.rounded: dict[str, str] = {}
+        self.beside: dict[int, tuple[Any, Any]] = {}  # a tensor, and its value in float64
+        self.changed: tuple[Any, Any] = (None, None)  # what a cast gave, and float64 would have
+        self.rests = False
+
+    @contextlib.contextmanager
+    def told(self) -> Iterator[None]:
+        """Numbers that become tensors are told, before their digits are lost; casts are changed."""
+        import tensorflow as tf
+        from tensorflow.python.framework import constant_op
+        from tensorflow.python.ops import gen_math_ops
+
+        made = constant_op.convert_to_eager_tensor
+
+        def convert(value: Any, *args: Any, **kwargs: Any) -> Any:
+            tensor = made(value, *args, **kwargs)
+            whole = isinstance(value, float) or getattr(value, "dtype", None) == np.float64
+            if whole and tensor.dtype == tf.float32:
+                self.beside[id(tensor)] = tensor, made(value, args[0], tf.float64)
+            return tensor
+
+        plain = gen_math_ops.cast
+
+        def cast(*args: Any, **kwargs: Any) -> Any:
+            out = plain(*args, **kwargs)
+            given, whole = self.changed
+            return whole if self.whole and out is given else out
+
+        with (
+            mock.patch.object(constant_op, "convert_to_eager_tensor", convert),
+            mock.patch.object(gen_math_ops, "cast", cast),
+        ):
+            yield
+
+    @contextlib.contextmanager
+    def followed(self) -> Iterator[None]:
+        """Every operation is followed meanwhile, where no one watches the layers."""
+        with operations.told(lambda *operation: self.follow("", *operation)), self.told():
+            yield
+
+    @contextlib.contextmanager
+    def resting(self) -> Iterator[None]:
+        """Nothing is followed meanwhile: constants that Keras rounds by itself stay rounded."""
+        before, self.rests = self.rests, True
+        try:
+            yield
+        finally:
+            self.rests = before
+
+    def follow(
+        self,
+        place: str,
+        kind: str,
+        inputs: Sequence[Any],
+        attributes: dict[str, Any],
+        outputs: Sequence[Any],
+    ) -> Any:
+        """One operation.
+
+        Returns:
+            What is taken in place of its output; None for that itself.
+        """
+        import tensorflow as tf
+
+        if self.rests or all(one.dtype != tf.float32 for one in (*inputs, *outputs)):
+            return None
+        if kind == "Cast":
+            found = [tf.cast(self._value(inputs[0]), tf.float64)]
+        elif kind == "Identity":  # behind a gradient of its own, which float64 need not have
+            found = [self._value(inputs[0])]
+        else:
+            found = self._again(kind, inputs, attributes, outputs)
+        for one, value in zip(outputs, found, strict=True):
+            if one.dtype == tf.float32:
+                self.beside[id(one)] = one, value
+        out, whole = outputs[0], found[0]
+        if kind != "Cast" or out.dtype != tf.float64 or np.array_equal(out, whole):
+            return None
+        exact = f"{float(out):.17g}, not {float(whole):.17g}" if out.shape.rank == 0 else ""
+        self.rounded[place] = exact
+        self.changed = out, whole
+        return whole if self.whole else None
+
+    def _value(self, tensor: Any) -> Any:
+        """In float64 what is float32; a number that nothing is known of as it would be written."""
+        import tensorflow as tf
+
+        if tensor.dtype != tf.float32:
+            return tensor
+        if id(tensor) in self.beside:
+            return self.beside[id(tensor)][1]
+        value = tensor.numpy()
+        whole = shortest(float(value)) if value.ndim == 0 else value
+        return tf.constant(whole, tf.float64)
+
+    def _again(
+        self,
+        kind: str,
+        inputs: Sequence[Any],
+        attributes: dict[str, Any],
+        outputs: Sequence[Any],
+    ) -> list[Any]:
+        """The operation in float64, gradient included; what it gave where that cannot be had."""
+        import tensorflow as tf
+        from tensorflow.python.eager import context, execute
+
+        double = tf.float64.as_datatype_enum
+        attrs = [
+            part
+            for name, value in attributes.items()
+            for part in (name, double if name[0] == "T" and value in (1, tf.float32) else value)
+        ]
+        if any(one.dtype == tf.float32 for one in inputs):
+            fed = [self._value(one) for one in inputs]
+            with contextlib.suppress(tf.errors.OpError, TypeError, ValueError):
+                found: list[Any] = execute.execute(
+                    kind, len(outputs), fed, tuple(attrs), context.context()
+                )
+                execute.record_gradient(kind, fed, tuple(attrs), found)
+                return found
+        return [tf.cast(one, tf.float64) if one.dtype == tf.float32 else one for one in outputs]

@@ -1,0 +1,90 @@
+"""Layers that TensorFlow computes in float32 only, in the dtype asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from keras_impl.capture.read import layers
+from parity.reference.layers.windowed import padding, pooling
+from parity.reference.layers.windowed.geometry import same
+
+
+@contextlib.contextmanager
+def exact(keras: Any) -> Iterator[None]:
+    """The layers of a Keras compute meanwhile in float64 what they are given in it."""
+    kinds = [getattr(keras.layers, name) for name in KINDS]
+    before = [kind.call for kind in kinds]
+    for kind, call in zip(kinds, before, strict=True):
+        kind.call = _exact(call)
+    try:
+        yield
+    finally:
+        for kind, call in zip(kinds, before, strict=True):
+            kind.call = call
+
+
+KINDS = ("MaxPooling3D", "AveragePooling3D", "UpSampling2D")
+
+
+def _exact(original: Any) -> Any:
+    def call(self: Any, inputs: Any) -> Any:
+        found = _output_of(self, inputs) if "float64" in str(inputs.dtype) else None
+        return original(self, inputs) if found is None else found
+
+    return call
+
+
+def _output_of(layer: Any, x: Any) -> Any:
+    config = layers.config_of(layer, len(x.shape))
+    if config is None or getattr(config, "interpolation", "") == "nearest":
+        return None
+    import tensorflow as tf
+
+    first = layer.data_format == "channels_first"
+    x = tf.experimental.numpy.moveaxis(x, 1, -1) if first else x
+    y = _between(config, x) if isinstance(config, padding.UpSampling) else _pooled(config, x)
+    return tf.experimental.numpy.moveaxis(y, -1, 1) if first else y
+
+
+def _pooled(config: pooling.MaxPooling, x: Any) -> Any:
+    """The pool, as what its windows hold at each of their places."""
+    import tensorflow as tf
+
+    sizes, steps = config.pool_size, config.strides
+    around = [(0, 0)] * len(sizes)
+    if config.padding == "same":
+        around = [same(*one) for one in zip(x.shape[1:-1], sizes, steps, strict=True)]
+    pads = [(0, 0), *around, (0, 0)]
+    average = isinstance(config, pooling.AveragePooling)
+
+    def seen(values: Any, fill: float) -> list[Any]:
+        values = tf.pad(values, pads, constant_values=tf.constant(fill, values.dtype))
+        ends = [n - k + 1 for n, k in zip(values.shape[1:-1], sizes, strict=True)]
+        return [
+            values[(slice(None), *_slices(place, ends, steps))]
+            for place in itertools.product(*map(range, sizes))
+        ]
+
+    if not average:
+        return tf.reduce_max(tf.stack(seen(x, float("-inf"))), 0)
+    return tf.add_n(seen(x, 0.0)) / tf.add_n(seen(tf.ones_like(x), 0.0))
+
+
+def _slices(place: tuple[int, ...], ends: list[int], steps: tuple[int, ...]) -> list[slice]:
+    return [slice(at, at + end, step) for at, end, step in zip(place, ends, steps, strict=True)]
+
+
+def _between(config: padding.UpSampling, x: Any) -> Any:
+    """Linear interpolation between the middles of entries, one axis after the other."""
+    import tensorflow as tf
+
+    for axis, times in enumerate(config.size, 1):
+        low, high, share = padding.places(int(x.shape[axis]), times)
+        weight = tf.constant(np.reshape(share, (-1, *(1,) * (len(x.shape) - 1 - axis))), x.dtype)
+        x = tf.gather(x, low, axis=axis) * (1 - weight) + tf.gather(x, high, axis=axis) * weight
+    return x

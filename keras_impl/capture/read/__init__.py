@@ -1,0 +1,1 @@
+"""The configuration and weights of layers, in canonical form."""

@@ -1,0 +1,43 @@
+"""What a layer is called with."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from keras_impl.capture.read import layers
+from keras_impl.capture.replay import Made
+
+
+def by_place(
+    layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Inputs that were given by name in their places."""
+    names = [name for name in ("inputs", "query", "value", "key") if name in kwargs]
+    if not names:
+        return args, kwargs
+    order = [one for one in inspect.signature(layer.call).parameters if one != "self"]
+    rest = dict(kwargs)
+    found = list(args)
+    for name in order[len(args) :]:
+        if name not in names:
+            break
+        found.append(rest.pop(name))
+    return tuple(found), rest
+
+
+def starts_elsewhere(layer: Any, made: Made) -> bool:
+    """Whether a recurrent layer is given states to begin with."""
+    kind = layers.kind_of(layer)
+    recurrent_ = kind in ("SimpleRNN", "LSTM", "GRU", "Bidirectional")
+    several = len(made.args) > 1 and made.args[1] is not None
+    several = several or isinstance(made.args[0], (list, tuple))
+    return recurrent_ and (several or made.kwargs.get("initial_state") is not None)
+
+
+def masked(tensor: Any, like: Any) -> Any:
+    """The tensor with another one's mask."""
+    mask = getattr(like, "_keras_mask", None)
+    if mask is not None:
+        tensor._keras_mask = mask
+    return tensor

@@ -1,0 +1,119 @@
+"""TensorFlow's operations that stand between layers, in Keras's terms."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_impl.capture.read.activations import shortest
+from parity.reference.layers import activations, merging
+from parity.reference.layers.windowed import pooling
+
+Told = Callable[[str, Sequence[Any], dict[str, Any], Sequence[Any]], Any]
+
+
+@contextlib.contextmanager
+def told(function: Told) -> Iterator[None]:
+    """Each operation that is run told to ``function``, which may give other outputs."""
+    from tensorflow.python.framework import op_callbacks
+
+    def callback(
+        op_type: str,
+        inputs: Any,
+        attrs: Any,
+        outputs: Any,
+        op_name: Any = None,
+        graph: Any = None,
+    ) -> Any:
+        if graph is not None:
+            return None
+        named = dict(zip(attrs[::2], attrs[1::2], strict=True)) if attrs else {}
+        return function(op_type, inputs, named, outputs)
+
+    op_callbacks.add_op_callback(callback)
+    try:
+        yield
+    finally:
+        op_callbacks.remove_op_callback(callback)
+
+
+def layer_of(
+    kind: str, inputs: Sequence[Any], attributes: dict[str, Any], followed: Sequence[bool]
+) -> tuple[Any, Callable[..., Any], list[Any]] | None:
+    """Configuration, the same as a function, and its inputs; None where it is no layer.
+
+    Args:
+        kind: of the operation.
+        inputs: all of its tensors.
+        attributes: its own.
+        followed: for each of them whether it comes from the model's inputs.
+    """
+    import tensorflow as tf
+
+    if kind in UNARY:
+        name, function = UNARY[kind]
+        config: Any = activations.Activation(activation=name)
+        if kind == "Relu6":
+            config = activations.ReLU(max_value=6.0, negative_slope=0.0)
+        return config, getattr(tf.nn, function, None) or getattr(tf.math, function), [inputs[0]]
+    if kind == "LeakyRelu":
+        slope = shortest(float(attributes["alpha"]))
+        config = activations.ReLU(max_value=None, negative_slope=slope)
+        return config, lambda x: tf.nn.leaky_relu(x, slope), [inputs[0]]
+    if kind in BINARY and all(followed):
+        config, function = BINARY[kind]
+        if len(inputs[0].shape) == len(inputs[1].shape) > 1:
+            return config, getattr(tf.math, function), list(inputs)
+    if kind == "ConcatV2" and all(followed[:-1]):
+        axis = int(inputs[-1].numpy()) % len(inputs[0].shape)
+        return (
+            merging.Concatenate(axis=axis),
+            lambda *values: tf.concat(values, axis),
+            list(inputs[:-1]),
+        )
+    if kind in ("Mean", "Max"):
+        return _pooled(kind, inputs, bool(attributes.get("keep_dims")))
+    return None
+
+
+def _pooled(kind: str, inputs: Sequence[Any], keepdims: bool) -> Any:
+    import tensorflow as tf
+
+    rank = len(inputs[0].shape)
+    axes = sorted(int(one) % rank for one in np.ravel(inputs[1].numpy()))
+    if rank < 3 or axes != list(range(1, rank - 1)):
+        return None
+    pool = pooling.GlobalAveragePooling if kind == "Mean" else pooling.GlobalMaxPooling
+    reduce = tf.reduce_mean if kind == "Mean" else tf.reduce_max
+    return (
+        pool(rank=rank - 2, keepdims=keepdims),
+        lambda x: reduce(x, axes, keepdims),
+        [inputs[0]],
+    )
+
+
+UNARY = {
+    "Relu": ("relu", "relu"),
+    "Relu6": ("relu6", "relu6"),
+    "Elu": ("elu", "elu"),
+    "Selu": ("selu", "selu"),
+    "Sigmoid": ("sigmoid", "sigmoid"),
+    "Tanh": ("tanh", "tanh"),
+    "Softplus": ("softplus", "softplus"),
+    "Softsign": ("softsign", "softsign"),
+    "Softmax": ("softmax", "softmax"),
+}
+"""Operation to an activation's name and TensorFlow's function."""
+
+BINARY: dict[str, tuple[Any, str]] = {
+    "AddV2": (merging.Add(), "add"),
+    "Add": (merging.Add(), "add"),
+    "Mul": (merging.Multiply(), "multiply"),
+    "Sub": (merging.Subtract(), "subtract"),
+    "Maximum": (merging.Maximum(), "maximum"),
+    "Minimum": (merging.Minimum(), "minimum"),
+}
+"""Operation to what it is and TensorFlow's function."""

@@ -1,0 +1,96 @@
+"""Calls of a Keras model made again."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from keras_impl.capture.nesting import flat, packed
+from keras_impl.capture.read import layers
+
+
+@dataclass
+class Made:
+    """What it takes to make a call again.
+
+    Attributes:
+        target: the layer or function.
+        args: what it was given.
+        kwargs: likewise.
+        places: of the inputs among the flattened arguments.
+        axis: of the channels, where they are not the last.
+        weights: canonical name to variable.
+    """
+
+    target: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    places: tuple[int, ...]
+    axis: int | None = None
+    weights: dict[str, Any] = field(default_factory=dict)
+
+    def canonical(self, tensor: Any) -> np.ndarray:
+        """The tensor's values, channels last: a view, for nothing writes into it."""
+        value = np.asarray(tensor)
+        moves = self.axis is not None and value.ndim > 2
+        return np.moveaxis(value, self.axis, -1) if moves else value  # type: ignore[arg-type]
+
+    def own(self, value: np.ndarray, rank: int) -> np.ndarray:
+        """The way back."""
+        moves = self.axis is not None and rank > 2
+        return np.moveaxis(value, -1, self.axis) if moves else value  # type: ignore[arg-type]
+
+
+@contextlib.contextmanager
+def watched_activation(layer: Any) -> Iterator[tuple[list[Any], Any]]:
+    """A layer with its activation watched: what goes into it, and the function."""
+    owner = layers.activated(layer)
+    function, between = owner.activation, []
+
+    def watched(x: Any) -> Any:
+        between.append(x)
+        return function(x)
+
+    owner.activation = watched
+    try:
+        yield between, function
+    finally:
+        owner.activation = function
+
+
+def last(between: Sequence[Any], like: Any) -> Any:
+    """What went into an activation, in the shape of the layer's output."""
+    import tensorflow as tf
+
+    if len(between) == 1 and between[0].shape == like.shape:
+        return between[0]
+    if len(between) == 1:
+        return tf.reshape(between[0], like.shape)
+    return tf.stack(between[-like.shape[1] :], 1)  # of TimeDistributed, step by step
+
+
+def again(made: Made, inputs: Sequence[Any], as_tensor: Any = None) -> np.ndarray:
+    """What a call gives for other inputs (canonical, as the result)."""
+    import tensorflow as tf
+
+    values = flat(made.args)
+    for place, value in zip(made.places, inputs, strict=True):
+        old = values[place]
+        new = tf.constant(made.own(np.asarray(value), len(old.shape)), old.dtype)
+        if getattr(old, "_keras_mask", None) is not None:
+            new._keras_mask = old._keras_mask
+        values[place] = new
+    args = packed(made.args, iter(values))
+    layer = made.target
+    if layers.fused(layer):
+        with watched_activation(layer) as (between, _):
+            found = layer(*args, **made.kwargs)
+        found = last(between, found)
+    else:
+        found = layer(*args, **made.kwargs)
+    first = next(one for one in flat((found,)) if hasattr(one, "numpy"))
+    return made.canonical(first)

@@ -1,0 +1,179 @@
+"""Keras's random layers with numbers from outside. Twin: ``torch_impl/capture/shared_draws.py``."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keras_impl.capture.read.layers import kind_of
+from parity.adapters.random_draws import Mask, normal, uniform
+from parity.constants import as_float32
+from parity.pairs.causes.dropout import SPATIAL
+from parity.reference.layers.activations import SELU_LIMIT
+
+if TYPE_CHECKING:
+    from keras_impl.capture.side import KerasSide
+
+NORMALS = ("GaussianDropout", "GaussianNoise")
+RANDOM = ("Dropout", *SPATIAL, "AlphaDropout", *NORMALS)
+
+
+class Injected:
+    """While :meth:`layers` is entered, dropout and noise draw the shared numbers.
+
+    Args:
+        side: whose model it is.
+        names: by which each call draws, in the order of the calls; an empty one changes nothing.
+        seed: of all draws.
+        watched: number of the call of a layer that is under way, and whether what it takes lies
+            channels first.
+    """
+
+    def __init__(
+        self,
+        side: KerasSide,
+        names: Sequence[str],
+        seed: int,
+        watched: Callable[[Any, Any], tuple[int, bool]],
+    ) -> None:
+        self.side = side
+        self.tf, self.model = side.tf, side.model
+        self.names = names
+        self.seed = seed
+        self.watched = watched
+        self.numbers: list[int] = []
+        self.normals: dict[int, int] = {}
+        self.masks: dict[int, Mask] = {}
+        self.firsts: list[bool] = []
+
+    @contextlib.contextmanager
+    def layers(self, step: int, firsts: Sequence[bool] | None, fused: bool) -> Iterator[None]:
+        """Patch the model's layers for one call of it.
+
+        Args:
+            step: of the training, from 0.
+            firsts: whether what each call takes lies channels first; None: it is asked for and
+                remembered.
+            fused: whether batch norm follows Keras 2's kernel for float32 images.
+        """
+        self.numbers, self.normals, self.masks, self.firsts = [], {}, {}, []
+        changed = []
+        for layer in self.model._flatten_layers(include_self=False, recursive=True):
+            call = None
+            if kind_of(layer) in RANDOM and _own_call(layer):
+                call = self._random(layer, step, firsts)
+            elif fused and kind_of(layer) == "BatchNormalization" and _own_call(layer):
+                call = self._batch_norm(layer)
+            if call is not None:
+                object.__setattr__(layer, "call", call)
+                changed.append(layer)
+        try:
+            yield
+        finally:
+            for layer in changed:
+                object.__delattr__(layer, "call")
+
+    def unshared(self) -> list[str]:
+        """Layers that draw and that this does not reach."""
+        return [
+            layer.name
+            for layer in self.model._flatten_layers(include_self=False, recursive=True)
+            if (kind_of(layer) in RANDOM and not _own_call(layer))
+            or bool(getattr(layer, "recurrent_dropout", False))
+            or (kind_of(layer) in ("LSTM", "GRU", "SimpleRNN") and layer.dropout)
+        ]
+
+    def _random(self, layer: Any, step: int, firsts: Sequence[bool] | None) -> Callable[..., Any]:
+        noisy = kind_of(layer) in NORMALS
+
+        def call(inputs: Any, training: Any = None, **_: Any) -> Any:
+            if not training:
+                return inputs
+            place = len(self.numbers)
+            if firsts is None:
+                number, first = self.watched(inputs, layer)
+            else:
+                number, first = -1, place < len(firsts) and firsts[place]
+            self.numbers.append(number)
+            self.firsts.append(first)
+            if noisy:
+                self.normals[place] = math.prod(inputs.shape)
+            elif layer.rate:
+                drawn = _noise(layer, tuple(inputs.shape), first)
+                self.masks[place] = Mask(_canonical(inputs.shape, first), _canonical(drawn, first))
+            name = self.names[place] if place < len(self.names) else f"keras/{place}"
+            if not name:
+                return inputs
+            draw = normal if noisy else uniform
+            numbers = draw(self.seed, name, step, _canonical(inputs.shape, first))
+            numbers = np.moveaxis(numbers, -1, 1) if first else numbers
+            factor, offset = _formula(layer, numbers, first)
+            out = inputs if factor is None else inputs * self.tf.constant(factor, inputs.dtype)
+            return out if offset is None else out + self.tf.constant(offset, inputs.dtype)
+
+        return call
+
+    def _batch_norm(self, layer: Any) -> Callable[..., Any]:
+        """In float64 Keras 2 takes the biased variance; what users run is its float32 kernel.
+
+        Source: ``tf_keras/src/layers/normalization/batch_normalization.py``.
+        """
+        original = layer.call
+
+        def call(inputs: Any, *args: Any, training: Any = None, **kwargs: Any) -> Any:
+            moved = training and layer.trainable and len(inputs.shape) == 4
+            before: Any = layer.moving_variance.numpy() if moved else None
+            with self.side.islands.resting():  # PyTorch's momentum is rounded as Keras's is
+                out = original(inputs, *args, training=training, **kwargs)
+            if moved:
+                kept = before * (1.0 - as_float32(1.0 - layer.momentum))
+                axis = layer.axis if isinstance(layer.axis, int) else layer.axis[0]
+                count = int(self.tf.size(inputs)) // inputs.shape[axis]
+                bessel = count / max(count - 1, 1)
+                layer.moving_variance.assign(kept + (layer.moving_variance - kept) * bessel)
+            return out
+
+        return call
+
+
+def _own_call(layer: Any) -> bool:
+    return type(layer).call.__module__.split(".")[0] in ("keras", "tf_keras")
+
+
+def _formula(layer: Any, drawn: np.ndarray, first: bool) -> tuple[Any, Any]:
+    """What the inputs are multiplied by, and what is added then; None: they are not.
+
+    Source: ``keras/src/layers/regularization/``, and ``tf_keras``'s likewise.
+    """
+    numbers = drawn.astype(np.float64)
+    if kind_of(layer) == "GaussianNoise":
+        return None, numbers * layer.stddev
+    rate = layer.rate
+    if kind_of(layer) == "GaussianDropout":
+        stddev = math.sqrt(rate / (1.0 - rate)) if rate < 1.0 else 0.0
+        return 1.0 + numbers * stddev, None
+    kept = numbers[tuple(slice(size) for size in _noise(layer, drawn.shape, first))] >= rate
+    if kind_of(layer) != "AlphaDropout":
+        return kept * (1.0 / (1.0 - rate) if rate < 1.0 else 0.0), None
+    if not 0.0 < rate < 1.0:
+        return None, None
+    a = ((1.0 - rate) * (1.0 + rate * SELU_LIMIT**2)) ** -0.5
+    return a * kept, a * SELU_LIMIT * (1.0 - kept) - a * SELU_LIMIT * rate
+
+
+def _canonical(shape: Sequence[int], first: bool) -> tuple[int, ...]:
+    """Sizes with those of channels at the end."""
+    return (shape[0], *shape[2:], shape[1]) if first else tuple(shape)
+
+
+def _noise(layer: Any, shape: tuple[int, ...], first: bool) -> tuple[int, ...]:
+    """Shape of the mask."""
+    if kind_of(layer) in SPATIAL:
+        space = (1,) * (len(shape) - 2)
+        return (*shape[:2], *space) if first else (shape[0], *space, shape[-1])
+    given = layer.noise_shape or (None,) * len(shape)
+    return tuple(size if own is None else own for own, size in zip(given, shape, strict=True))

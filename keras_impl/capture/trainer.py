@@ -1,0 +1,234 @@
+"""A user's Keras model being trained. Twin: ``torch_impl/capture/trainer.py``."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keras_impl.capture import optimizers
+from keras_impl.capture.dtypes import in_dtype
+from keras_impl.capture.errors import said
+from keras_impl.capture.float32_islands import Islands
+from keras_impl.capture.losses import Loss
+from keras_impl.capture.read import weights
+from keras_impl.capture.shared_draws import Injected
+from keras_impl.capture.watch import named_outputs
+from parity.adapters.calls import Run
+from parity.adapters.random_draws import Mask
+from parity.adapters.trainer import LOOSE, Batch, Gradients, Key
+from parity.errors import ParityError
+from parity.reference.formula import Settings
+from parity.reference.keras_config import schedule_of, spec_of
+
+if TYPE_CHECKING:
+    from keras_impl.capture.side import KerasSide
+
+
+class KerasTrainer:
+    """Fulfils :class:`parity.adapters.trainer.Trainer`."""
+
+    def __init__(self, side: KerasSide, loss: Any, optimizer: Any, seed: int) -> None:
+        """Take over the side's model.
+
+        Args:
+            side: whose model is trained; it must have run.
+            loss: a name, a loss of Keras's, or a callable of (targets, outputs).
+            optimizer: a name, or an optimizer, which is copied; None: no steps.
+            seed: of all draws.
+
+        Raises:
+            ParityError: one of them is none.
+        """
+        self.side = side
+        self.tf, self.keras = side.tf, side.keras
+        self.given = optimizer
+        self.shared = False  # whether PyTorch gets the same loss
+        self._config: dict[str, Any] = {}
+        with in_dtype(side.keras, side.flavour, side.dtype):
+            self.loss = Loss(side.tf, side.keras, loss, side.dtype)
+            self.optimizer: Any = None
+            if optimizer is not None:
+                self.optimizer, self._config = optimizers.users(self.keras, optimizer)
+        self.loss_settings = self.loss.settings
+        self.spec = spec_of(type(self.optimizer).__name__, self._config) if self.optimizer else None
+        self.schedule = schedule_of(self._config)
+        self.first = [(one, weights.array_of(one)) for one in side.model.variables]
+        self.names: list[str] = []
+        self.injected = Injected(side, self.names, seed, self._watched)
+        self.firsts: list[bool] = []
+        self.unshared = self.injected.unshared()
+        self.random_calls: list[int] = []
+        self.normals: dict[int, int] = {}
+        self.masks: dict[int, Mask] = {}
+        self.last_penalty = 0.0
+        self.loose: dict[Key, Any] = {}
+        self._found: dict[Key, Any] = {}
+        self._layers_then = -1
+
+    def start(self) -> None:
+        """See :meth:`parity.adapters.trainer.Trainer.start`."""
+        for variable, value in self.first:
+            if not np.may_share_memory(weights.array_of(variable), value):  # it has moved
+                variable.assign(value)
+        if self.given is not None:
+            with in_dtype(self.keras, self.side.flavour, self.side.dtype):
+                self.optimizer, _ = optimizers.users(self.keras, self.given)
+
+    def keep(self) -> None:
+        """See :meth:`parity.adapters.trainer.Trainer.keep`: TensorFlow moves no array in its place."""
+
+    def count_in(self, names: Sequence[str]) -> None:
+        """See :meth:`parity.adapters.trainer.Trainer.count_in`."""
+        held = self.side.loose_variables()
+        self.loose = {(name, LOOSE): held[name] for name in names}
+        self._layers_then = -1
+
+    def run(self, batch: Batch, step: int, given: Mapping[int, np.ndarray] | None = None) -> Run:
+        """See :meth:`parity.adapters.trainer.Trainer.run`."""
+        with self._layers(step, None):
+            found = self.side.run(batch.inputs, None, given, training=True)
+        self.random_calls, self.firsts = self.injected.numbers, self.injected.firsts
+        self.normals, self.masks = self.injected.normals, self.injected.masks
+        return found
+
+    def _layers(
+        self, step: int, firsts: Sequence[bool] | None
+    ) -> contextlib.AbstractContextManager[None]:
+        self.injected.names = self.names
+        return self.injected.layers(step, firsts, self.side.flavour == "tf_keras")
+
+    def _watched(self, tensor: Any, layer: Any) -> tuple[int, bool]:
+        watch = self.side.watch
+        return len(watch.calls), watch.first([tensor], layer)
+
+    def gradients(
+        self, batch: Batch, step: int, only: Collection[Key] | None = None
+    ) -> tuple[float, Gradients]:
+        """See :meth:`parity.adapters.trainer.Trainer.gradients`."""
+        model = self.side.model
+        tensors = [self.side.tensor(value) for value in batch.inputs]
+        keys = {key: one for key, one in self._variables().items() if only is None or key in only}
+        wanted = {id(one) for one in keys.values()}
+        variables = [one for one in model.trainable_variables if id(one) in wanted]
+        with in_dtype(self.keras, self.side.flavour, self.side.dtype):
+            with self.tf.GradientTape() as tape:
+                with self._layers(step, self.firsts), self._whole():
+                    out = model(tensors[0] if len(tensors) == 1 else tensors, training=True)
+                loss = self._loss([one for _, one in named_outputs(out)], batch)
+                penalties = [self.tf.cast(one, loss.dtype) for one in model.losses]
+                total = self.tf.add_n([loss, *penalties])
+            found = tape.gradient(total, [_value(one) for one in variables])
+        self.last_penalty = float(sum(float(one) for one in penalties))
+        by_id = {
+            id(variable): weights.array_of(value)
+            for variable, value in zip(variables, found, strict=True)
+            if value is not None
+        }
+        own = {
+            key: self._canonical(key, by_id[id(variable)])
+            for key, variable in keys.items()
+            if id(variable) in by_id
+        }
+        return float(total), own
+
+    def _whole(self) -> contextlib.AbstractContextManager[None]:
+        """What the model computes in float32 meanwhile is computed as its side says."""
+        self.side.islands = Islands(self.side.whole)
+        return self.side.islands.followed() if self.side.whole else contextlib.nullcontext()
+
+    def penalties(self) -> dict[str, dict[str, Any]]:
+        """See :meth:`parity.adapters.trainer.KerasTrainer.penalties`."""
+        return {
+            f"{layer.name}.{name.strip('_').removesuffix('_regularizer')}": value.get_config()
+            for layer in self.side.model._flatten_layers()
+            for name, value in vars(layer).items()
+            if name.endswith("_regularizer") and hasattr(value, "get_config")
+        }
+
+    def penalty(self) -> float:
+        """See :meth:`parity.adapters.trainer.KerasTrainer.penalty`."""
+        return self.last_penalty
+
+    def _loss(self, outputs: Sequence[Any], batch: Batch) -> Any:
+        targets = [self.side.tensor(value) for value in batch.targets]
+        with contextlib.nullcontext() if self.loss.settings else self._whole():
+            return self.loss.of(outputs, targets, self.shared)
+
+    def apply(self, gradients: Gradients) -> None:
+        """See :meth:`parity.adapters.trainer.Trainer.apply`."""
+        trained = {id(variable) for variable in self.side.model.trainable_variables}
+        variables = {id(one): (key, one) for key, one in self._variables().items()}
+        given = [
+            (self.side.tensor(gradients[key].reshape(variable.shape)), variable)
+            for number, (key, variable) in variables.items()
+            if number in trained and key in gradients
+        ]
+        with in_dtype(self.keras, self.side.flavour, self.side.dtype):
+            if not given:  # Keras 3 would fail of none
+                return
+            try:
+                self.optimizer.apply_gradients(given)
+            except Exception as error:
+                raise ParityError(
+                    f"optimizer: Keras's cannot make a step: {said(error)}"
+                ) from error
+
+    def weights(self) -> dict[Key, np.ndarray]:
+        """See :meth:`parity.adapters.trainer.Trainer.weights`."""
+        return {key: self._canonical(key, one) for key, one in self._variables().items()}
+
+    def settings_of(self, key: Key) -> Settings | None:
+        """See :meth:`parity.adapters.trainer.Trainer.settings_of`."""
+        if self.spec is None:
+            return None
+        values: dict[str, Any] = {**self.spec.constants(), "centered": bool(self.spec.centered)}
+        values["flavour"] = self.side.flavour
+        return Settings(f"keras.{self.spec.name}", values)
+
+    def rate(self) -> float:
+        """See :meth:`parity.adapters.trainer.KerasTrainer.rate`."""
+        own = self.optimizer
+        rate = getattr(own, "_learning_rate", None)
+        if rate is None:  # of Keras 2's legacy optimizers
+            rate = own._get_hyper("learning_rate")
+        if isinstance(rate, self.keras.optimizers.schedules.LearningRateSchedule):
+            rate = rate(own.iterations)
+        return float(rate() if callable(rate) else rate)
+
+    def first_of(self, key: Key) -> np.ndarray:
+        """See :meth:`parity.adapters.trainer.KerasTrainer.first_of`."""
+        variable = self._variables()[key]
+        value = next(value for one, value in self.first if one is variable)
+        return self._canonical(key, value)
+
+    def frozen(self, key: Key) -> bool:
+        """See :meth:`parity.adapters.trainer.Trainer.frozen`."""
+        trained = {id(variable) for variable in self.side.model.trainable_variables}
+        return id(self._variables()[key]) not in trained
+
+    def _canonical(self, key: Key, value: Any) -> np.ndarray:
+        if key in self.loose:
+            return weights.array_of(value)
+        return weights.value_of(self.side.layers[key[0]], key[1], value)
+
+    def _variables(self) -> dict[Key, Any]:
+        if self._layers_then == len(self.side.layers):
+            return self._found
+        self._layers_then = len(self.side.layers)
+        known = {id(one) for one in self.loose.values()}
+        self._found = {
+            (name, own): variable
+            for name, layer in self.side.layers.items()
+            if hasattr(layer, "weights")
+            for own, variable in weights.of_module(layer).items()
+            if id(variable) not in known
+        } | self.loose
+        return self._found
+
+
+def _value(variable: Any) -> Any:
+    """TensorFlow's own variable."""
+    return getattr(variable, "value", variable) if hasattr(variable, "path") else variable

@@ -1,0 +1,321 @@
+"""Watching a Keras model run: every layer that is called, with its tensors."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_impl.capture.float32_islands import Islands
+from keras_impl.capture.nesting import flat, is_tensor, named_outputs, with_first
+from keras_impl.capture.read import layers, operations, recurrent, separable, weights
+from keras_impl.capture.read.activations import activation_of, name_of
+from keras_impl.capture.read.arguments import by_place, masked, starts_elsewhere
+from keras_impl.capture.replay import Made, again, last, watched_activation
+from parity.adapters.calls import Call, Run, Weights
+
+__all__ = ["Made", "Watch", "again", "named_outputs"]
+
+
+class Watch:
+    """While :meth:`modules` is entered, the calls of a model's layers are written down."""
+
+    def __init__(
+        self,
+        keras: Any,
+        model: Any,
+        given: Mapping[int, np.ndarray],
+        as_tensor: Any,
+        islands: Islands | None = None,
+    ) -> None:
+        self.keras = keras
+        self.flavour = layers.flavour_of(model)
+        self.model = model
+        self.given = given
+        self.as_tensor = as_tensor
+        self.islands = islands
+        self.calls: list[Call] = []
+        self.made: list[Made] = []
+        self.followed: dict[int, tuple[Any, int, bool]] = {}  # tensor, call, channels first
+        self.within = 0
+        self.path: list[str] = []
+        self.under: list[str] = []  # the layer that is looked at as a whole, while it runs
+        parts = getattr(model, "_flatten_layers", lambda **_: ())(include_self=False)
+        self.counts = collections.Counter(one.name for one in parts)
+        self.names: dict[int, str] = {}
+
+    def feed(self, inputs: Sequence[Any]) -> None:
+        """The model's own inputs."""
+        for number, tensor in enumerate(inputs):
+            self.followed[id(tensor)] = (tensor, -1 - number, False)
+
+    @contextlib.contextmanager
+    def modules(self) -> Iterator[None]:
+        """Keras's own ``__call__`` replaced by one that watches, and TensorFlow's operations."""
+        classes = [self.keras.layers.Layer]
+        if hasattr(self.keras, "Operation"):  # Keras 3: functions in a functional model
+            classes.append(self.keras.Operation)
+        before = [cls.__call__ for cls in classes]
+        for cls, call in zip(classes, before, strict=True):
+            cls.__call__ = self._watched(call)
+        try:
+            told = self.islands.told() if self.islands else contextlib.nullcontext()
+            with operations.told(self._operation), told:
+                yield
+        finally:
+            for cls, call in zip(classes, before, strict=True):
+                cls.__call__ = call
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """What is called meanwhile is not written down."""
+        self.within += 1
+        try:
+            yield
+        finally:
+            self.within -= 1
+
+    def _watched(self, original: Any) -> Any:
+        watch = self
+
+        def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+            if watch.within or layer is watch.model:
+                return original(layer, *args, **kwargs)
+            with watch._alone():
+                leaf = watch._leaf(layer)
+            if not leaf:
+                inner = [layer.name] if layer.name not in watch.path[-1:] else []
+                watch.path += inner
+                try:
+                    return original(layer, *args, **kwargs)
+                finally:
+                    del watch.path[len(watch.path) - len(inner) :]
+            args, kwargs = by_place(layer, args, kwargs)
+            values = flat(args)
+            places = tuple(n for n, one in enumerate(values) if is_tensor(one))
+            if not places or any(not hasattr(values[n], "numpy") for n in places):
+                return original(layer, *args, **kwargs)  # a function is being traced
+            if layers.kind_of(layer) in separable.KINDS:
+                return watch._separable(layer, args[0])
+            watch.under = [layer.name]
+            try:
+                return watch._layer(original, layer, args, kwargs, values, places)
+            finally:
+                watch.under = []
+
+        return call
+
+    def _layer(
+        self,
+        original: Any,
+        layer: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        values: Sequence[Any],
+        places: tuple[int, ...],
+    ) -> Any:
+        if layers.kind_of(layer) == "MultiHeadAttention":
+            same = len(values) < 3 or values[2] is None or values[2] is values[1]
+            places = places[: 2 if same else 3]
+        elif layers.kind_of(layer) in layers.OF_ONE:
+            places = places[:1]
+        made = Made(layer, args, kwargs, places)
+        function = None
+        with self._alone():
+            if layers.fused(layer):
+                with watched_activation(layer) as (between, function):
+                    out = original(layer, *args, **kwargs)
+                inner = last(between, out)
+            else:
+                out = original(layer, *args, **kwargs)
+        name = self._name(layer)
+        if function is None:
+            return self._note(name, layer, made, values, out)
+        given = self._note(name, layer, made, values, inner)
+        if given is not inner:
+            with self._alone():
+                out = masked(function(given), out)
+        return self._note_activation(name, function, given, out)
+
+    def _separable(self, layer: Any, x: Any) -> Any:
+        """Both of its convolutions, then its activation."""
+        for part, target in separable.parts(layer):
+            made = Made(target, (x,), {}, (0,))
+            with self._alone():
+                out = target(x)
+            x = self._add(
+                f"{self._name(layer)}.{part}",
+                part,
+                target.config,
+                target.weights,
+                made,
+                [x],
+                out,
+                layer.data_format == "channels_first",
+            )
+        if name_of(layer.activation) in (None, "linear"):
+            return x
+        with self._alone():
+            out = layer.activation(x)
+        return self._note_activation(self._name(layer), layer.activation, x, out)
+
+    def _name(self, layer: Any) -> str:
+        """The layer's own; with those of the models it stands in where another has it as well."""
+        if id(layer) not in self.names:
+            name = str(layer.name)
+            if self.counts[name] > 1:
+                name = "/".join([*self.path, name])
+            taken = set(self.names.values())
+            while name in taken:
+                name += "'"
+            self.names[id(layer)] = name
+        return self.names[id(layer)]
+
+    def _leaf(self, layer: Any) -> bool:
+        kind = layers.kind_of(layer)
+        if kind == "InputLayer":
+            return False
+        if layers.operation(layer):
+            return layers.config_of(layer, 2) is not None
+        if layers.known(layer):
+            return True
+        parts = getattr(layer, "_flatten_layers", None)
+        return parts is None or not list(parts(include_self=False, recursive=True))
+
+    def _note_activation(self, owner: str, function: Any, x: Any, out: Any) -> Any:
+        layer = isinstance(function, self.keras.layers.Layer)
+        with self._alone():
+            if layer:
+                config = layers.config_of(function, len(x.shape))
+            else:
+                config = activation_of(function, self.flavour)
+        name = getattr(config, "activation", None) or name_of(function)
+        own = weights.of_module(function) if layer else {}
+        made = Made(function, (x,), {}, (0,))
+        first = self.first([x], None)
+        return self._add(f"{owner}.{name}", str(name), config, own, made, [x], out, first)
+
+    def _note(self, name: str, layer: Any, made: Made, values: Sequence[Any], out: Any) -> Any:
+        inputs = [values[place] for place in made.places]
+        first = self.first(inputs, layer)
+        with self._alone():
+            config = layers.config_of(layer, len(inputs[0].shape), first)
+            options = self._options(layer, made, inputs)
+        if starts_elsewhere(layer, made):
+            config = None
+        own = weights.of_module(layer) if hasattr(layer, "weights") else {}
+        kind = type(layer).__name__
+        return self._add(name, kind, config, own, made, inputs, out, first, options)
+
+    def _options(self, layer: Any, made: Made, inputs: Sequence[Any]) -> dict[str, Any]:
+        kind = layers.kind_of(layer)
+        if kind == "MultiHeadAttention":
+            mask = recurrent.attended(inputs[0], inputs[1], made.kwargs)
+            return {} if mask is None else {"attention_mask": mask}
+        if kind not in layers.MASKED:
+            return {}
+        explicit = made.kwargs.get("mask")
+        own = recurrent.mask_of(inputs[0]) if explicit is None else np.asarray(explicit)
+        return {} if own is None else {"mask": own.astype(bool)}
+
+    def first(self, inputs: Sequence[Any], layer: Any) -> bool:
+        """Whether the channels are the second axis."""
+        own = getattr(layer, "data_format", None)
+        if own is not None:
+            return bool(own == "channels_first")
+        known = [self.followed.get(id(one)) for one in inputs]
+        return any(one is not None and one[2] for one in known)
+
+    def _add(
+        self,
+        name: str,
+        kind: str,
+        config: Any,
+        own: Mapping[str, Any],
+        made: Made,
+        inputs: Sequence[Any],
+        out: Any,
+        first: bool = False,
+        options: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Write the call down; what came out of it, or what is given in its place."""
+        made.axis = 1 if first else layers.moved_axis(made.target)
+        made.weights = dict(own)
+        tensor = next(one for one in flat((out,)) if is_tensor(one))
+        number = len(self.calls)
+        output = made.canonical(tensor)
+        if number in self.given:
+            value = made.own(self.given[number].astype(output.dtype), len(tensor.shape))
+            given = masked(self.as_tensor(value), tensor)
+            out, tensor = with_first(out, given), given
+        found = [self.followed.get(id(one)) for one in inputs]
+        for one in flat((out,)):
+            if is_tensor(one):
+                lies = first and len(one.shape) > 2
+                self.followed[id(one)] = (one, number, lies)
+        self.made.append(made)
+        self.calls.append(
+            Call(
+                number=number,
+                name=name,
+                kind=kind,
+                config=config,
+                weights=Weights(
+                    {key: (key, one) for key, one in own.items()},
+                    lambda place: weights.value_of(made.target, *place),
+                ),
+                inputs=tuple(made.canonical(one) for one in inputs),
+                output=output,
+                sources=tuple(one[1] if one else None for one in found),
+                options=options or {},
+            )
+        )
+        return out
+
+    def _operation(
+        self,
+        kind: str,
+        inputs: Sequence[Any],
+        attributes: dict[str, Any],
+        outputs: Sequence[Any],
+    ) -> Any:
+        """One of TensorFlow's that no layer calls: noted where it is a layer, else followed."""
+        if self.islands:
+            place = "/".join([*self.path, *self.under][-2:])
+            given = self.islands.follow(place, kind, inputs, attributes, outputs)
+            outputs = outputs if given is None else [given]
+        if self.within:
+            return None
+        known = [self.followed.get(id(one)) for one in inputs]
+        source = next((one for one in known if one is not None), None)
+        if source is None:
+            return None
+        with self._alone():
+            found = operations.layer_of(
+                kind, inputs, attributes, [one is not None for one in known]
+            )
+            if found is None:
+                for one in outputs:
+                    lies = source[2] and len(one.shape) == len(source[0].shape)
+                    self.followed[id(one)] = (one, source[1], lies)
+                return None
+            config, function, fed = found
+            made = Made(function, tuple(fed), {}, tuple(range(len(fed))))
+            name = "/".join([*self.path[-1:], kind.lower()])
+            first = self.first(fed, None)
+            return [self._add(name, kind, config, {}, made, fed, outputs[0], first)]
+
+    def run_of(self, out: Any) -> Run:
+        """The calls so far, and the model's outputs."""
+        outputs, sources, lying = {}, {}, {}
+        for name, tensor in named_outputs(out):
+            found = self.followed.get(id(tensor))
+            value = np.asarray(tensor)
+            outputs[name] = np.moveaxis(value, 1, -1) if found and found[2] else value
+            if outputs[name] is not value:
+                lying[name] = value
+            sources[name] = found[1] if found else None
+        return Run(calls=self.calls, outputs=outputs, sources=sources, lying=lying)

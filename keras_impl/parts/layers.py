@@ -1,0 +1,173 @@
+"""Layers that the classifiers need and Keras lacks, or builds from more than one of its own."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from keras_impl.framework import FLAVOUR, keras, tf
+from keras_impl.parts.regularisation import of_weights
+from parity.constants import as_float32
+from parity.specs.cnn import CnnSpec
+from parity.specs.feed_forward import FeedForwardSpec
+from parity.specs.rnn import RnnSpec
+from parity.specs.softmax import SoftmaxSpec
+
+
+class SharedDropout(keras.layers.Layer):
+    """Dropout by a keep mask from outside: x·keep/(1 − rate) while training, x otherwise.
+
+    Source: Srivastava et al., "Dropout", 2014, in the form of ``keras.layers.Dropout``.
+    A mask of shape (N, 1, 1, C) drops whole channels, as ``SpatialDropout2D`` does.
+    """
+
+    def __init__(self, rate: float, name: str) -> None:
+        super().__init__(name=name)
+        self.rate = rate
+        self.scale = 1.0 / (1.0 - rate)
+
+    def call(self, x: Any, keep: Any = None, training: bool = False) -> Any:
+        """Map x (N, …) with keep, bool and broadcastable to x, to x's shape and dtype.
+
+        Raises:
+            ValueError: there is no mask while training.
+        """
+        if not training or self.rate == 0.0:
+            return x
+        if keep is None:
+            raise ValueError("keep: received None while training, accepted: a bool mask")
+        return x * self.scale * tf.cast(keep, x.dtype)
+
+
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Keras's own; in float64, Keras 2's running variance follows its float32 kernel.
+
+    The fused kernel (4-D, float32) feeds the running variance with the unbiased batch variance,
+    Keras 2's float64 path with the biased one. What users run is float32, so float64 follows it.
+    Source: ``tf_keras/src/layers/normalization/batch_normalization.py``.
+    """
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        """Normalise x (N, H, W, C) over all but its last axis."""
+        if FLAVOUR == "keras3" or not training or x.dtype != tf.float64:
+            return super().call(x, training=training)
+        kept = self.moving_variance * (1.0 - as_float32(1.0 - self.momentum))
+        y = super().call(x, training=training)
+        count = tf.cast(tf.size(x) // tf.shape(x)[-1], x.dtype)
+        bessel = count / tf.maximum(count - 1.0, 1.0)
+        self.moving_variance.assign(kept + (self.moving_variance - kept) * bessel)
+        return y
+
+
+def batch_norm(spec: CnnSpec, number: int) -> Any:
+    """Batch normalisation ``number``, from 1, with the spec's numbers."""
+    return BatchNormalization(
+        axis=-1,
+        momentum=as_float32(spec.batch_norm_momentum),
+        epsilon=as_float32(spec.batch_norm_epsilon),
+        name=f"batch_norm_{number}",
+    )
+
+
+def layer_norm(spec: SoftmaxSpec, number: int) -> Any:
+    """Layer normalisation ``number``, from 1, over the last axis, with the spec's ε.
+
+    Source: Ba et al., "Layer normalization", 2016, equations 3 and 4 with ε under the root.
+    """
+    return keras.layers.LayerNormalization(
+        axis=-1,
+        epsilon=as_float32(spec.layer_norm_epsilon),
+        center=True,
+        scale=True,
+        name=f"layer_norm_{number}",
+    )
+
+
+def activation(spec: FeedForwardSpec, name: str) -> Any:
+    """The spec's activation, elementwise.
+
+    In float64 too, Keras takes the constants of leaky relu and gelu through float32; the twin has
+    to use the same ones.
+    """
+    if spec.activation == "relu":
+        return keras.layers.ReLU(name=name)
+    if spec.activation == "leaky_relu":
+        return keras.layers.LeakyReLU(as_float32(spec.negative_slope), name=name)
+    if spec.activation == "gelu":
+        gelu = functools.partial(keras.activations.gelu, approximate=False)
+        return keras.layers.Activation(gelu, name=name)
+    return keras.layers.Activation("tanh", name=name)
+
+
+def pool(spec: CnnSpec, number: int) -> Any:
+    """Pool ``number``, from 1: (N, H, W, C) to (N, H/2, W/2, C), rounded down, or up for 'same'.
+
+    An odd last row or column is a window of its own in 'same', and nothing beside it is counted.
+    """
+    kind = keras.layers.MaxPooling2D if spec.pool == "max" else keras.layers.AveragePooling2D
+    return kind(2, strides=2, padding=spec.pool_padding, name=f"pool_{number}")
+
+
+class TokenEmbedding(keras.layers.Embedding):
+    """Values from 0 to 1 as whole numbers, and a trained vector for each of these.
+
+    The number is rint(x·(tokens − 1)) within 0 … tokens − 1, in float32 whatever the dtype: that is
+    what the data are in, and no token may hang on it. Row 0 is a row like the others.
+    """
+
+    def __init__(self, spec: RnnSpec, name: str) -> None:
+        super().__init__(spec.tokens, spec.embedding, mask_zero=False, name=name)
+        self.highest = float(spec.tokens - 1)
+
+    def call(self, x: Any) -> Any:
+        """Map x (N, T, 1) to (N, T, embedding)."""
+        levels = tf.round(tf.cast(x[..., 0], tf.float32) * self.highest)  # half to even, (N, T)
+        return super().call(tf.cast(tf.clip_by_value(levels, 0.0, self.highest), tf.int32))
+
+
+def recurrent(spec: RnnSpec, number: int) -> Any:
+    """Recurrent layer ``number``, from 1: (N, T, in) to (N, T, width), the last to (N, width)."""
+    name = f"rnn_{number}"
+    common = {
+        "return_sequences": number < spec.recurrent_layers,
+        **of_weights(spec),
+        "name": name,
+    }
+    if spec.cell == "simple":
+        layer = keras.layers.SimpleRNN(spec.units, activation="tanh", **common)
+    elif spec.cell == "lstm":
+        layer = keras.layers.LSTM(
+            spec.units, activation="tanh", recurrent_activation="sigmoid", **common
+        )
+    else:
+        layer = keras.layers.GRU(
+            spec.units,
+            activation="tanh",
+            recurrent_activation="sigmoid",
+            reset_after=spec.reset_after,
+            **common,
+        )
+    if spec.bidirectional:
+        return keras.layers.Bidirectional(layer, merge_mode="concat", name=name)
+    return layer
+
+
+def unroll(layer: Any) -> None:
+    """Have a recurrent layer make a graph without a loop from its next call on.
+
+    TensorFlow's loops cost a third of the time of small layers; the graph takes longer to make.
+    """
+    for own in (
+        layer,
+        getattr(layer, "forward_layer", None),
+        getattr(layer, "backward_layer", None),
+    ):
+        if own is not None:
+            own.unroll = True
+            own._could_use_gpu_kernel = False  # Keras 2 would take a loop of its own, as made
+
+
+def output_activation(head: str, output: str) -> Any:
+    """What stands behind the logits: nothing, or the head's softmax or sigmoid."""
+    function = head if output == "probabilities" else "linear"
+    return keras.layers.Activation(function, name="probabilities")

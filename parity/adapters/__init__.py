@@ -1,0 +1,1 @@
+"""What an implementation must provide, as protocols."""

@@ -1,0 +1,169 @@
+"""What is known of a model's layers: each call, with what went in and what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+
+from parity.numerics import tolerance
+
+Arrays = dict[str, np.ndarray]
+
+
+Name = TypeVar("Name", bound=Hashable)
+
+
+class Weights(Mapping[Name, np.ndarray]):
+    """Arrays that are read from where they are whenever they are asked for: there is no copy."""
+
+    def __init__(self, places: Mapping[Name, Any], read: Callable[[Any], np.ndarray]) -> None:
+        self.places, self.read = places, read
+
+    def __getitem__(self, name: Name) -> np.ndarray:
+        return self.read(self.places[name])
+
+    def __iter__(self) -> Iterator[Name]:
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a model returns."""
+
+    keras: ClassVar[str] = "output"
+
+
+@dataclass(eq=False, kw_only=True)
+class Call:
+    """One call of a layer, a module or a function, in terms of no framework.
+
+    Arrays are canonical: channels last, sequences (N, T, …), a flattened map in the order H, W, C.
+
+    Attributes:
+        number: place in the order of execution, from 0.
+        name: of the Keras layer or the PyTorch module, as the model's user knows it; of a function
+            the module that calls it and its own (``features.relu``).
+        kind: the class, or the function.
+        config: of :mod:`parity.reference.layers`, in Keras's terms; None where the kind is not known.
+        weights: parameters and buffers by canonical name, (…) as in the layer's reference; of a
+            model's call as the model has them now.
+        inputs: what went in.
+        output: what came out.
+        sources: for each input the call it comes from, -1 for a model's input, None where what
+            lies between could not be followed.
+        through: functions that are no layers, by which its first input came from there.
+        options: what else decides what the layer computes, such as a mask.
+        parts: numbers of the calls that this one is made of; itself where there is none.
+        absorbed: whether it is part of another one.
+        allowed: how far another framework's output may stand off, relative to the largest entry.
+    """
+
+    number: int
+    name: str
+    kind: str
+    config: Any
+    weights: Mapping[str, np.ndarray]
+    inputs: tuple[np.ndarray, ...]
+    output: np.ndarray
+    sources: tuple[int | None, ...]
+    through: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    parts: tuple[int, ...] = ()
+    absorbed: bool = False
+    allowed: float = tolerance.FLOAT64["forward_eval"].limit
+
+    def __post_init__(self) -> None:
+        self.parts = self.parts or (self.number,)
+
+    @property
+    def anchor(self) -> bool:
+        """Whether it is matched first: it has weights, or is an output."""
+        return bool(self.weights) or isinstance(self.config, Output)
+
+    def forget(self) -> None:
+        """Let go of all arrays; their shapes stay."""
+        self.inputs = tuple(map(_bare, self.inputs))
+        self.output = _bare(self.output)
+
+    @property
+    def layer(self) -> str:
+        """Kind of the layer in Keras's terms; the framework's own where it is not known."""
+        return self.kind if self.config is None else str(self.config.keras)
+
+
+@dataclass(eq=False, kw_only=True)
+class Run:
+    """A model's calls in the order of execution, and what it returned.
+
+    Attributes:
+        calls: every layer that was called.
+        outputs: canonical arrays, by the place in the model's output (``output``, ``output/1``,
+            ``output/logits``).
+        sources: for each of them the call it comes from, as of :attr:`Call.sources`.
+        lying: the outputs in the model's own layout, where that is not the canonical one.
+        through: for each of them what :attr:`Call.through` is for an input.
+    """
+
+    calls: list[Call]
+    outputs: Arrays
+    sources: dict[str, int | None]
+    lying: Arrays = field(default_factory=dict)
+    through: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def forget(self) -> None:
+        """Let go of what its calls were fed and gave, but for their shapes."""
+        for call in self.calls:
+            call.forget()
+
+    def facing(self, other: Run) -> Run:
+        """With outputs in the model's own layout where the other's have the shape of that one."""
+        outputs = dict(self.outputs)
+        for (name, value), theirs in zip(
+            self.outputs.items(), other.outputs.values(), strict=False
+        ):
+            own = self.lying.get(name, value)
+            if value.shape != theirs.shape == own.shape:
+                outputs[name] = own
+        return replace(self, outputs=outputs)
+
+    def with_outputs(self, calls: Sequence[Call]) -> Run:
+        """These calls, and each output as one more that hands on what it is fed."""
+        ends = [
+            Call(
+                number=len(calls) + place,
+                name=name,
+                kind="output",
+                config=Output(),
+                weights={},
+                inputs=(value,),
+                output=value,
+                sources=(self.sources[name],),
+                through=self.through.get(name, ()),
+            )
+            for place, (name, value) in enumerate(self.outputs.items())
+        ]
+        return replace(self, calls=[*calls, *ends])
+
+
+def _bare(array: np.ndarray) -> np.ndarray:
+    """A zero that takes the array's shape."""
+    return np.broadcast_to(np.zeros((), array.dtype), array.shape)
+
+
+def leading(sources: Sequence[int | None], calls: Sequence[Call]) -> set[int]:
+    """Numbers of the calls without weights that lead there, back to those with weights."""
+    ahead = list(sources)
+    found: set[int] = set()
+    while ahead:
+        source = ahead.pop()
+        light = source is not None and source >= 0 and not calls[source].anchor
+        if source is not None and light and source not in found:
+            found.add(source)
+            ahead += calls[source].sources
+    return found

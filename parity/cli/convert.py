@@ -1,0 +1,42 @@
+"""``convert``: weights from a file of one framework to a file of the other."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from pathlib import Path
+
+from parity.errors import ParityError
+from parity.pairs import pair_file
+from parity.pairs.arguments import mapping
+from parity.pairs.convert import convert
+from parity.progress import Progress
+from parity.system import destinations
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the file; exit code 0 where the models' outputs then agree, 1 where they do not."""
+    source, target, path = (
+        Path(args.source),
+        destinations.new_path(args.target, "TARGET"),
+        Path(args.pair),
+    )
+    layer_map = mapping(args.map)
+    if not source.is_file():
+        raise ParityError(f"SOURCE: received {str(source)!r}, accepted: a file of weights")
+    with Progress(f"starting {path.name}"):
+        arguments = pair_file.load(path)
+    with Progress(f"converting {source.name}"):
+        made = convert(source, target, arguments, layer_map)
+    print(f"{target}: {made.weights:,} weights of {made.layers} layers, from {source}")
+    for told, names in (
+        ("in no layer that these inputs reach, not carried", made.left),
+        ("rounded, for the sum of two weights becomes one", made.rounded),
+    ):
+        if names:
+            print(textwrap.fill(f"{told}: {', '.join(names)}", 80, subsequent_indent="  "))
+    figures = f"{made.observed:.2g} apart in float64, {made.allowed:.2g} allowed"
+    if made.same and made.observed > made.allowed:
+        figures += ", for Keras rounds constants: nothing else differs"
+    print(f"outputs: {figures}" + ("" if made.same else f"; parity check {path} says why"))
+    return 0 if made.same else 1

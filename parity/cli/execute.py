@@ -1,0 +1,71 @@
+"""What each command does, a module each; ``parity/cli/parser.py`` holds their flags."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+from parity import progress
+from parity.errors import ParityError
+
+
+def execute(prog: str, args: argparse.Namespace) -> NoReturn:
+    """Run ``args.command`` and exit; what goes wrong is one line on stderr.
+
+    Exit codes: 0 (``run`` and ``compare``: SAME), 1 DIFFERENT, 2 wrong use or unusable input,
+    130 Ctrl-C, 143 SIGTERM.
+    """
+    line = ""
+    try:
+        with _termination_raises():
+            if progress.LINES in os.environ:
+                importlib.import_module("parity.system.processes").end_with_parent()
+            command = importlib.import_module(f"parity.cli.{args.command}")
+            code = command.run(args)
+            sys.stdout.flush()
+    except ParityError as error:
+        code, line = 2, f"error: {error}"
+    except KeyboardInterrupt:
+        code, line = 128 + signal.SIGINT, "interrupted"
+    except _Terminated:
+        code, line = 128 + signal.SIGTERM, "terminated"
+    except BrokenPipeError:  # the reader (head, less) has seen enough
+        code = 0
+        _discard_output()
+    except OSError as error:
+        code, line = 2, f"error: {error.filename or 'output'}: {error.strerror or error}"
+        _discard_output()
+    except MemoryError as error:
+        code, line = 2, f"error: not enough memory: {error}"
+    if line:
+        print(f"{prog} {args.command}: {' '.join(line.splitlines())}", file=sys.stderr)
+    sys.exit(code)
+
+
+class _Terminated(BaseException):
+    """SIGTERM, made an exception so that what is half written is removed and children end."""
+
+
+@contextlib.contextmanager
+def _termination_raises() -> Iterator[None]:
+    def terminate(number: int, frame: object) -> NoReturn:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _discard_output() -> None:
+    """Send to nowhere what is still to be flushed to stdout, which takes no more."""
+    with contextlib.suppress(OSError), Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())

@@ -1,0 +1,85 @@
+"""Flags of ``parity check`` and ``parity convert``."""
+
+from __future__ import annotations
+
+import argparse
+
+from parity.cli.flags.spec import reader
+from parity.options import Accepts
+
+MOST_STEPS = 10_000
+"""Steps that training may be compared for, each held against the other side's."""
+
+WEIGHTS = ("keras", "torch", "as-is")
+"""Those of :data:`parity.pairs.forward.setup.WEIGHTS`, which cannot be had without importing NumPy."""
+
+PAIR = "Python file that defines keras_model(), torch_model() and inputs()"
+
+
+def add_check(parser: argparse.ArgumentParser) -> None:
+    """The pair, whose weights count, and where the report goes besides the terminal."""
+    parser.add_argument(
+        "pair",
+        metavar="PAIR",
+        help=f"{PAIR}, and where wanted torch_inputs(), targets(), loss(), "
+        "optimizer(): each returns what the argument of parity.check of that name takes",
+    )
+    parser.add_argument(
+        "--weights",
+        choices=WEIGHTS,
+        default="keras",
+        help="whose are copied to the other model before they are compared; as-is: nobody's "
+        "(default: keras)",
+    )
+    _add_map(parser)
+    parser.add_argument(
+        "--steps",
+        type=reader(Accepts(int, minimum=1, below=MOST_STEPS + 1)),
+        default=10,
+        metavar="K",
+        help="optimizer steps, where the file defines optimizer() (default: 10)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=reader(Accepts(int, minimum=0, below=2**63)),
+        default=0,
+        metavar="N",
+        help="of what dropout draws (default: 0)",
+    )
+    parser.add_argument(
+        "--out", metavar="DIR", help="write report.json and report.html into this new folder"
+    )
+
+
+def add_convert(parser: argparse.ArgumentParser) -> None:
+    """The two files, and the pair that says which weight of the one is which of the other."""
+    parser.add_argument("source", metavar="SOURCE", help="file of weights")
+    parser.add_argument(
+        "target",
+        metavar="TARGET",
+        help="new file; either is a .keras, .weights.h5 or .h5 of Keras, or a .safetensors or .pt "
+        "(state_dict) of PyTorch",
+    )
+    parser.add_argument("--pair", metavar="PAIR", required=True, help=PAIR)
+    _add_map(parser)
+
+
+def _add_map(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--map",
+        nargs="+",
+        action="extend",
+        type=_names,
+        default=[],
+        metavar="KERAS=TORCH",
+        help="a Keras layer and the PyTorch module that belongs to it, by name",
+    )
+
+
+def _names(text: str) -> tuple[str, str]:
+    keras, _, torch = text.partition("=")
+    if not (keras and torch):
+        raise argparse.ArgumentTypeError(
+            f"received {text!r}, accepted: KERAS=TORCH, the names of a layer and a module"
+        )
+    return keras, torch

@@ -1,0 +1,138 @@
+"""``record``: climb the ladder with one backend."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from parity.adapters.backend import Backend, registered
+from parity.cli.flags import resolve
+from parity.cli.flags import spec as spec_flags
+from parity.errors import ParityError
+from parity.ladder import climb, fit, record
+from parity.ladder import header as headers
+from parity.progress import Progress
+from parity.specs import callbacks
+from parity.system import destinations, processes
+from parity.system.memory import PeakMemory
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write a record per model; with several, each in a folder of its name."""
+    out = destinations.new_path(args.out)
+    families = list(dict.fromkeys(args.model))
+    dtypes = tuple(sorted(set(args.dtype), reverse=True))  # float64 first
+    if args.seeds > 1 and "float32" not in dtypes:
+        raise ParityError(f"--seeds: received {args.seeds} without float32, accepted: 1, or both")
+    ensemble = args.ensemble is not False
+    epochs = vars(args).get("epochs", 0)
+    if epochs and "float64" not in dtypes and ensemble:
+        raise ParityError(
+            f"--epochs: received {epochs} without float64, accepted: with it, which a whole "
+            "training is compared in"
+        )
+    whole = bool(epochs) and "float64" in dtypes
+    resolve.refuse_foreign_options(args, families)
+    planned = []
+    for family in families:  # everything that can be refused is refused before the first climb
+        dataset = resolve.dataset_for(args, family)
+        spec = resolve.spec_for(args, family, dataset)
+        if not epochs and (foreign := callbacks.foreign_to_a_ladder(spec.callbacks)):
+            raise ParityError(
+                f"{spec_flags.flag_of(foreign[0])}: does not apply to a ladder, which has no "
+                "epochs; accepted: with --epochs"
+            )
+        if whole:
+            fit.steps_of(spec, len(dataset.train.x))
+        planned.append((spec, dataset))
+    backend = resolve.backend_for(args, spec)
+    climbs = climb.climbs(backend, dtypes, args.steps, args.seeds) + whole * epochs
+    with (
+        _elsewhere(args, backend, ensemble and "float32" in dtypes) as elsewhere,
+        Progress(backend.name, climbs * len(planned)) as progress,
+    ):
+        for spec, dataset in planned:
+            train, test = resolve.splits(spec, dataset)
+            peak = PeakMemory()
+
+            def advance(what: str, family: str = spec.family) -> None:
+                progress.advance(f"{family} {what}")
+                if elsewhere:
+                    elsewhere.check()
+
+            ladder = climb.climb(
+                backend,
+                spec,
+                train,
+                test,
+                dtypes,
+                args.steps,
+                seeds=args.seeds,
+                ensemble=ensemble,
+                whole=whole,
+                advance=advance,
+            )
+            place = Path(spec.family) if len(families) > 1 else Path()
+            if elsewhere:
+                elsewhere.widen(ladder, place)
+            header = headers.header(
+                "ladder",
+                backend,
+                spec,
+                steps=args.steps,
+                seeds=args.seeds,
+                epochs=epochs if whole else 0,
+                dtypes=dtypes,
+                device=args.device,
+                ladder=ladder,
+                peak=peak,
+            )
+            record.write(out / place, header, ladder.tensors)
+            print(f"{backend.name} {spec.family}: {out / place}", flush=True)
+    return 0
+
+
+class _Elsewhere:
+    """A process that climbs in float32 with another number of threads."""
+
+    def __init__(self, child: processes.Child, out: Path) -> None:
+        self.child, self.out = child, out
+
+    def check(self) -> None:
+        """Give up as soon as it has failed."""
+        if self.child.failed:
+            raise ParityError(f"the ensemble's second process: {self.child.reason()}")
+
+    def widen(self, ladder: climb.Ladder, place: Path) -> None:
+        """Take its record into the ensemble, as soon as it is there."""
+        try:
+            self.child.wait(self.out / place / record.HEADER)
+        except ParityError as error:
+            raise ParityError(f"the ensemble's second process: {error}") from None
+        with record.read(self.out / place) as other:
+            climb.widen(ladder, other)
+
+
+@contextmanager
+def _elsewhere(args: argparse.Namespace, own: Backend, wanted: bool) -> Iterator[_Elsewhere | None]:
+    """Start the ensemble's member that this process cannot be, where the backend needs one."""
+    wanted = wanted and args.device == "cpu"  # a second process would want the same GPU's memory
+    count = own.threads_elsewhere() if wanted else 0
+    if not count:
+        yield None
+        return
+    flags = {**vars(args), "dtype": ["float32"], "threads": count, "seeds": 1, "ensemble": False}
+    with tempfile.TemporaryDirectory(prefix="parity-") as folder:
+        out = Path(folder) / "record"
+        command = [registered()[own.name], "record"]
+        command += spec_flags.record_flags(argparse.Namespace(**flags))
+        child = processes.Child([*command, f"--out={out}"])
+        child.stand_back()  # the ladder itself is what takes longest
+        try:
+            yield _Elsewhere(child, out)
+        finally:
+            # sooner than this process's own parent loses patience with it
+            processes.end([child], processes.GRACE / 2)

@@ -1,0 +1,105 @@
+"""``run``: record with every backend at the same time, each a process of its own, then compare."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from parity import progress
+from parity.adapters import backend
+from parity.cli import compare
+from parity.cli.flags import spec
+from parity.errors import ParityError
+from parity.system import destinations, processes
+from parity.system.processes import Child
+from parity.verdict.compare import Comparison
+
+
+def run(args: argparse.Namespace) -> int:
+    """Start the backends, wait, compare; exit code as for ``compare``.
+
+    Where a layer parts, the second backend's layers run once more, fed what the first one's were.
+    """
+    json_file = destinations.json_path(args.json)
+    out = destinations.new_path(args.out or time.strftime("runs/%Y%m%d-%H%M%S"))
+    packages = backend.registered()
+    if len(packages) != 2:
+        raise ParityError(
+            f"run compares two backends, but {len(packages)} are installed "
+            f"({', '.join(packages) or 'none'}); record and compare them pair by pair"
+        )
+    if args.threads is None:  # both run at once: share the cores instead of fighting for them
+        args.threads = max(1, (os.cpu_count() or 1) // len(packages))
+    flags = spec.record_flags(args)
+    _record(out, {name: [package, "record", *flags] for name, package in packages.items()})
+
+    def replay(comparison: Comparison) -> Path | None:
+        """Make the replay of a comparison whose first divergence is a layer's."""
+        if not comparison.in_a_layer:
+            return None
+        made = out / "replay" / comparison.reference.header.spec.family
+        command = [packages[comparison.other.header.backend], "replay"]
+        command += [str(comparison.reference.path), f"--out={made}", f"--device={args.device}"]
+        command += [f"--threads={args.threads}"]
+        command += [f"--data-dir={args.data_dir}"] if args.data_dir else []
+        child = Child(command)
+        try:
+            child.wait()
+        finally:
+            processes.end([child])
+        return made
+
+    a, b = (out / name for name in packages)
+    return compare.judge(a, b, json_file, overrides=args.allow, replay=replay, at_once=True)
+
+
+def _record(out: Path, commands: Mapping[str, list[str]]) -> None:
+    """Run each backend's command at once, to ``out/<backend>``; all of them, or nothing is kept.
+
+    Raises:
+        ParityError: with what the first process that failed said.
+    """
+    children: dict[str, Child] = {}
+    try:
+        for name, command in commands.items():
+            children[name] = Child([*command, f"--out={out / name}"])
+        _wait(children)
+    except BaseException:
+        processes.end(children.values())
+        for name in children:
+            shutil.rmtree(out / name, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            out.rmdir()
+        raise
+    processes.end(children.values())
+
+
+def _wait(children: Mapping[str, Child]) -> None:
+    """Show progress on a terminal until all are done.
+
+    Raises:
+        ParityError: one failed.
+    """
+    with contextlib.ExitStack() as shown:
+        display = shown.enter_context(progress.bar()) if sys.stderr.isatty() else None
+        tasks = {name: display.add_task(name, total=None) for name in children} if display else {}
+        running = True
+        while running and not any(child.failed for child in children.values()):
+            running = any(child.process.poll() is None for child in children.values())
+            if display:
+                for name, task in tasks.items():
+                    state = children[name].state
+                    description = f"{name:6} {state['what']:32}"
+                    display.update(
+                        task, description=description, completed=state["done"], total=state["total"]
+                    )
+            time.sleep(0.1)
+    for name, child in children.items():
+        if child.failed:
+            raise ParityError(f"{name}: {child.reason()}")

@@ -1,0 +1,1 @@
+"""Records: the ladder is run, written to disk, read back and replayed."""

@@ -1,0 +1,135 @@
+"""The tensors that a record must contain, with their shapes and dtypes."""
+
+from __future__ import annotations
+
+from parity import rungs
+from parity.ladder.record import Header, Record
+from parity.specs.run import Spec
+
+Form = tuple[tuple[int | None, ...], str]
+"""Shape (None: any length but zero) and dtype as safetensors spells it."""
+
+
+STORED = {"float64": "F64", "float32": "F32"}
+
+
+DRAWN = {"bool": "BOOL", "float32": "F32"}
+"""The same of what layers draw."""
+
+
+PREDICTIONS = ("outputs", "labels", "accuracy", "loss")
+"""Tensors of the last rung, each made from the one before."""
+
+
+HISTORY = ("loss", "val_loss", "val_accuracy", "learning_rate")
+"""Metrics of an epoch, by name."""
+
+
+TRAINED = ("epochs", "losses", *(f"history/{name}" for name in HISTORY), "outputs", "labels")
+"""Tensors of a whole training besides its weights, in the order of comparing."""
+
+
+def expected(header: Header, dtype: str) -> dict[str, Form]:
+    """Every tensor that a ladder or replay record must hold in one dtype: name to form."""
+    forms = _of_layers(header.spec, dtype)
+    if header.kind != "replay":
+        forms |= _of_training(header.spec, header.steps, dtype)
+    if header.kind == "ladder" and header.epochs and dtype == "float64":
+        forms |= _of_whole_training(header.spec)
+    if header.seeds > 1 and dtype == "float32":
+        forms |= {
+            "predictions/over_seeds/labels": ((header.seeds, None), "I64"),
+            "predictions/over_seeds/accuracy": ((header.seeds,), "F64"),
+            "predictions/over_seeds/loss": ((header.seeds,), "F64"),
+        }
+    if header.kind == "replay":  # only what comes out of a layer
+        inner = ("mask", "input")
+        forms = {name: form for name, form in forms.items() if name.split("/")[-1] not in inner}
+    return {rungs.join(dtype, name): form for name, form in forms.items()}
+
+
+def _of_layers(spec: Spec, dtype: str) -> dict[str, Form]:
+    """Forward passes and gradients."""
+    model, real = spec.model, STORED[dtype]
+    forms: dict[str, Form] = {}
+    for rung in rungs.FORWARD:
+        forms[f"{rung}/input"] = ((None, *model.input_shape), real)
+        forms |= _masks(spec, f"{rung}/")
+        forms |= {f"{rung}/{layer.name}": ((None, *layer.shape), real) for layer in model.layers()}
+    forms |= {
+        f"gradients/{row.name}": (row.shape, real) for row in model.parameters() if row.trainable
+    }
+    if dtype == "float64":
+        forms |= {
+            f"gradients/{layer.name}/output": ((None, *layer.shape), real)
+            for layer in model.layers()
+        }
+    return forms
+
+
+def _of_training(spec: Spec, steps: int, dtype: str) -> dict[str, Form]:
+    """Parameters, loss, optimizer steps and predictions."""
+    model, real = spec.model, STORED[dtype]
+    table = model.parameters()
+    forms: dict[str, Form] = {}
+    between = [f"steps/{step}" for step in rungs.snapshots(steps)]
+    weights = (f"{place}/weights" for place in ("step", *between, "steps"))
+    for place in ("parameters", *weights):
+        forms |= {f"{place}/{row.name}": (row.shape, real) for row in table}
+    trained = [row for row in table if row.trainable]
+    for slot in spec.optimizer.slots:
+        forms |= {f"step/slots/{slot}/{row.name}": (row.shape, real) for row in trained}
+    if dtype == "float64":
+        last = [f"steps/{steps}"] if steps > 1 else []
+        for place in ("step", *between, *last):
+            forms |= {
+                f"{place}/input": ((None, *model.input_shape), real),
+                f"{place}/labels": ((None,), "I64"),
+                f"{place}/loss": ((), real),
+                **_masks(spec, f"{place}/"),
+            }
+            if getattr(model, "variable_length", False):
+                forms[f"{place}/lengths"] = ((None,), "I64")
+    return forms | {
+        "loss/loss": ((), "F64"),
+        "steps/losses": ((steps,), real),
+        "predictions/outputs": ((None, model.outputs), real),
+        "predictions/labels": ((None,), "I64"),
+        "predictions/accuracy": ((), "F64"),
+        "predictions/loss": ((), "F64"),
+    }
+
+
+def _of_whole_training(spec: Spec) -> dict[str, Form]:
+    """All that stands behind the ladder; how long it took is for the numbers to say."""
+    forms: dict[str, Form] = dict.fromkeys(TRAINED, ((None,), "F64"))
+    forms |= {
+        "epochs": ((), "I64"),
+        "outputs": ((None, spec.model.outputs), "F64"),
+        "labels": ((None,), "I64"),
+        **{f"weights/{row.name}": (row.shape, "F64") for row in spec.model.parameters()},
+    }
+    return {f"{rungs.WHOLE}/{name}": form for name, form in forms.items()}
+
+
+def _masks(spec: Spec, prefix: str) -> dict[str, Form]:
+    return {
+        f"{prefix}{name}/mask": ((None, *draw.shape), DRAWN[draw.dtype])
+        for name, draw in spec.model.draws().items()
+    }
+
+
+def form_of(record: Record, name: str) -> tuple[tuple[int, ...], str] | None:
+    """Shape and dtype of a record's tensor, None if it has none of that name."""
+    return (record.shape(name), record.dtype(name)) if name in record.names else None
+
+
+def _fits(found: Form | None, wanted: Form | None) -> bool:
+    if found is None or wanted is None:
+        return False
+    (shape, dtype), (pattern, stored) = found, wanted
+    return (
+        dtype == stored
+        and len(shape) == len(pattern)
+        and all(n == m if m is not None else n for n, m in zip(shape, pattern, strict=True))
+    )

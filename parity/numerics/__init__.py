@@ -1,0 +1,1 @@
+"""Numbers without a framework: tolerances, distances, random streams, statistics."""

@@ -1,0 +1,1 @@
+"""Which Keras layer corresponds to which PyTorch module."""

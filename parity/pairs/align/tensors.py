@@ -1,0 +1,71 @@
+"""Where two models part: layers fed with the same numbers, and what stands between them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+
+import numpy as np
+
+from parity.adapters.calls import Call
+from parity.numerics.arrays import distance
+from parity.reference.layers import merging
+
+
+def as_keras(value: np.ndarray, like: np.ndarray, call: Call) -> np.ndarray:
+    """A PyTorch output as Keras gives it: the last step of a sequence, without axes of one.
+
+    Args:
+        value: canonical output of the PyTorch call.
+        like: of the Keras call.
+        call: the Keras call.
+    """
+    layer = getattr(call.config, "layer", call.config)
+    if getattr(layer, "return_sequences", True) is False and value.ndim == like.ndim + 1:
+        return value[:, -1]
+    if value.size == like.size and [n for n in value.shape if n != 1] == [
+        n for n in like.shape if n != 1
+    ]:
+        return value.reshape(like.shape)
+    return value
+
+
+def inputs_apart(k: Call, t: Call) -> float:
+    """How far the inputs of two calls stand apart; inf where there are not as many of either.
+
+    Those of a sum and the like may come in any order.
+    """
+    if len(k.inputs) != len(t.inputs):
+        return float("inf")
+    turned = isinstance(k.config, COMMUTATIVE) and isinstance(t.config, COMMUTATIVE)
+    orders = itertools.permutations(t.inputs) if turned and len(k.inputs) < 5 else [t.inputs]
+    return min(
+        max((distance(own, as_keras(other, own, k)) for own, other in pairs), default=0.0)
+        for pairs in (tuple(zip(k.inputs, order, strict=True)) for order in orders)
+    )
+
+
+COMMUTATIVE = (merging.Add, merging.Multiply, merging.Average, merging.Maximum, merging.Minimum)
+"""Layers whose inputs have no order."""
+
+
+def as_torch(value: np.ndarray, like: np.ndarray, call: Call) -> np.ndarray | None:
+    """A Keras output as PyTorch's call gives it: the way back; None where there is none.
+
+    Args:
+        value: of the Keras call.
+        like: canonical output of the PyTorch call.
+        call: the Keras call.
+    """
+    if value.size == like.size:
+        return value.reshape(like.shape)
+    if as_keras(like, value, call).shape == value.shape and like.ndim == value.ndim + 1:
+        found = like.copy()
+        found[:, -1] = value
+        return found
+    return None
+
+
+def mapped(sources: frozenset[int | None], matched: Mapping[int, int]) -> frozenset[int | None]:
+    """Numbers of Keras calls as their partners'; model inputs as they are."""
+    return frozenset(one if one is None or one < 0 else matched.get(one) for one in sources)

@@ -1,0 +1,1 @@
+"""Which known difference explains a divergence, with proof."""

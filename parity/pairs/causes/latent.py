@@ -1,0 +1,64 @@
+"""Settings of optimizers that differ without showing, and where they would show first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from parity.adapters.trainer import KerasTrainer, Key, Trainer
+from parity.numerics import tolerance
+from parity.numerics.arrays import distance
+from parity.pairs.align.config_diff import alike
+from parity.pairs.causes import batch_norm, optimizer
+from parity.pairs.causes.cause import Cause
+from parity.reference.formula import Settings
+
+
+def causes(k: KerasTrainer, t: Trainer, keys: Sequence[tuple[Key, Key]]) -> list[Cause]:
+    """Every setting in which the two optimizers part, whether it shows or not; none is proven.
+
+    Floats that are one once rounded to float32 do not part: so Keras rounds its own. The rates of
+    a schedule always show.
+
+    Args:
+        k: Keras's side; it ends as it was at first.
+        t: PyTorch's, likewise.
+        keys: weights that both have.
+    """
+    k.start()
+    t.start()
+    found: dict[str, Cause] = {}
+    for key, theirs in keys:
+        if key[1] in batch_norm.STATISTICS or k.frozen(key) or t.frozen(theirs):
+            continue
+        own, other = optimizer.unified(k.settings_of(key)), optimizer.unified(t.settings_of(theirs))
+        if own is None or other is None or own.kind != other.kind:
+            continue
+        for name in optimizer.parting(own, other):
+            shown = name == "learning_rate" and k.schedule is not None
+            if not shown and not alike(own.values[name], other.values[name]):
+                rung = first_shown(own, other, name)
+                cause = optimizer.cause_of(own, other, name, "optimizer", None, rung)
+                found.setdefault(cause.id, cause)
+    return list(found.values())
+
+
+def first_shown(own: Settings, other: Settings, name: str) -> str:
+    """The rung at which a setting can show first: ``step``, or ``steps`` where one hides it.
+
+    Of one formula each, tried on gradients over six orders of magnitude, with what else either
+    side is set to.
+    """
+    gradient = np.array([1e3, -1e2, 1e1, -1.0, 1e-1, -1e-2, 1e-3])
+    push = optimizer.Push(gradient, float(np.sqrt(np.vdot(gradient, gradient))), (0.0, 0.0))
+    for settings in (own, other):
+        tried = (
+            replace(settings, values={**settings.values, name: side.values[name]})
+            for side in (own, other)
+        )
+        one, two = (optimizer.weight_after(side, np.ones_like(gradient), [push]) for side in tried)
+        if distance(one, two) > tolerance.FLOAT64["step"].limit:
+            return "step"
+    return "steps"

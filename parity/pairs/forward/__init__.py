@@ -1,0 +1,1 @@
+"""The forward pass of a pair in evaluation mode."""

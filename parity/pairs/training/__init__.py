@@ -1,0 +1,1 @@
+"""A pair in training: forward pass, loss, gradients, optimizer steps."""

@@ -1,0 +1,15 @@
+"""The settings of a loss, an optimizer or a schedule, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A formula by name with its constants, as an implementation was told them."""
+
+    kind: str
+    values: Mapping[str, Any]

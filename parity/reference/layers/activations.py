@@ -1,0 +1,326 @@
+"""Activations, by Keras's names.
+
+Sources: ``tf_keras/src/activations.py``, ``tf_keras/src/backend.py``,
+``keras/src/activations/activations.py``, ``tensorflow/python/ops/nn_ops.py``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from parity.constants import as_float32
+from parity.reference.difference import Difference
+
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+SELU_LIMIT = -SELU_ALPHA * SELU_SCALE
+"""What SELU tends to for very negative inputs; alpha dropout puts it in place of what it drops."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activation:
+    """An activation of nothing but its name."""
+
+    keras: ClassVar[str] = "Activation"
+    activation: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReLU:
+    """max(x, 0), at most ``max_value``; below 0 ``negative_slope``·x (Keras's LeakyReLU too)."""
+
+    keras: ClassVar[str] = "ReLU"
+    max_value: float | None
+    negative_slope: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ELU:
+    """X where it is positive, else ``alpha``·(eˣ − 1)."""
+
+    keras: ClassVar[str] = "ELU"
+    alpha: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class PReLU:
+    """X where it is positive, else x times a slope that is trained."""
+
+    keras: ClassVar[str] = "PReLU"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Softmax:
+    """The softmax along another axis than the last, counted from the end."""
+
+    keras: ClassVar[str] = "Softmax"
+    axis: int
+
+
+KERAS_DEFAULTS: dict[str, dict[str, Any]] = {
+    "LeakyReLU": {"alpha": 0.3},
+    "ELU": {"alpha": 1.0},
+    "PReLU": {"alpha_initializer": "zeros", "shared_axes": None},
+    "Softmax": {"axis": -1},
+}
+KERAS_3_DEFAULTS: dict[str, dict[str, Any]] = {
+    "LeakyReLU": {"negative_slope": 0.3},
+    "PReLU": {"alpha_initializer": "Zeros", "shared_axes": None},
+}
+TORCH_DEFAULTS: dict[str, dict[str, Any]] = {
+    "LeakyReLU": {"negative_slope": 0.01},
+    "ELU": {"alpha": 1.0},
+    "PReLU": {"num_parameters": 1, "init": 0.25},
+    "GELU": {"approximate": "none"},
+    "Softplus": {"beta": 1.0, "threshold": 20.0},
+    "Softmax": {"dim": None},
+}
+
+
+def reference(
+    config: Activation | ReLU | ELU | PReLU | Softmax,
+    weights: Mapping[str, np.ndarray],
+    x: np.ndarray,
+    flavour: str = "tf_keras",
+) -> np.ndarray:
+    """The activation of x, elementwise but for softmax, which runs along an axis, often the last.
+
+    Args:
+        config: the layer.
+        weights: none, of a PReLU alpha, of a shape that broadcasts to x's.
+        x: of any shape.
+        flavour: ``tf_keras``, ``keras3`` or ``torch``: hard sigmoid and GELU are not the same in
+            all.
+    """
+    if isinstance(config, ReLU):
+        y = np.where(x > 0.0, x, config.negative_slope * x)
+        return y if config.max_value is None else np.minimum(y, config.max_value)
+    if isinstance(config, ELU):
+        return np.where(x > 0.0, x, config.alpha * np.expm1(np.minimum(x, 0.0)))
+    if isinstance(config, PReLU):
+        return np.where(x > 0.0, x, weights["alpha"] * x)
+    if isinstance(config, Softmax):
+        return softmax(x, config.axis)
+    return apply(config.activation, x, flavour)
+
+
+def apply(name: str | None, x: np.ndarray, flavour: str = "tf_keras") -> np.ndarray:
+    """The same by name; None is Keras's name for none.
+
+    Raises:
+        ValueError: an unknown name.
+    """
+    if name == "gelu" and flavour == "torch":
+        return _gelu(x, math.sqrt(0.5))
+    if name == "gelu_tanh" and flavour == "torch":
+        return _gelu_tanh(x, 0.044715)
+    if name == "softplus" and flavour == "torch":
+        return np.where(x > 20.0, x, np.logaddexp(0.0, x))
+    if name == "hard_sigmoid":
+        slope = 0.2 if flavour == "tf_keras" else 1 / 6
+        return np.clip(slope * x + 0.5, 0.0, 1.0)
+    if name == "hard_swish":  # of PyTorch and Keras 3, where its other name is hard_silu
+        return np.asarray(x * np.clip(x / 6 + 0.5, 0.0, 1.0))
+    if name not in FORMULAS:
+        known = ", ".join(filter(None, FORMULAS))
+        raise ValueError(f"activation: received {name!r}, accepted: {known}, hard_sigmoid")
+    return np.asarray(FORMULAS[name](x))
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    """1/(1 + e⁻ˣ), without overflow."""
+    return np.asarray(np.exp(-np.logaddexp(0.0, -x)))
+
+
+def _log_softmax(x: np.ndarray) -> np.ndarray:
+    away = x - x.max(-1, keepdims=True)
+    return np.asarray(away - np.log(np.exp(away).sum(-1, keepdims=True)))
+
+
+def softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
+    """eˣ/Σeˣ along an axis."""
+    powers = np.exp(x - x.max(axis, keepdims=True))
+    return np.asarray(powers / powers.sum(axis, keepdims=True))
+
+
+def _gelu(x: np.ndarray, factor: float = as_float32(math.sqrt(0.5))) -> np.ndarray:
+    from scipy.special import erfc  # slow to import, and only this needs it
+
+    return np.asarray(0.5 * x * erfc(-x * factor))
+
+
+def _gelu_tanh(x: np.ndarray, factor: float = as_float32(0.044715)) -> np.ndarray:
+    inner = math.sqrt(2.0 / math.pi) * (x + factor * x**3)
+    return np.asarray(0.5 * x * (1.0 + np.tanh(inner)))
+
+
+def _elu(x: np.ndarray) -> np.ndarray:
+    return np.where(x > 0, x, np.expm1(np.minimum(x, 0.0)))
+
+
+def _selu(x: np.ndarray) -> np.ndarray:
+    return SELU_SCALE * np.where(x > 0, x, SELU_ALPHA * np.expm1(np.minimum(x, 0.0)))
+
+
+ROUNDED = ("gelu", "gelu_tanh")
+"""Whose constants Keras rounds to float32 and PyTorch does not; else they are the same."""
+
+FORMULAS: dict[str | None, Callable[[np.ndarray], np.ndarray]] = {
+    None: lambda x: x,
+    "linear": lambda x: x,
+    "relu": lambda x: np.maximum(x, 0.0),
+    "elu": _elu,
+    "selu": _selu,
+    "gelu": _gelu,
+    "gelu_tanh": _gelu_tanh,
+    "swish": lambda x: x * sigmoid(x),
+    "softplus": lambda x: np.logaddexp(0.0, x),
+    "softsign": lambda x: x / (1.0 + np.abs(x)),
+    "sigmoid": sigmoid,
+    "tanh": np.tanh,
+    "exponential": np.exp,
+    "mish": lambda x: x * np.tanh(np.logaddexp(0.0, x)),
+    "softmax": softmax,
+    "log_softmax": _log_softmax,
+}
+
+DIFFERENCES = (
+    Difference(
+        id="leaky_relu.slope",
+        kind="activations",
+        title="0.3 in the layer, 0.2 in Keras 3's function, 0.01 in PyTorch",
+        what="The layer LeakyReLU multiplies negative inputs by 0.3, "
+        "keras.activations.leaky_relu and the name 'leaky_relu' by 0.2, nn.LeakyReLU by "
+        "0.01.",
+        why="Each chose its own.",
+        to_torch="nn.LeakyReLU(0.3), for float64 with the slope rounded to float32 (see below)",
+        to_keras="LeakyReLU(0.01)",
+        size=0.4,
+        measured="500 standard normal numbers",
+        rung="forward_eval",
+        source="keras/src/layers/activations/leaky_relu.py",
+    ),
+    Difference(
+        id="leaky_relu.float32_slope",
+        kind="activations",
+        title="the slope goes through float32, also in float64",
+        what="0.3 becomes 0.30000001192…, in float64 as well: TensorFlow keeps it in an "
+        "attribute of 32 bits.",
+        why="Attributes of TensorFlow's operations are float32.",
+        to_torch="nn.LeakyReLU(float(np.float32(0.3))); in float32 it is the same number anyway",
+        size=2e-08,
+        measured="500 standard normal numbers",
+        rung="forward_eval",
+        source="tensorflow/core/ops/nn_ops.cc (LeakyRelu)",
+    ),
+    Difference(
+        id="gelu.float32_constant",
+        kind="activations",
+        title="√½ goes through float32, also in float64",
+        what="½·x·erfc(−x·√½), the root rounded to float32. nn.GELU has it in full.",
+        why="tf.nn.gelu casts a Python float. The difference is under float32's own rounding.",
+        to_torch="0.5 * x * torch.erfc(-x * float(np.float32(0.5**0.5)))",
+        size=2e-09,
+        measured="500 standard normal numbers",
+        rung="forward_eval",
+        source="tensorflow/python/ops/nn_ops.py (gelu)",
+    ),
+    Difference(
+        id="gelu.approximate",
+        kind="activations",
+        title="two formulas go by one name",
+        what="Exact (erf) by default in both. The tanh form, approximate=True or 'tanh', is "
+        "another function; much published code means it by GELU.",
+        why="Ports copy the formula of a paper's code instead of the flag.",
+        to_torch="the same form in both: nn.GELU('tanh') only for approximate=True",
+        size=0.0002,
+        measured="500 standard normal numbers, the tanh form for the exact one",
+        rung="forward_eval",
+        source="keras/src/activations/activations.py (gelu)",
+    ),
+    Difference(
+        id="softplus.threshold",
+        kind="activations",
+        title="PyTorch is linear above 20",
+        what="Keras computes log(1 + eˣ) throughout; nn.Softplus returns x itself above 20.",
+        why="PyTorch's guard against overflow, set for float32.",
+        to_torch="nn.Softplus(threshold=40)",
+        size=5e-11,
+        measured="inputs from −5 to 25 in steps of ½",
+        rung="forward_eval",
+        source="torch/nn/modules/activation.py (Softplus)",
+    ),
+    Difference(
+        id="hard_sigmoid.slope",
+        kind="activations",
+        title="Keras 2 has 0.2·x + ½, PyTorch and Keras 3 x/6 + ½",
+        what="Both clip to 0…1, but the slopes are 0.2 and 1/6.",
+        why="Keras 3 changed it. Old recurrent layers have it as recurrent_activation.",
+        to_torch="(0.2 * x + 0.5).clamp(0, 1)",
+        to_keras="keras.layers.Lambda(lambda x: tf.clip_by_value(x / 6 + 0.5, 0, 1))",
+        size=0.08,
+        measured="500 standard normal numbers times 3",
+        rung="forward_eval",
+        flavours=("tf_keras",),
+        source="tf_keras/src/backend.py (hard_sigmoid)",
+    ),
+    Difference(
+        id="softmax.axis",
+        kind="activations",
+        title="last axis in Keras, the first of three in PyTorch",
+        what="Keras's default axis is the last. nn.Softmax() picks axis 0 for inputs of one or "
+        "three axes, else axis 1, and warns.",
+        why="A default of old that PyTorch keeps for compatibility.",
+        to_torch="nn.Softmax(dim=-1)",
+        size=0.8,
+        measured="4 sequences of 5 steps of 6 classes",
+        rung="forward_eval",
+        source="torch/nn/functional.py (_get_softmax_dim)",
+    ),
+    Difference(
+        id="prelu.parameters",
+        kind="activations",
+        title="a slope per entry from 0 in Keras, one slope of 0.25 in PyTorch",
+        what="Keras trains a slope for each entry of an example, from zero; nn.PReLU one for "
+        "all, or one per channel, from 0.25.",
+        why="Each chose its own; shared_axes makes Keras share.",
+        to_torch="α of the example's shape: torch.where(x > 0, x, alpha * x)",
+        to_keras="PReLU(alpha_initializer=Constant(0.25), shared_axes=[1, 2]) for images",
+        size=0.4,
+        measured="untrained layers, 8 examples of 5 standard normal numbers",
+        rung="parameters",
+        source="keras/src/layers/activations/prelu.py",
+    ),
+    Difference(
+        id="selu.gradient_at_zero",
+        kind="activations",
+        title="at exactly 0 Keras takes the right slope, PyTorch the left",
+        what="SELU has two slopes at 0: 1.05 and 1.76. TensorFlow gives 1.05… where y = 0 counts "
+        "as positive, PyTorch 1.76.",
+        why="Which side an equality falls on. Met behind zero padding and relu.",
+        to_torch="write it with torch.where(x >= 0, …)",
+        size=0.7,
+        measured="gradient at 0",
+        rung="gradients",
+        latent=True,
+        source="tensorflow/core/kernels/relu_op_functor.h (SeluGrad)",
+    ),
+    Difference(
+        id="maximum.gradient_at_zero",
+        kind="activations",
+        title="maximum(x, 0) has gradient 1 in Keras, ½ in PyTorch",
+        what="At x = 0 TensorFlow gives the first argument the whole gradient, torch.maximum "
+        "half of it. The relu of both gives 0.",
+        why="Ties; met where relu is written out, and in hinge losses.",
+        to_torch="torch.where(x >= 0, x, 0), or relu in both",
+        size=0.5,
+        measured="gradient at 0",
+        rung="gradients",
+        latent=True,
+        source="tensorflow/python/ops/math_grad.py (_MaximumMinimumGrad)",
+    ),
+)

@@ -1,0 +1,201 @@
+"""Batch normalisation.
+
+Sources: Ioffe and Szegedy, "Batch normalization", 2015, algorithm 1;
+``tf_keras/src/layers/normalization/batch_normalization.py`` and
+``keras/src/layers/normalization/batch_normalization.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from parity.reference.difference import Difference
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchNorm:
+    """Normalisation by the batch's statistics in training, by the running ones otherwise."""
+
+    keras: ClassVar[str] = "BatchNormalization"
+    axis: int
+    momentum: float
+    epsilon: float
+    center: bool
+    scale: bool
+
+
+KERAS_DEFAULTS: dict[str, dict[str, Any]] = {
+    "BatchNormalization": {
+        "axis": -1,
+        "momentum": 0.99,
+        "epsilon": 1e-3,
+        "center": True,
+        "scale": True,
+    }
+}
+
+_OF_TORCH = {"eps": 1e-5, "momentum": 0.1, "affine": True, "track_running_stats": True}
+TORCH_DEFAULTS: dict[str, dict[str, Any]] = {
+    "BatchNorm1d": _OF_TORCH,
+    "BatchNorm2d": _OF_TORCH,
+    "BatchNorm3d": _OF_TORCH,
+}
+
+
+def reference(
+    config: BatchNorm,
+    weights: Mapping[str, np.ndarray],
+    x: np.ndarray,
+    training: bool = False,
+    mask: np.ndarray | None = None,
+    flavour: str = "tf_keras",
+) -> np.ndarray:
+    """γ·(x − mean)/√(variance + ε) + β, over all axes but one.
+
+    Args:
+        config: the layer.
+        weights: moving_mean and moving_variance (C,); gamma and beta (C,) where there are.
+        x: of any shape with C entries along ``config.axis``.
+        training: whether the batch's own mean and biased variance are taken.
+        mask: bool (N, T): the steps that count for them; None: all.
+        flavour: the Keras; 3 adds 1e-7 to the number of steps that a mask leaves.
+
+    Returns:
+        x's shape.
+    """
+    x = np.moveaxis(x, config.axis, -1)
+    mean, variance = weights["moving_mean"], weights["moving_variance"]
+    if training:
+        counted = (x if mask is None else x[mask]).reshape(-1, x.shape[-1])
+        count = len(counted) + (1e-7 if mask is not None and flavour == "keras3" else 0.0)
+        mean = counted.sum(0) / count
+        variance = ((counted - mean) ** 2).sum(0) / count
+    y = (x - mean) / np.sqrt(variance + config.epsilon)
+    y = y * weights.get("gamma", 1.0) + weights.get("beta", 0.0)
+    return np.asarray(np.moveaxis(y, -1, config.axis))
+
+
+def moved(config: BatchNorm, before: np.ndarray, fed: np.ndarray) -> np.ndarray:
+    """A running statistic after a training step: momentum is the share of the old that is kept.
+
+    Args:
+        config: the layer.
+        before: (C,).
+        fed: (C,), the batch's mean or variance; which variance, see ``running_variance`` below.
+    """
+    return np.asarray(before * config.momentum + fed * (1.0 - config.momentum))
+
+
+_FILE = "keras/src/layers/normalization/batch_normalization.py"
+
+DIFFERENCES = (
+    Difference(
+        id="batch_norm.epsilon",
+        kind="batch_norm",
+        title="1e-3 in Keras, 1e-5 in PyTorch",
+        what="Both add ε to the variance under the root; the defaults are 1e-3 and 1e-5.",
+        why="Each framework chose its own. It matters most for channels of little variance.",
+        to_torch="nn.BatchNorm2d(channels, eps=1e-3)",
+        to_keras="BatchNormalization(epsilon=1e-5)",
+        size=0.004,
+        measured="evaluation, 3 channels with variances of 0.1 to 1",
+        rung="forward_eval",
+        source=_FILE,
+    ),
+    Difference(
+        id="batch_norm.momentum",
+        kind="batch_norm",
+        title="share of the old in Keras, of the new in PyTorch",
+        what="Keras: running ← 0.99·running + 0.01·batch. PyTorch's momentum multiplies the "
+        "batch's statistic, and is 0.1.",
+        why="The same word for opposite shares; copying 0.99 makes PyTorch forget everything.",
+        to_torch="momentum=1 − Keras's; 0.01 for Keras's default",
+        to_keras="momentum=1 − PyTorch's; 0.9 for PyTorch's default",
+        size=3,
+        measured="running mean after one training step, momentum=0.99 copied",
+        rung="step",
+        latent=True,
+        source=_FILE,
+    ),
+    Difference(
+        id="batch_norm.running_variance",
+        kind="batch_norm",
+        title="biased in Keras, unbiased in PyTorch",
+        what="PyTorch feeds the running variance n/(n − 1) times the batch's variance, Keras 3 "
+        "the batch's variance itself. Keras 2 does as PyTorch in its fused kernel (4-D, "
+        "float32) and as Keras 3 otherwise: 2-D, 3-D, float64.",
+        why="Normalisation itself uses the biased variance in both, so only the running one "
+        "differs, and only small batches show it.",
+        to_torch="keep an update of your own: var.lerp_(x.var(unbiased=False), 1 − momentum); "
+        "with Keras 2 nn.BatchNorm2d is faithful for float32 images as it is",
+        to_keras="none of Keras's switches does it; subclass the layer and multiply by n/(n − 1)",
+        size=0.02,
+        measured="running variance after one step on 8 examples of 3 features, momentum 0.99",
+        rung="step",
+        latent=True,
+        source="tf_keras/src/layers/normalization/batch_normalization.py (_fused_batch_norm)",
+    ),
+    Difference(
+        id="batch_norm.batch_of_one",
+        kind="batch_norm",
+        title="a single value per channel raises in PyTorch",
+        what="With one value per channel in training, Keras gives β (its variance is zero), "
+        "PyTorch raises ValueError.",
+        why="PyTorch's check; met with the last, incomplete batch of an epoch.",
+        to_torch="compute from the formula, or drop the incomplete batch in both",
+        size=float("inf"),
+        measured="one example of 3 features in training: ValueError",
+        rung="forward_train",
+        latent=True,
+        source="torch/nn/functional.py (_verify_batch_size)",
+    ),
+    Difference(
+        id="batch_norm.mask",
+        kind="batch_norm",
+        title="Keras leaves masked steps out of the statistics",
+        what="Behind a Masking or an Embedding with mask_zero, Keras takes mean and variance "
+        "over the valid steps alone; PyTorch knows no mask.",
+        why="Keras's layers hand their mask on in silence.",
+        to_torch="take the statistics of x[mask], then normalise every step with them; Keras 3 "
+        "adds 1e-7 to the number of valid steps",
+        size=0.2,
+        measured="training output, 4 sequences of 2 to 5 steps padded with zeros",
+        rung="forward_train",
+        latent=True,
+        source=_FILE,
+    ),
+    Difference(
+        id="batch_norm.axis",
+        kind="batch_norm",
+        title="channels are last in Keras, second in PyTorch",
+        what="Keras normalises the last axis, nn.BatchNorm1d the second. With as many steps as "
+        "channels PyTorch takes (N, T, C) without a word and normalises the steps.",
+        why="Layouts; only unequal sizes raise.",
+        to_torch="x.transpose(1, 2) before nn.BatchNorm1d and after it",
+        to_keras="BatchNormalization(axis=1)",
+        size=2,
+        measured="evaluation, 5 steps of 5 channels",
+        rung="forward_eval",
+        source=_FILE,
+    ),
+    Difference(
+        id="batch_norm.frozen",
+        kind="batch_norm",
+        title="trainable=False in Keras also stops the batch's statistics",
+        what="A frozen BatchNormalization runs as in evaluation, even with training=True. "
+        "requires_grad_(False) freezes γ and β only: PyTorch goes on with the batch's "
+        "statistics and moves the running ones.",
+        why="Special rule since TensorFlow 2; met in transfer learning.",
+        to_torch="module.eval() for the frozen ones, again after every model.train()",
+        to_keras="leave trainable=True and keep γ and β from the optimizer",
+        size=0.6,
+        measured="training output, 8 examples of 3 features",
+        rung="forward_train",
+        latent=True,
+        source=_FILE,
+    ),
+)

@@ -1,0 +1,122 @@
+"""Layer and group normalisation.
+
+Sources: Ba et al., "Layer normalization", 2016; Wu and He, "Group normalization", 2018;
+``tf_keras/src/layers/normalization/`` and ``keras/src/layers/normalization/``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from parity.reference.difference import Difference
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerNorm:
+    """Each example by itself, over the given axes."""
+
+    keras: ClassVar[str] = "LayerNormalization"
+    axis: int | tuple[int, ...]
+    epsilon: float
+    center: bool
+    scale: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupNorm:
+    """Each example and each group of neighbouring channels (last axis) by itself."""
+
+    keras: ClassVar[str] = "GroupNormalization"
+    groups: int
+    epsilon: float
+    center: bool
+    scale: bool
+
+
+_USUAL = {"epsilon": 1e-3, "center": True, "scale": True}
+KERAS_DEFAULTS: dict[str, dict[str, Any]] = {
+    "LayerNormalization": {**_USUAL, "axis": -1},
+    "GroupNormalization": {**_USUAL, "axis": -1, "groups": 32},
+}
+TORCH_DEFAULTS: dict[str, dict[str, Any]] = {
+    "LayerNorm": {"eps": 1e-5, "elementwise_affine": True, "bias": True},
+    "GroupNorm": {"eps": 1e-5, "affine": True},
+}
+
+
+def reference(
+    config: LayerNorm | GroupNorm, weights: Mapping[str, np.ndarray], x: np.ndarray
+) -> np.ndarray:
+    """γ·(x − mean)/√(variance + ε) + β, variance biased.
+
+    Args:
+        config: the layer.
+        weights: gamma and beta where there are: of the normalised axes' shape, for groups (C,).
+        x: (N, …, C).
+    """
+    gamma, beta = weights.get("gamma", np.ones(1)), weights.get("beta", np.zeros(1))
+    if isinstance(config, GroupNorm):
+        grouped = x.reshape(len(x), -1, config.groups, x.shape[-1] // config.groups)
+        normed = _normed(grouped, (1, 3), config.epsilon).reshape(x.shape)
+        return np.asarray(normed * gamma + beta)
+    axes = (config.axis,) if isinstance(config.axis, int) else config.axis
+    axes = tuple(sorted(axis % x.ndim for axis in axes))
+    shape = [size if axis in axes else 1 for axis, size in enumerate(x.shape)]
+    if gamma.size > 1:
+        gamma = gamma.reshape(shape)
+    if beta.size > 1:
+        beta = beta.reshape(shape)
+    return np.asarray(_normed(x, axes, config.epsilon) * gamma + beta)
+
+
+def _normed(x: np.ndarray, axes: tuple[int, ...], epsilon: float) -> np.ndarray:
+    away = x - x.mean(axes, keepdims=True)
+    return np.asarray(away / np.sqrt((away**2).mean(axes, keepdims=True) + epsilon))
+
+
+DIFFERENCES = (
+    Difference(
+        id="layer_norm.epsilon",
+        kind="layer_norm",
+        title="1e-3 in Keras, 1e-5 in PyTorch",
+        what="Both add ε to the variance under the root; the defaults are 1e-3 and 1e-5.",
+        why="Each framework chose its own. Inputs of little variance show it most.",
+        to_torch="nn.LayerNorm(units, eps=1e-3)",
+        to_keras="LayerNormalization(epsilon=1e-5)",
+        size=0.003,
+        measured="6 standard normal vectors of 5",
+        rung="forward_eval",
+        source="keras/src/layers/normalization/layer_normalization.py",
+    ),
+    Difference(
+        id="layer_norm.axes",
+        kind="layer_norm",
+        title="the last axis in Keras, all named ones in PyTorch",
+        what="LayerNormalization() of images normalises the channels of each pixel. "
+        "nn.LayerNorm([C, H, W]) normalises whole images.",
+        why="The shape that PyTorch asks for is taken for that of the input.",
+        to_torch="nn.LayerNorm(C) on channels last: permute before and after",
+        to_keras="LayerNormalization(axis=[1, 2, 3])",
+        size=1,
+        measured="4×4 images of 3 channels, γ = 1 and β = 0",
+        rung="forward_eval",
+        source="keras/src/layers/normalization/layer_normalization.py",
+    ),
+    Difference(
+        id="group_norm.epsilon",
+        kind="layer_norm",
+        title="1e-3 in Keras, 1e-5 in PyTorch",
+        what="Both add ε to the variance under the root; the defaults are 1e-3 and 1e-5.",
+        why="Each framework chose its own.",
+        to_torch="nn.GroupNorm(groups, channels, eps=1e-3)",
+        to_keras="GroupNormalization(epsilon=1e-5)",
+        size=0.0005,
+        measured="4×4 images of 4 channels in 2 groups",
+        rung="forward_eval",
+        source="keras/src/layers/normalization/group_normalization.py",
+    ),
+)

@@ -1,0 +1,91 @@
+"""Masks: which steps of a sequence count, and what recurrent layers make of them.
+
+Sources: ``tf_keras/src/layers/core/masking.py``, ``tf_keras/src/backend.py`` (``rnn``) and
+``keras/src/layers/core/masking.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from parity.reference.difference import Difference
+
+
+@dataclass(frozen=True, kw_only=True)
+class Masking:
+    """Masks the steps whose every feature is ``mask_value``."""
+
+    keras: ClassVar[str] = "Masking"
+    mask_value: float
+
+
+KERAS_DEFAULTS: dict[str, dict[str, Any]] = {"Masking": {"mask_value": 0.0}}
+TORCH_DEFAULTS: dict[str, dict[str, Any]] = {}
+
+
+def mask_of(config: Masking, x: np.ndarray) -> np.ndarray:
+    """Bool (N, T) of x (N, T, in): true where a step counts."""
+    return np.asarray((x != config.mask_value).any(-1))
+
+
+def reference(config: Masking, weights: Mapping[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+    """What the layer returns beside its mask: x with zeros in masked steps.
+
+    Args:
+        config: the layer.
+        weights: none.
+        x: (N, T, in).
+    """
+    return np.asarray(x * mask_of(config, x)[..., None])
+
+
+DIFFERENCES = (
+    Difference(
+        id="masking.padded_sequences",
+        kind="masking",
+        title="behind a mask Keras's recurrent layers stop at the last valid step",
+        what="Keras leaves masked steps out, so the last output is that of the last valid one. "
+        "PyTorch goes on over the padding.",
+        why="A mask travels in silence from Masking or an Embedding with mask_zero to every "
+        "layer behind it, as far as it goes: Flatten, Reshape, Conv1D and MaxPooling1D drop "
+        "it.",
+        to_torch="pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False), and "
+        "h_n",
+        size=0.5,
+        measured="last output of an LSTM, 4 sequences of 2 to 5 steps",
+        rung="forward_eval",
+        source="tf_keras/src/backend.py (rnn)",
+    ),
+    Difference(
+        id="masking.padded_outputs",
+        kind="masking",
+        title="masked steps repeat the last output in Keras, are zero in PyTorch",
+        what="With return_sequences=True Keras repeats the last valid output, within "
+        "Bidirectional it puts out zeros. pad_packed_sequence always fills with zeros.",
+        why="Shows where the next layer ignores the mask.",
+        to_torch="behind pad_packed_sequence, take the output at min(t, length − 1)",
+        size=0.7,
+        measured="all outputs of an LSTM, 4 sequences of 2 to 5 steps",
+        rung="forward_eval",
+        source="tf_keras/src/backend.py (rnn)",
+    ),
+    Difference(
+        id="masking.holes",
+        kind="masking",
+        title="Keras leaves out masked steps anywhere, packing only at the end",
+        what="A step of zeros within a sequence is masked as well: the state stands still. "
+        "Lengths cannot say that. A sequence of length 0 is another such case, which "
+        "packing refuses.",
+        why="Masking looks at values, so a genuine step of zeros counts as padding.",
+        to_torch="a loop over nn.LSTMCell: h = torch.where(mask[:, t, None], new, h)",
+        to_keras="choose a mask_value that no step has",
+        size=0.3,
+        measured="last output of an LSTM, a step of zeros within each of 4 sequences",
+        rung="forward_eval",
+        source="tf_keras/src/layers/core/masking.py",
+    ),
+)

@@ -1,0 +1,138 @@
+"""Layers of several inputs: sums, products and the like, and concatenation.
+
+Sources: ``tf_keras/src/layers/merging/`` and ``keras/src/layers/merging/``.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from parity.reference.difference import Difference
+
+
+@dataclass(frozen=True, kw_only=True)
+class Add:
+    """The sum of the inputs."""
+
+    keras: ClassVar[str] = "Add"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Multiply:
+    """The product of the inputs."""
+
+    keras: ClassVar[str] = "Multiply"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subtract:
+    """The first input less the second."""
+
+    keras: ClassVar[str] = "Subtract"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Average:
+    """The mean of the inputs: their sum over ``of``, or where that is 0 over their number."""
+
+    keras: ClassVar[str] = "Average"
+    of: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Maximum:
+    """The largest of the inputs, entry by entry."""
+
+    keras: ClassVar[str] = "Maximum"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Minimum:
+    """The smallest of the inputs, entry by entry."""
+
+    keras: ClassVar[str] = "Minimum"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Concatenate:
+    """The inputs side by side along an axis, counted with that of the examples."""
+
+    keras: ClassVar[str] = "Concatenate"
+    axis: int
+
+
+KERAS_DEFAULTS: dict[str, dict[str, Any]] = {"Concatenate": {"axis": -1}}
+TORCH_DEFAULTS: dict[str, dict[str, Any]] = {}
+
+
+Merging = Add | Multiply | Subtract | Average | Maximum | Minimum | Concatenate
+
+
+def reference(
+    config: Merging,
+    weights: Mapping[str, np.ndarray],
+    x: Sequence[np.ndarray],
+) -> np.ndarray:
+    """The inputs as one; all but a concatenation give those of fewer axes more behind the first.
+
+    Args:
+        config: the layer.
+        weights: none.
+        x: arrays (N, …).
+    """
+    if isinstance(config, Concatenate):
+        return np.concatenate(x, config.axis)
+    most = max(one.ndim for one in x)
+    shaped = (one.reshape(len(one), *(1,) * (most - one.ndim), *one.shape[1:]) for one in x)
+    found = functools.reduce(OPERATIONS[type(config)], shaped)
+    return np.asarray(found / (config.of or len(x)) if isinstance(config, Average) else found)
+
+
+OPERATIONS: dict[type, np.ufunc] = {
+    Add: np.add,
+    Average: np.add,
+    Multiply: np.multiply,
+    Subtract: np.subtract,
+    Maximum: np.maximum,
+    Minimum: np.minimum,
+}
+"""What two inputs become."""
+
+
+DIFFERENCES = (
+    Difference(
+        id="concatenate.axis",
+        kind="merging",
+        title="the last axis in Keras, the first in PyTorch; channels move as well",
+        what="Concatenate() joins the last axis, the channels. torch.cat joins the first by "
+        "default, and channels are the second. dim=-1 copied from Keras joins the widths of "
+        "images.",
+        why="Square images of any number of channels give a shape that looks possible.",
+        to_torch="torch.cat((a, b), dim=1) on channels first",
+        to_keras="Concatenate(axis=-1)",
+        size=float("inf"),
+        measured="4×4 images of 3 channels, dim=-1: another shape",
+        rung="forward_eval",
+        source="keras/src/layers/merging/concatenate.py",
+    ),
+    Difference(
+        id="add.broadcast",
+        kind="merging",
+        title="missing axes go behind the examples' in Keras, before it in PyTorch",
+        what="Add of (N, C) and (N, T, C) takes the first for (N, 1, C) in Keras. PyTorch, as "
+        "NumPy, takes it for (1, N, C), and where N = T adds one example to another's "
+        "steps.",
+        why="Keras's layers know that the first axis holds the examples. Multiply, Subtract, "
+        "Average, Maximum and Minimum alike.",
+        to_torch="a[:, None] + b",
+        size=1,
+        measured="5 vectors of 3 and 5 sequences of 5 such",
+        rung="forward_eval",
+        source="keras/src/layers/merging/base_merge.py",
+    ),
+)

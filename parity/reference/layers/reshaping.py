@@ -1,0 +1,103 @@
+"""Flatten, Reshape, Permute.
+
+Sources: ``tf_keras/src/layers/reshaping/`` and ``keras/src/layers/reshaping/``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from parity.reference.difference import Difference
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flatten:
+    """(N, …) to (N, entries)."""
+
+    keras: ClassVar[str] = "Flatten"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reshape:
+    """(N, …) to (N, *target_shape)."""
+
+    keras: ClassVar[str] = "Reshape"
+    target_shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Permute:
+    """Axes in another order, counted from 1, the examples' axis apart."""
+
+    keras: ClassVar[str] = "Permute"
+    dims: tuple[int, ...]
+
+
+KERAS_DEFAULTS: dict[str, dict[str, Any]] = {"Flatten": {"data_format": None}}
+TORCH_DEFAULTS: dict[str, dict[str, Any]] = {"Flatten": {"start_dim": 1, "end_dim": -1}}
+
+
+def reference(
+    config: Flatten | Reshape | Permute, weights: Mapping[str, np.ndarray], x: np.ndarray
+) -> np.ndarray:
+    """The entries of x in another shape; the last axis runs fastest.
+
+    Args:
+        config: the layer.
+        weights: none.
+        x: (N, …), channels last.
+    """
+    if isinstance(config, Permute):
+        return x.transpose(0, *config.dims)
+    return x.reshape(len(x), *(config.target_shape if isinstance(config, Reshape) else (-1,)))
+
+
+DIFFERENCES = (
+    Difference(
+        id="flatten.order",
+        kind="flatten",
+        title="rows of the next kernel come in the order H, W, C, or C, H, W",
+        what="Both flatten what lies in memory: Keras (H, W, C), PyTorch (C, H, W). The dense "
+        "kernel behind it then meets its inputs in another order.",
+        why="Shapes agree, so nothing raises. The commonest fault of ported CNNs. Images of one "
+        "channel, and maps of 1×1, do not show it.",
+        to_torch="x.permute(0, 2, 3, 1).flatten(1), or once and for all kernel.reshape(H, W, C, "
+        "-1).permute(2, 0, 1, 3).flatten(0, 2)",
+        to_keras="Permute((3, 1, 2)) before Flatten, or kernel.reshape(C, H, W, -1).transpose(1, "
+        "2, 0, 3) flattened",
+        size=1,
+        measured="a dense layer behind 4×4 maps of 3 channels",
+        rung="forward_eval",
+        source="keras/src/layers/reshaping/flatten.py",
+    ),
+    Difference(
+        id="reshape.order",
+        kind="flatten",
+        title="a vector becomes (H, W, C) in Keras, (C, H, W) in PyTorch",
+        what="Reshape((4, 4, 3)) fills channels fastest. x.view(N, 3, 4, 4) takes the same "
+        "numbers for whole channels.",
+        why="As flatten.order; met in generators and decoders.",
+        to_torch="x.view(N, 4, 4, 3).permute(0, 3, 1, 2)",
+        to_keras="Reshape((3, 4, 4)), then Permute((2, 3, 1))",
+        size=1,
+        measured="vectors of 48 to 4×4 maps of 3 channels",
+        rung="forward_eval",
+        source="keras/src/layers/reshaping/reshape.py",
+    ),
+    Difference(
+        id="permute.dims",
+        kind="flatten",
+        title="axes are counted from 1 without the examples', or from 0 with it",
+        what="Permute((2, 1)) is x.permute(0, 2, 1). Its own numbers raise in PyTorch.",
+        why="Keras's layers never touch the axis of the examples.",
+        to_torch="x.permute(0, *dims)",
+        size=float("inf"),
+        measured="Permute((3, 1, 2)), its numbers copied: RuntimeError",
+        rung="forward_eval",
+        source="keras/src/layers/reshaping/permute.py",
+    ),
+)

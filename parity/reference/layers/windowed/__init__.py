@@ -1,0 +1,1 @@
+"""Layers that slide a window over their input, one file per kind."""

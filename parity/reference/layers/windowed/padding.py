@@ -1,0 +1,159 @@
+"""Zero padding, cropping and up-sampling in one to three dimensions.
+
+Sources: ``tf_keras/src/layers/reshaping/`` and ``keras/src/layers/reshaping/``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from parity.reference.difference import Difference
+from parity.reference.layers.windowed.geometry import Sides
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZeroPadding:
+    """Zeros before and after each axis of space."""
+
+    padding: Sides
+
+    @property
+    def keras(self) -> str:
+        """Keras's class."""
+        return f"ZeroPadding{len(self.padding)}D"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cropping:
+    """The input without its outermost entries, before and after along each axis of space."""
+
+    cropping: Sides
+
+    @property
+    def keras(self) -> str:
+        """Keras's class."""
+        return f"Cropping{len(self.cropping)}D"
+
+
+ALIGNED = "bilinear, align_corners"
+"""PyTorch's other interpolation: entries are points, and the outermost ones stay in place."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpSampling:
+    """Every entry repeated: the interpolation 'nearest'; or, of images, 'bilinear'.
+
+    'bilinear' takes an entry for the middle of its square, as PyTorch's ``align_corners=False``.
+    TensorFlow computes it in float32 whatever the dtype.
+    """
+
+    size: tuple[int, ...]
+    interpolation: str = "nearest"
+
+    @property
+    def keras(self) -> str:
+        """Keras's class."""
+        return f"UpSampling{len(self.size)}D"
+
+
+KERAS_DEFAULTS: dict[str, dict[str, Any]] = {
+    "ZeroPadding2D": {"padding": 1},
+    "Cropping2D": {"cropping": 0},
+    "UpSampling2D": {"size": 2, "interpolation": "nearest"},
+}
+TORCH_DEFAULTS: dict[str, dict[str, Any]] = {"Upsample": {"mode": "nearest", "align_corners": None}}
+
+
+def reference(
+    config: ZeroPadding | Cropping | UpSampling, weights: Mapping[str, np.ndarray], x: np.ndarray
+) -> np.ndarray:
+    """The input, larger or smaller.
+
+    Args:
+        config: the layer.
+        weights: none.
+        x: (N, *space, C).
+    """
+    if isinstance(config, ZeroPadding):
+        return np.pad(x, ((0, 0), *config.padding, (0, 0)))
+    if isinstance(config, Cropping):
+        sides = zip(x.shape[1:-1], config.cropping, strict=True)
+        kept = tuple(slice(before, size - after) for size, (before, after) in sides)
+        return x[(slice(None), *kept)]
+    for axis, size in enumerate(config.size, 1):
+        linear, aligned = config.interpolation != "nearest", config.interpolation == ALIGNED
+        x = _linear(x, axis, size, aligned) if linear else x.repeat(size, axis)
+    return x
+
+
+def places(
+    size: int, times: int, aligned: bool = False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each entry of an axis made longer, what it lies between, and how far towards the second.
+
+    Returns:
+        int (size·times,) twice, float64 (size·times,).
+    """
+    at = np.clip((np.arange(size * times) + 0.5) / times - 0.5, 0.0, size - 1.0)
+    if aligned:
+        at = np.linspace(0.0, size - 1.0, size * times)
+    low = np.floor(at).astype(int)
+    return low, np.minimum(low + 1, size - 1), at - low
+
+
+def _linear(x: np.ndarray, axis: int, times: int, aligned: bool = False) -> np.ndarray:
+    """Linear interpolation along an axis, between the middles of its entries, or its points."""
+    low, high, share = places(x.shape[axis], times, aligned)
+    share = share.reshape(-1, *(1,) * (x.ndim - 1 - axis))
+    return np.asarray(x.take(low, axis) * (1.0 - share) + x.take(high, axis) * share)
+
+
+DIFFERENCES = (
+    Difference(
+        id="zero_padding.order",
+        kind="padding",
+        title="rows come first in Keras, the last axis in F.pad",
+        what="ZeroPadding2D(((top, bottom), (left, right))). F.pad takes (left, right, top, "
+        "bottom), and nn.ZeroPad2d likewise.",
+        why="F.pad counts axes from the last. Where all four add up alike, shapes agree.",
+        to_torch="F.pad(x, (left, right, top, bottom)) on channels first",
+        to_keras="ZeroPadding2D(((top, bottom), (left, right)))",
+        size=1,
+        measured="4×4 images, a row at the bottom and a column at the left",
+        rung="forward_eval",
+        source="keras/src/layers/reshaping/zero_padding2d.py",
+    ),
+    Difference(
+        id="up_sampling.align_corners",
+        kind="padding",
+        title="bilinear: pixels are areas in Keras, points with align_corners",
+        what="Keras interpolates between the centres of pixels, as PyTorch does with "
+        "align_corners=False, its default. Much old code sets True, which stretches to the "
+        "corners.",
+        why="PyTorch before 0.4 could do nothing else, nor could TensorFlow 1.",
+        to_torch="F.interpolate(x, scale_factor=2, mode='bilinear', align_corners=False)",
+        size=0.3,
+        measured="4×4 images of whole numbers, doubled",
+        rung="forward_eval",
+        source="keras/src/layers/reshaping/up_sampling2d.py",
+    ),
+    Difference(
+        id="up_sampling.bicubic",
+        kind="padding",
+        title="bicubic: the cubic's parameter is −½ in Keras, −¾ in PyTorch",
+        what="Both weigh four pixels along each axis, by a piecewise cubic with another slope at "
+        "its first zero. Beyond the edge Keras leaves pixels out and scales up the other weights, "
+        "PyTorch repeats the edge. Keras computes in float32.",
+        why="Keys's choice of 1981, and OpenCV's. PyTorch's antialias=True follows Pillow, which "
+        "has Keys's.",
+        to_torch="F.interpolate(x, scale_factor=2, mode='bicubic', antialias=True)",
+        size=0.05,
+        measured="8×8 images of whole numbers, doubled, away from the edges",
+        rung="forward_eval",
+        source="tensorflow/core/kernels/image/resize_bicubic_op.cc",
+    ),
+)

@@ -1,0 +1,206 @@
+"""Pools, moving and global.
+
+TensorFlow has no float64 kernels for the three-dimensional ones.
+
+Sources: ``tf_keras/src/layers/pooling/`` and ``keras/src/layers/pooling/``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from parity.reference.difference import Difference
+from parity.reference.layers.windowed.geometry import Sides, padded, windows
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaxPooling:
+    """The largest entry of each window.
+
+    ``padding`` is 'valid', 'same', or (before, after) of each axis.
+    """
+
+    pool_size: tuple[int, ...]
+    strides: tuple[int, ...]
+    padding: str | Sides
+
+    @property
+    def keras(self) -> str:
+        """Keras's class."""
+        return f"{type(self).__name__}{len(self.pool_size)}D"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AveragePooling(MaxPooling):
+    """The mean of each window: of what lies within the input, or of its zero padding as well."""
+
+    count_include_pad: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class GlobalMaxPooling:
+    """The largest entry of each channel, over ``rank`` axes of space."""
+
+    rank: int
+    keepdims: bool
+
+    @property
+    def keras(self) -> str:
+        """Keras's class."""
+        return f"{type(self).__name__}{self.rank}D"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GlobalAveragePooling(GlobalMaxPooling):
+    """The mean of each channel; of a sequence over the steps that its mask leaves."""
+
+
+KERAS_DEFAULTS: dict[str, dict[str, Any]] = {
+    **{
+        f"{kind}Pooling{rank}D": {"pool_size": 2, "strides": None, "padding": "valid"}
+        for kind in ("Max", "Average")
+        for rank in (1, 2, 3)
+    },
+    **{
+        f"Global{kind}Pooling{rank}D": {"keepdims": False}
+        for kind in ("Max", "Average")
+        for rank in (1, 2, 3)
+    },
+}
+KERAS_3_DEFAULTS: dict[str, dict[str, Any]] = {  # the pool's size must be given
+    f"AveragePooling{rank}D": {"strides": None, "padding": "valid"} for rank in (1, 2, 3)
+}
+TORCH_DEFAULTS: dict[str, dict[str, Any]] = {
+    **{f"MaxPool{rank}d": {"stride": None, "padding": 0, "ceil_mode": False} for rank in (1, 2, 3)},
+    **{
+        f"AvgPool{rank}d": {
+            "stride": None,
+            "padding": 0,
+            "ceil_mode": False,
+            "count_include_pad": True,
+        }
+        for rank in (1, 2, 3)
+    },
+}
+
+Pooling = MaxPooling | GlobalMaxPooling
+
+
+def reference(
+    config: Pooling,
+    weights: Mapping[str, np.ndarray],
+    x: np.ndarray,
+    mask: np.ndarray | None = None,
+) -> np.ndarray:
+    """The pool of x.
+
+    Args:
+        config: the layer.
+        weights: none.
+        x: (N, *space, C).
+        mask: bool (N, T), for the mean of a sequence; None: all steps count.
+
+    Returns:
+        (N, *places, C); of a global pool (N, C), with ``keepdims`` (N, 1, …, C).
+    """
+    if isinstance(config, MaxPooling):
+        return _moving(config, x)
+    axes = tuple(range(1, x.ndim - 1))
+    if not isinstance(config, GlobalAveragePooling):
+        return np.asarray(x.max(axes, keepdims=config.keepdims))
+    if mask is None:
+        return np.asarray(x.mean(axes, keepdims=config.keepdims))
+    total = (x * mask[..., None]).sum(axes, keepdims=config.keepdims)
+    return np.asarray(total / mask[..., None].sum(axes, keepdims=config.keepdims))
+
+
+def _moving(config: MaxPooling, x: np.ndarray) -> np.ndarray:
+    sizes = config.pool_size
+    still = (1,) * len(sizes)
+    within = tuple(range(-len(sizes), 0))
+
+    def seen(values: np.ndarray, fill: float) -> np.ndarray:
+        around = padded(values, config.padding, sizes, config.strides, still, fill)
+        return windows(around, sizes, config.strides, still)
+
+    if isinstance(config, AveragePooling):
+        fill = float(config.count_include_pad)
+        counted = seen(np.ones_like(x), fill).sum(within)
+        return np.asarray(seen(x, 0.0).sum(within) / counted)
+    return np.asarray(seen(x, -np.inf).max(within))
+
+
+DIFFERENCES = (
+    Difference(
+        id="max_pool.same_padding",
+        kind="pooling",
+        title="'same' pads more at the end in Keras, alike in PyTorch",
+        what="As for convolutions: an odd entry goes to the bottom and right, PyTorch's "
+        "padding=1 to every side, so the windows are shifted.",
+        why="PyTorch's pools know no 'same'. For a pool of 2 with stride 2, ceil_mode=True is "
+        "right.",
+        to_torch="F.pad(x, …, value=-inf) as in conv.same_padding, then a pool without padding",
+        size=0.8,
+        measured="8×8 images, pool of 3, stride 2",
+        rung="forward_eval",
+        source="tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2",
+    ),
+    Difference(
+        id="max_pool.padding_value",
+        kind="pooling",
+        title="padding is −∞, never 0",
+        what="Where all entries of a window are negative, a padding of zeros wins the maximum.",
+        why="F.pad's default value is 0. Behind a relu it does not show.",
+        to_torch="F.pad(x, …, value=-inf)",
+        size=1,
+        measured="8×8 images, pool of 3, stride 2, padded with zeros",
+        rung="forward_eval",
+        source="tensorflow/core/kernels/maxpooling_op.cc",
+    ),
+    Difference(
+        id="average_pool.same_padding",
+        kind="pooling",
+        title="Keras does not count what it pads, PyTorch does",
+        what="Keras divides by the entries within the image. nn.AvgPool2d divides by the whole "
+        "window and pads alike on all sides.",
+        why="count_include_pad is True by default.",
+        to_torch="pad as in conv.same_padding; F.avg_pool2d of x over that of ones. For a pool "
+        "of 2 with stride 2: ceil_mode=True, count_include_pad=False",
+        size=0.9,
+        measured="8×8 images, pool of 3, stride 2, padding=1",
+        rung="forward_eval",
+        source="tensorflow/core/kernels/avgpooling_op.cc",
+    ),
+    Difference(
+        id="global_max_pool.tie_gradient",
+        kind="pooling",
+        title="equal maxima share the gradient in Keras, one takes it in PyTorch",
+        what="The gradient of a maximum over axes is split evenly among the largest entries. "
+        "x.max(dim) gives it to one of them, and so does nn.AdaptiveMaxPool2d.",
+        why="Two implementations of a maximum. Ties are common behind a relu: all zero.",
+        to_torch="x.amax((2, 3)), which splits as well",
+        size=20,
+        measured="a channel of 4×4 equal entries",
+        rung="gradients",
+        latent=True,
+        source="tensorflow/python/ops/math_grad.py (_MinOrMaxGrad)",
+    ),
+    Difference(
+        id="global_average_pool.mask",
+        kind="pooling",
+        title="Keras's mean over a sequence leaves masked steps out",
+        what="Behind a mask GlobalAveragePooling1D divides by the valid steps (an empty sequence "
+        "gives NaN). x.mean(1) counts the padding.",
+        why="The mask comes in silence from Masking or an Embedding. Conv1D, Flatten, Reshape "
+        "and MaxPooling1D drop it.",
+        to_torch="(x * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)",
+        size=0.4,
+        measured="4 sequences of 2 to 5 steps",
+        rung="forward_eval",
+        source="keras/src/layers/pooling/global_average_pooling1d.py",
+    ),
+)

@@ -1,0 +1,1 @@
+"""Losses: their formulas, their table and the known differences."""

@@ -1,0 +1,1 @@
+"""Learning-rate schedules: their specs and the known differences."""

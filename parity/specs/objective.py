@@ -1,0 +1,148 @@
+"""The loss of a model in NumPy, with its penalties, and the models that each loss accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from parity.constants import as_float32
+from parity.errors import ParityError
+from parity.reference.losses.formulas import LOG_EPSILON, _clipped, of_targets
+from parity.reference.losses.table import CROSSENTROPY, LOSSES, SPARSE
+from parity.specs.base import ModelSpec
+from parity.specs.training import TrainingSpec
+
+
+def check_model(model: ModelSpec, training: TrainingSpec) -> None:
+    """Refuse a loss that makes no sense for a model.
+
+    Raises:
+        ParityError: it is for another head, or for probabilities and not for logits.
+    """
+    row = LOSSES[training.loss]
+    for field, accepted in (("head", row.heads), ("output", row.outputs)):
+        received = getattr(model, field)
+        if received not in accepted:
+            raise ParityError(
+                f"loss: received {training.loss!r} with {field} {received!r}, "
+                f"accepted: {field} {' or '.join(accepted)} ({row.why})"
+            )
+
+
+def class_of(model: ModelSpec, training: TrainingSpec) -> tuple[str, dict[str, Any]]:
+    """Name of the loss's class, and its arguments, as Keras and ``torch_impl.nn`` both call them.
+
+    The cross-entropy is the binary one of a sigmoid head, else the sparse one of class numbers,
+    which takes no label smoothing: with it, the one of one-hot labels.
+    """
+    given: dict[str, Any] = {"reduction": "sum_over_batch_size"}
+    if training.loss == "huber":
+        given["delta"] = as_float32(training.huber_delta)
+    if training.loss == "cosine_similarity":
+        given["axis"] = -1
+    if training.loss != CROSSENTROPY:
+        return LOSSES[training.loss].kind, given
+    given["from_logits"] = model.output == "logits"
+    smoothing = as_float32(training.label_smoothing)
+    if not smoothing and model.head == "softmax":
+        return SPARSE, given
+    given["label_smoothing"] = smoothing
+    return f"{'Binary' if model.head == 'sigmoid' else 'Categorical'}Crossentropy", given
+
+
+def reference_loss(
+    spec: ModelSpec,
+    y: np.ndarray,
+    outputs: np.ndarray,
+    class_weights: tuple[float, ...] = (),
+    label_smoothing: float = 0.0,
+    loss: str = CROSSENTROPY,
+    huber_delta: float = 1.0,
+) -> float:
+    """Mean loss over the batch; with class weights Σ w_y·ℓ / N.
+
+    With label smoothing s the target is (1 − s) + s/C for the label and s/C for the other classes;
+    a sigmoid's is (1 − s)·y + s/2. The other losses' target is one-hot, a sigmoid's is y.
+
+    Args:
+        spec: says head (softmax or sigmoid), output (logits or probabilities) and flavour.
+        y: int64 (N,), class numbers; 0 or 1 for a sigmoid head.
+        outputs: float64 (N, units), what the model returns.
+        class_weights: one for each class, or none.
+        label_smoothing: s, from 0 to below 1.
+        loss: a name in :data:`parity.reference.losses.table.LOSSES`.
+        huber_delta: δ of the loss ``huber``.
+
+    Returns:
+        The loss; a cross-entropy's is in nats.
+    """
+    if loss == CROSSENTROPY:
+        losses = _losses(spec, y, outputs, as_float32(label_smoothing))
+    else:
+        target = y[:, None] if spec.head == "sigmoid" else np.eye(spec.outputs)[y]
+        losses = of_targets(loss, target, outputs, as_float32(huber_delta), spec.flavour)
+    if class_weights:
+        losses *= np.array([as_float32(weight) for weight in class_weights])[y]
+    return float(losses.mean())
+
+
+def reference_penalty(
+    spec: ModelSpec, weights: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]
+) -> float:
+    """λ₁·Σ|x| + λ₂·Σx² of kernels, of biases and, divided by the batch's size, of activities.
+
+    Args:
+        spec: says the factors.
+        weights: by canonical name; of ``…/kernel`` and ``…/bias``, not of recurrent kernels.
+        outputs: what each layer returns in training, by its name; of dense layers and convolutions.
+    """
+    kernels = [value for name, value in weights.items() if name.endswith("/kernel")]
+    biases = [value for name, value in weights.items() if name.endswith("/bias")]
+    activities = [
+        value
+        for name, value in outputs.items()
+        if f"{name}/kernel" in weights and f"{name}/recurrent_kernel" not in weights
+    ]
+    batch = len(activities[0])
+    return (
+        _l1_l2(spec.l1, spec.l2, kernels)
+        + _l1_l2(spec.bias_l1, spec.bias_l2, biases)
+        + _l1_l2(spec.activity_l1, spec.activity_l2, activities) / batch
+    )
+
+
+def _l1_l2(l1: float, l2: float, values: list[np.ndarray]) -> float:
+    absolute = sum(np.abs(value).sum() for value in values)
+    squares = sum((value**2).sum() for value in values)
+    return float(as_float32(l1) * absolute + as_float32(l2) * squares)
+
+
+def _losses(spec: ModelSpec, y: np.ndarray, outputs: np.ndarray, smoothing: float) -> np.ndarray:
+    """Loss of each example, (N,)."""
+    each = _of_sigmoid(spec, outputs) if spec.head == "sigmoid" else _of_softmax(spec, outputs)
+    own = each[np.arange(len(y)), y]
+    if not smoothing:
+        return np.asarray(own)
+    if spec.head == "softmax" and spec.output == "probabilities":  # which is not renormalised
+        each = -np.log(_clipped(outputs / outputs.sum(1, keepdims=True)))
+        own = each[np.arange(len(y)), y]
+    return np.asarray((1.0 - smoothing) * own + smoothing * each.mean(1))
+
+
+def _of_sigmoid(spec: ModelSpec, outputs: np.ndarray) -> np.ndarray:
+    """Loss that an example would have with label 0 and with 1, (N, 2)."""
+    if spec.output == "probabilities":
+        p, epsilon = _clipped(outputs), LOG_EPSILON[spec.flavour]
+        return np.concatenate((-np.log(1.0 - p + epsilon), -np.log(p + epsilon)), 1)
+    return np.concatenate((np.logaddexp(0.0, outputs), np.logaddexp(0.0, -outputs)), 1)
+
+
+def _of_softmax(spec: ModelSpec, outputs: np.ndarray) -> np.ndarray:
+    """Loss that an example would have with each label, (N, classes)."""
+    if spec.output == "probabilities":
+        outputs = np.log(_clipped(outputs))
+    highest = outputs.max(1, keepdims=True)
+    normaliser = np.log(np.exp(outputs - highest).sum(1, keepdims=True)) + highest
+    return np.asarray(normaliser - outputs)

@@ -1,0 +1,71 @@
+"""Labels, probabilities and accuracy from what a model returns, the same for every backend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from parity.errors import ParityError
+from parity.reference.metrics.table import METRICS
+from parity.specs.base import ModelSpec
+
+
+def probabilities(spec: ModelSpec, outputs: np.ndarray) -> np.ndarray:
+    """Probability of every class, float64 (N, classes), from outputs (N, units)."""
+    values = outputs.astype(np.float64)
+    if spec.output == "logits":
+        if spec.head == "sigmoid":
+            values = np.exp(-np.logaddexp(0.0, -values))
+        else:
+            values = np.exp(values - values.max(1, keepdims=True))
+            values /= values.sum(1, keepdims=True)
+    return np.concatenate((1.0 - values, values), 1) if spec.head == "sigmoid" else values
+
+
+def labels(spec: ModelSpec, outputs: np.ndarray) -> np.ndarray:
+    """Predicted classes, int64 (N,), from outputs (N, units).
+
+    A sigmoid head says 1 where the probability exceeds 0.5, strictly, as Keras's binary accuracy.
+    """
+    if spec.head == "sigmoid":
+        threshold = 0.0 if spec.output == "logits" else 0.5
+        return (outputs[:, 0] > threshold).astype(np.int64)
+    return np.asarray(outputs.argmax(1), np.int64)
+
+
+def margins(spec: ModelSpec, outputs: np.ndarray) -> np.ndarray:
+    """How far each label is from another one: float64 (N,), in the unit of the outputs (N, units).
+
+    The highest output's lead over the next; for a sigmoid head the distance from its threshold.
+    """
+    if spec.head == "sigmoid":
+        found = np.abs(outputs[:, 0] - (0.0 if spec.output == "logits" else 0.5))
+    else:
+        highest = np.sort(outputs, axis=1)
+        found = highest[:, -1] - highest[:, -2]
+    return np.asarray(found, np.float64)
+
+
+def accuracy(predicted: np.ndarray, y: np.ndarray) -> float:
+    """Share of labels that agree."""
+    return float((predicted == y).mean())
+
+
+def check(names: Sequence[str], spec: ModelSpec, top_k: int) -> None:
+    """Refuse what a model has no such metric of.
+
+    Raises:
+        ParityError: ``top_k`` with a sigmoid head, or of more places than there are classes.
+    """
+    if "top_k" not in names:
+        return
+    if spec.head == "sigmoid":
+        others = ", ".join(name for name in METRICS if name != "top_k")
+        raise ParityError(
+            f"--metrics: received top_k for a model with head 'sigmoid', accepted: {others}"
+        )
+    if top_k > spec.classes:
+        raise ParityError(
+            f"--top-k: received {top_k}, accepted: 1 to {spec.classes}, the number of classes"
+        )

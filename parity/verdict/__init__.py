@@ -1,0 +1,1 @@
+"""The verdict on two records: checks, the judge of each dtype, the first divergence."""

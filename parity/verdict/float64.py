@@ -1,0 +1,153 @@
+"""What float64, which decides, allows each tensor: the table, and what little overrides it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping
+
+import numpy as np
+
+from parity import rungs
+from parity.numerics import tolerance
+from parity.numerics.blocks import BLOCK, blocks
+from parity.numerics.tolerance import Allowed
+from parity.reference.optimizers.formulas import handed_down, steepest
+from parity.specs import predictions
+from parity.verdict.checks import Check
+from parity.verdict.record_pair import Pair
+
+OF_A_NORM = 1 << 22
+"""Where gradients are clipped by norm: entries at most whose norm is taken for their tensor's."""
+
+
+class Float64:
+    """Judges tensors of a pair by the largest difference relative to the largest entry."""
+
+    def __init__(self, pair: Pair, null: Collection[str], overrides: Mapping[str, Allowed]) -> None:
+        """Judge with the table.
+
+        Args:
+            pair: the records.
+            null: parameters whose gradient is rounding alone.
+            overrides: rows to replace in the table, by rung.
+        """
+        self.pair, self.null, self.overrides = pair, null, overrides
+        self._handed: dict[str, float] = {}
+
+    def check(self, name: str) -> Check:
+        """The check of a tensor."""
+        _, rung, rest = rungs.split(name)
+        if rest == "losses":
+            return self._losses(name)
+        if rung in ("predictions", rungs.WHOLE) and rest == "labels":
+            return self._labels(name)
+        if rung == "predictions" and rest == "accuracy":
+            return self._accuracy(name)
+        found = self.pair.distance(name)
+        return self.pair.check(name, found, found.relative, self._allowed(name, found.scale))
+
+    def _near_ties(self, name: str) -> tuple[np.ndarray, Allowed]:
+        """Which examples' labels the outputs' limit leaves open, and what that allows of labels."""
+        dtype, rung, _ = rungs.split(name)
+        outputs = rungs.join(dtype, rung, "outputs")
+        ties = np.zeros(1, bool)
+        if outputs in self.pair.both and self.pair.reference.shape(outputs)[0]:
+            scale = self.pair.distance(outputs).scale
+            away = self._allowed(outputs, scale).limit * scale
+            values = self.pair.reference.tensor(outputs)
+            ties = predictions.margins(self.pair.header.spec.model, values) <= 2 * away
+        reason = f"{ties.sum()} near ties, open within what the outputs are allowed"
+        return ties, Allowed(0.0, reason, True) if ties.any() else tolerance.EXACT
+
+    def _labels(self, name: str) -> Check:
+        """How many labels differ that are not left open."""
+        ties, allowed = self._near_ties(name)
+        x, y = (record.tensor(name) for record in self.pair.records)
+        settled = ~ties if len(ties) == len(x) else np.ones(len(x), bool)
+        observed = int(((x != y) & settled).sum())
+        return self.pair.check(name, self.pair.distance(name), observed, allowed)
+
+    def _accuracy(self, name: str) -> Check:
+        found, override = self.pair.distance(name), self.overrides.get("predictions")
+        if override:
+            return self.pair.check(name, found, found.relative, override)
+        ties, allowed = self._near_ties(name)
+        share = float(ties.mean()) / (found.scale or 1.0)
+        allowed = dataclasses.replace(allowed, limit=max(share, tolerance.A_DIVISION))
+        return self.pair.check(name, found, found.relative, allowed)
+
+    def _losses(self, name: str) -> Check:
+        """The loss of every step; where some are amiss, it names the first."""
+        found = self.pair.distance(name)
+        allowed = self._allowed(name, found.scale)
+        check = self.pair.check(name, found, found.relative, allowed)
+        if check.ok:
+            return check
+        x, y = (record.tensor(name) for record in self.pair.records)
+        with np.errstate(invalid="ignore"):
+            amiss = ~(np.abs(x - y) / (found.scale or 1.0) <= check.allowed)
+        first = int(amiss.argmax())
+        return dataclasses.replace(
+            check, index=(first,), values=(float(x[first]), float(y[first])), step=first + 1
+        )
+
+    def _allowed(self, name: str, scale: float) -> Allowed:
+        """Of a tensor whose largest entry is ``scale``."""
+        dtype, rung, _ = rungs.split(name)
+        meant, pair, scale = self.pair.meanings[name], self.pair, scale or 1.0
+        if (rung, meant.owner) == (rungs.WHOLE, "epochs"):
+            return tolerance.COUNTED
+        if dtype == "float64" and rung in self.overrides and meant.kind not in tolerance.GIVEN:
+            return self.overrides[rung]
+        step = pair.step(meant) if rung in ("steps", "predictions") else 1
+        # the smaller, so that one side's ensemble does not excuse the other
+        moved = min(record.header.rounding.get(name, 0.0) for record in pair.records)
+        handed = 0.0
+        if meant.kind == "weight" and self._could_matter(meant.parameter, rung, step, scale):
+            handed = self._handed_down(meant.parameter)
+        return tolerance.allowed_float64(meant.kind, rung, step, moved / scale, handed / scale)
+
+    def _could_matter(self, parameter: str | None, rung: str, step: int, scale: float) -> bool:
+        """Whether :meth:`_handed_down`, slow to find, could be more than the table allows anyway.
+
+        Args:
+            parameter: the weight.
+            rung: where it stands.
+            step: number of the step after which it stands so.
+            scale: its largest entry then.
+        """
+        gradient, weight = self._names(parameter)
+        if not {gradient, weight} <= self.pair.both:
+            return False
+        most = steepest(self.pair.header.spec.optimizer) * self.pair.distance(gradient).largest
+        most += tolerance.OF_A_STEP * (self.pair.distance(weight).scale + scale)
+        return not min(step, tolerance.STEPS) * most <= tolerance.FLOAT64[rung].limit * scale
+
+    def _names(self, parameter: str | None) -> tuple[str, str]:
+        """A parameter's gradient, and its weights before the first step."""
+        rest = str(parameter)
+        return rungs.join("float64", "gradients", rest), rungs.join("float64", "parameters", rest)
+
+    def _handed_down(self, parameter: str | None) -> float:
+        """What the gradients' distance, if that is allowed, comes to in a weight by one step."""
+        gradient, weight = self._names(parameter)
+        if parameter in self.null:
+            return 0.0
+        if gradient not in self._handed:
+            found = self.pair.distance(gradient)
+            fine = found.relative <= tolerance.FLOAT64["gradients"].limit
+            three = (
+                self.pair.reference.entries(weight),
+                *(record.entries(gradient) for record in self.pair.records),
+            )
+            optimizer = self.pair.header.spec.optimizer
+            norms = optimizer.clipnorm or optimizer.global_clipnorm
+            size, block = three[0].size, OF_A_NORM if norms else BLOCK
+            handed = (
+                handed_down(optimizer, *arrays)
+                for _, arrays in blocks(0, size, *three, block=block)
+            )
+            self._handed[gradient] = (
+                max(handed, default=0.0) if fine and not any(found.not_finite) else 0.0
+            )
+        return self._handed[gradient]

@@ -1,0 +1,80 @@
+"""The order in which a ladder makes its tensors, so that the first divergence is the first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from parity import rungs
+from parity.constants import DTYPES
+from parity.ladder.contents import PREDICTIONS, TRAINED
+from parity.ladder.record import Header
+from parity.rungs import Meaning
+from parity.verdict.checks import Check
+
+KINDS = (
+    *("fed", "mask", "output gradient", "output", "other"),
+    *("parameter", "gradient", "slot", "weight"),
+)
+"""What a tensor can be, in the order in which a layer or a step makes it."""
+
+
+class Place(NamedTuple):
+    """Where a check stands along the ladder; the smaller comes first.
+
+    Attributes:
+        rung: number of the rung.
+        step: number of the optimizer step; 0 on rungs without several.
+        computed: within a step, what it was fed comes before what it makes of that.
+        weights: within that, its loss comes before the weights.
+        layer: number of the layer: forwards, but gradients from the loss back.
+        kind: number of the kind.
+        made: predictions, and what a whole training leaves, are made one from the other.
+        tensor: its name, where nothing else tells two apart.
+        dtype: float64 first.
+    """
+
+    rung: int
+    step: int
+    computed: bool
+    weights: bool
+    layer: int
+    kind: int
+    made: int
+    tensor: str
+    dtype: int
+
+
+def in_order(checks: Iterable[Check], header: Header) -> tuple[Check, ...]:
+    """Checks of a ladder with this header, along the ladder."""
+    layers = {layer.name: number for number, layer in enumerate(header.spec.model.layers())}
+    return tuple(sorted(checks, key=lambda check: _place(check, header, layers)))
+
+
+def _place(check: Check, header: Header, layers: Mapping[str, int]) -> Place:
+    meant = rungs.meaning(check.rung, check.tensor)
+    several = check.rung == "steps"
+    given = meant.kind in ("fed", "mask")
+    made = {"predictions": PREDICTIONS, rungs.WHOLE: TRAINED}.get(check.rung, ())
+    return Place(
+        list(rungs.TITLES).index(check.rung),
+        (check.step or meant.step or header.steps) if several else 0,
+        several and not given,
+        (several or check.rung == rungs.WHOLE) and check.tensor not in ("epochs", "losses"),
+        _layer(check.rung, meant, header, layers),
+        KINDS.index(meant.kind),
+        made.index(check.tensor) if check.tensor in made else 0,
+        check.tensor,
+        DTYPES.index(check.dtype),
+    )
+
+
+def _layer(rung: str, meant: Meaning, header: Header, layers: Mapping[str, int]) -> int:
+    number = layers.get(meant.owner, len(layers))
+    if rung == "gradients":  # into a layer from above, then its parameters
+        return -number if meant.owner in layers else number
+    if meant.kind == "fed":
+        return -1
+    if meant.kind in ("slot", "weight") and meant.parameter in header.trainable:
+        return number + len(layers) + 1  # after all that the forward pass moves
+    return number

@@ -1,0 +1,124 @@
+"""The tensors that two records have in common: how far they stand apart, and checks of that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+
+from parity import rungs
+from parity.ladder import contents
+from parity.ladder.record import Record
+from parity.numerics.distance import Distance, measure
+from parity.numerics.tolerance import Allowed
+from parity.rungs import Meaning
+from parity.verdict import checks
+from parity.verdict.checks import Check
+
+
+class Pair:
+    """Two records of the same run.
+
+    Attributes:
+        sides: what to call (the reference, the other).
+        both: names of the tensors that both have in the same form.
+    """
+
+    def __init__(self, reference: Record, other: Record) -> None:
+        self.reference, self.other = reference, other
+        self.records = (reference, other)
+        self.header = reference.header
+        self.sides = checks.sides_of(reference, other)
+        self.both = {
+            name
+            for name in set(reference.names) & set(other.names)
+            if contents.form_of(reference, name) == contents.form_of(other, name)
+        }
+        self._distances: dict[tuple[str, str, int], Distance] = {}
+
+    def comparable(self) -> Iterator[str]:
+        """Names of :attr:`both`, in alphabetical order."""
+        return iter(sorted(self.both))
+
+    @cached_property
+    def meanings(self) -> dict[str, Meaning]:
+        """What each tensor of :attr:`both` is."""
+        return {name: rungs.meaning(*rungs.split(name)[1:]) for name in self.both}
+
+    def step(self, meant: Meaning) -> int:
+        """Number of the optimizer step after which a tensor stands so; the last if it has none."""
+        return meant.step or self.header.steps
+
+    def trains(self, parameter: str | None) -> bool:
+        """Whether the reference trains a parameter."""
+        return parameter in self.header.trainable
+
+    def exact(self, name: str) -> str:
+        """A tensor's float64; itself if it is recorded in float32 alone, or amiss there."""
+        exact = rungs.join("float64", *rungs.split(name)[1:])
+        if exact in self.both and self.reference.shape(exact) == self.reference.shape(name):
+            return exact
+        return name
+
+    def distance(self, name: str, reference: str | None = None, side: int = 1) -> Distance:
+        """From the reference's tensor (``name``, or another dtype's) to a side's ``name``."""
+        key = (name, reference or name, side)
+        if key not in self._distances:
+            keys = dict.fromkeys((key, *self._held_against(key[1])))
+            others = [self.records[side].entries(name) for name, _, side in keys]
+            found = measure(self.reference.shape(key[1]), self.reference.entries(key[1]), *others)
+            self._distances |= zip(keys, found, strict=True)
+        return self._distances[key]
+
+    def _held_against(self, exact: str) -> Iterator[tuple[str, str, int]]:
+        """All that is held against a tensor of the reference, to read that one once."""
+        yield exact, exact, 1
+        rounded = rungs.join("float32", *rungs.split(exact)[1:])
+        if rounded != exact and rounded in self.both and self.exact(rounded) == exact:
+            yield rounded, exact, 0
+            yield rounded, exact, 1
+
+    def sizes(self, name: str) -> tuple[tuple[float, float], tuple[int, int]]:
+        """``scales`` and ``not_finite`` of both sides' tensor, as in :class:`Distance`.
+
+        A float32 is not held against the other side's float32 for that.
+        """
+        exact = self.exact(name)
+        if exact == name:
+            found = self.distance(name)
+            return found.scales, found.not_finite
+        a, b = (self.distance(name, exact, side) for side in (0, 1))
+        return (a.scales[1], b.scales[1]), (a.not_finite[1], b.not_finite[1])
+
+    def check(
+        self,
+        name: str,
+        found: Distance,
+        observed: float,
+        allowed: Allowed,
+        *,
+        kept: str | None = None,
+        side: int = 1,
+        note: str = "",
+    ) -> Check:
+        """One side's tensor against the reference's of the same dtype, or of dtype ``kept``."""
+        dtype, rung, rest = rungs.split(name)
+        kept = kept or dtype
+        notes = [note]
+        if any(found.not_finite):
+            x, y = found.not_finite
+            a, b = self.sides[0], self.sides[side]
+            notes.insert(0, f"not finite: {x} entries of {a} {kept}, {y} of {b} {dtype}")
+        return Check(
+            dtype,
+            rung,
+            rest,
+            observed,
+            allowed.limit,
+            found.index,
+            found.values,
+            kept,
+            note="; ".join(filter(None, notes)),
+            side=self.sides[side],
+            reason=allowed.reason,
+            override=allowed.override,
+        )

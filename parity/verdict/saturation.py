@@ -1,0 +1,58 @@
+"""From which step on rounding alone decides what the weights are."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+from parity.ladder.contents import PREDICTIONS
+from parity.numerics import tolerance
+from parity.verdict.record_pair import Pair
+
+
+def since(pair: Pair, dtype: str) -> int | None:
+    """The first kept step after which an ensemble has spread half of all trained entries."""
+    spread: Counter[int] = Counter()
+    entries: Counter[int] = Counter()
+    if dtype == "float64" and pair.header.steps <= tolerance.STEPS:
+        return None  # which has no ensemble
+    for name, meant in pair.meanings.items():
+        if not name.startswith(f"{dtype}/step") or meant.kind != "weight":
+            continue
+        if pair.trains(meant.parameter):
+            size = math.prod(pair.reference.shape(name))
+            entries[pair.step(meant)] += size
+            spread[pair.step(meant)] += size * _over_its_scale(pair, name)
+    return min((step for step in entries if 2 * spread[step] >= entries[step]), default=None)
+
+
+def _over_its_scale(pair: Pair, name: str) -> bool:
+    """Whether rounding moves a tensor by a share of its largest entry that leaves none fixed.
+
+    An ensemble that is not finite explains nothing, and nothing spreads over zeros. In float64
+    one side's ensemble must not excuse the other's.
+    """
+    spreads = (record.header.rounding.get(name, 0.0) for record in pair.records)
+    wide = [
+        scale > 0 and tolerance.SATURATED * scale <= moved < math.inf
+        for moved, scale in zip(spreads, pair.sizes(name)[0], strict=True)
+    ]
+    return any(wide) if name.startswith("float32") else all(wide)
+
+
+def covers(pair: Pair, name: str, step: int | None) -> bool:
+    """Whether rounding alone decides what a tensor holds, once it decides the weights of ``step``.
+
+    Args:
+        pair: the records.
+        name: one of :attr:`Pair.both`.
+        step: what :func:`since` gave for the tensor's dtype.
+    """
+    if step is None:
+        return False
+    meant = pair.meanings[name]
+    if meant.kind == "weight":
+        return pair.step(meant) >= step
+    if meant.owner == "loss" and meant.step:
+        return meant.step > step  # computed with the weights of the step before
+    return meant.kind == "other" and meant.owner in ("losses", *PREDICTIONS)

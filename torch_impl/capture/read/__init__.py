@@ -1,0 +1,1 @@
+"""The configuration and weights of modules and functions, in canonical form."""

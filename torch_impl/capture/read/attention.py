@@ -1,0 +1,88 @@
+"""``nn.MultiheadAttention`` in Keras's terms."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from parity.reference.layers import attention
+from torch_impl.ladder.weights import Place
+
+
+def config_of(module: nn.MultiheadAttention) -> Any:
+    """The configuration; None for what Keras's layer has not."""
+    if module.bias_k is not None or module.add_zero_attn:
+        return None
+    return attention.MultiHeadAttention(
+        num_heads=module.num_heads,
+        key_dim=module.head_dim,
+        value_dim=module.head_dim,
+        use_bias=module.in_proj_bias is not None,
+    )
+
+
+def arguments(
+    module: nn.MultiheadAttention, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Tensor, ...], dict[str, Any]]:
+    """The inputs (query, value, key where that is another), and the mask as Keras has it."""
+    given = inspect.signature(type(module).forward).bind(module, *args, **kwargs).arguments
+    query, key, value = (given[name] for name in ("query", "key", "value"))
+    inputs = (query, value) if key is value else (query, value, key)
+    steps = 1 if module.batch_first else 0
+    count, size, places = query.shape[1 - steps], query.shape[steps], key.shape[steps]
+    mask = torch.ones(count, size, places, dtype=torch.bool)
+    if given.get("attn_mask") is not None:
+        own = _allowed(given["attn_mask"])
+        mask = mask & (own.reshape(count, -1, size, places)[:, 0] if own.ndim == 3 else own)
+    if given.get("key_padding_mask") is not None:
+        mask = mask & _allowed(given["key_padding_mask"])[:, None]
+    return inputs, {} if mask.all() else {"attention_mask": mask.numpy()}
+
+
+def _allowed(mask: Tensor) -> Tensor:
+    """True where a query may attend: PyTorch says where it may not, or adds −∞."""
+    return ~mask if mask.dtype == torch.bool else mask == 0
+
+
+def places(module: nn.MultiheadAttention) -> dict[str, Place]:
+    """Canonical name to place; kernels (in, heads, dim), that of the output (heads, dim, in)."""
+    heads, size, width = module.num_heads, module.head_dim, module.embed_dim
+    found = {}
+    for number, name in enumerate(("query", "key", "value")):
+        own = getattr(module, f"{name[0]}_proj_weight")
+        weight, rows = (module.in_proj_weight, number) if own is None else (own, 0)
+        found[f"{name}/kernel"] = _rows(weight, rows, width, (heads, size))
+        if module.in_proj_bias is not None:
+            found[f"{name}/bias"] = _rows(module.in_proj_bias, number, width, (heads, size))
+    out = module.out_proj
+    found["attention_output/kernel"] = Place(
+        (out.weight,),
+        lambda value: value.T.reshape(heads, size, width),
+        lambda kernel: (kernel.reshape(heads * size, width).T,),
+    )
+    if out.bias is not None:
+        found["attention_output/bias"] = Place((out.bias,), lambda one: one, lambda one: (one,))
+    return found
+
+
+def _rows(weight: Tensor, number: int, width: int, sizes: tuple[int, int]) -> Place:
+    """One of several blocks of rows (heads·dim, in), or of their biases, as (in, heads, dim)."""
+    rows = slice(number * width, (number + 1) * width)
+
+    def back(value: Tensor) -> tuple[Tensor]:
+        found = weight.detach().clone()
+        found[rows] = (
+            value.reshape(*value.shape[:-2], width).T if value.ndim == 3 else (value.reshape(width))
+        )
+        return (found,)
+
+    return Place(
+        (weight,),
+        lambda value: (value[rows].T if value.ndim == 2 else value[rows]).reshape(
+            *value.shape[1:], *sizes
+        ),
+        back,
+    )

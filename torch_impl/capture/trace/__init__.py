@@ -1,0 +1,1 @@
+"""Every call that a model makes while it runs."""

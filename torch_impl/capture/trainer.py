@@ -1,0 +1,325 @@
+"""A user's PyTorch model being trained. Twin: ``keras_impl/capture/trainer.py``."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from parity.adapters.calls import Run, Weights
+from parity.adapters.random_draws import Mask
+from parity.adapters.trainer import LOOSE, Batch, Gradients, Key
+from parity.errors import ParityError
+from parity.numerics import tolerance
+from parity.pairs.causes.dropout import Written, written
+from parity.reference.formula import Settings
+from parity.reference.keras_config import rounded
+from parity.reference.optimizers.spec import OptimizerSpec
+from torch_impl.capture import optimizers
+from torch_impl.capture.dtypes import default_dtype
+from torch_impl.capture.errors import said
+from torch_impl.capture.gradients_through_detach import attached
+from torch_impl.capture.losses import Loss
+from torch_impl.capture.read import weights
+from torch_impl.capture.read.layout import Layout
+from torch_impl.capture.shared_draws import Injected, unshared
+from torch_impl.capture.trace.watch import named_outputs
+from torch_impl.ladder.network import to_numpy
+from torch_impl.ladder.weights import Place, same
+from torch_impl.optim import KerasOptimizer, schedules
+from torch_impl.parts.optimizers import optimizer_for
+
+if TYPE_CHECKING:
+    from torch_impl.capture.side import TorchSide
+
+
+class TorchTrainer:
+    """Fulfils :class:`parity.adapters.trainer.Trainer`."""
+
+    def __init__(self, side: TorchSide, loss: Any, optimizer: Any, seed: int, flavour: str) -> None:
+        """Take over the side's model.
+
+        Args:
+            side: whose model is trained; it must have run.
+            loss: a callable of (outputs, targets), or settings of a Keras loss.
+            optimizer: a function of the parameters, a spec of Keras's, or None: no steps.
+            seed: of all draws.
+            flavour: the Keras whose loss and optimizer are meant.
+        """
+        self.side = side
+        self.seed = seed
+        self.flavour = flavour
+        self.loss = Loss(loss, side.dtype, flavour)
+        self.make = optimizer
+        self.first = weights.untrained(side.model)
+        self.kept = False  # whether trained parameters are in it as well
+        self.loose: dict[Key, Tensor] = {}
+        self.names: list[str] = []
+        self.random_calls: list[int] = []
+        self.normals: dict[int, int] = {}
+        self.masks: dict[int, Mask] = {}
+        self.given: dict[int, Mask] = {}
+        self.turned: set[int] = set()
+        self.written: dict[int, Written | None] = {}  # by a random call's place
+        self.layouts: list[Layout] | None = None
+        self.rounded = False
+        self.attached = False
+        self.lying: list[bool] = []
+        self.unshared = unshared(side.model)
+        self.optimizer: Optimizer | None = None
+        self.schedule: Settings | None = None
+        self.scheduler: Any = None
+
+    def start(self) -> None:
+        """See :meth:`parity.adapters.trainer.Trainer.start`."""
+        self.side.model.load_state_dict(self.first, strict=False)
+        self.optimizer = None
+
+    def keep(self) -> None:
+        """See :meth:`parity.adapters.trainer.Trainer.keep`."""
+        if not self.kept:
+            state = self.side.model.state_dict().items()
+            self.first |= copy.deepcopy({name: v for name, v in state if name not in self.first})
+            self.kept = True
+
+    def count_in(self, names: Sequence[str]) -> None:
+        """See :meth:`parity.adapters.trainer.Trainer.count_in`."""
+        held = self.side.loose_tensors()
+        self.loose = {(name, LOOSE): held[name] for name in names}
+
+    def run(self, batch: Batch, step: int, given: Mapping[int, np.ndarray] | None = None) -> Run:
+        """See :meth:`parity.adapters.trainer.Trainer.run`."""
+        copies = self.side.copies
+        with self._injected(None, step) as injected:
+            found = self.side.run(batch.inputs, batch.torch_inputs, given, training=True)
+        if self.side.copies != copies:  # it ran twice, and drew twice
+            return self.run(batch, step, given)
+        self.random_calls, self.layouts = injected.numbers, injected.layouts
+        self.normals = {place: drawn.size for place, drawn in injected.drawn.items()}
+        self.masks = injected.masks
+        return self._with_noise(found, injected.drawn)
+
+    def _with_noise(self, run: Run, drawn: Mapping[int, np.ndarray]) -> Run:
+        """The run with the noise that the model's code makes as calls of Keras's layers.
+
+        It is found once, for it cannot be where nothing is drawn.
+        """
+        calls = list(run.calls)
+        for place, numbers in drawn.items():
+            if place not in self.written:
+                self.written[place] = written(calls, self.random_calls[place], numbers)
+            one = self.written[place]
+            self.random_calls[place] = -1 if one is None else one.number
+            if one is not None:
+                calls[one.number] = one.of(calls[one.number])
+        return replace(run, calls=calls)
+
+    def _injected(self, layouts: Sequence[Layout] | None, step: int) -> Injected:
+        injected = Injected(self.names, layouts, self.seed, step, self._watched, self.rounded)
+        injected.given, injected.turned = self.given, self.turned
+        return injected
+
+    def _watched(self, tensor: Tensor, spatial: bool) -> tuple[int, Layout]:
+        watch = self.side.watch
+        return len(watch.calls), watch.layout_of(tensor, spatial)
+
+    def gradients(
+        self, batch: Batch, step: int, only: Collection[Key] | None = None
+    ) -> tuple[float, Gradients]:
+        """See :meth:`parity.adapters.trainer.Trainer.gradients`."""
+        model = self.side.model
+        model.train(True)
+        model.zero_grad(set_to_none=True)
+        places = {key: one for key, one in self._places().items() if only is None or key in only}
+        wanted = [one for place in places.values() for one in place.tensors if one.requires_grad]
+        tensors, _ = self.side.tensors(batch.inputs, batch.torch_inputs)
+        with default_dtype(self.side.dtype):
+            kept = attached() if self.attached else contextlib.nullcontext()
+            with self._injected(self.layouts or [], step), kept:
+                out = model(*tensors)
+            loss = self._loss([one for _, one in named_outputs(out)], batch)
+            leaves = [one for one in wanted if one.is_leaf]
+            if loss.requires_grad and leaves:  # or else nothing has a gradient
+                try:
+                    loss.backward(inputs=None if only is None else leaves)
+                except RuntimeError as error:
+                    raise ParityError(
+                        f"torch_model: its gradients cannot be had: {said(error)}"
+                    ) from error
+        for one in model.buffers() if self.attached else ():
+            one.detach_()
+        found = {}
+        for key, place in places.items():
+            grads = [one.grad for one in place.tensors if one.is_leaf and one.grad is not None]
+            if len(grads) < len(place.tensors) and not (grads and _summed(place)):
+                continue
+            value = grads[0] if _summed(place) else place.to_canonical(*grads)
+            found[key] = value.detach().cpu().numpy()  # its own memory, which is let go below
+        model.zero_grad(set_to_none=True)
+        return float(loss.detach()), found
+
+    def loss_of(self, outputs: Sequence[np.ndarray], batch: Batch) -> float:
+        """See :meth:`parity.adapters.trainer.TorchTrainer.loss_of`."""
+        tensors = [
+            layout.from_canonical(self.side.tensor(value))
+            for layout, value in zip(self._layouts(), outputs, strict=True)
+        ]
+        with torch.no_grad(), default_dtype(self.side.dtype):
+            return float(self._loss(tensors, batch))
+
+    def _loss(self, outputs: Sequence[Tensor], batch: Batch) -> Tensor:
+        targets = [self.side.tensor(value) for value in batch.targets]
+        return self.loss.of(outputs, self._layouts(), targets)
+
+    def _layouts(self) -> list[Layout]:
+        """How each output lies against Keras's."""
+        lying = [*self.lying, *(False for _ in self.side.outputs)]
+        return [
+            Layout.plain(layout.shape) if as_it_lies else layout
+            for layout, as_it_lies in zip(self.side.outputs, lying, strict=False)
+        ]
+
+    def apply(self, gradients: Gradients) -> None:
+        """See :meth:`parity.adapters.trainer.Trainer.apply`."""
+        self.keep()
+        self.side.model.zero_grad(set_to_none=True)
+        for key, place in self._places().items():
+            if key not in gradients:
+                continue
+            value = self.side.tensor(gradients[key])
+            parts = (value,) * 2 if _summed(place) else place.from_canonical(value)
+            packed = place.tensors[0].numel() > value.numel()
+            if packed:  # several weights in one tensor: the others' places stay zero
+                rest = place.from_canonical(torch.zeros_like(value))
+                parts = tuple(a - b for a, b in zip(parts, rest, strict=True))
+            for own, part in zip(place.tensors, parts, strict=True):
+                if own.requires_grad:
+                    part = part.clone(memory_format=torch.contiguous_format)
+                    own.grad = own.grad + part if packed and own.grad is not None else part
+        with default_dtype(self.side.dtype):  # in which some keep numbers of their own
+            optimizer = self._built()
+            try:
+                optimizer.step()
+            except Exception as error:
+                raise ParityError(
+                    f"optimizer: PyTorch's cannot make a step: {said(error)}"
+                ) from error
+            if self.scheduler is not None:
+                self.scheduler.step()
+
+    def weights(self) -> Mapping[Key, np.ndarray]:
+        """See :meth:`parity.adapters.trainer.Trainer.weights`."""
+        return Weights(self._places(), lambda place: to_numpy(place.to_canonical(*place.tensors)))
+
+    def settings_of(self, key: Key) -> Settings | None:
+        """See :meth:`parity.adapters.trainer.Trainer.settings_of`."""
+        optimizer = self._built()
+        if isinstance(self.make, OptimizerSpec):
+            values: dict[str, Any] = {**self.make.constants(), "centered": bool(self.make.centered)}
+            values["flavour"] = self.flavour
+            return Settings(f"keras.{self.make.name}", values)
+        group = self._group_of(key)
+        if group is None:
+            return None
+        values = {name: value for name, value in group.items() if name != "params"}
+        own = isinstance(optimizer, KerasOptimizer)
+        if own:
+            values["global_clipnorm"] = optimizer.global_clipnorm
+        return Settings(f"{'port' if own else 'torch'}.{type(optimizer).__name__}", values)
+
+    def rate_of(self, key: Key) -> float:
+        """See :meth:`parity.adapters.trainer.TorchTrainer.rate_of`."""
+        group = self._group_of(key)
+        return float(group["lr"]) if group else 0.0
+
+    def take_rate(self, rate: float) -> None:
+        """See :meth:`parity.adapters.trainer.TorchTrainer.take_rate`."""
+        for group in self._built().param_groups if self.scheduler is not None else ():
+            if abs(group["lr"] - rate) <= tolerance.FLOAT32_FLOOR * rate:
+                group["lr"] = rate
+
+    def _group_of(self, key: Key) -> dict[str, Any] | None:
+        tensors = self._places()[key].tensors
+        for group in self._built().param_groups:
+            if any(own is one for own in tensors for one in group["params"]):
+                return group
+        return None
+
+    def frozen(self, key: Key) -> bool:
+        """See :meth:`parity.adapters.trainer.Trainer.frozen`."""
+        return not any(one.requires_grad for one in self._places()[key].tensors)
+
+    def freeze(self, key: Key, frozen: bool) -> None:
+        """See :meth:`parity.adapters.trainer.TorchTrainer.freeze`."""
+        for tensor in self._places()[key].tensors:
+            tensor.requires_grad_(not frozen)
+
+    def second_biases(self) -> list[Key]:
+        """See :meth:`parity.adapters.trainer.TorchTrainer.second_biases`."""
+        return [
+            key
+            for key, place in self._places().items()
+            if _summed(place) and all(one.requires_grad for one in place.tensors)
+        ]
+
+    def freeze_second_biases(self) -> None:
+        """See :meth:`parity.adapters.trainer.TorchTrainer.freeze_second_biases`."""
+        for key in self.second_biases():
+            self._places()[key].tensors[1].requires_grad_(False)
+
+    def take(self, layer: str, values: Mapping[str, float]) -> bool:
+        """See :meth:`parity.adapters.trainer.TorchTrainer.take`."""
+        module = self.side.modules[layer][0] if layer in self.side.modules else None
+        named = {ATTRIBUTES[name]: value for name, value in values.items()}
+        own = {name: value for name, value in named.items() if hasattr(module, name)}
+        changed = any(getattr(module, name) != value for name, value in own.items())
+        for name, value in own.items():
+            setattr(module, name, value)
+        return changed
+
+    def _built(self) -> Optimizer:
+        """The optimizer, its floats rounded as Keras rounds its own."""
+        if self.optimizer is None:
+            params = list(self.side.model.parameters())
+            if isinstance(self.make, OptimizerSpec):
+                joint = [place.tensors for place in self._places().values()]
+                trained = [one for one in params if one.requires_grad]
+                self.optimizer = optimizer_for(self.make, trained, joint, self.flavour)
+            else:
+                with default_dtype(self.side.dtype):
+                    self.optimizer, self.scheduler = optimizers.users(self.make, params)
+            for group in self.optimizer.param_groups:
+                group |= {name: rounded(v) for name, v in group.items() if name != "params"}
+            if self.schedule is not None:
+                kind = getattr(schedules, self.schedule.kind)
+                self.scheduler = kind(self.optimizer, **self.schedule.values)
+        return self.optimizer
+
+    def _places(self) -> dict[Key, Place]:
+        known = {id(one) for one in self.loose.values()}
+        of_layers = {
+            (layer, name): place
+            for layer, (module, layouts) in self.side.modules.items()
+            for name, place in weights.of_module(module, layouts).items()
+            if not known & {id(one) for one in place.tensors}
+        }
+        return of_layers | {key: same(one) for key, one in self.loose.items()}
+
+
+ATTRIBUTES = {"momentum": "momentum", "epsilon": "eps", "negative_slope": "negative_slope"}
+"""Constants of a layer to PyTorch's names of them."""
+
+
+def _summed(place: Place) -> bool:
+    """Whether it is two tensors that only their sum counts of: each has the sum's gradient."""
+    if len(place.tensors) != 2:
+        return False
+    with torch.no_grad():
+        return tuple(place.to_canonical(*place.tensors).shape) == tuple(place.tensors[0].shape)

@@ -1,0 +1,1 @@
+"""The model in training and evaluation, as the ladder needs it."""

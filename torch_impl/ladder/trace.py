@@ -1,0 +1,76 @@
+"""What each named layer takes and gives, caught by hooks while the model runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from torch_impl.ladder.weights import canonical_name
+
+
+@dataclass
+class Trace:
+    """What was caught; tensors as PyTorch has them, channels first.
+
+    Attributes:
+        outputs: layer name to what it returned.
+        masks: layer name to the keep mask, or the random numbers, that it was given.
+    """
+
+    outputs: dict[str, Tensor] = field(default_factory=dict)
+    masks: dict[str, Tensor] = field(default_factory=dict)
+
+
+@contextmanager
+def traced(
+    model: nn.Module, names: tuple[str, ...], given: Mapping[str, Tensor] | None = None
+) -> Iterator[Trace]:
+    """Catch every layer in ``names`` while the model is called in this context.
+
+    Args:
+        model: the network.
+        names: canonical layer names.
+        given: layer name to what is handed on in place of what it returned, so that the next layer,
+            and a penalty on what this one returns, depend on that alone.
+    """
+    found = Trace()
+
+    def watch(name: str, module: nn.Module) -> None:
+        def after(_module: nn.Module, args: Any, kwargs: dict[str, Any], output: Tensor) -> Any:
+            _, *others = args
+            mask = others[0] if others else kwargs.get("keep")
+            if isinstance(mask, Tensor) and mask.dtype != torch.int64:  # which lengths are
+                found.masks[name] = mask
+            found.outputs[name] = output
+            return given[name] if given else None
+
+        # before the hook of a penalty, which has to see what is handed on
+        hooks.append(module.register_forward_hook(after, prepend=True, with_kwargs=True))
+
+    hooks: list[RemovableHandle] = []
+    try:
+        for path, module in model.named_modules():
+            if canonical_name(path) in names:
+                watch(canonical_name(path), module)
+        yield found
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def to_canonical(x: Tensor) -> np.ndarray:
+    """A copy on the host, images channels last: (N, C, H, W) to (N, H, W, C)."""
+    canonical = x.permute(0, 2, 3, 1) if x.ndim == 4 else x
+    return canonical.detach().cpu().numpy().copy()
+
+
+def from_canonical(x: Tensor) -> Tensor:
+    """The way back from :func:`to_canonical`, for what one layer gives the next."""
+    return x.permute(0, 3, 1, 2) if x.ndim == 4 else x

@@ -1,0 +1,86 @@
+"""Images changed at random in training, by numbers that come from outside.
+
+Twin: ``keras_impl/parts/augmentation.py``. Deliberate differences: here images are channels-first.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from parity.constants import as_float32
+from parity.specs.cnn import AUGMENTED_BY, CONTRAST_RANGE, CnnSpec
+from torch_impl.nn import contrast, flip, transform
+
+
+def augmentation(spec: CnnSpec) -> Augmentation | None:
+    """What the spec changes about images while training; or none."""
+    return Augmentation(spec) if spec.augments else None
+
+
+class Augmentation(nn.Module):
+    """Flip → rotation → shift → zoom → contrast, each where the spec asks for it.
+
+    As ``RandomFlip``, ``RandomRotation``, ``RandomTranslation``, ``RandomZoom`` and
+    ``RandomContrast`` in Keras, by default bilinear and reflecting; the contrast by an image's own
+    factor in Keras 2, too. Angles and maps are computed in float64 and then rounded to float32,
+    which images are read in whatever their dtype.
+    """
+
+    def __init__(self, spec: CnnSpec) -> None:
+        super().__init__()
+        self.spec = spec
+
+    def forward(self, x: Tensor, drawn: Tensor | None = None) -> Tensor:
+        """Map x (N, C, H, W) with numbers from 0 to 1, (N, 7), to x's shape and dtype.
+
+        Raises:
+            ValueError: there are no numbers while training.
+        """
+        if not self.training:
+            return x
+        if drawn is None:
+            raise ValueError("drawn: received None while training, accepted: numbers (N, 7)")
+        spec, height, width = self.spec, x.shape[2], x.shape[3]
+        drawn = drawn.double()  # (N, 7)
+        given = dict(zip(AUGMENTED_BY, drawn.unbind(1), strict=True))
+        by = {name: value * 2.0 - 1.0 for name, value in given.items()}  # from −1 to 1
+        # Keras 3 flips an image both ways or not at all
+        vertical = given["vertical" if spec.flavour == "tf_keras" else "horizontal"]
+        never = torch.zeros_like(vertical, dtype=torch.bool)
+        if spec.flip in ("horizontal", "both"):
+            x = flip(x, given["horizontal"] < 0.5, never)
+        if spec.flip in ("vertical", "both"):
+            x = flip(x, never, vertical < 0.5)
+        if spec.rotation:
+            turns = by["rotation"] * as_float32(spec.rotation)
+            x = transform(x, _rotations(turns, height, width))
+        if spec.shift:
+            down, right = (by[way] * as_float32(spec.shift) for way in ("down", "right"))
+            one = torch.ones_like(down)
+            x = transform(x, _matrices(one, 0 * one, -right * width, 0 * one, one, -down * height))
+        if spec.zoom:
+            scale = by["zoom"] * as_float32(spec.zoom) + 1.0
+            left, top = (1.0 - scale) * (0.5 * (width - 1)), (1.0 - scale) * (0.5 * (height - 1))
+            x = transform(x, _matrices(scale, 0 * scale, left, 0 * scale, scale, top))
+        if spec.contrast:
+            factor = by["contrast"] * as_float32(spec.contrast) + 1.0
+            # flavour: in the images' own dtype
+            x = contrast(x, factor, value_range=CONTRAST_RANGE, flavour="keras3")
+        return x
+
+
+def _rotations(turns: Tensor, height: int, width: int) -> Tensor:
+    """Counter-clockwise about the middle by so many turns, (N,), as (N, 8)."""
+    cos, sin = torch.cos(turns * (2.0 * math.pi)), torch.sin(turns * (2.0 * math.pi))
+    x = ((width - 1) - (cos * (width - 1) - sin * (height - 1))) / 2.0
+    y = ((height - 1) - (sin * (width - 1) + cos * (height - 1))) / 2.0
+    return _matrices(cos, -sin, x, sin, cos, y)
+
+
+def _matrices(*rows: Tensor) -> Tensor:
+    """Six numbers for each image, (N,), as Keras's maps from output to input, (N, 8) float32."""
+    zero = torch.zeros_like(rows[0])
+    return torch.stack([*rows, zero, zero], 1).float()

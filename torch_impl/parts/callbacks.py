@@ -1,0 +1,108 @@
+"""What happens at the end of an epoch, as Keras's callbacks do. Twin: ``keras_impl/parts/callbacks.py``.
+
+Deliberate differences: here a callback says by what it returns that training must stop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from parity.specs.callbacks import MONITORS, CallbacksSpec
+from torch_impl.fit import EarlyStopping, ReduceLROnPlateau
+from torch_impl.optim import KerasOptimizer
+
+Weights = dict[str, np.ndarray]
+
+
+class Watched(nn.Module):
+    """As much of a module as the callbacks use; weights by canonical name."""
+
+    def __init__(
+        self, optimizer: KerasOptimizer, get: Callable[[], Weights], put: Callable[[Weights], None]
+    ) -> None:
+        super().__init__()
+        self.optimizer = optimizer
+        self._get, self._put = get, put
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        """All weights and buffers."""
+        return self._get()
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Put them back."""
+        self._put(dict(state_dict))
+
+
+class Callbacks:
+    """Those that the spec calls for."""
+
+    def __init__(self, spec: CallbacksSpec, watched: Watched, flavour: str) -> None:
+        mode = MONITORS[spec.monitor]
+        self.early_stopping = self.plateau = None
+        if spec.early_stopping:
+            self.early_stopping = EarlyStopping(
+                watched,
+                spec.monitor,
+                min_delta=spec.min_delta or 0.0,
+                patience=spec.early_stopping,
+                mode=mode,
+                baseline=None,
+                restore_best_weights=bool(spec.restore_best_weights),
+                start_from_epoch=spec.start_from_epoch or 0,
+                flavour=flavour,
+            )
+        if spec.reduce_lr_on_plateau:
+            self.plateau = ReduceLROnPlateau(
+                watched.optimizer,
+                spec.monitor,
+                factor=spec.plateau_factor or 0.0,
+                patience=spec.reduce_lr_on_plateau,
+                mode=mode,
+                min_delta=spec.plateau_min_delta or 0.0,
+                cooldown=spec.plateau_cooldown or 0,
+                min_lr=spec.min_learning_rate or 0.0,
+                flavour=flavour,
+            )
+
+    def epoch_end(self, epoch: int, logs: Mapping[str, float]) -> bool:
+        """Look at the metrics of an epoch, numbered from 0; whether to stop."""
+        stop = False
+        if self.early_stopping:
+            stop = self.early_stopping.on_epoch_end(epoch, dict(logs))
+        if self.plateau:
+            self.plateau.on_epoch_end(epoch, dict(logs))
+        return stop
+
+    def end(self) -> None:
+        """Put the best weights back, if they are kept."""
+        if self.early_stopping:
+            self.early_stopping.on_train_end()
+
+    def state(self) -> tuple[Weights, dict[str, Any]]:
+        """The best weights, if they are kept, and what is counted, by callback and name."""
+        numbers: dict[str, Any] = {}
+        best_weights: Weights = {}
+        if self.early_stopping:
+            state = self.early_stopping.state_dict()
+            best_weights = state.pop("best_weights") or {}
+            numbers |= {f"early_stopping/{name}": value for name, value in state.items()}
+        if self.plateau:
+            state = self.plateau.state_dict()
+            numbers |= {f"reduce_lr_on_plateau/{name}": value for name, value in state.items()}
+        return best_weights, numbers
+
+    def restore(self, best_weights: Weights, numbers: Mapping[str, Any]) -> None:
+        """Go on where the callbacks stood that gave this, of either framework."""
+        of: dict[str, dict[str, Any]] = {"early_stopping": {}, "reduce_lr_on_plateau": {}}
+        for name, value in numbers.items():
+            callback, _, counted = name.partition("/")
+            of[callback][counted] = value
+        if self.early_stopping:
+            kept = {"best_weights": dict(best_weights) or None, **of["early_stopping"]}
+            self.early_stopping.load_state_dict(kept)
+        if self.plateau:
+            self.plateau.load_state_dict(of["reduce_lr_on_plateau"])

@@ -1,0 +1,25 @@
+"""Noise in training from numbers that come from outside, so that the twin has the same ones."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from parity.constants import as_float32
+from parity.specs.dropout import DropoutSpec
+from parity.specs.feed_forward import FeedForwardSpec
+from torch_impl.nn import AlphaDropout, GaussianDropout, GaussianNoise
+from torch_impl.parts.layers import SharedDropout
+
+
+def noise(spec: FeedForwardSpec) -> GaussianNoise | None:
+    """Gaussian noise on the inputs with the spec's σ; or none."""
+    return GaussianNoise(as_float32(spec.noise), flavour=spec.flavour) if spec.noise else None
+
+
+def dropout(spec: DropoutSpec) -> nn.Module:
+    """Dropout of the spec's kind and rate."""
+    if spec.dropout_kind == "gaussian":
+        return GaussianDropout(spec.rate, flavour=spec.flavour)
+    if spec.dropout_kind == "alpha":
+        return AlphaDropout(spec.rate, flavour=spec.flavour)
+    return SharedDropout(spec.rate)

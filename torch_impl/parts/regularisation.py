@@ -1,0 +1,76 @@
+"""Penalties and constraints that a spec asks for, on the finished model.
+
+Twin: ``keras_impl/parts/regularisation.py``. Deliberate differences: there each layer is told when it is
+made, here the finished model is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from parity.constants import as_float32
+from parity.specs.base import ModelSpec
+from torch_impl.ladder.weights import Place
+from torch_impl.nn import L1L2, MaxNorm, NonNeg, Penalties, constrain
+from torch_impl.nn.constraints import Constraint
+
+
+def penalties(spec: ModelSpec, model: nn.Module, places: Mapping[str, Place]) -> Penalties | None:
+    """Of kernels, of biases, and of what dense layers and convolutions return; or none.
+
+    Args:
+        spec: the model.
+        model: the network, which is called as a whole.
+        places: its parameters by canonical name; two biases that are one in Keras pay both.
+    """
+    kernel, bias, activity = (
+        L1L2(as_float32(l1), as_float32(l2), flavour=spec.flavour) if l1 or l2 else None
+        for l1, l2 in (
+            (spec.l1, spec.l2),
+            (spec.bias_l1, spec.bias_l2),
+            (spec.activity_l1, spec.activity_l2),
+        )
+    )
+    weights = {name: kernel for name in _named("kernel", model, places) if kernel}
+    weights |= {name: bias for name in _named("bias", model, places) if bias}
+    layers = {
+        path: activity
+        for path, module in model.named_modules()
+        if activity and isinstance(module, nn.Linear | nn.Conv2d)
+    }
+    return Penalties(model, weights, activity=layers) if weights or layers else None
+
+
+def constrained(
+    spec: ModelSpec, optimizer: Optimizer, model: nn.Module, places: Mapping[str, Place]
+) -> None:
+    """Put the spec's constraint on every kernel, if any, in force after each optimizer step.
+
+    Its norm is taken along all of Keras's axes but the last, which is the units'.
+    """
+    if spec.non_negative or spec.max_norm:
+        rules = {
+            name: _constraint(spec, tuple(range(weight.ndim - 1)))
+            for name, weight in _named("kernel", model, places).items()
+        }
+        constrain(optimizer, model, rules)
+
+
+def _constraint(spec: ModelSpec, axis: tuple[int, ...]) -> Constraint:
+    if spec.non_negative:
+        return NonNeg(spec.flavour)
+    return MaxNorm(as_float32(spec.max_norm), axis)
+
+
+def _named(kind: str, model: nn.Module, places: Mapping[str, Place]) -> dict[str, Tensor]:
+    """Every parameter that is a layer's ``kernel``, or ``bias``, by PyTorch's own name."""
+    own = {id(tensor): name for name, tensor in model.named_parameters()}
+    return {
+        own[id(tensor)]: tensor
+        for name, place in places.items()
+        if name.endswith(f"/{kind}")
+        for tensor in place.tensors
+    }

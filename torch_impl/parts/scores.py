@@ -1,0 +1,138 @@
+"""Keras's metrics of what a classifier returned. Twin: ``keras_impl/parts/scores.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from parity.specs import predictions
+from parity.specs.base import ModelSpec
+from torch_impl import metrics as keras_metrics
+from torch_impl.framework import dtype_of
+
+
+@dataclass(frozen=True)
+class _Returned:
+    """What a model returned for some examples, and what was wanted."""
+
+    spec: ModelSpec
+    outputs: np.ndarray
+    y: np.ndarray
+    top_k: int
+
+    @property
+    def softmax(self) -> bool:
+        return self.spec.head == "softmax"
+
+    @property
+    def dtype(self) -> str:
+        return self.outputs.dtype.name
+
+    def common(self, dtype: str = "") -> dict[str, Any]:
+        """What every metric is told."""
+        return {"dtype": dtype_of(dtype or self.dtype), "flavour": self.spec.flavour}
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Predicted class numbers, int64 (N,)."""
+        return predictions.labels(self.spec, self.outputs)
+
+    def columns(self, labels: np.ndarray, dtype: str = "") -> Tensor:
+        """Class numbers (N,) as (N, units): one-hot, a sigmoid head's as they are."""
+        if self.softmax:
+            found = F.one_hot(torch.as_tensor(labels), self.spec.classes)
+        else:
+            found = torch.as_tensor(labels[:, None])
+        return found.to(dtype_of(dtype or self.dtype))
+
+    def probabilities(self) -> Tensor:
+        """Those of each class, of a sigmoid head that of 1: (N, units)."""
+        found = predictions.probabilities(self.spec, self.outputs)
+        return torch.as_tensor(found[:, -self.spec.outputs :]).to(dtype_of(self.dtype))
+
+
+def scores_of(
+    names: Iterable[str], spec: ModelSpec, outputs: np.ndarray, y: np.ndarray, top_k: int
+) -> dict[str, np.ndarray]:
+    """See :meth:`parity.adapters.backend.Backend.scores`."""
+    returned = _Returned(spec, outputs, y, top_k)
+    return {name: np.asarray(SCORES[name](returned)) for name in names}
+
+
+def _accuracy(of: _Returned) -> Tensor:
+    if not of.softmax:
+        binary = keras_metrics.BinaryAccuracy(threshold=0.5, **of.common())
+        return _of_all(binary, of.columns(of.labels), of.columns(of.y))
+    metric = keras_metrics.SparseCategoricalAccuracy(**of.common())
+    return _of_all(metric, torch.as_tensor(of.outputs), torch.as_tensor(of.y))
+
+
+def _top_k(of: _Returned) -> Tensor:
+    metric = keras_metrics.SparseTopKCategoricalAccuracy(of.top_k, **of.common("float32"))
+    return _of_all(metric, torch.as_tensor(of.outputs), torch.as_tensor(of.y))
+
+
+def _precision(of: _Returned) -> Tensor:
+    return _over_classes(of, keras_metrics.Precision)
+
+
+def _recall(of: _Returned) -> Tensor:
+    return _over_classes(of, keras_metrics.Recall)
+
+
+def _over_classes(of: _Returned, kind: Any) -> Any:
+    """The metric of each class, plainly averaged; a sigmoid head's of class 1 alone."""
+    found, wanted = of.columns(of.labels), of.columns(of.y)
+    each = [
+        _of_all(kind(thresholds=0.5, class_id=number, **of.common()), found, wanted)
+        for number in range(of.spec.outputs)
+    ]
+    return torch.stack(each).mean()
+
+
+def _f1(of: _Returned) -> Tensor:
+    # Keras 2's takes no float64
+    dtype = "float32" if of.spec.flavour == "tf_keras" else of.dtype
+    metric = keras_metrics.F1Score(average="macro", threshold=0.5, **of.common(dtype))
+    return _of_all(metric, of.columns(of.labels, dtype), of.columns(of.y, dtype))
+
+
+def _auc(of: _Returned) -> Tensor:
+    metric = keras_metrics.AUC(
+        num_thresholds=200,
+        curve="ROC",
+        summation="interpolation",
+        multi_label=of.softmax,
+        from_logits=False,
+        **of.common(),
+    )
+    return _of_all(metric, of.probabilities(), of.columns(of.y))
+
+
+def _confusion_matrix(of: _Returned) -> Tensor:
+    labels, y = torch.as_tensor(of.labels), torch.as_tensor(of.y)
+    return keras_metrics.confusion_matrix(labels, y, of.spec.classes, dtype=torch.int64)
+
+
+def _of_all(metric: keras_metrics.Metric, outputs: Tensor, target: Tensor) -> Tensor:
+    """The metric of all examples at once."""
+    metric.update(outputs, target)
+    return metric.compute()
+
+
+SCORES = {
+    "accuracy": _accuracy,
+    "top_k": _top_k,
+    "precision": _precision,
+    "recall": _recall,
+    "f1": _f1,
+    "auc": _auc,
+    "confusion_matrix": _confusion_matrix,
+}
+"""Every name in :data:`parity.reference.metrics.table.METRICS`."""
