@@ -120,7 +120,7 @@ def _run(module: str, *arguments: str) -> None:
         CalledProcessError: it failed.
     """
     command = (
-        ["-c", "from parity.cli.parser import main; main()"] if module == "parity" else ["-m", module]
+        ["-c", "from parity.cli import main; main()"] if module == "parity" else ["-m", module]
     )
     subprocess.run([sys.executable, *command, *arguments], capture_output=True, check=True)
 

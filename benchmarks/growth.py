@@ -23,7 +23,8 @@ import json, statistics, sys, time
 import numpy as np
 from benchmarks.throughput.ours import spec_of
 from benchmarks.growth import DENSE
-from parity import batches, fitting
+from parity.data import batches
+from parity.ladder import fit
 from parity.adapters.backend import Settings, load
 from parity.data.datasets import Split
 from parity.system.memory import PeakMemory

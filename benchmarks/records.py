@@ -32,7 +32,7 @@ from rich.table import Table
 
 from benchmarks.figures import Figure, figure, ratio, text
 from parity import rungs
-from parity.verdict.compare import record
+from parity.ladder import record
 from parity_tests import records
 
 SIZE, FLAT, REPEATS = 1.0, (0.25, 2.0), 5
@@ -45,7 +45,7 @@ BYTES_PER_ENTRY = 6 * (8 + 4)
 """Of a trained parameter: itself, its gradient, two slots, it after one step and after two."""
 
 COMPARE = [sys.executable, "-m", "benchmarks.records_child", "compare"]
-START = [sys.executable, "-c", "from parity.cli.parser import main; main()"]
+START = [sys.executable, "-c", "from parity.cli import main; main()"]
 
 Tensors = dict[str, np.ndarray]
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from parity.cli.parser import main
+from parity.cli import main
 from parity.system import checksums
 from parity.system.memory import PeakMemory
 from parity.verdict import compare as ladder

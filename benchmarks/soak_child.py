@@ -19,7 +19,7 @@ from typing import Any, TextIO
 from benchmarks.soak_rows import Row
 from parity.adapters.backend import Backend, Settings, load
 from parity.constants import DTYPES
-from parity.verdict.compare import record
+from parity.ladder import record
 from parity.rungs import RUNGS
 from parity.verdict import compare
 from parity.verdict.checks import Check

@@ -19,7 +19,7 @@ from typing import Any
 
 from parity.adapters.backend import Backend, Settings, load
 from parity.constants import DTYPES, FLAVOURS
-from parity.verdict.compare import record
+from parity.ladder import record
 from parity.numerics import tolerance
 from parity.progress import Progress
 from parity.rungs import RUNGS

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from parity.adapters.backend import Backend
-from parity.data.datasets import datasets, examples
+from parity.data import datasets, examples
 from parity.data.datasets import Split
-from parity.verdict.compare import climb, record
-from parity.verdict.compare import header as headers
+from parity.ladder import climb, record
+from parity.ladder import header as headers
 from parity.reference.losses.table import LOSSES as LOSS_TABLE
 from parity.reference.optimizers.spec import OptimizerSpec
 from parity.reference.optimizers.table import OPTIMIZERS as TABLE

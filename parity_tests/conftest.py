@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from parity.adapters.backend import Backend, Settings
-from parity.cli.parser import parser as cli
+from parity.cli import parser as cli
 from parity.constants import FLAVOURS
 from parity_tests.meta import outcomes
 

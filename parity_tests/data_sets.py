@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity.data.datasets import datasets, files, sources
+from parity.data import datasets, files, sources
 from parity.errors import ParityError
 from parity.system import atomic
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.verdict.compare import contents, record
+from parity.ladder import contents, record
 from parity.ladder.record import Header
 from parity.reference.optimizers.spec import OptimizerSpec
 from parity.specs.registry import MODELS

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from parity import rungs
-from parity.cli.parser import parser
+from parity.cli import parser
 from parity.cli.flags.allow import RUNGS
 from parity.numerics.tolerance import FLOAT64, Allowed
 from parity.report import data, terminal

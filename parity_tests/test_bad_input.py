@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.data.datasets import datasets
-from parity.verdict.compare import record
+from parity.data import datasets
+from parity.ladder import record
 from parity.specs.rnn import RnnSpec
 from parity_tests.conftest import Refused
 from parity_tests.test_record import HEADER, SPEC, TENSORS

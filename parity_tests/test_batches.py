@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parity.data.datasets import batches
+from parity.data import batches
 from parity.numerics import random
 from parity_tests import cases
 

@@ -14,7 +14,7 @@ from parity.numerics import blocks
 START = """
 import json, os, signal, threading, time
 import numpy as np
-from parity import blocks
+from parity.numerics import blocks
 from parity.numerics.distance import measure
 blocks.CORES, blocks.LARGE, blocks.PIECE = 3, 1, 1 << 10
 parent = os.getpid()

@@ -13,11 +13,11 @@ from safetensors.numpy import save_file
 
 from parity.adapters.backend import Backend
 from parity.adapters.state import History, State
-from parity.cli.parser import parser
+from parity.cli import parser
 from parity.cli.flags import resolve
 from parity.constants import FLAVOURS
-from parity.data.datasets import batches
-from parity.verdict.compare import checkpoint, fit
+from parity.data import batches
+from parity.ladder import checkpoint, fit
 from parity.ladder.checkpoint_schedule import is_best
 from parity.numerics import tolerance
 from parity.specs.callbacks import CallbacksSpec

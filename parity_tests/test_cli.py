@@ -10,11 +10,11 @@ import sys
 
 import pytest
 
-from parity.cli.parser import parser as cli
+from parity.cli import parser as cli
 from parity.cli.flags import resolve
 from parity.cli.flags import spec as spec_flags
 from parity.cli.flags.spec import record_flags
-from parity.data.datasets import datasets
+from parity.data import datasets
 from parity.options import Accepts
 from parity.reference.optimizers.spec import OptimizerSpec
 from parity.specs.registry import MODELS
@@ -62,11 +62,11 @@ def test_every_field_of_a_spec_has_a_flag(family: str, capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("argv", "start"),
     [
-        (["parity", "--help"], "from parity.cli.parser import main; main()"),
-        (["parity", "explain", "--help"], "from parity.cli.parser import main; main()"),
-        (["parity", "check", "--help"], "from parity.cli.parser import main; main()"),
-        (["parity", "convert", "--help"], "from parity.cli.parser import main; main()"),
-        (["parity", "run", "--help"], "from parity.cli.parser import main; main()"),
+        (["parity", "--help"], "from parity.cli import main; main()"),
+        (["parity", "explain", "--help"], "from parity.cli import main; main()"),
+        (["parity", "check", "--help"], "from parity.cli import main; main()"),
+        (["parity", "convert", "--help"], "from parity.cli import main; main()"),
+        (["parity", "run", "--help"], "from parity.cli import main; main()"),
         (["", "--help"], "runpy.run_module('torch_impl', run_name='__main__')"),
         (["", "train", "--help"], "runpy.run_module('keras_impl', run_name='__main__')"),
         (["", "train", "--rate", "1"], "runpy.run_module('torch_impl', run_name='__main__')"),

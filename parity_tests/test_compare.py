@@ -9,7 +9,7 @@ import pytest
 
 from parity import rungs
 from parity.errors import ParityError
-from parity.verdict.compare import record
+from parity.ladder import record
 from parity.rungs import RUNGS
 from parity.verdict import compare
 from parity.verdict.checks import Check

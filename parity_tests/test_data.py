@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
-from parity.data.datasets import datasets, files
+from parity.data import datasets, files
 from parity.system import atomic
 from parity_tests.data_sets import CARDS, EMBEDDED, FULL, embedded_arrays, refused
 
@@ -23,7 +23,7 @@ SHAPES = {
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
     """Move the package, as far as the embedded files are concerned, into `tmp_path`."""
-    monkeypatch.setattr(datasets, "__file__", str(tmp_path / "parity" / "data.py"))
+    monkeypatch.setattr(datasets, "__file__", str(tmp_path / "parity" / "data" / "datasets.py"))
     return tmp_path
 
 

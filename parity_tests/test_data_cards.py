@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from parity.data.datasets import datasets, files, sources
+from parity.data import datasets, files, sources
 from parity_tests.data_sets import CARDS, EMBEDDED, FULL, embedded_arrays
 
 

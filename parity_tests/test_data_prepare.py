@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity.data.datasets import datasets, sources
-from parity.data.datasets import files as data_files
+from parity.data import datasets, sources
+from parity.data import files as data_files
 from parity_tests.data_sets import CARDS, EMBEDDED, FULL, REPO, fake_full_sets
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity.data.datasets import datasets, files, sources
+from parity.data import datasets, files, sources
 from parity_tests.data_sets import EMBEDDED, FULL, fake_full_sets, refused
 
 

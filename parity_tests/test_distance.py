@@ -8,12 +8,12 @@ from decimal import Context, Decimal
 from fractions import Fraction
 
 import numpy as np
-import parity.numerics.distance
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
+import parity.numerics.distance
 from parity.numerics import blocks
 from parity.numerics.distance import Distance, measure
 

@@ -19,11 +19,11 @@ import numpy as np
 import pytest
 
 from parity.constants import FLAVOURS
-from parity.verdict.compare import record
+from parity.ladder import record
 from parity.numerics import tolerance
 
 SMALL = ["--dataset", "digits", "--seed", "1", "--threads", "1"]
-PARITY = [sys.executable, "-c", "from parity.cli.parser import main; main()"]
+PARITY = [sys.executable, "-c", "from parity.cli import main; main()"]
 
 
 def command(entry: str, *flags: object) -> list[str]:
@@ -194,7 +194,7 @@ def test_compare_needs_no_framework(ran: tuple[Path, str, str]) -> None:
     )
     flags = ["compare", *(str(ran[0] / name) for name in ("torch", "keras"))]
     done = subprocess.run(
-        [sys.executable, "-c", f"{hide}; from parity.cli.parser import main; main({flags!r})"],
+        [sys.executable, "-c", f"{hide}; from parity.cli import main; main({flags!r})"],
         capture_output=True,
         text=True,
         check=False,
@@ -359,7 +359,7 @@ def test_missing_framework(tmp_path: Path, entry: str, module: str, extra: str, 
         code = (
             "import importlib.util as u; find = u.find_spec\n"
             f"u.find_spec = lambda name, *a: None if name == {module!r} else find(name, *a)\n"
-            f"from parity.cli.parser import backend_main\n"
+            f"from parity.cli import backend_main\n"
             f"backend_main({entry!r}, ['train', '--model', 'softmax', '--dataset', 'digits'])"
         )
         done = subprocess.run(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from parity.cli.parser import parser
+from parity.cli import parser
 from parity.errors import ParityError
 from parity.reference import catalogue
 from parity.reference.mistakes import MISTAKES

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from parity.adapters.backend import Backend
-from parity.verdict.compare import record
+from parity.ladder import record
 from parity.rungs import RUNGS
 from parity.verdict import compare
 from parity.verdict.compare import Comparison

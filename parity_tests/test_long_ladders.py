@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from parity.adapters.backend import Backend
-from parity.verdict.compare import record
+from parity.ladder import record
 from parity.numerics import tolerance
 from parity.verdict import compare
 from parity_tests import cases

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from parity.adapters.backend import Backend
-from parity.data.datasets import batches
+from parity.data import batches
 from parity.errors import ParityError
-from parity.verdict.compare import record
+from parity.ladder import record
 from parity.numerics import tolerance
 from parity.reference.losses.table import CROSSENTROPY, LOSSES
 from parity.specs import objective

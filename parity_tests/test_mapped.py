@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity.data.datasets import mapped
+from parity.data import mapped
 from parity.system.memory import PeakMemory
 
 VIEWS: dict[str, Callable[[np.memmap], np.ndarray]] = {

@@ -80,7 +80,7 @@ def test_bits_do_not_depend_on_the_process(family: str, variant: str) -> None:
     """Another process draws the same weights, masks and order."""
     code = (
         "import hashlib, sys\n"
-        "from parity import randomness\n"
+        "from parity.specs import weights\n"
         "from parity_tests import cases\n"
         "model = cases.spec_of(sys.argv[1], sys.argv[2]).model\n"
         "digest = hashlib.sha256()\n"

@@ -140,7 +140,7 @@ def test_a_fifth_model_takes_four_touches(tmp_path: Path) -> None:
         "torch_impl/models/bent.py",
         "parity/specs/registry.py",
     }
-    code = "import sys; from parity.cli.parser import main; main(sys.argv[1:])"
+    code = "import sys; from parity.cli import main; main(sys.argv[1:])"
     command = f"python -c '{code}' run --model bent --dataset digits --width 7 --out runs/bent"
     printed = shell(command, tmp_path, PYTHONPATH=str(tmp_path))
     assert printed.splitlines()[-1] == "SAME: bent"

@@ -20,7 +20,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from parity.errors import ParityError
-from parity.verdict.compare import record
+from parity.ladder import record
 from parity.ladder.record import VERSION, Header
 from parity.reference.optimizers.spec import OptimizerSpec
 from parity.specs.run import Spec
@@ -65,7 +65,7 @@ WRITER = """
 import dataclasses, sys
 from pathlib import Path
 import numpy as np
-from parity import record
+from parity.ladder import record
 from parity_tests.test_record import HEADER
 big = {f"float64/parameters/{n}": np.zeros(1 << 20) for n in range(8)}
 print("writing", flush=True)
@@ -228,7 +228,7 @@ def test_tensors_of_odd_shapes(tmp_path: Path, shape: tuple[int, ...]) -> None:
 COMPARING = """
 import sys
 from pathlib import Path
-from parity import record
+from parity.ladder import record
 from parity.numerics.distance import measure
 from parity.system.memory import PeakMemory
 with record.read_all(*map(Path, sys.argv[1:])) as both:

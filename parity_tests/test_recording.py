@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from parity.adapters.backend import Backend
-from parity.data.datasets import batches
-from parity.verdict.compare import climb
+from parity.data import batches
+from parity.ladder import climb
 from parity.numerics.ensemble import spread
 from parity.specs import weights
 from parity_tests import cases

@@ -14,12 +14,12 @@ import pytest
 
 from parity import rungs
 from parity.adapters.backend import Backend, Model
-from parity.cli.parser import parser
-from parity.data.datasets import datasets
+from parity.cli import parser
+from parity.data import datasets
 from parity.errors import ParityError
-from parity.verdict.compare import header as headers
-from parity.verdict.compare import record
-from parity.verdict.compare import replay as replaying
+from parity.ladder import header as headers
+from parity.ladder import record
+from parity.ladder import replay as replaying
 from parity.ladder.climb import Ladder
 from parity.numerics import distance, tolerance
 from parity.system.memory import PeakMemory
@@ -179,7 +179,7 @@ def test_a_replay_leaves_the_model_as_it_was(
 
 
 def command(entry: str, *flags: object) -> subprocess.CompletedProcess[str]:
-    start = ["-c", "from parity.cli.parser import main; main()"] if entry == "parity" else []
+    start = ["-c", "from parity.cli import main; main()"] if entry == "parity" else []
     return subprocess.run(
         [sys.executable, *(start or ["-m", f"{entry}_impl"]), *map(str, flags)],
         capture_output=True, text=True, timeout=120, check=False,
@@ -331,7 +331,7 @@ def test_a_verdict_stands_without_a_replay_that_fails(
     pair: Pair, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Where the other framework cannot replay, the report says why and keeps its verdict."""
-    from parity.cli.parser import compare
+    from parity.cli import compare
 
     pair.torch["float64/forward_eval/logits"] += 1
     a, b = pair.write()

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity.cli.parser import compare
+from parity.cli import compare
 from parity.errors import ParityError
 from parity.report import data, terminal
 from parity.report.sentences import number

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity.verdict.compare import record
+from parity.ladder import record
 from parity.numerics import tolerance
 from parity_tests.test_entry_points import SMALL, command, started, succeed
 

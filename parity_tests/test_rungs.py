@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from parity import rungs
-from parity.verdict.compare import contents
+from parity.ladder import contents
 from parity.ladder.record import Header
 from parity.rungs import Meaning
 from parity.specs.base import Layer

@@ -10,8 +10,8 @@ import pytest
 from parity import rungs
 from parity.adapters.backend import Backend
 from parity.errors import ParityError
-from parity.verdict.compare import climb, contents, record
-from parity.verdict.compare import header as headers
+from parity.ladder import climb, contents, record
+from parity.ladder import header as headers
 from parity.numerics import tolerance
 from parity.report import data, terminal
 from parity.system.memory import PeakMemory

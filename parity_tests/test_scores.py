@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from parity.adapters.backend import Backend
-from parity.data.datasets import batches
+from parity.data import batches
 from parity.numerics.tolerance import FLOAT32_FLOOR, FLOAT64
 from parity.reference.metrics.table import METRICS
 from parity.specs import predictions

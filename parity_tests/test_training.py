@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from parity.adapters.backend import Backend
-from parity.data.datasets import batches
+from parity.data import batches
 from parity.numerics import tolerance
 from parity.reference.optimizers.table import OPTIMIZERS
 from parity.specs import weights as specs_weights

@@ -123,7 +123,7 @@ def test_base_install_needs_no_framework(dist_info):
 
 def test_command_imports_away_from_the_checkout(away, installed):
     """The command line is imported from the installed wheel."""
-    printed = away("import parity.cli.parser; print(parity.cli.__file__)")
+    printed = away("import parity.cli; print(parity.cli.__file__)")
     assert Path(printed.strip()).is_relative_to(installed)
 
 

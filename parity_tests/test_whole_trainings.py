@@ -8,7 +8,7 @@ import pytest
 
 from parity.adapters.backend import Backend
 from parity.adapters.state import History
-from parity.verdict.compare import contents, fit, record
+from parity.ladder import contents, fit, record
 from parity.numerics import tolerance
 from parity.reference.schedules import spec as schedules
 from parity.specs import callbacks, objective

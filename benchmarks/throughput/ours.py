@@ -7,9 +7,9 @@ from typing import Any
 
 from benchmarks.throughput.workloads import CLASSES, Round, Workload
 from parity.adapters.backend import Settings, load
-from parity.data.datasets import batches
+from parity.data import batches
 from parity.data.datasets import Split
-from parity.verdict.compare import fit
+from parity.ladder import fit
 from parity.reference.optimizers.spec import OptimizerSpec
 from parity.specs.registry import MODELS
 from parity.specs.run import Spec

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.data.datasets import datasets
+from parity.data import datasets
 
 CLASSES = 10
 IMAGE, VOWELS, ROWS = (28, 28, 1), (29, 12), (28, 28)

@@ -17,8 +17,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from parity import rungs
-from parity.cli.parser import parser
-from parity.verdict.compare import record
+from parity.cli import parser
+from parity.ladder import record
 from parity.ladder.record import HEADER, TENSORS
 from parity.rungs import RUNGS
 from parity.verdict import compare

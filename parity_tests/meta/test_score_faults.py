@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 import torch
-import torch_impl.parts.scores
 
+import torch_impl.parts.scores
 from parity.adapters.backend import Backend
 from parity.reference.metrics.table import METRICS
 from parity_tests.test_scores import Returned, apart, reference, returned  # noqa: F401

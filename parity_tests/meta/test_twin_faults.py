@@ -10,8 +10,8 @@ import pytest
 
 from parity.adapters.backend import Backend
 from parity.constants import DTYPES
-from parity.verdict.compare import header as headers
-from parity.verdict.compare import record, replay
+from parity.ladder import header as headers
+from parity.ladder import record, replay
 from parity.ladder.record import Record
 from parity.specs.run import Spec
 from parity.system.memory import PeakMemory

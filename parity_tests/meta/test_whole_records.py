@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity.verdict.compare import contents
+from parity.ladder import contents
 from parity.numerics import tolerance
 from parity_tests import records
 from parity_tests.records import Pair

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from parity.adapters.calls import Call
-from parity.pairs.align.match import match
-from parity.pairs.align.match import feeds
+from parity.pairs.align.match import feeds, match
 from parity.pairs.check import check
 from parity_tests.pairs.models import fill
 

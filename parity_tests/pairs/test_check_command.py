@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import parity
-from parity.cli.parser import parser
+from parity.cli import parser
 from parity.cli.flags import pair
 from parity.pairs import check as checking
 from parity.pairs import pair_file
@@ -56,7 +56,7 @@ def test_process_leaves_stderr_empty(tmp_path: Path, flavour: str) -> None:
     """A process of its own writes report and data, and TensorFlow says nothing on stderr."""
     path = write(tmp_path, flavour, FAULT)
     file, out = tmp_path / "report.json", tmp_path / "out"
-    code = "import sys; from parity.cli.parser import main; main(sys.argv[1:])"
+    code = "import sys; from parity.cli import main; main(sys.argv[1:])"
     done = subprocess.run(
         [sys.executable, "-c", code, "check", path, "--json", file, "--out", out],
         capture_output=True,

@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from parity.cli.parser import parser
+from parity.cli import parser
 from parity.pairs import pair_file
 from parity_tests.conftest import Refused
 from parity_tests.pairs.pair_files import FAULT, write

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from parity.cli.parser import parser
+from parity.cli import parser
 from parity_tests.test_readme import masked
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "your_own_pair.md").read_text("utf-8")

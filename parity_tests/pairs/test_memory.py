@@ -16,9 +16,9 @@ from parity import progress
 from parity.adapters.trainer import Batch
 from parity.numerics import arrays, tolerance
 from parity.pairs import allowance
-from parity.pairs.align.match import tensors
+from parity.pairs.align import tensors
 from parity.pairs.check import check
-from parity.pairs.training.session import gradients
+from parity.pairs.training import gradients
 from parity_tests.pairs.models import PAIRS, fill
 from torch_impl.capture.side import TorchSide
 

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from parity.adapters.calls import Call
 from parity.pairs.causes.dropout import written
 from parity.pairs.check import check
-from parity.pairs.training.session import forward as in_training
+from parity.pairs.training import forward as in_training
 from parity.reference.layers import dropout, merging
 from parity_tests.pairs.building import Net, filled
 from torch_impl import nn as keras_nn

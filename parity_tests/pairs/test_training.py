@@ -12,7 +12,7 @@ from torch import nn
 from parity.errors import ParityError
 from parity.numerics import tolerance
 from parity.pairs.check import check
-from parity.pairs.training.session import steps
+from parity.pairs.training import steps
 from parity_tests.pairs.models import PAIRS, fill
 from parity_tests.pairs.training_faults import FAULTS, Mlp, keras_mlp
 
@@ -245,7 +245,7 @@ def test_several_causes_of_training_are_all_found(keras: Any) -> None:
 
 def test_masks_that_are_not_shared_are_seen(keras: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """If the two drew by other names, a faithful pair would part."""
-    from parity.pairs.training.session import forward as in_training
+    from parity.pairs.training import forward as in_training
 
     def apart(self: Any) -> None:
         self.k.names, self.t.names = ["one"], ["another"]

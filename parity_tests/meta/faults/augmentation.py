@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-import torch_impl.parts.augmentation
 from torch import Tensor
 
+import torch_impl.parts.augmentation
 from parity_tests.meta.planting import Case, Fault, Plant, around, wrapped
 from torch_impl.parts.augmentation import Augmentation
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import torch_impl.parts.layers
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+import torch_impl.parts.layers
 from parity_tests.meta.planting import Case, Fault, adjusted, forward_of, wrapped
 
 

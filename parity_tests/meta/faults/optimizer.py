@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import pytest
 import torch
-import torch_impl.ladder.training
 from torch import Tensor
 
+import torch_impl.ladder.training
 from parity.constants import FLAVOURS
 from parity.reference.optimizers.spec import OptimizerSpec
 from parity.reference.optimizers.table import OPTIMIZERS as TABLE

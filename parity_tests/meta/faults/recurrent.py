@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-import torch_impl.ladder.weights
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+import torch_impl.ladder.weights
 from parity_tests.meta.planting import (
     Case,
     Fault,

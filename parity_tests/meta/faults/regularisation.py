@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import torch_impl.parts.regularisation
-import torch_impl.ladder.training
 from torch import Tensor, nn
 
+import torch_impl.ladder.training
+import torch_impl.parts.regularisation
 from parity.specs.base import ModelSpec
 from parity_tests.meta.planting import Case, Fault, Plant, replaced, wrapped
 from torch_impl.nn import L1L2, MaxNorm, NonNeg, Penalties

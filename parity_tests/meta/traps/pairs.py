@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from parity.adapters.backend import Backend
-from parity.verdict.compare import record
+from parity.ladder import record
 from parity.specs.run import Spec
 from parity.verdict import compare
 from parity.verdict.compare import Comparison

@@ -8,14 +8,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch_impl.ladder.weights
 from torch import Tensor
 from torch.nn import functional as F
 
+import torch_impl.ladder.weights
 from parity.adapters.backend import Backend
-from parity.data.datasets import batches
+from parity.data import batches
 from parity.data.datasets import Split
-from parity.verdict.compare import climb
+from parity.ladder import climb
 from parity.numerics import random
 from parity.specs import weights as specs_weights
 from parity_tests import cases

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import torch_impl.ladder.training
 from torch import Tensor
 
+import torch_impl.ladder.training
 from parity.adapters.backend import Backend
 from parity.constants import DTYPES, as_float32
-from parity.verdict.compare import record
+from parity.ladder import record
 from parity.numerics import tolerance
 from parity.reference.optimizers.spec import OptimizerSpec
 from parity_tests import cases, records
