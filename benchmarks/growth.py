@@ -36,7 +36,7 @@ model = load(implementation, Settings("tf_keras")).create(spec, "float32")
 model.feed(Split(x, y, None))
 steps = batches.steps_per_epoch(spec.training, len(x))
 speeds, peak, began = [], PeakMemory(), time.perf_counter()
-for chunk in batches.chunks(spec, len(x), steps, fitting.CHUNK_STEPS):
+for chunk in batches.chunks(spec, len(x), steps, fit.CHUNK_STEPS):
     model.train(chunk)
     ended = time.perf_counter()
     if chunk.steps > 1:

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from parity.adapters.backend import Settings, load
 from parity.constants import DTYPES, FLAVOURS
-from parity_tests.ten_steps import KERAS_OWN, both_frameworks_own
+from parity_tests.support.ten_steps import KERAS_OWN, both_frameworks_own
 
 
 def main() -> None:

@@ -33,7 +33,7 @@ from rich.table import Table
 from benchmarks.figures import Figure, figure, ratio, text
 from parity import rungs
 from parity.ladder import record
-from parity_tests import records
+from parity_tests.support import records
 
 SIZE, FLAT, REPEATS = 1.0, (0.25, 2.0), 5
 QUICK = 0.1

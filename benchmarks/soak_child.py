@@ -23,7 +23,7 @@ from parity.ladder import record
 from parity.rungs import RUNGS
 from parity.verdict import compare
 from parity.verdict.checks import Check
-from parity_tests import cases
+from parity_tests.support import cases
 
 
 def main() -> None:

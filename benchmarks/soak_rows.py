@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 from parity.constants import FLAVOURS
 from parity.specs.run import Spec
-from parity_tests import cases
+from parity_tests.support import cases
 
 SEEDS = tuple(range(7))
 """Seven: prime to the numbers of first optimizers, Kerases and thread counts, so that rotation

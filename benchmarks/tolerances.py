@@ -27,7 +27,7 @@ from parity.specs.registry import MODELS
 from parity.specs.run import Spec
 from parity.verdict import compare
 from parity.verdict.compare import Comparison
-from parity_tests import cases
+from parity_tests.support import cases
 
 
 def compared(backends: list[Backend], spec: Spec, whole: bool) -> Comparison:

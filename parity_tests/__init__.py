@@ -1,0 +1,1 @@
+"""The test suite: six guarantees at the top, the rest by subject."""

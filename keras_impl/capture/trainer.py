@@ -78,7 +78,7 @@ class KerasTrainer:
                 self.optimizer, _ = optimizers.users(self.keras, self.given)
 
     def keep(self) -> None:
-        """See :meth:`parity.adapters.trainer.Trainer.keep`: TensorFlow moves no array in its place."""
+        """See :class:`parity.adapters.trainer.Trainer`: TensorFlow changes no array in place."""
 
     def count_in(self, names: Sequence[str]) -> None:
         """See :meth:`parity.adapters.trainer.Trainer.count_in`."""

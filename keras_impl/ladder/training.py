@@ -1,6 +1,7 @@
 """A classifier with its optimizer: whole chunks of steps in one compiled function.
 
-Twin: ``torch_impl/ladder/training.py``. Deliberate differences: here the loop over a chunk's steps is a
+Twin: ``torch_impl/ladder/training.py``. Deliberate differences: here the loop over a chunk's steps
+is a
 graph, there it is Python.
 """
 

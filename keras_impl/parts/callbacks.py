@@ -1,5 +1,6 @@
-"""What happens at the end of an epoch, by Keras's own callbacks. Twin: ``torch_impl/parts/callbacks.py``.
+"""What happens at the end of an epoch: Keras's own callbacks.
 
+Twin: ``torch_impl/parts/callbacks.py``.
 Deliberate differences: here a callback says by an attribute of the model that training must stop.
 """
 

@@ -1,6 +1,7 @@
 """Penalties and constraints that a spec asks for, as Keras's own options of each layer.
 
-Twin: ``torch_impl/parts/regularisation.py``. Deliberate differences: here each layer is told when it is
+Twin: ``torch_impl/parts/regularisation.py``. Deliberate differences: here each layer is told when
+it is
 made, there the finished model is.
 """
 

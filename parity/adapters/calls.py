@@ -50,7 +50,8 @@ class Call:
         name: of the Keras layer or the PyTorch module, as the model's user knows it; of a function
             the module that calls it and its own (``features.relu``).
         kind: the class, or the function.
-        config: of :mod:`parity.reference.layers`, in Keras's terms; None where the kind is not known.
+        config: of :mod:`parity.reference.layers`, in Keras's terms; None where the kind is not
+        known.
         weights: parameters and buffers by canonical name, (…) as in the layer's reference; of a
             model's call as the model has them now.
         inputs: what went in.

@@ -22,7 +22,7 @@ from parity.specs.registry import MODELS
 from parity.specs.training import DataSpec
 
 DATA_NAMES = ("fashion_mnist", "japanese_vowels", "digits", "mnist")
-"""The names in :data:`parity.data.datasets.DATASETS`, which cannot be had without importing NumPy."""
+"""The same as in :mod:`parity.data.datasets`, which imports NumPy."""
 
 
 MOST_STEPS = 10_000

@@ -15,7 +15,8 @@ def measured(model: Model, plan: list[Chunk], train: Split) -> dict[str, float]:
 
     Args:
         model: in float64, at the weights to look from.
-        plan: the batches to look at, the first :data:`parity.numerics.tolerance.NULL_BATCHES` of them.
+        plan: the batches to look at, the first :data:`parity.numerics.tolerance.NULL_BATCHES` of
+        them.
         train: the examples that they are of.
 
     Rounding may come to an exact zero in one batch, but hardly in all; what is exactly zero in all

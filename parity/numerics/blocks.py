@@ -29,7 +29,7 @@ Result = TypeVar("Result")
 
 
 class Entries(Protocol):
-    """A tensor's entries in C order: an array of one axis, or :class:`parity.system.safetensors_view.Stored`."""
+    """A tensor's entries in C order: an array of one axis, or a view of a safetensors file."""
 
     @property
     def size(self) -> int:

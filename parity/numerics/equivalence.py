@@ -122,7 +122,7 @@ def tost(
 
 
 def over_seeds(reference: SeedResults, other: SeedResults) -> tuple[Equivalence, ...]:
-    """Test loss, accuracy and predictions, in this order, with :data:`parity.numerics.tolerance.MARGINS`.
+    """Test loss, accuracy and predictions, in this order, with the margins of the tolerance table.
 
     Predictions are, for every class, the share of the test set labelled so; the class with the
     largest p stands for all. Equivalence is claimed only if all classes show it, and only if all

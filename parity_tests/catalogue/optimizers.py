@@ -11,7 +11,7 @@ import torch
 from parity.constants import as_float32
 from parity_tests.catalogue import Demonstration, Shown
 from parity_tests.catalogue.frameworks import n, t
-from parity_tests.ten_steps import CHANGE, SHAPE, gradient_sequence
+from parity_tests.support.ten_steps import CHANGE, SHAPE, gradient_sequence
 from torch_impl import optim
 from torch_impl.fit.early_stopping import EarlyStopping
 

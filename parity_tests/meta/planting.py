@@ -22,7 +22,7 @@ class Case:
     Attributes:
         family, variant, optimizer: the model and its training.
         part: what must be blamed: a layer, ``data``, ``loss``, ``optimizer``, or nothing.
-        recipe: a name that :func:`parity_tests.cases.recipe` knows, or none.
+        recipe: a name that :func:`parity_tests.support.cases.recipe` knows, or none.
         step: the optimizer step to be named, or None.
     """
 

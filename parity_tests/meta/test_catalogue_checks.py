@@ -9,7 +9,7 @@ import pytest
 
 from parity.reference import catalogue
 from parity_tests.catalogue import Shown, distance
-from parity_tests.test_catalogue import check
+from parity_tests.reference.test_catalogue import check
 
 ENTRY = catalogue.CATALOGUE["batch_norm.epsilon"]
 KERAS = np.array([1.0, -2.0])

@@ -16,8 +16,8 @@ from parity.reference.optimizers.formulas import first_slots, handed_down, refer
 from parity.reference.optimizers.spec import OptimizerSpec
 from parity.reference.optimizers.table import OPTIMIZERS
 from parity.specs.run import Spec
-from parity_tests import records
-from parity_tests.records import Pair
+from parity_tests.support import records
+from parity_tests.support.records import Pair
 
 LONG = 30
 KERNEL = "logits/kernel"

@@ -10,7 +10,7 @@ import torch
 import torch_impl.parts.scores
 from parity.adapters.backend import Backend
 from parity.reference.metrics.table import METRICS
-from parity_tests.test_scores import Returned, apart, reference, returned  # noqa: F401
+from parity_tests.twins.test_scores import Returned, apart, reference
 from torch_impl import metrics as keras_metrics
 
 pytestmark = pytest.mark.flavour

@@ -16,9 +16,9 @@ from parity.ladder.record import Record
 from parity.specs.run import Spec
 from parity.system.memory import PeakMemory
 from parity.verdict import compare
-from parity_tests import cases
 from parity_tests.meta.faults import FAULTS
 from parity_tests.meta.planting import Case, Fault
+from parity_tests.support import cases
 
 STEPS = 6
 """The fifth step's batch is a short one, the sixth begins the second pass."""

@@ -9,8 +9,8 @@ import pytest
 
 from parity.ladder import contents
 from parity.numerics import tolerance
-from parity_tests import records
-from parity_tests.records import Pair
+from parity_tests.support import records
+from parity_tests.support.records import Pair
 
 KEPT = (*contents.TRAINED, "weights/dense_1/kernel", "weights/logits/bias")
 COUNTS = ("epochs", "labels")

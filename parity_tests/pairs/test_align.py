@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from parity.adapters.calls import Call
-from parity.pairs.align.match import feeds, match
+from parity.pairs.align import match
+from parity.pairs.align.match import feeds
 from parity.pairs.check import check
-from parity_tests.pairs.models import fill
+from parity_tests.pairs.zoo.models import fill
 
 pytestmark = pytest.mark.flavour
 

@@ -13,8 +13,8 @@ from torch import nn
 
 from parity.errors import ParityError
 from parity.pairs.check import check
-from parity_tests.pairs.building import Net
-from parity_tests.pairs.models import PAIRS, fill
+from parity_tests.pairs.zoo.building import Net
+from parity_tests.pairs.zoo.models import PAIRS, fill
 
 pytestmark = pytest.mark.flavour
 

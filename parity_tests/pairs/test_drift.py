@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from parity.pairs import check as checking
 from parity.pairs.check import check
-from parity_tests.pairs.models import PAIRS, fill
+from parity_tests.pairs.zoo.models import PAIRS, fill
 
 pytestmark = pytest.mark.flavour
 

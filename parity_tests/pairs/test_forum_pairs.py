@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from parity.errors import ParityError
 from parity.pairs.check import check
-from parity_tests.pairs.models import fill
+from parity_tests.pairs.zoo.models import fill
 
 pytestmark = pytest.mark.flavour
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from parity.cli import parser
-from parity_tests.test_readme import masked
+from parity_tests.cli.test_readme import masked
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "your_own_pair.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)

@@ -13,8 +13,8 @@ import pytest
 
 import parity.pairs
 from parity.errors import ParityError
-from parity.pairs.align.config_diff import Setting
 from parity.pairs.align import config_diff
+from parity.pairs.align.config_diff import Setting
 from parity.pairs.causes import batch_norm, ids, loss, optimizer, weight_layouts
 from parity.reference import catalogue
 from parity.reference.formula import Settings

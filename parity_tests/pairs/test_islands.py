@@ -13,7 +13,7 @@ from torch import nn
 from parity.pairs.align.unowned_parameters import partners
 from parity.pairs.check import check
 from parity.pairs.forward.float32_islands import ID
-from parity_tests.pairs.models import fill
+from parity_tests.pairs.zoo.models import fill
 
 pytestmark = pytest.mark.flavour
 

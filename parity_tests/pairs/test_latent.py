@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from parity.pairs.causes import latent
-from parity_tests.pairs.test_training import trained
-from parity_tests.pairs.training_faults import Rules, rules_of
+from parity_tests.pairs.faults.training_faults import Rules, rules_of
+from parity_tests.pairs.training.test_training import trained
 from torch_impl import optim
 
 pytestmark = pytest.mark.flavour

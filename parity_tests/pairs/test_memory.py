@@ -19,7 +19,7 @@ from parity.pairs import allowance
 from parity.pairs.align import tensors
 from parity.pairs.check import check
 from parity.pairs.training import gradients
-from parity_tests.pairs.models import PAIRS, fill
+from parity_tests.pairs.zoo.models import PAIRS, fill
 from torch_impl.capture.side import TorchSide
 
 pytestmark = pytest.mark.flavour

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from parity.numerics.arrays import distance
 from parity.pairs.check import check
-from parity_tests.pairs.building import Net, filled
+from parity_tests.pairs.zoo.building import Net, filled
 
 X = np.random.default_rng(0).normal(size=(5, 4))
 INF = np.inf

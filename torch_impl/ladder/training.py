@@ -1,6 +1,7 @@
 """A classifier with its optimizer: whole chunks of steps without a ``DataLoader``.
 
-Twin: ``keras_impl/ladder/training.py``. Deliberate differences: here the loop over a chunk's steps is
+Twin: ``keras_impl/ladder/training.py``. Deliberate differences: here the loop over a chunk's steps
+is
 Python, there it is a graph.
 """
 

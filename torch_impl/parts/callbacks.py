@@ -1,5 +1,6 @@
-"""What happens at the end of an epoch, as Keras's callbacks do. Twin: ``keras_impl/parts/callbacks.py``.
+"""What happens at the end of an epoch: the same as Keras's callbacks.
 
+Twin: ``keras_impl/parts/callbacks.py``.
 Deliberate differences: here a callback says by what it returns that training must stop.
 """
 

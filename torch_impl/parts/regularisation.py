@@ -1,6 +1,7 @@
 """Penalties and constraints that a spec asks for, on the finished model.
 
-Twin: ``keras_impl/parts/regularisation.py``. Deliberate differences: there each layer is told when it is
+Twin: ``keras_impl/parts/regularisation.py``. Deliberate differences: there each layer is told when
+it is
 made, here the finished model is.
 """
 

@@ -21,7 +21,7 @@ from parity.reference.layers import (
 from parity.reference.layers.windowed import pooling
 
 Config = Any
-"""A dataclass of :mod:`parity.reference.layers`, or None where it has no room for what the layer does."""
+"""A dataclass of :mod:`parity.reference.layers`; None if it cannot express what the layer does."""
 
 WHOLE = (
     "Bidirectional",

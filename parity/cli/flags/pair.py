@@ -11,7 +11,7 @@ MOST_STEPS = 10_000
 """Steps that training may be compared for, each held against the other side's."""
 
 WEIGHTS = ("keras", "torch", "as-is")
-"""Those of :data:`parity.pairs.forward.setup.WEIGHTS`, which cannot be had without importing NumPy."""
+"""The same as in :mod:`parity.pairs.forward.setup`, which imports NumPy."""
 
 PAIR = "Python file that defines keras_model(), torch_model() and inputs()"
 

@@ -165,7 +165,8 @@ _NOT_PASSED_ON = ("command", "out", "json", "allow", "backend")
 def record_flags(args: argparse.Namespace) -> list[str]:
     """The flags that make another process's ``record`` do what was asked for, without ``--out``.
 
-    Every flag's name follows from its place in the namespace (:func:`parity.cli.flags.spec.flag_of`);
+    Every flag's name follows from its place in the namespace
+    (:func:`parity.cli.flags.spec.flag_of`);
     one that was not given is absent there, or None.
     """
     flags: list[str] = []

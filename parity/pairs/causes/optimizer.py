@@ -1,6 +1,7 @@
 """Why a weight moves otherwise: both frameworks' optimizers as one formula with settings.
 
-Keras's form is in :mod:`parity.reference.optimizers.formulas`; PyTorch's is that of ``torch/optim/*.py``. A
+Keras's form is in :mod:`parity.reference.optimizers.formulas`; PyTorch's is that of
+``torch/optim/*.py``. A
 setting is a cause if PyTorch's formula, with that setting as Keras has it, gives Keras's weights.
 """
 

@@ -138,8 +138,8 @@ class _Ladder:
         moved = training_float32_islands.moved_by(self.keras, self.k, self.batch, parts)
         if moved > tolerance.FLOAT32_FLOOR:
             self.result.notes.append(
-                f"{float32_islands.ID}: Loss and gradients were not compared: with that in float64 Keras's "
-                f"move by {moved:.1g}, which is more than rounding explains."
+                f"{float32_islands.ID}: Loss and gradients were not compared: with that in float64 "
+                f"Keras's move by {moved:.1g}, which is more than rounding explains."
             )
             return
         found = gradients.compare(self.k, self.t, self.batch, parts)

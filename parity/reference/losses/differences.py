@@ -1,4 +1,4 @@
-"""Where the losses, and the penalties on weights, part; their formulas are in parity/reference/losses/formulas.py."""
+"""Known differences between the losses, and between the penalties on weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the optimizers part; Keras's formulas are in :mod:`parity.reference.optimizers.formulas`."""
+"""Known differences between the optimizers."""
 
 from __future__ import annotations
 

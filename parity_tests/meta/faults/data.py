@@ -10,8 +10,8 @@ from torch import Tensor
 
 from parity.data.datasets import Split
 from parity.numerics import random
-from parity_tests import cases
 from parity_tests.meta.planting import Case, Fault, Plant, wrapped
+from parity_tests.support import cases
 from torch_impl.ladder.training import TorchModel
 
 

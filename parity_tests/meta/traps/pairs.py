@@ -12,7 +12,7 @@ from parity.ladder import record
 from parity.specs.run import Spec
 from parity.verdict import compare
 from parity.verdict.compare import Comparison
-from parity_tests import cases
+from parity_tests.support import cases
 
 STEPS = 2
 

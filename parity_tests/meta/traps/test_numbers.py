@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from parity.adapters.backend import Backend
-from parity_tests import records
-from parity_tests.records import Pair, Tensors
+from parity_tests.support import records
+from parity_tests.support.records import Pair, Tensors
 
 KERNEL = "float64/gradients/dense_1/kernel"
 OUTPUTS = "float64/predictions/outputs"

@@ -18,11 +18,11 @@ from parity.data.datasets import Split
 from parity.ladder import climb
 from parity.numerics import random
 from parity.specs import weights as specs_weights
-from parity_tests import cases
 from parity_tests.meta.faults.dense import detached
 from parity_tests.meta.faults.loss import of_loss, saturated_logits
 from parity_tests.meta.planting import around, every, replaced
 from parity_tests.meta.traps.pairs import Record, compared, passes, recorder
+from parity_tests.support import cases
 from torch_impl.ladder.weights import Place
 from torch_impl.parts.layers import SharedDropout
 from torch_impl.parts.losses import HeadLoss

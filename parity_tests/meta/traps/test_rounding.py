@@ -17,10 +17,10 @@ from parity.constants import DTYPES, as_float32
 from parity.ladder import record
 from parity.numerics import tolerance
 from parity.reference.optimizers.spec import OptimizerSpec
-from parity_tests import cases, records
 from parity_tests.meta.faults.optimizer import rate_scaled
 from parity_tests.meta.traps.pairs import Record, compared, passes, recorder
-from parity_tests.records import Pair
+from parity_tests.support import cases, records
+from parity_tests.support.records import Pair
 
 WEIGHTS = "steps/weights/dense_1/kernel"
 CNN = ("cnn", "bn-c1-k3-s2-n7", "adam")

@@ -13,7 +13,7 @@ from torch_impl.capture.read import activations, attention, recurrent, windowed
 from torch_impl.parts.layers import ResetBeforeGRU
 
 Config = Any
-"""A dataclass of :mod:`parity.reference.layers`, or None where it has no room for what the module does."""
+"""A dataclass of :mod:`parity.reference.layers`; None if it cannot express what the module does."""
 
 
 def config_of(module: nn.Module, shape: Sequence[int] = ()) -> Config:

@@ -1,0 +1,1 @@
+"""The ladder, records and their comparison."""

@@ -1,0 +1,129 @@
+"""Whole trainings: epochs, validation, schedules and callbacks are the same in both frameworks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from parity.adapters.backend import Backend
+from parity.adapters.state import History
+from parity.ladder import contents, fit, record
+from parity.numerics import tolerance
+from parity.reference.schedules import spec as schedules
+from parity.specs import callbacks, objective
+from parity.verdict import compare
+from parity_tests.ladder.test_ladder import explain
+from parity_tests.support import cases
+
+pytestmark = pytest.mark.flavour
+
+ROWS = [
+    ("softmax", "hidden_32_16-logits", "adam"),
+    ("cnn", "bn-c1-k3-s1-n8", "nesterov"),
+    ("rnn", "lstm-1-uni-fixed", "adam"),
+]
+
+
+@pytest.mark.parametrize("row", ROWS, ids="-".join)
+@pytest.mark.parametrize("recipe", cases.WHOLE)
+def test_whole_training_is_the_same(
+    recipe: str,
+    row: tuple[str, str, str],
+    flavour: str,
+    keras_backend: Backend,
+    torch_backend: Backend,
+    tmp_path: Path,
+) -> None:
+    """Loss of every step, history, last epoch, weights and every predicted class agree."""
+    spec = cases.spec_of(*row, flavour=flavour, **cases.WHOLE[recipe])
+    k = cases.record_of(keras_backend, spec, tmp_path / "k", steps=1, whole=True)
+    t = cases.record_of(torch_backend, spec, tmp_path / "t", steps=1, whole=True)
+    with record.read(k) as a, record.read(t) as b:
+        comparison = compare.compare(a, b)
+        assert comparison.same, explain(comparison)
+        checked = {check.tensor for check in comparison.checks if check.rung == "training"}
+        weights = {f"weights/{row.name}" for row in spec.model.parameters()}
+        assert checked == {*contents.TRAINED, *weights}
+
+
+@pytest.mark.parametrize("name", cases.SCHEDULES)
+def test_every_schedule_is_the_same(
+    name: str, flavour: str, keras_backend: Backend, torch_backend: Backend, tmp_path: Path
+) -> None:
+    """Ten steps and a whole training with each schedule, whose rates move the weights."""
+    spec = cases.spec_of(
+        "softmax",
+        "regression-logits",
+        "momentum",
+        flavour=flavour,
+        schedule=cases.SCHEDULES[name],
+        training={"epochs": 4},
+    )
+    k = cases.record_of(keras_backend, spec, tmp_path / "k", whole=True)
+    t = cases.record_of(torch_backend, spec, tmp_path / "t", whole=True)
+    with record.read(k) as a, record.read(t) as b:
+        comparison = compare.compare(a, b)
+        assert comparison.same, explain(comparison)
+        rates = a.tensor("float64/training/history/learning_rate")
+    assert len(set(rates)) > 1, "the rate never moved"
+
+
+@pytest.mark.parametrize("which", ["keras_backend", "torch_backend"])
+def test_callbacks_do_what_they_are_for(
+    which: str, flavour: str, request: pytest.FixtureRequest
+) -> None:
+    """The recipes of the tests above stop early, go back to the best weights, lower the rate."""
+    backend = request.getfixturevalue(which)
+    stopped, plateau = (
+        _trained(backend, cases.spec_of(*ROWS[0], flavour=flavour, **cases.WHOLE[recipe]))
+        for recipe in ("stopped", "plateau")
+    )
+    epochs = [epoch["val_loss"] for epoch in stopped[0].epochs]
+    assert stopped[0].stopped
+    assert len(epochs) < 8
+    assert stopped[1] == pytest.approx(epochs[-3], rel=1e-12), "not the best epoch's weights"
+    rates = [epoch["learning_rate"] for epoch in plateau[0].epochs]
+    assert rates[0] > rates[-1] > 0
+    assert not plateau[0].stopped
+
+
+def _trained(backend: Backend, spec) -> tuple[History, float]:
+    """A training from the initial weights, and its model's loss on the test set."""
+    train, test = cases.splits_of(spec)
+    model = backend.create(spec, "float64")
+    model.feed(train)
+    history = History()
+    fit.fit(model, spec, train, test, history, fit.Watch())
+    return history, model.validate(test)[0]
+
+
+@pytest.mark.parametrize("which", ["keras_backend", "torch_backend"])
+def test_validation_loss_is_without_class_weights(
+    which: str, flavour: str, request: pytest.FixtureRequest
+) -> None:
+    """As Keras's ``val_loss``: class weights do not count, label smoothing does."""
+    backend = request.getfixturevalue(which)
+
+    def validated(**training: float) -> float:
+        spec = cases.spec_of(*ROWS[0], flavour=flavour, training=training)
+        test = cases.splits_of(spec)[1]
+        loss, outputs = backend.create(spec, "float64").validate(test)
+        assert outputs.shape == (cases.TEST, 10)
+        smoothing = training.get("label_smoothing", 0.0)
+        expected = objective.reference_loss(spec.model, test.y, outputs, label_smoothing=smoothing)
+        assert abs(loss - expected) <= tolerance.FLOAT64["loss"].limit * expected
+        return loss
+
+    plain = validated()
+    weights = cases.RECIPES["class_weights"]["training"]
+    assert validated(**weights) == plain
+    assert validated(label_smoothing=0.3) != plain
+
+
+def test_every_row_of_the_tables_is_tried() -> None:
+    """Each schedule and each callback of a spec stands in the recipes of these tests."""
+    tried = {fields["name"] for fields in cases.SCHEDULES.values()}
+    assert tried == set(schedules.SCHEDULES) - {"constant"}
+    turned_on = {name for recipe in cases.WHOLE.values() for name in recipe.get("callbacks", {})}
+    assert set(callbacks.CALLBACKS) <= turned_on

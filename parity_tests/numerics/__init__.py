@@ -1,0 +1,1 @@
+"""Distances, random streams, statistics."""

@@ -1,0 +1,192 @@
+"""Faults of optimizers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import lr_scheduler
+
+from parity.constants import as_float32
+from parity_tests.pairs.faults.planted.losses import X, crossentropy, logits, port
+from parity_tests.pairs.faults.planted.row import Row
+from torch_impl import optim
+
+O = torch.optim  # noqa: E741
+
+
+def row(
+    name: str,
+    own: Callable[[Any], Any],
+    other: Callable[[Any], Any],
+    *causes: str,
+    rung: str = "step",
+    **more: Any,
+) -> Row:
+    """Both optimizers, of ``keras.optimizers`` and of the parameters."""
+    return Row(
+        name, X, logits, port, "", causes, rung, loss=crossentropy,
+        rules=lambda keras: (own(keras.optimizers), other), **more,
+    )  # fmt: skip
+
+
+class Forgetful(O.SGD):
+    """Begins anew in each step."""
+
+    def step(self, closure: Any = None) -> Any:
+        """Without what it remembered."""
+        self.state.clear()
+        return super().step(closure)
+
+
+def exponential(optimizers: Any) -> Any:
+    """A rate that is halved after every step."""
+    return optimizers.schedules.ExponentialDecay(0.1, 1, 0.5)
+
+
+def scheduled(
+    scheduler: Callable[[Any], Any], rate: float, **given: Any
+) -> Callable[[Any], tuple[Any, Any]]:
+    """PyTorch's own, with a scheduler."""
+
+    def made(params: Any) -> tuple[Any, Any]:
+        optimizer = O.SGD(params, lr=rate, **given)
+        return optimizer, scheduler(optimizer)
+
+    return made
+
+
+class Late(optim.Adam):
+    """Takes every step for a late one, whose bias needs no correction."""
+
+    def update(self, group: Any, params: Any, gradients: Any, step: int) -> None:
+        """As if it were the millionth."""
+        super().update(group, params, gradients, 10**6)
+
+
+class Guarded(O.SGD):
+    """Clips as PyTorch does, which adds 1e-6 to the norm."""
+
+    def __init__(self, params: Any) -> None:
+        super().__init__(params, lr=0.1)
+
+    def step(self, closure: Any = None) -> Any:
+        """Clipped beforehand."""
+        nn.utils.clip_grad_norm_(self.param_groups[0]["params"], 0.01)
+        return super().step(closure)
+
+
+class SignOfTheNew(O.Optimizer):
+    """Lion that moves its moment before it takes the sign."""
+
+    def __init__(self, params: Any) -> None:
+        super().__init__(params, {"lr": 0.1})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        """Of every weight with a gradient."""
+        for one in self.param_groups[0]["params"]:
+            if one.grad is not None:
+                moment = self.state[one].get("m", torch.zeros_like(one))
+                self.state[one]["m"] = 0.99 * moment + 0.01 * one.grad
+                one -= self.param_groups[0]["lr"] * self.state[one]["m"].sign()
+
+
+FAULTS = [
+    row("optimizer.rate_off_by_a_millionth", lambda o: o.SGD(0.1),
+        lambda p: O.SGD(p, lr=0.1 * (1 + 1e-6)), "optimizer.learning_rate"),
+    row("optimizer.default_rate", lambda o: o.SGD(), lambda p: O.SGD(p), "optimizer.learning_rate"),
+    row("momentum.value", lambda o: o.SGD(0.1, momentum=0.9),
+        lambda p: O.SGD(p, lr=0.1, momentum=0.8), "sgd.momentum", rung="steps"),
+    row("momentum.dampening", lambda o: o.SGD(0.1, momentum=0.9),
+        lambda p: O.SGD(p, lr=0.1, momentum=0.9, dampening=0.5), "sgd.dampening", rung="steps"),
+    row("nesterov.off", lambda o: o.SGD(0.1, momentum=0.9, nesterov=True),
+        lambda p: O.SGD(p, lr=0.1, momentum=0.9), "sgd.nesterov"),
+    row("optimizer.slots_not_carried", lambda o: o.SGD(0.1, momentum=0.9),
+        lambda p: Forgetful(p, lr=0.1, momentum=0.9), rung="steps",
+        unnamed="an optimizer of the user's own"),
+    row("adam.epsilon", lambda o: o.Adam(), lambda p: optim.Adam(p, eps=1e-8), "adam.epsilon"),
+    row("adam.epsilon_placement", lambda o: o.Adam(), lambda p: O.Adam(p, eps=1e-7),
+        "adam.epsilon_placement"),
+    row("adam.beta_1", lambda o: o.Adam(), lambda p: optim.Adam(p, betas=(0.95, 0.999)),
+        "adam.beta_1", rung="steps"),
+    row("adam.beta_2", lambda o: o.Adam(), lambda p: optim.Adam(p, betas=(0.9, 0.99)),
+        "adam.beta_2"),
+    row("amsgrad.off", lambda o: o.Adam(3.0, amsgrad=True), lambda p: optim.Adam(p, lr=3.0),
+        "adam.amsgrad", rung="steps"),
+    row("adam.for_sgd", lambda o: o.SGD(0.001), lambda p: O.Adam(p), "optimizer.kind"),
+    row("nadam.without_looking_ahead", lambda o: o.Nadam(), lambda p: optim.Adam(p),
+        "optimizer.kind"),
+    row("nadam.momentum_decay", lambda o: o.Nadam(), lambda p: O.NAdam(p, lr=1e-3, eps=1e-7),
+        "nadam.momentum_decay"),
+    row("adamax.epsilon_within_the_maximum", lambda o: o.Adamax(),
+        lambda p: O.Adamax(p, lr=1e-3, eps=1e-7), "adamax.epsilon_placement", rung="steps"),
+    row("adamax.beta_2", lambda o: o.Adamax(), lambda p: optim.Adamax(p, betas=(0.9, 0.99)),
+        "adamax.beta_2", rung="steps"),
+    row("adam.bias_correction_missing", lambda o: o.Adam(), Late,
+        unnamed="an optimizer of the user's own"),
+    row("adamw.weight_decay", lambda o: o.AdamW(), lambda p: optim.AdamW(p, weight_decay=0.01),
+        "adamw.weight_decay"),
+    row("weight_decay.coupled", lambda o: o.SGD(0.1, momentum=0.9, weight_decay=0.05),
+        lambda p: O.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.05), "optimizer.weight_decay",
+        rung="steps"),
+    row("weight_decay.missing", lambda o: o.SGD(0.1, weight_decay=0.05),
+        lambda p: O.SGD(p, lr=0.1), "optimizer.weight_decay"),
+    row("weight_decay.added", lambda o: o.SGD(0.1),
+        lambda p: O.SGD(p, lr=0.1, weight_decay=0.05), "optimizer.weight_decay"),
+    row("clipping.norms_not_clipped", lambda o: o.SGD(0.1, clipnorm=0.01),
+        lambda p: O.SGD(p, lr=0.1), "optimizer.clipnorm"),
+    row("clipping.values_not_clipped", lambda o: o.SGD(0.1, clipvalue=0.001),
+        lambda p: O.SGD(p, lr=0.1), "optimizer.clipvalue"),
+    row("clipping.global_norm_not_clipped", lambda o: o.SGD(0.1, global_clipnorm=0.01),
+        lambda p: O.SGD(p, lr=0.1), "optimizer.global_clipnorm"),
+    row("clipping.global_for_each_tensor", lambda o: o.SGD(0.1, clipnorm=0.01),
+        lambda p: optim.SGD(p, lr=0.1, global_clipnorm=0.01),
+        "optimizer.clipnorm", "optimizer.global_clipnorm"),
+    row("clipping.each_tensor_for_global", lambda o: o.SGD(0.1, global_clipnorm=0.01),
+        lambda p: optim.SGD(p, lr=0.1, clipnorm=0.01), "optimizer.global_clipnorm"),
+    row("clipping.epsilon_in_the_norm", lambda o: o.SGD(0.1, global_clipnorm=0.01), Guarded,
+        unnamed="an optimizer of the user's own"),
+    row("schedule.a_step_ahead", lambda o: o.SGD(exponential(o)),
+        scheduled(lambda one: lr_scheduler.LambdaLR(one, lambda step: 0.5 ** (step + 1)), 0.1),
+        "optimizer.learning_rate"),
+    row("schedule.left_out", lambda o: o.SGD(exponential(o)), lambda p: O.SGD(p, lr=0.1),
+        "optimizer.learning_rate", rung="steps"),
+    row("momentum.rate_outside", lambda o: o.SGD(exponential(o), momentum=0.9),
+        scheduled(lambda one: lr_scheduler.ExponentialLR(one, 0.5), 0.1, momentum=0.9),
+        "sgd.momentum_buffer", rung="steps"),
+    row("average.left_out", lambda o: o.SGD(0.1, use_ema=True, ema_overwrite_frequency=2),
+        lambda p: O.SGD(p, lr=0.1), rung="steps", unnamed="averages have no formula",
+        entry="optimizer.ema_start"),
+    row("adagrad.begins_with_zero", lambda o: o.Adagrad(0.01),
+        lambda p: optim.Adagrad(p, lr=0.01, initial_accumulator_value=0.0),
+        "adagrad.initial_accumulator"),
+    row("adagrad.epsilon_placement", lambda o: o.Adagrad(0.01),
+        lambda p: O.Adagrad(p, lr=0.01, initial_accumulator_value=as_float32(0.1), eps=1e-7),
+        "adagrad.epsilon_placement"),
+    row("adadelta.rho", lambda o: o.Adadelta(1.0), lambda p: O.Adadelta(p, rho=0.9, eps=1e-7),
+        "adadelta.constants"),
+    row("adadelta.epsilon", lambda o: o.Adadelta(1.0), lambda p: O.Adadelta(p, rho=0.95, eps=1e-6),
+        "adadelta.constants"),
+    row("rmsprop.epsilon_placement", lambda o: o.RMSprop(),
+        lambda p: O.RMSprop(p, lr=1e-3, alpha=0.9, eps=1e-7), "rmsprop.epsilon_placement"),
+    row("rmsprop.rho", lambda o: o.RMSprop(), lambda p: optim.RMSprop(p, rho=0.99), "rmsprop.rho"),
+    row("lion.betas", lambda o: o.Lion(0.1), lambda p: optim.Lion(p, lr=0.1, betas=(0.99, 0.99)),
+        "lion.beta_1", rung="steps"),
+    row("lion.order", lambda o: o.Lion(0.1), SignOfTheNew, rung="steps",
+        unnamed="an optimizer of the user's own"),
+    row("ftrl.begins_with_less", lambda o: o.Ftrl(0.1),
+        lambda p: optim.Ftrl(p, lr=0.1, initial_accumulator_value=0.05),
+        unnamed="no formula of it in steps"),
+    row("ftrl.power", lambda o: o.Ftrl(0.1),
+        lambda p: optim.Ftrl(p, lr=0.1, lr_power=-0.6),
+        unnamed="no formula of it in steps"),
+    row("lion.for_adam", lambda o: o.Adam(), lambda p: optim.Lion(p, lr=1e-3), "optimizer.kind"),
+    Row("constraint.left_out", X,
+        lambda L: [L.Dense(4, activation="tanh", name="a", kernel_constraint="unit_norm"),
+                   L.Dense(3, name="b")],
+        lambda: nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3)), "a", (), "step",
+        loss=crossentropy, rules=lambda keras: "sgd", unnamed="constraints have no formula"),
+]  # fmt: skip

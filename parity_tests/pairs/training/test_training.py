@@ -1,0 +1,312 @@
+"""A check of how users' own pairs train: faithful ones do alike, faults are placed and named."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from parity.errors import ParityError
+from parity.numerics import tolerance
+from parity.pairs.check import check
+from parity.pairs.training import steps
+from parity_tests.pairs.faults.training_faults import FAULTS, Mlp, keras_mlp
+from parity_tests.pairs.zoo.models import PAIRS, fill
+
+pytestmark = pytest.mark.flavour
+
+X = np.random.default_rng(0).normal(size=(16, 6))
+Y = np.random.default_rng(1).integers(0, 3, 16)
+FAITHFUL = [name for name in PAIRS if name not in ("gru, reset before", "cnn")]
+OPTIMIZERS = ("adam", "sgd", "rmsprop", "nadam", "adagrad", "lion")
+
+
+def targets(name: str) -> list[np.ndarray]:
+    """For each output of a pair: class numbers, or numbers."""
+    numbers = np.random.default_rng(2)
+    if name == "residual":
+        return [numbers.normal(size=(4, 3)), numbers.normal(size=(4, 2))]
+    return [numbers.integers(0, 3, 4)]
+
+
+def loss_of(name: str, keras: Any) -> Any:
+    """That fits what a pair returns."""
+    if name == "residual":
+        return "mse"
+    if name == "cnn":
+        return "sparse_categorical_crossentropy"
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def port(name: str, **changed: Any) -> nn.Module:
+    """A PyTorch model of a pair; of two biases whose sum alone counts, one is frozen."""
+    module = PAIRS[name].torch(**changed)
+    for own, tensor in module.named_parameters():
+        tensor.requires_grad_("bias_hh" not in own or name == "gru")
+    return module
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("name", FAITHFUL)
+def test_a_faithful_pair_trains_alike(name: str, optimizer: str, keras: Any) -> None:
+    """Forward in training, loss, gradients, steps with an optimizer by name."""
+    pair = PAIRS[name]
+    report = check(
+        fill(pair.keras(keras)),
+        port(name),
+        pair.inputs(),
+        targets=targets(name),
+        loss=loss_of(name, keras),
+        optimizer=optimizer,
+        steps=4,
+    )
+    assert report.verdict == "same", str(report)
+    assert report.causes == ()
+
+
+def test_batch_norm_of_images_follows_what_runs_in_float32(keras: Any, flavour: str) -> None:
+    """Keras 2's variance is unbiased there, as PyTorch's; Keras 3's is not, and that is told."""
+    pair = PAIRS["cnn"]
+    report = check(
+        fill(pair.keras(keras)),
+        pair.torch(),
+        pair.inputs(),
+        targets=targets("cnn"),
+        loss=loss_of("cnn", keras),
+        optimizer="sgd",
+        steps=3,
+    )
+    if flavour == "tf_keras":
+        assert report.verdict == "same", str(report)
+        assert any("float32 kernel" in note for note in report.notes)
+    else:
+        assert [one.id for one in report.causes] == ["batch_norm.running_variance"]
+
+
+@pytest.mark.parametrize("scaled", [True, False])
+def test_the_mean_of_what_is_centred_is_rounding(
+    scaled: bool, keras: Any, flavour: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A norm behind a norm averages to nothing; without the scale of what it averages it parts."""
+    if not scaled:
+        monkeypatch.setattr(steps, "_floors", lambda pairs: {})
+    layers = keras.layers
+    keras.utils.set_random_seed(0)
+    made = [keras.Input((8, 8, 3))]
+    for number in (1, 2):
+        made.append(layers.Conv2D(4, 1, use_bias=False, name=f"conv{number}"))
+        made.append(layers.BatchNormalization(name=f"norm{number}"))
+    module = nn.Sequential(
+        *(nn.Conv2d(3, 4, 1, bias=False), nn.BatchNorm2d(4, eps=1e-3, momentum=0.01)),
+        *(nn.Conv2d(4, 4, 1, bias=False), nn.BatchNorm2d(4, eps=1e-3, momentum=0.01)),
+        *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)),
+    )
+    made += [layers.GlobalAveragePooling2D(), layers.Dense(3, name="classes")]
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    arguments = {"targets": targets("cnn"), "loss": loss, "optimizer": "sgd", "steps": 1}
+    report = check(keras.Sequential(made), module, PAIRS["cnn"].inputs(), **arguments)
+    usual = {"batch_norm.running_variance"} if flavour == "keras3" else set()
+    assert ({one.id for one in report.causes} == usual) == scaled, str(report)
+
+
+class Skipping(nn.Module):
+    """Calls its second layer every other time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(6, 3), nn.Linear(3, 3)
+        self.turn = False
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map (N, 6) to (N, 3)."""
+        x = nn.functional.dropout(self.first(x), training=self.training)
+        self.turn = self.training and not self.turn
+        return x if self.turn else self.second(x)
+
+
+def test_a_model_that_skips_layers_is_refused(keras: Any) -> None:
+    """In one line that says what is accepted."""
+    layers = keras.layers
+    made = [keras.Input((6,)), layers.Dense(3), layers.Dropout(0.5), layers.Dense(3)]
+    with pytest.raises(ParityError, match=r"layers in training.*layerdrop"):
+        check(keras.Sequential(made), Skipping(), X, targets=np.ones((16, 3)), loss="mse")
+
+
+def test_constants_that_keras_rounds_are_no_fault(keras: Any) -> None:
+    """torch.optim.SGD with plain numbers is a faithful port."""
+    rules = (
+        keras.optimizers.SGD(0.05, momentum=0.9),
+        lambda params: torch.optim.SGD(params, lr=0.05, momentum=0.9),
+    )
+    report = trained(keras, "momentum", optimizer=rules)
+    assert report.verdict == "same", str(report)
+
+
+def trained(keras: Any, fault: str, **given: Any) -> Any:
+    """The report of a planted fault; ``given`` takes the place of its arguments."""
+    one = FAULTS[fault]
+    arguments = {"loss": one.loss(keras), "optimizer": one.rules(keras), "steps": 3, **given}
+    model, module = fill(keras_mlp(keras, **one.keras)), Mlp(**one.torch)
+    return check(model, module, X, targets=Y, **arguments)
+
+
+@pytest.mark.parametrize(("steps", "last"), [(1, "step"), (3, "steps")])
+def test_the_rungs_that_were_compared_are_told(steps: int, last: str, keras: Any) -> None:
+    """Those, and no others: a single step has no second."""
+    report = trained(keras, "momentum", steps=steps)
+    assert report.rungs[-1] == last
+    assert "compared: forward (eval), forward (train), loss, gradients" in str(report)
+
+
+def test_gradients_of_losses_that_part_are_not_compared(keras: Any) -> None:
+    """They would differ for no reason of their own."""
+    assert "gradients" not in trained(keras, "a sum for a mean").rungs
+
+
+def test_the_seed_decides_what_is_dropped(keras: Any) -> None:
+    """The same seed drops the same, another does not."""
+    found = [trained(keras, "dropout's rate", seed=seed) for seed in (0, 0, 1)]
+    first, again, other = (one.causes[0].proof.before for one in found)
+    assert first == again != other
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_of_training_is_placed_and_named(name: str, keras: Any) -> None:
+    """The rung, the cause with its proof; nothing else is named."""
+    fault = FAULTS[name]
+    report = trained(keras, name)
+    assert report.verdict == "different", "found"
+    assert report.first_divergence.rung == fault.rung, str(report)
+    assert {one.id for one in report.causes} == fault.causes, str(report)
+    if fault.layer:
+        assert report.causes[0].layer == fault.layer
+    for one in report.causes:
+        limit = tolerance.FLOAT64[one.rung].limit
+        assert one.id == "unknown" or one.proof.after <= limit < one.proof.before
+
+
+@pytest.mark.parametrize(
+    ("changed", "cause"),
+    [({"momentum": 0.1}, "batch_norm.momentum"), ({"rate": 0.2}, "dropout.rate")],
+    ids=str,
+)
+def test_what_is_latent_in_evaluation_shows_in_training(
+    changed: dict[str, float], cause: str, keras: Any, flavour: str
+) -> None:
+    """And is then a cause with its proof, and latent no more."""
+    pair = PAIRS["cnn"]
+    report = check(
+        fill(pair.keras(keras)),
+        pair.torch(**changed),
+        pair.inputs(),
+        targets=targets("cnn"),
+        loss=loss_of("cnn", keras),
+        optimizer="sgd",
+        steps=2,
+    )
+    found = {one.id for one in report.causes}
+    if flavour == "keras3":
+        found.discard("batch_norm.running_variance")
+    assert found == {cause}, str(report)
+    assert cause not in {one.id for one in report.latent}
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "own"])
+@pytest.mark.parametrize("name", ["lstm", "rnn"])
+def test_two_biases_move_twice_as_far(name: str, optimizer: str, keras: Any) -> None:
+    """PyTorch's second bias is named, beside the optimizer's own cause if there is one."""
+    pair = PAIRS[name]
+    own = (keras.optimizers.Adam(), lambda params: torch.optim.Adam(params, eps=1e-7))
+    report = check(
+        fill(pair.keras(keras)),
+        pair.torch(),
+        pair.inputs(),
+        targets=targets(name),
+        loss=loss_of(name, keras),
+        optimizer=own if optimizer == "own" else optimizer,
+        steps=2,
+    )
+    wanted = {"lstm.two_biases" if name == "lstm" else "simple_rnn.two_biases"}
+    wanted |= {"adam.epsilon_placement"} if optimizer == "own" else set()
+    assert {one.id for one in report.causes} == wanted, str(report)
+
+
+def test_several_causes_of_training_are_all_found(keras: Any) -> None:
+    """A rate of dropout, and an optimizer that answers for itself."""
+    report = trained(keras, "dropout's rate", optimizer=FAULTS["AdamW of either"].rules(keras))
+    assert {one.id for one in report.causes} == {
+        "dropout.rate",
+        *FAULTS["AdamW of either"].causes,
+    }, str(report)
+
+
+def test_masks_that_are_not_shared_are_seen(keras: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the two drew by other names, a faithful pair would part."""
+    from parity.pairs.training import forward as in_training
+
+    def apart(self: Any) -> None:
+        self.k.names, self.t.names = ["one"], ["another"]
+        self.drawn = dict.fromkeys(self.k.random_calls, "one")
+
+    monkeypatch.setattr(in_training.Forward, "_share_draws", apart)
+    report = trained(keras, "momentum", optimizer="sgd")
+    assert report.verdict == "different"
+    assert report.first_divergence.rung == "forward_train"
+
+
+def test_models_that_are_trained_are_copies(keras: Any) -> None:
+    """The user's own weights and what is frozen stay as they are."""
+    model, module = fill(keras_mlp(keras, frozen=True)), Mlp()
+    before = [value.copy() for value in model.get_weights()]
+    state = {name: value.clone() for name, value in module.state_dict().items()}
+    optimizer = keras.optimizers.Adam()
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    check(model, module, X, targets=Y, loss=loss, optimizer=optimizer, steps=2)
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+    assert all(torch.equal(value, module.state_dict()[name]) for name, value in state.items())
+    assert all(one.requires_grad and one.grad is None for one in module.parameters())
+    assert int(np.asarray(optimizer.iterations)) == 0
+
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "no targets": ({"targets": None}, "loss: received one without targets"),
+    "no loss": ({"loss": None, "optimizer": "sgd"}, "optimizer: received one without a loss"),
+    "no such loss": ({"loss": "mean"}, "loss: received 'mean'"),
+    "a function alone": ({"loss": lambda y, x: x}, "loss: received <function"),
+    "three losses": ({"loss": ("mse", "mse", "mse")}, "loss: received 3"),
+    "no such optimizer": ({"optimizer": "adamm"}, "optimizer: received 'adamm'"),
+    "a class of optimizers": ({"optimizer": 3}, "optimizer: received int"),
+    "no steps": ({"optimizer": "sgd", "steps": 0}, "steps: received 0"),
+    "too many targets": ({"targets": [Y, Y]}, "targets: received 2"),
+    "targets of another size": ({"targets": Y[:5]}, "loss: Keras's cannot be called"),
+    "PyTorch's loss fails": (
+        {"loss": ("mse", lambda outputs, y: outputs.nothing), "targets": np.ones((16, 3))},
+        "loss: PyTorch's cannot be called",
+    ),
+    "PyTorch's loss is no tensor": (
+        {"loss": ("mse", lambda outputs, y: 1.0), "targets": np.ones((16, 3))},
+        "loss: PyTorch's gave float",
+    ),
+    "PyTorch's optimizer fails": (
+        {"optimizer": ("sgd", lambda params: torch.optim.SGD(params, lr=-1.0))},
+        "optimizer: PyTorch's raised ValueError",
+    ),
+    "PyTorch's optimizer is none": (
+        {"optimizer": ("sgd", lambda params: params)},
+        "optimizer: PyTorch's returned list",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_use_is_told_in_one_line(name: str, keras: Any) -> None:
+    """What was received and what is accepted."""
+    given, said = WRONG[name]
+    arguments: dict[str, Any] = {"targets": Y, "loss": "sparse_categorical_crossentropy", **given}
+    with pytest.raises(ParityError) as error:
+        check(fill(keras_mlp(keras)), Mlp(), X, **arguments)
+    assert str(error.value).startswith(said)
+    assert "\n" not in str(error.value)

@@ -1,0 +1,1 @@
+"""Pairs of models as users write them, by kind of layer."""

@@ -1,0 +1,27 @@
+"""Every kind of layer that both frameworks have, as pairs that users write."""
+
+from __future__ import annotations
+
+from parity_tests.pairs.zoo.activation_kinds import ACTIVATIONS
+from parity_tests.pairs.zoo.attention_kinds import ATTENTION
+from parity_tests.pairs.zoo.convolution_kinds import CONVOLUTIONS
+from parity_tests.pairs.zoo.forms import FORMS
+from parity_tests.pairs.zoo.merging_kinds import MERGES
+from parity_tests.pairs.zoo.moving_kinds import MOVES
+from parity_tests.pairs.zoo.plain_kinds import DENSE, DROPOUTS, NORMS
+from parity_tests.pairs.zoo.pooling_kinds import POOLS
+from parity_tests.pairs.zoo.sequence_kinds import SEQUENCES
+
+ALL = [
+    *DENSE,
+    *CONVOLUTIONS,
+    *POOLS,
+    *NORMS,
+    *DROPOUTS,
+    *MOVES,
+    *MERGES,
+    *ACTIVATIONS,
+    *SEQUENCES,
+    *ATTENTION,
+    *FORMS,
+]

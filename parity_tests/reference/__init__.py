@@ -1,0 +1,1 @@
+"""NumPy references and the catalogue."""

@@ -1,0 +1,1 @@
+"""Keras's own pieces written for PyTorch, against Keras's."""

@@ -1,0 +1,1 @@
+"""Both implementations of the classifiers."""
