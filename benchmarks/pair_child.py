@@ -31,8 +31,8 @@ def mobilenet(fault: bool = False, trained: bool = False) -> Arguments:
     import tf_keras as keras
     from torch import nn
 
-    from parity_tests.real_pairs.mobilenet_v2 import ConvNorm, MobileNetV2
     from parity_tests.pairs.zoo.models import fill
+    from parity_tests.real_pairs.mobilenet_v2 import ConvNorm, MobileNetV2
 
     made = keras.applications.MobileNetV2(weights=None, input_shape=(SIZE, SIZE, 3), classes=10)
     module = MobileNetV2(10)

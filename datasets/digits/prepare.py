@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from parity.data_files import encode_npz, gunzip, read_member, sha256, write_whole
 
-from parity import data_command
+from parity.data.files import encode_npz, gunzip, read_member, sha256, write_whole
+from parity.data.prepare import run
 
 NAME = "digits"
 MEMBER = "sklearn/datasets/data/digits.csv.gz"
@@ -59,8 +59,8 @@ def prepare(source: Path, out: Path) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line; see :func:`parity.data_command.run`."""
-    return data_command.run(
+    """Run the command line; see :func:`parity.data.prepare.run`."""
+    return run(
         prepare,
         argv,
         "Make digits.npz from scikit-learn's file.",

@@ -12,9 +12,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from parity.data_files import encode_npz, sha256, write_whole
 
-from parity import data_command, data_sources
+from parity.data import sources
+from parity.data.files import encode_npz, sha256, write_whole
+from parity.data.prepare import run
 from parity.errors import ParityError
 
 NAME = "fashion_mnist"
@@ -43,9 +44,9 @@ def prepare(source: Path | None, out: Path) -> str:
     Raises:
         ParityError: the full set is not found or damaged, or `out` cannot be written.
     """
-    full = data_sources.find(NAME, source)
+    full = sources.find(NAME, source)
     if full is None:
-        places = data_sources.looked_in(NAME, source)
+        places = sources.looked_in(NAME, source)
         raise ParityError(f"{NAME} (full set) not found: looked in {places}; give --source DIR")
     content = encode_npz(subset(full.arrays))
     write_whole(out, content)
@@ -53,8 +54,8 @@ def prepare(source: Path | None, out: Path) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line; see :func:`parity.data_command.run`."""
-    return data_command.run(
+    """Run the command line; see :func:`parity.data.prepare.run`."""
+    return run(
         prepare,
         argv,
         "Make fashion_mnist.npz from the full set.",

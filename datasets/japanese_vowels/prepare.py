@@ -14,9 +14,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
-from parity.data_files import encode_npz, read_member, require_sha256, sha256, write_whole
 
-from parity import data_command
+from parity.data.files import encode_npz, read_member, require_sha256, sha256, write_whole
+from parity.data.prepare import run
 from parity.errors import ParityError
 
 NAME = "japanese_vowels"
@@ -86,8 +86,8 @@ def prepare(source: Path, out: Path) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line; see :func:`parity.data_command.run`."""
-    return data_command.run(
+    """Run the command line; see :func:`parity.data.prepare.run`."""
+    return run(
         prepare,
         argv,
         "Make japanese_vowels.npz from aeon's files.",

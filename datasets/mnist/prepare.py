@@ -13,9 +13,9 @@ import gzip
 import sys
 from pathlib import Path
 
-from parity.data_files import encode_idx, require_sha256, write_whole
-
-from parity import data_command, data_sources
+from parity.data import sources
+from parity.data.files import encode_idx, require_sha256, write_whole
+from parity.data.prepare import run
 from parity.errors import ParityError
 
 NAME = "mnist"
@@ -30,14 +30,14 @@ def prepare(source: Path | None, out: Path | None) -> str:
     Raises:
         ParityError: MNIST is not found or damaged, or `out` cannot be written.
     """
-    full = data_sources.find(NAME, source)
+    full = sources.find(NAME, source)
     if full is None:
-        places = data_sources.looked_in(NAME, source)
+        places = sources.looked_in(NAME, source)
         raise ParityError(f"{NAME} not found: looked in {places}; give --source DIR")
     files = {}
-    for key, file_name in data_sources.IDX_FILES.items():
+    for key, file_name in sources.IDX_FILES.items():
         idx = encode_idx(full.arrays[key])
-        expected = data_sources.FULL_SETS[NAME].sha256[key]
+        expected = sources.FULL_SETS[NAME].sha256[key]
         require_sha256(idx, expected, f"{full.source} as {file_name}", "take another copy")
         files[f"{file_name}.gz"] = idx
     if out is not None:
@@ -47,8 +47,8 @@ def prepare(source: Path | None, out: Path | None) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line; see :func:`parity.data_command.run`."""
-    return data_command.run(
+    """Run the command line; see :func:`parity.data.prepare.run`."""
+    return run(
         prepare,
         argv,
         "Check a copy of MNIST, and convert it.",

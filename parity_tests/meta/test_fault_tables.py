@@ -6,8 +6,8 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from parity_tests.pairs.faults.planted import ROWS
 from parity_tests.meta.faults import FAULTS
+from parity_tests.pairs.faults.planted import ROWS
 
 PLANTED = {row.name for row in ROWS}
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from parity_tests.pairs.faults.planted import ROWS
 from parity_tests.meta import outcomes
 from parity_tests.meta.faults import FAULTS
+from parity_tests.pairs.faults.planted import ROWS
 
 HIT = {"name": "b", "detected": True, "rung": True, "layer": True}
 MISSES = [

@@ -68,7 +68,7 @@ FAULTS = {
 @pytest.mark.parametrize("name", METRICS)
 def test_a_wrong_metric_is_found(
     name: str,
-    returned: dict[str, Returned],  # noqa: F811
+    returned: dict[str, Returned],
     torch_backend: Backend,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

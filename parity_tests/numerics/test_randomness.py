@@ -82,7 +82,7 @@ def test_bits_do_not_depend_on_the_process(family: str, variant: str) -> None:
         "import hashlib, sys\n"
         "from parity.numerics import random\n"
         "from parity.specs import weights\n"
-        "from parity_tests import cases\n"
+        "from parity_tests.support import cases\n"
         "model = cases.spec_of(sys.argv[1], sys.argv[2]).model\n"
         "digest = hashlib.sha256()\n"
         "for value in weights.probe_weights(model, 3).values():\n"

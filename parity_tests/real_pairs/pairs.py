@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from parity_tests.pairs.zoo.models import fill
 from parity_tests.real_pairs.mobilenet_v2 import MobileNetV2
 from parity_tests.real_pairs.resnet50 import ResNet50
-from parity_tests.pairs.zoo.models import fill
 
 SIZE = 64
 """Height and width of the images that Keras's own models are fed."""

@@ -155,7 +155,6 @@ def test_weights_go_in_and_out_unchanged(
     which: str, family: str, variant: str, flavour: str, request: pytest.FixtureRequest
 ) -> None:
     """Canonical weights set in a model come back as the same bits."""
-
     backend = request.getfixturevalue(which)
     spec = cases.spec_of(family, variant, flavour=flavour)
     model = backend.create(spec, "float64")

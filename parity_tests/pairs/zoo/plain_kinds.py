@@ -6,8 +6,17 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from parity_tests.pairs.zoo.building import IMAGE, KERAS_2, ROWS, SERIES, VOLUME, Net, one, only,
-turned
+from parity_tests.pairs.zoo.building import (
+    IMAGE,
+    KERAS_2,
+    ROWS,
+    SERIES,
+    VOLUME,
+    Net,
+    one,
+    only,
+    turned,
+)
 
 DENSE = [
     one("dense", ROWS, lambda L: L.Dense(5), lambda: nn.Linear(6, 5)),
