@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from parity.data.files import encode_npz, gunzip, read_member, sha256, write_whole
+from parity.data.files import encode_npz, gunzip, read_member, sha256
 from parity.data.prepare import run
+from parity.system.atomic import write_whole
 
 NAME = "digits"
 MEMBER = "sklearn/datasets/data/digits.csv.gz"

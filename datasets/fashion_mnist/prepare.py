@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from parity.data import sources
-from parity.data.files import encode_npz, sha256, write_whole
+from parity.data.files import encode_npz, sha256
 from parity.data.prepare import run
 from parity.errors import ParityError
+from parity.system.atomic import write_whole
 
 NAME = "fashion_mnist"
 CLASSES = 10

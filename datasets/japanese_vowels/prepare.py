@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from parity.data.files import encode_npz, read_member, require_sha256, sha256, write_whole
+from parity.data.files import encode_npz, read_member, require_sha256, sha256
 from parity.data.prepare import run
 from parity.errors import ParityError
+from parity.system.atomic import write_whole
 
 NAME = "japanese_vowels"
 FOLDER = "aeon/datasets/data/JapaneseVowels"

@@ -14,9 +14,10 @@ import sys
 from pathlib import Path
 
 from parity.data import sources
-from parity.data.files import encode_idx, require_sha256, write_whole
+from parity.data.files import encode_idx, require_sha256
 from parity.data.prepare import run
 from parity.errors import ParityError
+from parity.system.atomic import write_whole
 
 NAME = "mnist"
 
