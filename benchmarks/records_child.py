@@ -15,7 +15,7 @@ from typing import Any
 from parity.cli import main
 from parity.system import checksums
 from parity.system.memory import PeakMemory
-from parity.verdict import compare as ladder
+from parity.verdict import compare as verdict
 
 FRAMEWORKS = ("tensorflow", "tf_keras", "keras", "torch")
 
@@ -45,8 +45,8 @@ class Timed:
 def run() -> None:
     """Compare, then tell."""
     memory = PeakMemory()
-    sha256, compare = Timed(checksums.sha256), Timed(ladder.compare)
-    checksums.sha256, ladder.compare = sha256, compare
+    sha256, compare = Timed(checksums.sha256), Timed(verdict.compare)
+    checksums.sha256, verdict.compare = sha256, compare
     try:
         main()
     finally:

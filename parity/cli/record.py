@@ -10,10 +10,10 @@ from pathlib import Path
 
 from parity.adapters.backend import Backend, registered
 from parity.cli.flags import resolve
-from parity.cli.flags import spec as spec_flags
+from parity.cli.flags.spec import flag_of, record_flags
 from parity.errors import ParityError
 from parity.ladder import climb, fit, record
-from parity.ladder import header as headers
+from parity.ladder.header import create_header
 from parity.progress import Progress
 from parity.specs import callbacks
 from parity.system import destinations, processes
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
         spec = resolve.spec_for(args, family, dataset)
         if not epochs and (foreign := callbacks.foreign_to_a_ladder(spec.callbacks)):
             raise ParityError(
-                f"{spec_flags.flag_of(foreign[0])}: does not apply to a ladder, which has no "
+                f"{flag_of(foreign[0])}: does not apply to a ladder, which has no "
                 "epochs; accepted: with --epochs"
             )
         if whole:
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
             place = Path(spec.family) if len(families) > 1 else Path()
             if elsewhere:
                 elsewhere.widen(ladder, place)
-            header = headers.header(
+            header = create_header(
                 "ladder",
                 backend,
                 spec,
@@ -128,7 +128,7 @@ def _elsewhere(args: argparse.Namespace, own: Backend, wanted: bool) -> Iterator
     with tempfile.TemporaryDirectory(prefix="parity-") as folder:
         out = Path(folder) / "record"
         command = [registered()[own.name], "record"]
-        command += spec_flags.record_flags(argparse.Namespace(**flags))
+        command += record_flags(argparse.Namespace(**flags))
         child = processes.Child([*command, f"--out={out}"])
         child.stand_back()  # the ladder itself is what takes longest
         try:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from parity.cli.flags import resolve
 from parity.errors import ParityError
-from parity.ladder import header as headers
 from parity.ladder import record, replay
+from parity.ladder.header import create_header
 from parity.progress import Progress
 from parity.system import destinations
 from parity.system.memory import PeakMemory
@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
         backend = resolve.backend_for(args, header.spec)
         with Progress(f"{backend.name} {header.spec.family}: replaying {header.backend}"):
             ladder = replay.replay(backend, teacher, train)
-        written = headers.header(
+        written = create_header(
             "replay",
             backend,
             header.spec,

@@ -18,8 +18,8 @@ from parity.data import batches
 from parity.data.batches import Chunk
 from parity.errors import ParityError
 from parity.ladder import checkpoint, checkpoint_schedule, climb, fit, record
-from parity.ladder import header as headers
 from parity.ladder.checkpoint_schedule import Checkpoints
+from parity.ladder.header import create_header
 from parity.progress import Progress
 from parity.specs import objective, predictions
 from parity.specs.run import Spec
@@ -184,7 +184,7 @@ def _header(
         results={args.dtype: results},
         timings={"step": step_seconds},
     )
-    return headers.header(
+    return create_header(
         "training",
         backend,
         spec,

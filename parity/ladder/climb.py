@@ -17,13 +17,13 @@ from parity.adapters.backend import Backend, Model
 from parity.data import batches
 from parity.data.batches import Chunk
 from parity.data.datasets import Split
-from parity.ladder import null_gradients as ladder_null_gradients
 from parity.ladder import whole_training
+from parity.ladder.null_gradients import measure_null_gradients
 from parity.ladder.record import Record
 from parity.numerics import random, tolerance
 from parity.numerics.ensemble import spread
 from parity.specs import objective, weights
-from parity.specs import predictions as metrics
+from parity.specs.predictions import accuracy, labels
 from parity.specs.run import Spec
 
 TIMED_REPEATS = 3
@@ -110,7 +110,7 @@ def climb(
         model.feed(train)
         model.set_weights(start)
         if dtype == "float64":  # whatever is recorded, for float32 cannot tell
-            ladder.null_gradients = ladder_null_gradients.measured(model, plan, train)
+            ladder.null_gradients = measure_null_gradients(model, plan, train)
             if dtype not in dtypes:
                 continue
         model.still(frozenset(ladder.null_gradients))
@@ -259,12 +259,12 @@ def _pieces(plan: list[Chunk], kept: Collection[int]) -> Iterator[Chunk]:
 
 def _predictions(model: Model, spec: Spec, test: Split) -> dict[str, np.ndarray]:
     outputs = model.outputs(test)
-    predicted = metrics.labels(spec.model, outputs)
+    predicted = labels(spec.model, outputs)
     loss = objective.reference_loss(spec.model, test.y, outputs.astype(np.float64))
     return {
         "outputs": outputs,
         "labels": predicted,
-        "accuracy": np.asarray(metrics.accuracy(predicted, test.y)),
+        "accuracy": np.asarray(accuracy(predicted, test.y)),
         "loss": np.asarray(loss),
     }
 

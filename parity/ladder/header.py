@@ -23,7 +23,7 @@ def machine() -> dict[str, Any]:
     }
 
 
-def header(
+def create_header(
     kind: str,
     backend: Backend,
     spec: Spec,

@@ -10,7 +10,7 @@ from parity.data.datasets import Split
 from parity.numerics import tolerance
 
 
-def measured(model: Model, plan: list[Chunk], train: Split) -> dict[str, float]:
+def measure_null_gradients(model: Model, plan: list[Chunk], train: Split) -> dict[str, float]:
     """Parameters whose gradient is rounding alone in every batch looked at, with its largest entry.
 
     Args:

@@ -12,8 +12,7 @@ import pytest
 
 from parity.cli import parser as cli
 from parity.cli.flags import resolve
-from parity.cli.flags import spec as spec_flags
-from parity.cli.flags.spec import record_flags
+from parity.cli.flags.spec import flag_of, model_fields, reader, record_flags
 from parity.data import datasets
 from parity.options import Accepts
 from parity.reference.optimizers.spec import OptimizerSpec
@@ -56,7 +55,7 @@ def test_every_field_of_a_spec_has_a_flag(family: str, capsys: pytest.CaptureFix
     for spec in (MODELS[family], OptimizerSpec, DataSpec, TrainingSpec):
         for entry in dataclasses.fields(spec):
             name = "optimizer" if (spec, entry.name) == (OptimizerSpec, "name") else entry.name
-            assert (spec_flags.flag_of(name) in flags) == entry.metadata["flag"], name
+            assert (flag_of(name) in flags) == entry.metadata["flag"], name
 
 
 @pytest.mark.parametrize(
@@ -84,12 +83,12 @@ def test_data_sets_are_those_that_exist() -> None:
     assert cli.DATA_NAMES == datasets.DATASETS
 
 
-@pytest.mark.parametrize("entry", sorted(spec_flags.model_fields()))
+@pytest.mark.parametrize("entry", sorted(model_fields()))
 def test_flag_shows_its_default(entry: str, capsys: pytest.CaptureFixture) -> None:
     """The help of each option names its default and the models that take it."""
     text = " ".join(help_of(cli.backend_parser("keras"), "train", capsys).split())
-    families = spec_flags.model_fields()[entry][1]
-    option = re.split(f" {spec_flags.flag_of(entry)}(?![a-z-])", text)[-1]
+    families = model_fields()[entry][1]
+    option = re.split(f" {flag_of(entry)}(?![a-z-])", text)[-1]
     described, default = option.split("(default: ")[:2]
     if len(families) < len(MODELS):
         assert ", ".join(families) + ":" in described
@@ -176,4 +175,4 @@ def test_devices_that_are_spelled_right(device: str) -> None:
 def test_what_float32_makes_of_a_number_counts(accepts: Accepts, text: str) -> None:
     """A number that float32 rounds out of its range is refused."""
     with pytest.raises(argparse.ArgumentTypeError, match=re.escape(text)):
-        spec_flags.reader(accepts)(text)
+        reader(accepts)(text)

@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 
 from parity.data import datasets, sources
-from parity.data import files as data_files
+from parity.data.files import sha256
 from parity_tests.support.data_sets import CARDS, EMBEDDED, FULL, REPO, fake_full_sets
 
 
@@ -104,7 +104,7 @@ def ts_text(sequences, labels):
 def vowel_source(tmp_path, monkeypatch, text, as_wheel=False):
     """Write `text` as both splits, let prepare.py expect it, and return the module and source."""
     module = prepare_module("japanese_vowels")
-    expected = data_files.sha256(text.encode())
+    expected = sha256(text.encode())
     monkeypatch.setattr(module, "SHA256", {"train": expected, "test": expected})
     files = [f"JapaneseVowels_{split}.ts" for split in ("TRAIN", "TEST")]
     if as_wheel:
@@ -166,7 +166,7 @@ def test_digits_prepare_cuts_each_class_at_four_fifths(tmp_path, monkeypatch):
     rows = [",".join([*(["16"] * 63), str(row % 17), str(c)]) for row, c in enumerate(labels)]
     text = "\n".join(rows) + "\n"
     module = prepare_module("digits")
-    monkeypatch.setattr(module, "SHA256", data_files.sha256(text.encode()))
+    monkeypatch.setattr(module, "SHA256", sha256(text.encode()))
     (tmp_path / "digits.csv.gz").write_bytes(gzip.compress(text.encode()))
     out = tmp_path / "out.npz"
     assert module.main(["--source", str(tmp_path), "--out", str(out)]) == 0
@@ -212,7 +212,7 @@ def test_prepare_refuses_another_source(name, member, tmp_path, capsys):
     out = tmp_path / "out.npz"
     assert prepare_module(name).main(["--source", str(tmp_path), "--out", str(out)]) == 2
     error = capsys.readouterr().err
-    assert data_files.sha256(b"1") in error
+    assert sha256(b"1") in error
     assert member in error
     assert not out.exists()
 

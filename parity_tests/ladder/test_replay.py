@@ -17,13 +17,13 @@ from parity.adapters.backend import Backend, Model
 from parity.cli import parser
 from parity.data import datasets
 from parity.errors import ParityError
-from parity.ladder import header as headers
 from parity.ladder import record
-from parity.ladder import replay as replaying
 from parity.ladder.climb import Ladder
+from parity.ladder.header import create_header
+from parity.ladder.replay import replay
 from parity.numerics import distance, tolerance
 from parity.system.memory import PeakMemory
-from parity.verdict import compare as ladder
+from parity.verdict.compare import compare
 from parity_tests.conftest import Refused
 from parity_tests.support import cases, records
 from parity_tests.support.records import Pair
@@ -99,8 +99,8 @@ def test_a_faithful_layer_agrees_by_itself(
     spec = cases.spec_of(family, variant, flavour=flavour)
     teacher = cases.record_of(backends[of], spec, tmp_path / of, steps=1)
     with record.read(teacher) as whole:
-        made = replaying.replay(backends[by], whole, cases.splits_of(spec)[0])
-        header = headers.header(
+        made = replay(backends[by], whole, cases.splits_of(spec)[0])
+        header = create_header(
             "replay", backends[by], spec, steps=0, dtypes=("float64",), device="cpu", ladder=made,
             peak=PeakMemory(), teacher=whole.sha256,
         )  # fmt: skip
@@ -138,7 +138,7 @@ def test_a_layer_that_is_off_is_off_alone(
     teacher = cases.record_of(backends[of], spec, tmp_path / of, steps=1)
     with record.read(teacher) as whole:
         wrong = Off(backends[by], layer)
-        made = replaying.replay(wrong, whole, cases.splits_of(spec)[0])  # type: ignore[arg-type]
+        made = replay(wrong, whole, cases.splits_of(spec)[0])  # type: ignore[arg-type]
     found = far(teacher, made)
     for rung in rungs.FORWARD:
         assert {name for where, name in found if where == rung} == outputs
@@ -171,7 +171,7 @@ def test_a_replay_leaves_the_model_as_it_was(
     for backend in backends.values():
         with record.read(teacher) as whole:
             watched = Watched(backend, "")
-            replaying.replay(watched, whole, cases.splits_of(spec)[0])  # type: ignore[arg-type]
+            replay(watched, whole, cases.splits_of(spec)[0])  # type: ignore[arg-type]
     assert len(kept) == 2
     for model, before in kept:
         for name, value in model.weights().items():
@@ -439,12 +439,12 @@ def test_a_teacher_that_lacks_something_is_refused(
     }
     train, _ = cases.splits_of(spec)
     with record.read(digits_teacher(tmp_path / "good", whole)) as teacher:
-        assert replaying.replay(torch_backend, teacher, train).tensors
+        assert replay(torch_backend, teacher, train).tensors
     with (
         record.read(digits_teacher(tmp_path / "bad", {**whole, name: value})) as teacher,
         pytest.raises(ParityError, match=name),
     ):
-        replaying.replay(torch_backend, teacher, train)
+        replay(torch_backend, teacher, train)
 
 
 @pytest.mark.parametrize("kind", ["replay", "ladder"])
@@ -455,7 +455,7 @@ def test_a_replay_is_no_side_of_a_comparison(pair: Pair, tmp_path: Path, kind: s
     other = path if kind == "replay" else tmp_path / "torch"
     with record.read(a) as x, record.read(other) as y:
         if kind == "ladder":
-            assert ladder.compare(x, y).same
+            assert compare(x, y).same
             return
         with pytest.raises(ParityError, match="received 'replay', accepted: 'ladder'"):
-            ladder.compare(x, y)
+            compare(x, y)

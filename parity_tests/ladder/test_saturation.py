@@ -11,7 +11,7 @@ from parity import rungs
 from parity.adapters.backend import Backend
 from parity.errors import ParityError
 from parity.ladder import climb, contents, record
-from parity.ladder import header as headers
+from parity.ladder.header import create_header
 from parity.numerics import tolerance
 from parity.report import data, terminal
 from parity.system.memory import PeakMemory
@@ -349,7 +349,7 @@ def test_a_long_climb_keeps_what_it_must(
     backend: Backend = request.getfixturevalue(which)
     spec = cases.spec_of("softmax", "regression-logits", flavour=flavour)
     made = climb.climb(backend, spec, *cases.splits_of(spec), DTYPES, STEPS, seeds=2)
-    header = headers.header(
+    header = create_header(
         "ladder", backend, spec, steps=STEPS, seeds=2, dtypes=DTYPES, device="cpu", ladder=made,
         peak=PeakMemory(),
     )  # fmt: skip

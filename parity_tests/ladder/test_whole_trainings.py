@@ -10,7 +10,7 @@ from parity.adapters.backend import Backend
 from parity.adapters.state import History
 from parity.ladder import contents, fit, record
 from parity.numerics import tolerance
-from parity.reference.schedules import spec as schedules
+from parity.reference.schedules.spec import SCHEDULES
 from parity.specs import callbacks, objective
 from parity.verdict import compare
 from parity_tests.ladder.test_ladder import explain
@@ -124,6 +124,6 @@ def test_validation_loss_is_without_class_weights(
 def test_every_row_of_the_tables_is_tried() -> None:
     """Each schedule and each callback of a spec stands in the recipes of these tests."""
     tried = {fields["name"] for fields in cases.SCHEDULES.values()}
-    assert tried == set(schedules.SCHEDULES) - {"constant"}
+    assert tried == set(SCHEDULES) - {"constant"}
     turned_on = {name for recipe in cases.WHOLE.values() for name in recipe.get("callbacks", {})}
     assert set(callbacks.CALLBACKS) <= turned_on

@@ -10,8 +10,8 @@ import pytest
 
 from parity.adapters.backend import Backend
 from parity.constants import DTYPES
-from parity.ladder import header as headers
 from parity.ladder import record, replay
+from parity.ladder.header import create_header
 from parity.ladder.record import Record
 from parity.specs.run import Spec
 from parity.system.memory import PeakMemory
@@ -71,7 +71,7 @@ def replay_of(backend: Backend, teacher: Record, path: Path) -> Path:
     spec = teacher.header.spec
     peak = PeakMemory()
     replayed = replay.replay(backend, teacher, cases.splits_of(spec)[0])
-    header = headers.header(
+    header = create_header(
         "replay",
         backend,
         spec,

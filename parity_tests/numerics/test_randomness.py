@@ -11,8 +11,8 @@ import pytest
 from parity.numerics import random
 from parity.reference import initializers
 from parity.reference.initializers import INITIALIZERS
-from parity.specs import weights as specs_weights
 from parity.specs.base import Draw
+from parity.specs.weights import draw, probe_weights
 from parity_tests.support import cases
 
 SHAPE, FANS = (300, 200), (300, 200)
@@ -107,7 +107,7 @@ def test_bits_do_not_depend_on_the_process(family: str, variant: str) -> None:
 @pytest.mark.parametrize(("family", "variant"), cases.VARIANTS)
 def test_probe_weights_leave_no_constant_tensor(family: str, variant: str) -> None:
     """Every tensor holds differing values, so that an exchange or an omission shows."""
-    weights = specs_weights.probe_weights(cases.spec_of(family, variant).model, 0)
+    weights = probe_weights(cases.spec_of(family, variant).model, 0)
     for name, value in weights.items():
         assert value.size == 1 or np.unique(value).size > 1, name
         assert np.array_equal(value, value.astype(np.float32)), name
@@ -140,15 +140,15 @@ def test_draws_differ_by_step_and_layer_but_not_by_batch_size(
     kind: str, mean: float, spread: float
 ) -> None:
     """A step's draw is its own, and a short batch gets the first rows of a long one's."""
-    draw = Draw(kind, (500,), 0.5)
+    wanted = Draw(kind, (500,), 0.5)
     drawn = [
-        specs_weights.draw(0, layer, step, 80, draw)
+        draw(0, layer, step, 80, wanted)
         for layer, step in (("dropout_1", 0), ("dropout_1", 1), ("dropout_2", 0))
     ]
     assert not any(np.array_equal(drawn[a], drawn[b]) for a, b in ((0, 1), (0, 2), (1, 2)))
-    short = specs_weights.draw(0, "dropout_1", 0, 3, draw)
+    short = draw(0, "dropout_1", 0, 3, wanted)
     assert np.array_equal(short, drawn[0][:3])
-    assert short.dtype == draw.dtype
+    assert short.dtype == wanted.dtype
     assert abs(drawn[0].mean() - mean) < 0.02
     assert abs(drawn[0].std() - spread) < 0.02
 

@@ -14,7 +14,7 @@ from parity.adapters.backend import Backend
 from parity.data import datasets, examples
 from parity.data.datasets import Split
 from parity.ladder import climb, record
-from parity.ladder import header as headers
+from parity.ladder.header import create_header
 from parity.reference.losses.table import LOSSES as LOSS_TABLE
 from parity.reference.optimizers.spec import OptimizerSpec
 from parity.reference.optimizers.table import OPTIMIZERS as TABLE
@@ -210,7 +210,7 @@ def record_of(
     train, test = splits or splits_of(spec)
     peak = PeakMemory()
     ladder = climb.climb(backend, spec, train, test, dtypes, steps, whole=whole)
-    header = headers.header(
+    header = create_header(
         "ladder",
         backend,
         spec,

@@ -16,10 +16,10 @@ from parity.ladder import record
 from parity.numerics import tolerance
 from parity.reference.losses.table import CROSSENTROPY, LOSSES
 from parity.specs import objective
-from parity.specs import weights as specs_weights
 from parity.specs.base import PENALTIES
 from parity.specs.softmax import SoftmaxSpec
 from parity.specs.training import TrainingSpec
+from parity.specs.weights import probe_weights
 from parity.verdict import compare
 from parity_tests.support import cases
 
@@ -192,7 +192,7 @@ def test_each_penalty_is_paid_by_its_own(
     spec = cases.spec_of(family, variant, flavour=flavour)
     train, _ = cases.splits_of(spec)
     batch = next(batches.chunks(spec, len(train.x), 1, 1)).first_batch(train)
-    weights = specs_weights.probe_weights(spec.model, 0)
+    weights = probe_weights(spec.model, 0)
     plain = backend.create(spec, "float64")
     plain.set_weights(weights)
     loss, outputs = plain.loss(batch), plain.trace(batch, training=True)

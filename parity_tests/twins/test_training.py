@@ -11,8 +11,8 @@ from parity.adapters.backend import Backend
 from parity.data import batches
 from parity.numerics import tolerance
 from parity.reference.optimizers.table import OPTIMIZERS
-from parity.specs import weights as specs_weights
 from parity.specs.registry import MODELS
+from parity.specs.weights import probe_weights
 from parity_tests.support import cases
 
 pytestmark = pytest.mark.flavour
@@ -158,7 +158,7 @@ def test_weights_go_in_and_out_unchanged(
     backend = request.getfixturevalue(which)
     spec = cases.spec_of(family, variant, flavour=flavour)
     model = backend.create(spec, "float64")
-    weights = specs_weights.probe_weights(spec.model, 5)
+    weights = probe_weights(spec.model, 5)
     model.set_weights(weights)
     for name, value in model.weights().items():
         assert np.array_equal(weights[name], value), name

@@ -10,7 +10,7 @@ from typing import Any
 
 from parity.adapters import backend
 from parity.adapters.backend import Backend, Settings
-from parity.cli.flags import spec as spec_flags
+from parity.cli.flags.spec import flag_of, model_fields
 from parity.data import batches, datasets, examples
 from parity.data.datasets import Dataset, Split
 from parity.errors import ParityError
@@ -77,7 +77,7 @@ def spec_for(args: argparse.Namespace, family: str, dataset: Dataset) -> Spec:
     given = vars(args)
     fields = {
         name: given[name]
-        for name, (_, families) in spec_flags.model_fields().items()
+        for name, (_, families) in model_fields().items()
         if family in families and given.get(name) is not None
     }
     if fields.get("head") == "sigmoid":
@@ -150,10 +150,10 @@ def refuse_foreign_options(args: argparse.Namespace, families: list[str]) -> Non
     Raises:
         ParityError: naming the flag and the models that take it.
     """
-    for name, (_, takers) in spec_flags.model_fields().items():
+    for name, (_, takers) in model_fields().items():
         if getattr(args, name, None) is not None and not set(takers) & set(families):
             raise ParityError(
-                f"{spec_flags.flag_of(name)}: does not apply to model {', '.join(families)}; "
+                f"{flag_of(name)}: does not apply to model {', '.join(families)}; "
                 f"accepted with: {', '.join(takers)}"
             )
 

@@ -10,8 +10,8 @@ from typing import Any
 from parity.options import Accepts
 from parity.reference.optimizers import table
 from parity.reference.optimizers.spec import OptimizerSpec
-from parity.reference.schedules import spec as schedules
-from parity.reference.schedules.spec import ScheduleSpec
+from parity.reference.schedules.spec import NEEDED, ScheduleSpec, taking
+from parity.reference.schedules.spec import default as schedule_default
 from parity.specs import callbacks
 from parity.specs.callbacks import CallbacksSpec
 from parity.specs.registry import MODELS
@@ -42,7 +42,7 @@ def add_training(parser: Any, *, epochs: bool) -> None:
         if entry.name == "name":
             _add_field(group, entry, "", "lr_schedule")
         else:
-            prefix = ", ".join(schedules.taking(entry.name)) + ": "
+            prefix = ", ".join(taking(entry.name)) + ": "
             _add_field(group, entry, prefix, default=_of_schedules(entry.name))
     group = parser.add_argument_group("callbacks")
     for entry in dataclasses.fields(CallbacksSpec):
@@ -78,8 +78,8 @@ def _of_schedules(name: str) -> str:
     """The default of a schedule's option in words."""
     if name == "decay_steps":
         return "all steps of the training, with cosine_restarts those of an epoch"
-    default = schedules.default(name)
-    return "none; it is needed" if default is schedules.NEEDED else _in_words(default)
+    default = schedule_default(name)
+    return "none; it is needed" if default is NEEDED else _in_words(default)
 
 
 def _by_taker(defaults: dict[Any, list[str]]) -> str:

@@ -12,7 +12,7 @@ from parity.numerics import tolerance
 from parity.numerics.arrays import distance
 from parity.pairs.align.match import Alignment, feeds
 from parity.pairs.align.tensors import as_keras, mapped
-from parity.pairs.causes import layer as diagnosis
+from parity.pairs.causes import layer as layer_causes
 from parity.pairs.causes.cause import UNKNOWN, Cause, Proof
 from parity.pairs.causes.layer import reference
 
@@ -158,7 +158,7 @@ def _replaced(
     wanted, limit = misfit.keras.inputs[0], misfit.keras.allowed
     if len(own) == len(other) == 1:
         forced = as_keras(other[0].output, own[0].output, own[0])
-        found = diagnosis.causes_of(own[0], other[0], own[0].inputs, forced, flavour)
+        found = layer_causes.causes_of(own[0], other[0], own[0].inputs, forced, flavour)
         return [one for one in found if one.id != UNKNOWN]
     put_in = _applied(own, before, flavour)
     left = float("inf") if put_in is None else distance(wanted, put_in)

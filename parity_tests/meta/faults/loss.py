@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from parity.numerics import random
-from parity.specs import weights as specs_weights
+import parity.specs.weights
+from parity.specs.weights import probe_weights
 from parity_tests.meta.planting import Case, Fault, wrapped
 from torch_impl.ladder.training import TorchModel
 from torch_impl.parts.losses import HeadLoss
@@ -21,13 +21,12 @@ Loss = Callable[[HeadLoss, Tensor, Tensor], Tensor]
 
 def saturated_logits(patch: pytest.MonkeyPatch) -> None:
     """Scale what both sides start from until probabilities leave [1e-7, 1 − 1e-7]."""
-    probe = specs_weights.probe_weights
 
     def scaled(*args: object) -> dict[str, np.ndarray]:
-        weights = probe(*args)
+        weights = probe_weights(*args)
         return {**weights, "logits/kernel": 64 * weights["logits/kernel"]}
 
-    patch.setattr(random, "probe_weights", scaled)
+    patch.setattr(parity.specs.weights, "probe_weights", scaled)
 
 
 def summed(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tensor:

@@ -11,13 +11,13 @@ import pytest
 from torch import Tensor
 from torch.nn import functional as F
 
+import parity.specs.weights
 import torch_impl.ladder.weights
 from parity.adapters.backend import Backend
 from parity.data import batches
 from parity.data.datasets import Split
 from parity.ladder import climb
-from parity.numerics import random
-from parity.specs import weights as specs_weights
+from parity.specs.weights import initial_weights, probe_weights
 from parity_tests.meta.faults.dense import detached
 from parity_tests.meta.faults.loss import of_loss, saturated_logits
 from parity_tests.meta.planting import around, every, replaced
@@ -56,7 +56,7 @@ def test_zero_biases(
     with compared(k, t) as comparison:
         assert comparison.first
         assert (comparison.first.rung, comparison.first.tensor) == ("forward_eval", "rnn_1")
-    monkeypatch.setattr(random, "probe_weights", specs_weights.initial_weights)
+    monkeypatch.setattr(parity.specs.weights, "probe_weights", initial_weights)
     k, t = recorded(keras_backend, spec), recorded(torch_backend, spec)
     with compared(k, t) as comparison:
         assert passes(comparison, *FORWARD)
@@ -125,7 +125,7 @@ def test_padded_steps(keras_backend: Backend, torch_backend: Backend) -> None:
     spec = cases.spec_of("rnn", "simple-2-uni-variable")
     train, _ = cases.splits_of(spec)
     batch = next(batches.chunks(spec, len(train.x), 1, 1)).first_batch(train)
-    weights, traced = specs_weights.probe_weights(spec.model, 0), []
+    weights, traced = probe_weights(spec.model, 0), []
     for backend in (keras_backend, torch_backend):
         model = backend.create(spec, "float64")
         model.set_weights(weights)

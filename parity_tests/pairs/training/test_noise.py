@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from parity.adapters.calls import Call
 from parity.pairs.causes.dropout import written
 from parity.pairs.check import check
-from parity.pairs.training import forward as in_training
+from parity.pairs.training.forward import Forward
 from parity.reference.layers import dropout, merging
 from parity_tests.pairs.zoo.building import Net, filled
 from torch_impl import nn as keras_nn
@@ -132,11 +132,11 @@ def test_numbers_that_are_not_shared_part(
 ) -> None:
     """Else sharing them would prove nothing."""
 
-    def share(forward: in_training.Forward) -> None:
+    def share(forward: Forward) -> None:
         for trainer, side in ((forward.k, "keras"), (forward.t, "torch")):
             trainer.names = [f"{side}/{place}" for place in range(len(trainer.random_calls))]
 
-    monkeypatch.setattr(in_training.Forward, "_share_draws", share)
+    monkeypatch.setattr(Forward, "_share_draws", share)
     torch.manual_seed(0)
     build, ways = LAYERS[layer]
     report = compared(keras, build, next(iter(ways.values())))

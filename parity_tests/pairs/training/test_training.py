@@ -245,13 +245,13 @@ def test_several_causes_of_training_are_all_found(keras: Any) -> None:
 
 def test_masks_that_are_not_shared_are_seen(keras: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """If the two drew by other names, a faithful pair would part."""
-    from parity.pairs.training import forward as in_training
+    from parity.pairs.training.forward import Forward
 
     def apart(self: Any) -> None:
         self.k.names, self.t.names = ["one"], ["another"]
         self.drawn = dict.fromkeys(self.k.random_calls, "one")
 
-    monkeypatch.setattr(in_training.Forward, "_share_draws", apart)
+    monkeypatch.setattr(Forward, "_share_draws", apart)
     report = trained(keras, "momentum", optimizer="sgd")
     assert report.verdict == "different"
     assert report.first_divergence.rung == "forward_train"
