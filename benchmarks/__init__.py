@@ -1,1 +1,1 @@
-"""What is measured against what."""
+"""Benchmarks of training speed, checks, memory and record comparison."""

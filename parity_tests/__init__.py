@@ -1,1 +1,1 @@
-"""The test suite: six guarantees at the top, the rest by subject."""
+"""The test suite: six guarantees at the top level, everything else in folders by subject."""

@@ -1,1 +1,1 @@
-"""Training throughput: every way to train the same models, measured side by side."""
+"""Training throughput of the same models in every available training loop."""

@@ -1,4 +1,4 @@
-"""Any Keras model, seen as a sequence of layers. Twin: ``torch_impl/capture``.
+"""Capture of any Keras model as a sequence of layer calls; twin: ``torch_impl.capture``.
 
-Keras 2 and Keras 3 are told from the object; nothing here depends on the flavour of the process.
+The Keras version is that of the model's class, whatever Keras version the process otherwise uses.
 """

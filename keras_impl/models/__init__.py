@@ -1,1 +1,1 @@
-"""One classifier a file, each with a twin of the same name in ``torch_impl.models``."""
+"""The Keras classifiers, one file each; twins: ``torch_impl.models``."""

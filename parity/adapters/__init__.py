@@ -1,1 +1,1 @@
-"""What an implementation must provide, as protocols."""
+"""Protocols: what a framework's implementation must provide."""

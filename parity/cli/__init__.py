@@ -1,4 +1,4 @@
-"""The command line: the parser, the flags, and one module for each command."""
+"""The command line: parser, shared flags, and one module per command."""
 
 from __future__ import annotations
 

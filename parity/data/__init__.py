@@ -1,1 +1,1 @@
-"""Data sets: loading, checking, batching."""
+"""Loading, checking and batching of the data sets."""

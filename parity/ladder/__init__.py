@@ -1,1 +1,1 @@
-"""Records: the ladder is run, written to disk, read back and replayed."""
+"""The project's own models run rung by rung, and the records on disk that result."""

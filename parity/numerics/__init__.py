@@ -1,1 +1,1 @@
-"""Numbers without a framework: tolerances, distances, random streams, statistics."""
+"""Tolerances, distances, random streams and statistics, in NumPy."""

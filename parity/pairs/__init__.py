@@ -1,4 +1,1 @@
-"""Any pair of models: what their layers compute, which belongs to which, and why two part.
-
-``calls`` says what an implementation captures of a model, ``side`` what it can do with one.
-"""
+"""The check and the weight conversion of any pair of a Keras and a PyTorch model."""

@@ -1,1 +1,1 @@
-"""What Keras computes, in NumPy, with the known differences to PyTorch beside it."""
+"""NumPy references of what Keras computes, with the known differences in PyTorch."""

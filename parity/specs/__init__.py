@@ -1,1 +1,1 @@
-"""What a model and its training are, said once and framework-free."""
+"""Specs: framework-independent descriptions of a model and its training."""

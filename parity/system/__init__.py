@@ -1,1 +1,1 @@
-"""Files, processes and memory: what has nothing to do with models."""
+"""Files, processes, memory and JSON."""

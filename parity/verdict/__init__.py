@@ -1,1 +1,1 @@
-"""The verdict on two records: checks, the judge of each dtype, the first divergence."""
+"""The verdict on two records: checks, float64 and float32 judges, first divergence."""

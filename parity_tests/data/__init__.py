@@ -1,1 +1,1 @@
-"""The data sets."""
+"""Tests of the data sets and their batches."""

@@ -1,1 +1,1 @@
-"""The ladder, records and their comparison."""
+"""Tests of the ladder, of records and of their comparison."""

@@ -1,1 +1,1 @@
-"""Proof that the checks can fail, and the rules of the repository."""
+"""Tests of the tests: injected faults, misleading comparisons, and the repository's rules."""

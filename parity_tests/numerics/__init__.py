@@ -1,1 +1,1 @@
-"""Distances, random streams, statistics."""
+"""Tests of distances, random streams and statistics."""

@@ -1,1 +1,1 @@
-"""Pairs of models as users write them: no spec of ours, each framework's own classes."""
+"""Tests of checks on pairs of models as users write them, without a spec."""

@@ -1,1 +1,1 @@
-"""Pairs that others wrote, and PyTorch definitions of models that Keras ships."""
+"""Pairs from public projects, and PyTorch definitions of models that Keras provides."""

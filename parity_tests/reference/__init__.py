@@ -1,1 +1,1 @@
-"""NumPy references and the catalogue."""
+"""Tests of the NumPy references and of the catalogue."""

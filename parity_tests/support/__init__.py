@@ -1,1 +1,1 @@
-"""What several test files share."""
+"""Fixtures and builders that several test files share."""

@@ -1,1 +1,1 @@
-"""Files and processes."""
+"""Tests of files and processes."""

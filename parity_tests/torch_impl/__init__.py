@@ -1,1 +1,1 @@
-"""Keras's own pieces written for PyTorch, against Keras's."""
+"""Tests of Keras's losses, optimizers, metrics and callbacks written for PyTorch."""

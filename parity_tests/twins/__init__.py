@@ -1,1 +1,1 @@
-"""Both implementations of the classifiers."""
+"""Tests of both implementations of the classifiers."""

@@ -1,1 +1,1 @@
-"""Any PyTorch model, seen as a sequence of layers. Twin: ``keras_impl/capture``."""
+"""Capture of any PyTorch model as a sequence of layer calls; twin: ``keras_impl.capture``."""

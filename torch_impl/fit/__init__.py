@@ -1,7 +1,7 @@
-"""Keras's callbacks for an ordinary PyTorch training loop, with Keras's decisions.
+"""Keras's callbacks for PyTorch training loops; they decide as Keras does.
 
-A loop calls ``on_epoch_end(epoch, logs)`` of each after every epoch, counted from 0, and
-``on_train_end()`` at the end; ``logs`` are the epoch's metrics by name, as ``fit`` has them::
+Call ``on_epoch_end(epoch, logs)`` of each callback after every epoch, counted from 0, and
+``on_train_end()`` at the end; ``logs`` holds the epoch's metrics by name, as in Keras's ``fit``::
 
     stopping = EarlyStopping(model, patience=3, restore_best_weights=True)
     plateau = ReduceLROnPlateau(optimizer, patience=1)
@@ -12,7 +12,7 @@ A loop calls ``on_epoch_end(epoch, logs)`` of each after every epoch, counted fr
             break
     stopping.on_train_end()
 
-Each has ``state_dict`` and ``load_state_dict`` for training that goes on another day.
+Each has ``state_dict`` and ``load_state_dict``, so that training can be resumed.
 """
 
 from torch_impl.fit.csv_logger import CSVLogger

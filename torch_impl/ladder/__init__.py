@@ -1,1 +1,1 @@
-"""The model in training and evaluation, as the ladder needs it."""
+"""Training, evaluation and tracing of the project's own PyTorch models, for records."""

@@ -1,7 +1,7 @@
-"""Keras's metrics for PyTorch: ``update`` with every batch, ``compute``, ``reset``.
+"""Keras's metrics for PyTorch, with the methods ``update``, ``compute`` and ``reset``.
 
-State is kept on the outputs' device, in the dtype that Keras keeps it in; nothing is copied to the
-host before ``compute``'s result is read.
+The state is on the outputs' device and has Keras's dtype; nothing is copied to the host until the
+result of ``compute`` is read.
 """
 
 from torch_impl.metrics.accuracy import (

@@ -1,1 +1,1 @@
-"""One classifier a file, each with a twin of the same name in ``keras_impl.models``."""
+"""The PyTorch classifiers, one file each; twins: ``keras_impl.models``."""

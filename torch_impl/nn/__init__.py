@@ -1,6 +1,6 @@
-"""Keras's losses and what else surrounds a model, for PyTorch: modules with Keras's numbers.
+"""Keras's losses, noise layers, constraints, penalties and augmentation, for PyTorch.
 
-A loss is called in PyTorch's order, ``loss(outputs, target, sample_weight=None)``.
+A loss takes its arguments in PyTorch's order, ``loss(outputs, target, sample_weight=None)``.
 """
 
 from torch_impl.nn.augmentation import contrast, flip, rotate, transform, translate, zoom

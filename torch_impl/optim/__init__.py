@@ -1,7 +1,7 @@
-"""Keras's optimizers and schedules for PyTorch: used as those of ``torch.optim``, Keras's numbers.
+"""Keras's optimizers and learning-rate schedules, as PyTorch optimizers and schedulers.
 
-They take weights, gradients and plain Python floats as Keras does, in float64 to within 1e-15 of
-it. ``param_groups``, ``state_dict`` and PyTorch's own schedulers work.
+In float64 their updates equal Keras's to a relative error of 1e-15. ``param_groups``,
+``state_dict`` and PyTorch's own schedulers work.
 """
 
 from torch_impl.optim.adam import Adam, Adamax, AdamW, Nadam

@@ -1,1 +1,1 @@
-"""What the models are built from: layers, losses, optimizers, schedules."""
+"""The building blocks of the PyTorch classifiers: layers, losses, optimizers, callbacks."""

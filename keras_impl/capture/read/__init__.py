@@ -1,1 +1,1 @@
-"""The configuration and weights of layers, in canonical form."""
+"""Readers of a Keras layer's configuration and weights, in canonical form."""

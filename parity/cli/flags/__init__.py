@@ -1,1 +1,1 @@
-"""Flags that several commands share, and what they are turned into."""
+"""Command-line flags that several commands share, and their conversion to specs and options."""

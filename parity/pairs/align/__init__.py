@@ -1,1 +1,1 @@
-"""Which Keras layer corresponds to which PyTorch module."""
+"""Alignment of a pair: which Keras layer corresponds to which PyTorch module."""

@@ -1,1 +1,1 @@
-"""Which known difference explains a divergence, with proof."""
+"""Causes of a divergence: known differences, each proven by applying its fix."""

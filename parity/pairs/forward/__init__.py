@@ -1,1 +1,1 @@
-"""The forward pass of a pair in evaluation mode."""
+"""Comparison of a pair's forward pass in evaluation mode."""

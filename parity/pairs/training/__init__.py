@@ -1,1 +1,1 @@
-"""A pair in training: forward pass, loss, gradients, optimizer steps."""
+"""Comparison of a pair in training: forward pass, loss, gradients, optimizer steps."""

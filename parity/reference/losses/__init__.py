@@ -1,1 +1,1 @@
-"""Losses: their formulas, their table and the known differences."""
+"""Losses: formulas, table and known differences."""

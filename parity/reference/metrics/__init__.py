@@ -1,1 +1,1 @@
-"""Metrics: their table and the known differences."""
+"""Metrics: table and known differences."""

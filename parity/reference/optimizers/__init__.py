@@ -1,1 +1,1 @@
-"""Optimizers: which there are, the spec of one, and Keras's formulas as a NumPy reference."""
+"""Optimizers: table, spec, NumPy formulas and known differences."""

@@ -1,1 +1,1 @@
-"""Learning-rate schedules: their specs and the known differences."""
+"""Learning-rate schedules: specs and known differences."""

@@ -1,4 +1,4 @@
-"""The faults that the comparison must find, by subject."""
+"""Faults to inject into the project's own models, by subject."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Conversion of weights."""
+"""Tests of weight conversion."""

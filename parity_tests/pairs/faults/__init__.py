@@ -1,1 +1,1 @@
-"""Faults planted into pairs of models, and what a check must report."""
+"""Faults injected into pairs of models, and what a check must report."""

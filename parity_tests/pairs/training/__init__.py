@@ -1,1 +1,1 @@
-"""Pairs in training."""
+"""Tests of checks in training mode."""

@@ -1,1 +1,1 @@
-"""The configuration and weights of modules and functions, in canonical form."""
+"""Readers of a PyTorch module's or function's configuration and weights, in canonical form."""

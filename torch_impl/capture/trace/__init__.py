@@ -1,1 +1,1 @@
-"""Every call that a model makes while it runs."""
+"""Recording of every module and function call that a PyTorch model makes while it runs."""

@@ -1,1 +1,1 @@
-"""Layers that slide a window over their input, one file per kind."""
+"""Convolution and pooling layers, one file per kind."""

@@ -1,4 +1,4 @@
-"""Faults in small pairs of users' own, by subject."""
+"""Faults in small pairs of models, by subject."""
 
 from __future__ import annotations
 
