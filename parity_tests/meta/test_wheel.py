@@ -121,6 +121,30 @@ def test_base_install_needs_no_framework(dist_info):
     }
 
 
+def test_metadata_states_the_licence_and_names_nobody(dist_info):
+    """The licence is MIT, its text is included, and there are no authors or addresses."""
+    metadata = email.message_from_string(dist_info("METADATA"))
+    assert metadata["License-Expression"] == "MIT"
+    assert dist_info("licenses/LICENSE") == (ROOT / "LICENSE").read_text()
+    fields = {name.lower() for name in metadata}
+    assert not [f for f in fields if f.startswith(("author", "maintainer", "home", "project-url"))]
+
+
+def test_packages_are_marked_as_typed(names):
+    """Type checkers read the annotations of each package."""
+    packages = {path.parent.name for path in names if path.name == "py.typed"}
+    assert packages == {"keras_impl", "parity", "torch_impl"}
+
+
+def test_check_is_completed_before_it_is_imported(away):
+    """``dir(parity)`` lists ``check``; importing ``parity`` loads not even NumPy."""
+    listed, loaded = away(
+        "import sys, parity; print(*dir(parity)); print(*sys.modules)"
+    ).splitlines()
+    assert "check" in listed.split()
+    assert not {"keras", "numpy", "tensorflow", "tf_keras", "torch"} & set(loaded.split())
+
+
 def test_command_imports_away_from_the_checkout(away, installed):
     """The command line is imported from the installed wheel."""
     printed = away("import parity.cli; print(parity.cli.__file__)")
