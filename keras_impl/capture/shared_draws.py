@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +15,6 @@ from parity.constants import as_float32
 from parity.pairs.causes.dropout import SPATIAL
 from parity.reference.layers.activations import SELU_LIMIT
 
-if TYPE_CHECKING:
-    from keras_impl.capture.side import KerasSide
-
 NORMALS = ("GaussianDropout", "GaussianNoise")
 RANDOM = ("Dropout", *SPATIAL, "AlphaDropout", *NORMALS)
 
@@ -26,25 +23,29 @@ class Injected:
     """While :meth:`layers` is entered, dropout and noise draw the shared numbers.
 
     Args:
-        side: whose model it is.
+        tf: TensorFlow.
+        model: whose layers draw.
         names: by which each call draws, in the order of the calls; an empty one changes nothing.
         seed: of all draws.
         watched: number of the call of a layer that is under way, and whether what it takes lies
             channels first.
+        paused: what suspends the computation in float64 of what the model computes in float32.
     """
 
     def __init__(
         self,
-        side: KerasSide,
+        tf: Any,
+        model: Any,
         names: Sequence[str],
         seed: int,
         watched: Callable[[Any, Any], tuple[int, bool]],
+        paused: Callable[[], contextlib.AbstractContextManager[None]],
     ) -> None:
-        self.side = side
-        self.tf, self.model = side.tf, side.model
+        self.tf, self.model = tf, model
         self.names = names
         self.seed = seed
         self.watched = watched
+        self.paused = paused
         self.numbers: list[int] = []
         self.normals: dict[int, int] = {}
         self.masks: dict[int, Mask] = {}
@@ -127,7 +128,7 @@ class Injected:
         def call(inputs: Any, *args: Any, training: Any = None, **kwargs: Any) -> Any:
             moved = training and layer.trainable and len(inputs.shape) == 4
             before: Any = layer.moving_variance.numpy() if moved else None
-            with self.side.islands.resting():  # PyTorch's momentum is rounded as Keras's is
+            with self.paused():  # PyTorch's momentum is rounded as Keras's is
                 out = original(inputs, *args, training=training, **kwargs)
             if moved:
                 kept = before * (1.0 - as_float32(1.0 - layer.momentum))

@@ -30,8 +30,12 @@ from parity.system.quiet import without_chatter
 class KerasSide:
     """Fulfils :class:`parity.adapters.side.Side`."""
 
-    suffixes = files.SUFFIXES
-    dtype_of = staticmethod(files.dtype_of)
+    suffixes: tuple[str, ...] = files.SUFFIXES
+
+    @staticmethod
+    def dtype_of(path: Path) -> str:
+        """See :meth:`parity.adapters.side.Side.dtype_of`."""
+        return files.dtype_of(path)
 
     @staticmethod
     def start() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,22 +15,37 @@ from keras_impl.capture.float32_islands import Islands
 from keras_impl.capture.losses import Loss
 from keras_impl.capture.read import weights
 from keras_impl.capture.shared_draws import Injected
-from keras_impl.capture.watch import named_outputs
+from keras_impl.capture.watch import Watch, named_outputs
 from parity.adapters.calls import Run
 from parity.adapters.random_draws import Mask
+from parity.adapters.side import Side
 from parity.adapters.trainer import LOOSE, Batch, Gradients, Key
 from parity.errors import ParityError
 from parity.reference.formula import Settings
 from parity.reference.keras_config import schedule_of, spec_of
 
-if TYPE_CHECKING:
-    from keras_impl.capture.side import KerasSide
+
+class Watched(Side, Protocol):
+    """The model that is trained, which a side has copied and watches while it runs."""
+
+    tf: Any
+    keras: Any
+    dtype: str
+    layers: dict[str, Any]
+    watch: Watch
+    islands: Islands
+
+    def tensor(self, value: np.ndarray) -> Any:
+        """The array as a tensor, floats in the model's dtype."""
+
+    def loose_variables(self, layers: Collection[str] = ()) -> dict[str, Any]:
+        """Floating variables that none of these layers holds, by their own names."""
 
 
 class KerasTrainer:
     """Fulfils :class:`parity.adapters.trainer.Trainer`."""
 
-    def __init__(self, side: KerasSide, loss: Any, optimizer: Any, seed: int) -> None:
+    def __init__(self, side: Watched, loss: Any, optimizer: Any, seed: int) -> None:
         """Take over the side's model.
 
         Args:
@@ -57,7 +72,9 @@ class KerasTrainer:
         self.schedule = schedule_of(self._config)
         self.first = [(one, weights.array_of(one)) for one in side.model.variables]
         self.names: list[str] = []
-        self.injected = Injected(side, self.names, seed, self._watched)
+        self.injected = Injected(
+            side.tf, side.model, self.names, seed, self._watched, lambda: side.islands.resting()
+        )
         self.firsts: list[bool] = []
         self.unshared = self.injected.unshared()
         self.random_calls: list[int] = []

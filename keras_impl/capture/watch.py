@@ -204,7 +204,7 @@ class Watch:
         with self._alone():
             config = layers.config_of(layer, len(inputs[0].shape), first)
             options = self._options(layer, made, inputs)
-        if starts_elsewhere(layer, made):
+        if starts_elsewhere(layer, made.args, made.kwargs):
             config = None
         own = weights.of_module(layer) if hasattr(layer, "weights") else {}
         kind = type(layer).__name__

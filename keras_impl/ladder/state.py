@@ -5,16 +5,30 @@ Deliberate differences: each reads its own optimizer.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from keras_impl.parts.callbacks import Callbacks
+from parity.adapters.backend import Model
 from parity.adapters.state import State
 from parity.ladder.checkpoint import ACCUMULATED
-
-if TYPE_CHECKING:
-    from keras_impl.ladder.training import KerasModel
+from parity.specs.run import Spec
 
 
-def state_of(model: KerasModel) -> State:
+class Trained(Model, Protocol):
+    """A classifier with an optimizer, whose state is read and written."""
+
+    spec: Spec
+    optimizer: Any
+    callbacks: Callbacks
+
+    def slot_variables(self) -> dict[str, Any]:
+        """The optimizer's variables by ``slot/parameter``."""
+
+    def trained_names(self) -> list[str]:
+        """Canonical names of the trained parameters, in the order of the model's variables."""
+
+
+def state_of(model: Trained) -> State:
     """A copy of the model's state."""
     optimizer = model.optimizer
     best_weights, numbers = model.callbacks.state()
@@ -28,7 +42,7 @@ def state_of(model: KerasModel) -> State:
     return State(model.weights(), slots, best_weights, numbers)
 
 
-def restore(model: KerasModel, state: State) -> None:
+def restore(model: Trained, state: State) -> None:
     """Put a state, of either framework, in place of the model's own."""
     optimizer, numbers = model.optimizer, dict(state.numbers)
     model.set_weights(state.weights)
@@ -46,7 +60,7 @@ def restore(model: KerasModel, state: State) -> None:
     model.callbacks.restore(state.best_weights, numbers)
 
 
-def _accumulated(model: KerasModel) -> dict[str, Any]:
+def _accumulated(model: Trained) -> dict[str, Any]:
     """The sums of gradients since the last step, by parameter."""
     sums = getattr(model.optimizer, "_accumulated_gradients", None) or []
     return dict(zip(model.trained_names(), sums, strict=True)) if sums else {}

@@ -32,8 +32,12 @@ class TorchSide:
 
     framework = "PyTorch"
     flavour = ""
-    suffixes = files.SUFFIXES
-    dtype_of = staticmethod(files.dtype_of)
+    suffixes: tuple[str, ...] = files.SUFFIXES
+
+    @staticmethod
+    def dtype_of(path: Path) -> str:
+        """See :meth:`parity.adapters.side.Side.dtype_of`."""
+        return files.dtype_of(path)
 
     @staticmethod
     def start() -> None:

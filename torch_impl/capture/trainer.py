@@ -6,15 +6,16 @@ import contextlib
 import copy
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from parity.adapters.calls import Run, Weights
 from parity.adapters.random_draws import Mask
+from parity.adapters.side import Side
 from parity.adapters.trainer import LOOSE, Batch, Gradients, Key
 from parity.errors import ParityError
 from parity.numerics import tolerance
@@ -30,20 +31,38 @@ from torch_impl.capture.losses import Loss
 from torch_impl.capture.read import weights
 from torch_impl.capture.read.layout import Layout
 from torch_impl.capture.shared_draws import Injected, unshared
-from torch_impl.capture.trace.watch import named_outputs
+from torch_impl.capture.trace.watch import Watch, named_outputs
 from torch_impl.ladder.network import to_numpy
 from torch_impl.ladder.weights import Place, same
 from torch_impl.optim import KerasOptimizer, schedules
 from torch_impl.parts.optimizers import optimizer_for
 
-if TYPE_CHECKING:
-    from torch_impl.capture.side import TorchSide
+
+class Watched(Side, Protocol):
+    """The model that is trained, which a side has copied and watches while it runs."""
+
+    dtype: torch.dtype
+    modules: dict[str, tuple[nn.Module, tuple[Any, ...]]]
+    outputs: list[Layout]
+    watch: Watch
+    copies: bool
+
+    def tensor(self, value: np.ndarray) -> Tensor:
+        """The array as a tensor, floats in the model's dtype."""
+
+    def tensors(
+        self, inputs: Sequence[np.ndarray], own: Sequence[np.ndarray] | None
+    ) -> tuple[list[Tensor], list[Layout]]:
+        """Inputs in the layout that the model takes, and these layouts."""
+
+    def loose_tensors(self, layers: Collection[str] = ()) -> dict[str, Tensor]:
+        """Floating parameters and buffers that none of these layers holds, by their own names."""
 
 
 class TorchTrainer:
     """Fulfils :class:`parity.adapters.trainer.Trainer`."""
 
-    def __init__(self, side: TorchSide, loss: Any, optimizer: Any, seed: int, flavour: str) -> None:
+    def __init__(self, side: Watched, loss: Any, optimizer: Any, seed: int, flavour: str) -> None:
         """Take over the side's model.
 
         Args:

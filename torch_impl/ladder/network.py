@@ -38,8 +38,9 @@ class Network:
         self.validation_loss = HeadLoss(spec.model, unweighted).to(self.device)
         self.layer_names = tuple(layer.name for layer in spec.model.layers())
         self.places = by_canonical_name(model)
+        self.tensors = {name: place.tensors for name, place in self.places.items()}
         self.trained = [p for p in model.parameters() if p.requires_grad]
-        self.penalties = penalties(spec.model, model, self.places)
+        self.penalties = penalties(spec.model, model, self.tensors)
 
     def _tensor(self, x: np.ndarray) -> Tensor:
         return torch.as_tensor(x, device=self.device).to(self.dtype)

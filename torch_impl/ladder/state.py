@@ -5,18 +5,38 @@ Deliberate differences: each reads its own optimizer.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Protocol
 
+import numpy as np
 import torch
+from torch import Tensor
 
+from parity.adapters.backend import Model
 from parity.adapters.state import State
 from parity.ladder.checkpoint import ACCUMULATED
+from parity.specs.run import Spec
+from torch_impl.ladder.weights import Place
+from torch_impl.optim.base import KerasOptimizer
+from torch_impl.optim.schedules import KerasSchedule
+from torch_impl.parts.callbacks import Callbacks
 
-if TYPE_CHECKING:
-    from torch_impl.ladder.training import TorchModel
+
+class Trained(Model, Protocol):
+    """A classifier with an optimizer, whose state is read and written."""
+
+    spec: Spec
+    optimizer: KerasOptimizer
+    callbacks: Callbacks
+    schedule: KerasSchedule | None
+    trained: list[Tensor]
+    places: dict[str, Place]
+
+    def canonical(self, values: Mapping[Tensor, Tensor]) -> dict[str, np.ndarray]:
+        """Tensors, one for each parameter, by canonical name and in canonical layout."""
 
 
-def state_of(model: TorchModel) -> State:
+def state_of(model: Trained) -> State:
     """A copy of the model's state."""
     (group,) = model.optimizer.param_groups
     best_weights, numbers = model.callbacks.state()
@@ -33,7 +53,7 @@ def state_of(model: TorchModel) -> State:
 
 
 @torch.no_grad()
-def restore(model: TorchModel, state: State) -> None:
+def restore(model: Trained, state: State) -> None:
     """Put a state, of either framework, in place of the model's own."""
     (group,), numbers = model.optimizer.param_groups, dict(state.numbers)
     model.set_weights(state.weights)

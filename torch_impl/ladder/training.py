@@ -37,13 +37,13 @@ class TorchModel(Network):
         self.optimizer = optimizer_for(
             spec.optimizer,
             self.trained,
-            [place.tensors for name, place in self.places.items() if name in trainable],
+            [several for name, several in self.tensors.items() if name in trainable],
             spec.model.flavour,
         )
         self.schedule = self._schedule()
         self.callbacks = self._callbacks()
         self.initial_state = copy.deepcopy(self.optimizer.state_dict())
-        constrained(spec.model, self.optimizer, model, self.places)
+        constrained(spec.model, self.optimizer, model, self.tensors)
         self.null: list[Tensor] = []
 
     def still(self, parameters: frozenset[str]) -> None:

@@ -14,18 +14,19 @@ from torch.optim import Optimizer
 
 from parity.constants import as_float32
 from parity.specs.base import ModelSpec
-from torch_impl.ladder.weights import Place
 from torch_impl.nn import L1L2, MaxNorm, NonNeg, Penalties, constrain
 from torch_impl.nn.constraints import Constraint
 
 
-def penalties(spec: ModelSpec, model: nn.Module, places: Mapping[str, Place]) -> Penalties | None:
+def penalties(
+    spec: ModelSpec, model: nn.Module, tensors: Mapping[str, tuple[Tensor, ...]]
+) -> Penalties | None:
     """Of kernels, of biases, and of what dense layers and convolutions return; or none.
 
     Args:
         spec: the model.
         model: the network, which is called as a whole.
-        places: its parameters by canonical name; two biases that are one in Keras pay both.
+        tensors: its parameters by canonical name; of two biases that are one in Keras, both pay.
     """
     kernel, bias, activity = (
         L1L2(as_float32(l1), as_float32(l2), flavour=spec.flavour) if l1 or l2 else None
@@ -35,8 +36,8 @@ def penalties(spec: ModelSpec, model: nn.Module, places: Mapping[str, Place]) ->
             (spec.activity_l1, spec.activity_l2),
         )
     )
-    weights = {name: kernel for name in _named("kernel", model, places) if kernel}
-    weights |= {name: bias for name in _named("bias", model, places) if bias}
+    weights = {name: kernel for name in _named("kernel", model, tensors) if kernel}
+    weights |= {name: bias for name in _named("bias", model, tensors) if bias}
     layers = {
         path: activity
         for path, module in model.named_modules()
@@ -46,7 +47,10 @@ def penalties(spec: ModelSpec, model: nn.Module, places: Mapping[str, Place]) ->
 
 
 def constrained(
-    spec: ModelSpec, optimizer: Optimizer, model: nn.Module, places: Mapping[str, Place]
+    spec: ModelSpec,
+    optimizer: Optimizer,
+    model: nn.Module,
+    tensors: Mapping[str, tuple[Tensor, ...]],
 ) -> None:
     """Put the spec's constraint on every kernel, if any, in force after each optimizer step.
 
@@ -55,7 +59,7 @@ def constrained(
     if spec.non_negative or spec.max_norm:
         rules = {
             name: _constraint(spec, tuple(range(weight.ndim - 1)))
-            for name, weight in _named("kernel", model, places).items()
+            for name, weight in _named("kernel", model, tensors).items()
         }
         constrain(optimizer, model, rules)
 
@@ -66,12 +70,14 @@ def _constraint(spec: ModelSpec, axis: tuple[int, ...]) -> Constraint:
     return MaxNorm(as_float32(spec.max_norm), axis)
 
 
-def _named(kind: str, model: nn.Module, places: Mapping[str, Place]) -> dict[str, Tensor]:
+def _named(
+    kind: str, model: nn.Module, tensors: Mapping[str, tuple[Tensor, ...]]
+) -> dict[str, Tensor]:
     """Every parameter that is a layer's ``kernel``, or ``bias``, by PyTorch's own name."""
     own = {id(tensor): name for name, tensor in model.named_parameters()}
     return {
         own[id(tensor)]: tensor
-        for name, place in places.items()
+        for name, several in tensors.items()
         if name.endswith(f"/{kind}")
-        for tensor in place.tensors
+        for tensor in several
     }

@@ -6,7 +6,6 @@ import inspect
 from typing import Any
 
 from keras_impl.capture.read import layers
-from keras_impl.capture.replay import Made
 
 
 def by_place(
@@ -26,13 +25,13 @@ def by_place(
     return tuple(found), rest
 
 
-def starts_elsewhere(layer: Any, made: Made) -> bool:
+def starts_elsewhere(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether a recurrent layer is given states to begin with."""
     kind = layers.kind_of(layer)
     recurrent_ = kind in ("SimpleRNN", "LSTM", "GRU", "Bidirectional")
-    several = len(made.args) > 1 and made.args[1] is not None
-    several = several or isinstance(made.args[0], (list, tuple))
-    return recurrent_ and (several or made.kwargs.get("initial_state") is not None)
+    several = len(args) > 1 and args[1] is not None
+    several = several or isinstance(args[0], (list, tuple))
+    return recurrent_ and (several or kwargs.get("initial_state") is not None)
 
 
 def masked(tensor: Any, like: Any) -> Any:
