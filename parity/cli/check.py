@@ -17,7 +17,7 @@ from parity.system import destinations
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the report; exit code 0 for the same, 1 for different."""
+    """Print the report; exit code 0 for the same, 1 for different, 3 for inconclusive."""
     json_file = destinations.json_path(args.json)
     out = None if args.out is None else destinations.new_path(args.out)
     layer_map = mapping(args.map)
@@ -36,4 +36,4 @@ def run(args: argparse.Namespace) -> int:
         report.save(out)
     if json_file:
         destinations.write_json(json_file, report.as_data())
-    return 0 if report.verdict == "same" else 1
+    return {"same": 0, "different": 1}.get(report.verdict, 3)

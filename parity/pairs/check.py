@@ -10,7 +10,6 @@ from parity.adapters.side import CannotRun
 from parity.adapters.trainer import Batch
 from parity.errors import ParityError
 from parity.pairs import allowance, arguments
-from parity.pairs.causes.cause import UNKNOWN, Cause, Proof, Training
 from parity.pairs.float32_deviation import drift
 from parity.pairs.forward.compare import Findings
 from parity.pairs.forward.float32_islands import in_float64
@@ -18,8 +17,15 @@ from parity.pairs.forward.setup import STAGES, WEIGHTS, aligned, drawn, not_numb
 from parity.pairs.report import Report
 from parity.pairs.training import float32_gradients
 from parity.pairs.training.float32_islands import trained_in_float64
+from parity.pairs.training.result import Training
 from parity.pairs.training.session import train_findings
 from parity.progress import Progress
+from parity.verdict.result import NOT_RUN, UNKNOWN, Cause, Proof, Rung, compared_rung, verdict
+
+LADDER = ("forward_train", "loss", "gradients", "step", "steps")
+"""Rungs of training."""
+
+STEPS = LADDER[3:]
 
 LARGE = 100_000_000
 """Weights beyond which float32 is not run as well: it takes gigabytes more than float64 did."""
@@ -116,7 +122,8 @@ def check(
         trained = _trained(findings, batch, loss, optimizer, count=steps, **rest)
     elif loss is not None:
         trained = _weaker(findings, batch, loss, optimizer, **rest)
-    report = _report(findings, trained, notes, dtype, steps)
+    asked = _asked(loss, optimizer, steps, dtype)
+    report = _report(findings, trained, notes, dtype, steps, asked)
     size = sum(one.size for one in findings.keras.all_parameters().values())
     del findings  # the models in float64, before there are others
     parted = report.first_divergence
@@ -125,7 +132,7 @@ def check(
     if size > LARGE:
         note = f"Drift in float32 was not measured: the model has {size:,} weights."
         return replace(report, notes=(*report.notes, note))
-    if "gradients" in report.rungs and (parted is None or parted.rung in ("step", "steps")):
+    if "gradients" in trained.rungs and (parted is None or parted.rung in ("step", "steps")):
         return replace(report, float32=drift(*both, batch=batch, loss=loss, seed=seed))
     return replace(report, float32=drift(*both))
 
@@ -143,7 +150,7 @@ def _trained(findings: Findings, *given: Any, **rest: Any) -> Training:
 def _weaker(findings: Findings, batch: Batch, loss: Any, optimizer: Any, **rest: Any) -> Training:
     """Gradients in float32, where outputs are the same; more is not compared there."""
     if findings.causes and findings.outputs_apart():
-        return Training()
+        return Training(missing=dict.fromkeys(LADDER, "the outputs differ in evaluation mode"))
     apart, notes = float32_gradients.compared(findings, batch, loss, **rest)
     found = Training(rungs=["gradients"], notes=notes)
     found.parted = [one for one in apart if not one.observed <= one.allowed]
@@ -151,12 +158,28 @@ def _weaker(findings: Findings, batch: Batch, loss: Any, optimizer: Any, **rest:
         proof = Proof(one.observed, one.observed)
         found.causes.append(Cause(UNKNOWN, one.name, one.tensor, one.tensor, proof, "gradients"))
     if optimizer is not None:
-        found.notes.append("Optimizer steps were not compared: that takes float64.")
+        found.missing |= dict.fromkeys(STEPS, "optimizer steps are compared in float64 only")
     return found
 
 
+def _asked(loss: Any, optimizer: Any, steps: int, dtype: str) -> tuple[str, ...]:
+    """Rungs that the arguments ask for; in float32 gradients stand for all before the steps."""
+    trained = ("forward_train", "loss", "gradients") if dtype == "float64" else ("gradients",)
+    stepped = STEPS if steps > 1 else STEPS[:1]
+    return (
+        "forward_eval",
+        *(trained if loss is not None else ()),
+        *(stepped if optimizer is not None else ()),
+    )
+
+
 def _report(
-    findings: Findings, trained: Training, notes: list[str], dtype: str, steps: int
+    findings: Findings,
+    trained: Training,
+    notes: list[str],
+    dtype: str,
+    steps: int,
+    asked: tuple[str, ...],
 ) -> Report:
     """The verdict: different where outputs stand apart and more than rounded constants differ."""
     unexplained = findings.unexplained()
@@ -175,8 +198,14 @@ def _report(
             f"Keras rounds constants to float32, also in float64: {', '.join(findings.rounded)}. "
             "With PyTorch's rounded likewise nothing is left."
         )
+    rungs = tuple(
+        Rung(name, NOT_RUN, reason=trained.missing[name])
+        if name in trained.missing
+        else compared_rung(name, [one for one in parted if one.rung == name])
+        for name in asked
+    )
     return Report(
-        verdict="different" if parted else "same",
+        verdict=verdict(rungs),
         dtype=dtype,
         first_divergence=parted[0] if parted else None,
         causes=tuple(causes),
@@ -185,6 +214,6 @@ def _report(
         keras_only=tuple(f"{one.name} ({one.kind})" for one in findings.alignment.keras_only),
         torch_only=tuple(f"{one.name} ({one.kind})" for one in findings.alignment.torch_only),
         notes=(*notes, *trained.notes),
-        rungs=("forward_eval", *trained.rungs),
+        rungs=rungs,
         steps=steps,
     )

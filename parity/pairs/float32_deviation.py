@@ -12,10 +12,10 @@ from parity.adapters.trainer import Batch
 from parity.errors import ParityError
 from parity.numerics.arrays import distance
 from parity.pairs import allowance
-from parity.pairs.causes.cause import Drift
 from parity.pairs.forward.setup import STAGES, aligned
 from parity.pairs.training import float32_gradients
 from parity.progress import Progress
+from parity.verdict.result import Float32Deviation
 
 
 def drift(
@@ -29,7 +29,7 @@ def drift(
     batch: Batch | None = None,
     loss: Any = None,
     seed: int = 0,
-) -> tuple[Drift, ...]:
+) -> tuple[Float32Deviation, ...]:
     """Run both in float32.
 
     Args:
@@ -58,11 +58,12 @@ def drift(
         allowance.allow(found.torch, found.torch_run, found.alignment, inputs, own)
         found.torch_run.forget()
         drifts += [
-            Drift("forward_eval", away, k.allowed) for away, (k, _) in zip(apart, ends, strict=True)
+            Float32Deviation("forward_eval", away, k.allowed)
+            for away, (k, _) in zip(apart, ends, strict=True)
         ]
         if batch is not None:
             drifts += [
-                Drift(one.rung, one.observed, one.allowed)
+                Float32Deviation(one.rung, one.observed, one.allowed)
                 for one in float32_gradients.compared(found, batch, loss, seed, layer_map)[0]
             ]
     except ParityError:

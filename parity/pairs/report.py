@@ -12,11 +12,19 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from parity.pairs.causes.cause import UNKNOWN, Cause, Compared, Divergence, Drift
 from parity.reference.catalogue import CATALOGUE
 from parity.reference.mistakes import mistake
 from parity.rungs import title
 from parity.system import destinations, strict_json
+from parity.verdict.result import (
+    NOT_RUN,
+    UNKNOWN,
+    Cause,
+    Divergence,
+    Float32Deviation,
+    LayerComparison,
+    Rung,
+)
 
 WIDTH = 80
 """Columns of ``print(report)``."""
@@ -27,7 +35,8 @@ class Report:
     """The verdict on a pair of models, and what it rests on.
 
     Attributes:
-        verdict: ``same`` or ``different``.
+        verdict: ``same``, ``different``, or ``inconclusive``: nothing differs, but a rung that was
+            asked for could not be run.
         dtype: that decided: ``float64``; ``float32`` where a model could not be had in float64,
             which is weaker.
         first_divergence: where the two part first; None where they do not.
@@ -37,7 +46,7 @@ class Report:
         keras_only: layers without a partner.
         torch_only: modules and functions without one.
         notes: sentences about what was done and could not be.
-        rungs: of the ladder, that were compared.
+        rungs: the result of each rung that was asked for, in the ladder's order.
         steps: of the optimizer, at most.
         float32: the drift in float32 of outputs, then of gradients where there is a loss; of each
             where float64 decided and has the same.
@@ -48,13 +57,13 @@ class Report:
     first_divergence: Divergence | None
     causes: tuple[Cause, ...]
     latent: tuple[Cause, ...]
-    compared: tuple[Compared, ...]
+    compared: tuple[LayerComparison, ...]
     keras_only: tuple[str, ...]
     torch_only: tuple[str, ...]
     notes: tuple[str, ...] = ()
-    rungs: tuple[str, ...] = ("forward_eval",)
+    rungs: tuple[Rung, ...] = ()
     steps: int = 0
-    float32: tuple[Drift, ...] = ()
+    float32: tuple[Float32Deviation, ...] = ()
 
     def as_data(self) -> dict[str, Any]:
         """Everything, for JSON; numbers that are not finite are text."""
@@ -84,9 +93,9 @@ class Report:
 
     def show(self, console: Console) -> None:
         """Print it."""
-        style = "bold green" if self.verdict == "same" else "bold red"
+        style = {"same": "bold green", "inconclusive": "bold yellow"}.get(self.verdict, "bold red")
         layers = f"  {_pairs(len(self.compared))} in {self.dtype}"
-        if self.verdict == "same":
+        if self.verdict != "different":
             within = [one.observed for one in self.compared if one.observed <= one.allowed]
             beside = len(self.compared) - len(within)
             of_them = f"{len(within)} of them " if beside else ""
@@ -94,8 +103,11 @@ class Report:
             layers += f", {beside} see below" if beside else ""
         console.print(Text.assemble((self.verdict.upper(), style), layers))
         if len(self.rungs) > 1:
-            compared = ", ".join(title(one, self.steps) for one in self.rungs)
-            _line(console, f"  compared: {compared}")
+            run = [title(one.name, self.steps) for one in self.rungs if one.status != NOT_RUN]
+            _line(console, f"  compared: {', '.join(run)}")
+        for rung in self.rungs:
+            if rung.status == NOT_RUN:
+                _line(console, f"  {title(rung.name, self.steps)}: not run, because {rung.reason}")
         for one in self.float32:
             _line(console, f"  in float32 {_drift(one)}")
         parted = self.first_divergence
@@ -130,7 +142,7 @@ def _pairs(count: int) -> str:
     return "1 pair of layers" if count == 1 else f"{count} pairs of layers"
 
 
-def _drift(one: Drift) -> str:
+def _drift(one: Float32Deviation) -> str:
     what = "outputs" if one.rung == "forward_eval" else one.rung
     beyond = "" if one.observed <= one.allowed else ": farther than that"
     return f"{what} {one.observed:.1g} apart, {one.allowed:.1g} allowed{beyond}"

@@ -31,7 +31,7 @@ def own_path(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(*flags: object) -> int:
     with pytest.raises(SystemExit) as ended:
-        parser.main(["check", *map(str, pair)])
+        parser.main(["check", *map(str, flags)])
     return int(ended.value.code or 0)
 
 

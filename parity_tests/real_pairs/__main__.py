@@ -69,7 +69,7 @@ def main() -> None:
             within = [one.observed for one in report.compared if one.observed <= one.allowed]
             beyond = len(report.compared) - len(within)
             apart = f"{max(within):.0e}" + (f", {beyond} more" if beyond else "")
-            trained = "2 steps" if "steps" in report.rungs else ""
+            trained = "2 steps" if "steps" in [one.name for one in report.rungs] else ""
             lines.append(f"| {' | '.join(row)} | {apart} | {trained} | {_told(report)} |")
             if pair.confirmed:
                 notes.append(f"- **{name}**: {pair.confirmed}")

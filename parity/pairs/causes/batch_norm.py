@@ -11,8 +11,8 @@ import numpy as np
 from parity.adapters.calls import Call
 from parity.constants import as_float32
 from parity.numerics.arrays import distance
-from parity.pairs.causes.cause import UNKNOWN, Cause, Proof
 from parity.reference.layers import batch_norm
+from parity.verdict.result import UNKNOWN, Cause, Proof
 
 STATISTICS = ("moving_mean", "moving_variance")
 IDS = {"momentum": "batch_norm.momentum", "variance": "batch_norm.running_variance"}

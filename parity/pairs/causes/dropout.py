@@ -13,8 +13,8 @@ from parity.adapters.calls import Call
 from parity.adapters.random_draws import normal, uniform
 from parity.numerics import tolerance
 from parity.numerics.arrays import distance
-from parity.pairs.causes.cause import UNKNOWN, Cause, Proof
 from parity.reference.layers import dropout, merging
+from parity.verdict.result import UNKNOWN, Cause, Proof
 
 DROPOUTS = {
     one.keras: one for one in (dropout.Dropout, dropout.AlphaDropout, dropout.GaussianDropout)

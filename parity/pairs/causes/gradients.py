@@ -12,7 +12,7 @@ from parity.adapters.trainer import LOOSE, Batch, Gradients, Key, TorchTrainer, 
 from parity.errors import ParityError
 from parity.numerics.arrays import distance
 from parity.pairs.allowance import limits, negligible, sizes_of
-from parity.pairs.causes.cause import UNKNOWN, Cause, Divergence, Proof
+from parity.verdict.result import UNKNOWN, Cause, Divergence, Proof
 
 
 @dataclass

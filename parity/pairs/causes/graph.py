@@ -13,8 +13,8 @@ from parity.numerics.arrays import distance
 from parity.pairs.align.match import Alignment, feeds
 from parity.pairs.align.tensors import as_keras, mapped
 from parity.pairs.causes import layer as layer_causes
-from parity.pairs.causes.cause import UNKNOWN, Cause, Proof
 from parity.pairs.causes.layer import reference
+from parity.verdict.result import UNKNOWN, Cause, Proof
 
 NOTHING = "nothing"
 

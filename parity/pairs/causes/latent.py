@@ -12,8 +12,8 @@ from parity.numerics import tolerance
 from parity.numerics.arrays import distance
 from parity.pairs.align.config_diff import alike
 from parity.pairs.causes import batch_norm, optimizer
-from parity.pairs.causes.cause import Cause
 from parity.reference.formula import Settings
+from parity.verdict.result import Cause
 
 
 def causes(k: KerasTrainer, t: Trainer, keys: Sequence[tuple[Key, Key]]) -> list[Cause]:

@@ -23,11 +23,11 @@ from parity.pairs.align import config_diff
 from parity.pairs.align.config_diff import Setting
 from parity.pairs.align.tensors import as_keras
 from parity.pairs.causes import ids, weight_layouts
-from parity.pairs.causes.cause import UNKNOWN, Cause, Proof
 from parity.reference.catalogue import CATALOGUE
 from parity.reference.layers.activations import ELU, ROUNDED, Activation, ReLU, Softmax
 from parity.reference.layers.evaluate import computed
 from parity.reference.layers.recurrent.bidirectional import Bidirectional
+from parity.verdict.result import UNKNOWN, Cause, Proof
 
 
 def causes_of(

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from parity.constants import as_float32
-from parity.pairs.causes.cause import UNKNOWN, Cause, Proof
 from parity.reference.losses.formulas import LOG_EPSILON, PROBABILITY_EPSILON, of_targets
+from parity.verdict.result import UNKNOWN, Cause, Proof
 
 Values = Mapping[str, Any]
 Probe = tuple[np.ndarray, np.ndarray, float, float]

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from parity.numerics.arrays import distance
-from parity.pairs.causes.cause import UNKNOWN, Cause, Proof
 from parity.pairs.causes.optimizer_updates import FORMULAS, HOLDS_RATE, Values, clipped
 from parity.reference.formula import Settings
 from parity.reference.optimizers.formulas import NADAM_DECAY
 from parity.reference.optimizers.table import OPTIMIZERS
+from parity.verdict.result import UNKNOWN, Cause, Proof
 
 
 @dataclass(frozen=True)

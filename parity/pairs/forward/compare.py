@@ -16,9 +16,9 @@ from parity.pairs.align.fusion import fused_run
 from parity.pairs.align.match import Alignment
 from parity.pairs.align.tensors import as_keras, as_torch, inputs_apart
 from parity.pairs.causes import graph, layer
-from parity.pairs.causes.cause import Cause, Compared, Divergence
 from parity.pairs.causes.graph import Misfit
 from parity.progress import Progress
+from parity.verdict.result import Cause, Divergence, LayerComparison
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Findings:
     keras_run: Run
     torch_run: Run
     alignment: Alignment
-    compared: list[Compared] = field(default_factory=list)
+    compared: list[LayerComparison] = field(default_factory=list)
     parted: list[Divergence] = field(default_factory=list)
     causes: list[Cause] = field(default_factory=list)
     latent: list[Cause] = field(default_factory=list)
@@ -198,7 +198,9 @@ class Findings:
     def _note(self, k: Call, t: Call, observed: float) -> None:
         names = f"{k.name} ({k.kind})", f"{t.name} ({t.kind})"
         known = k.config is not None and t.config is not None
-        self.compared.append(Compared(*names, observed, k.allowed, self.ran[t.number], known))
+        self.compared.append(
+            LayerComparison(*names, observed, k.allowed, self.ran[t.number], known)
+        )
 
     def outputs_apart(self) -> list[Divergence]:
         """Outputs of the models that stand off, in their own course."""

@@ -13,9 +13,9 @@ import numpy as np
 from parity.numerics import tolerance
 from parity.numerics.arrays import distance
 from parity.pairs.align.fusion import fused_run
-from parity.pairs.causes.cause import UNKNOWN
 from parity.pairs.forward.compare import Findings
 from parity.progress import Progress
+from parity.verdict.result import UNKNOWN
 
 if TYPE_CHECKING:
     pass

@@ -9,11 +9,11 @@ from parity.adapters.trainer import Batch
 from parity.numerics import tolerance
 from parity.numerics.arrays import distance
 from parity.pairs import allowance
-from parity.pairs.causes.cause import Divergence
 from parity.pairs.forward.compare import Findings
 from parity.pairs.training.forward import FUSED, Forward
 from parity.pairs.training.setup import count_in, refuse_targets, trainers
 from parity.progress import Progress
+from parity.verdict.result import Divergence
 
 
 def compared(

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from parity.adapters.side import Side
 from parity.adapters.trainer import Batch, Key, Trainer
 from parity.numerics.arrays import largest
-from parity.pairs.causes.cause import UNKNOWN, Training
 from parity.pairs.causes.loss import apart
 from parity.pairs.forward.float32_islands import ID
+from parity.pairs.training.result import Training
+from parity.verdict.result import UNKNOWN
 
 Parts = Sequence[Sequence[tuple[Key, Key]]]
 

@@ -18,9 +18,9 @@ from parity.pairs.align.fusion import fused_run
 from parity.pairs.align.match import Alignment, align
 from parity.pairs.align.tensors import as_keras, as_torch, inputs_apart
 from parity.pairs.causes import batch_norm, dropout, layer
-from parity.pairs.causes.cause import UNKNOWN, Cause, Divergence, Proof
 from parity.pairs.causes.dropout import NOISE
 from parity.pairs.training import match_draws
+from parity.verdict.result import UNKNOWN, Cause, Divergence, Proof
 
 LIMIT = tolerance.FLOAT64["forward_train"].limit
 TURNED = 16

@@ -18,15 +18,16 @@ from parity.constants import as_float32
 from parity.numerics import tolerance
 from parity.pairs import allowance
 from parity.pairs.causes import loss as loss_causes
-from parity.pairs.causes.cause import UNKNOWN, Cause, Divergence, Proof, Training
 from parity.pairs.causes.gradients import Backwards
 from parity.pairs.causes.graph import NOTHING
 from parity.pairs.forward import float32_islands
 from parity.pairs.training import float32_islands as training_float32_islands
 from parity.pairs.training import gradients, steps
 from parity.pairs.training.forward import Forward
+from parity.pairs.training.result import Training
 from parity.pairs.training.setup import count_in, refuse_targets, trainers
 from parity.progress import Progress
+from parity.verdict.result import UNKNOWN, Cause, Divergence, Proof
 
 LIMITS = {rung: row.limit for rung, row in tolerance.FLOAT64.items()}
 
@@ -137,18 +138,21 @@ class _Ladder:
         parts = gradients.parts(keys, self.k.weights())
         moved = training_float32_islands.moved_by(self.keras, self.k, self.batch, parts)
         if moved > tolerance.FLOAT32_FLOOR:
-            self.result.notes.append(
-                f"{float32_islands.ID}: Loss and gradients were not compared: with that in float64 "
-                f"Keras's move by {moved:.1g}, which is more than rounding explains."
+            reason = (
+                f"{float32_islands.ID}: Keras's model computes in float32, and its loss and "
+                f"gradients differ by {moved:.1g} in float64, more than rounding explains"
             )
+            self.result.missing |= dict.fromkeys(("loss", "gradients", "step", "steps"), reason)
             return
         found = gradients.compare(self.k, self.t, self.batch, parts)
         own_loss, other_loss = found.losses
         self._loss(own_loss - self.k.penalty(), other_loss)
         self._penalty(own_loss, other_loss)
         self.result.rungs.append("loss")
-        if self.result.parted:
-            return  # gradients of other losses differ for no reason of their own
+        if self.result.parted:  # gradients of other losses differ for no reason of their own
+            before = "losses" if self.result.parted[-1].rung == "loss" else "outputs in training"
+            self.result.missing["gradients"] = f"the {before} differ"
+            return
         self.result.rungs.append("gradients")
         null = allowance.negligible(*found.sizes, keys)
         limit_of = allowance.limits(self.torch, self.t, self.batch)

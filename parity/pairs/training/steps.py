@@ -14,7 +14,7 @@ from parity.numerics.arrays import distance, largest
 from parity.pairs import allowance
 from parity.pairs.allowance import negligible, sizes_of
 from parity.pairs.causes import batch_norm, latent, optimizer
-from parity.pairs.causes.cause import UNKNOWN, Cause, Divergence, Proof
+from parity.verdict.result import UNKNOWN, Cause, Divergence, Proof
 
 Keys = Sequence[tuple[Key, Key]]
 LIMITS = {rung: tolerance.FLOAT64[rung].limit for rung in ("step", "steps")}

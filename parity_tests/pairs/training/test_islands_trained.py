@@ -28,7 +28,7 @@ def test_it_is_trained_in_float64(name: str, keras: Any) -> None:
     own, other = PAIRS[name]
     report = check(between(keras, own), Between(other), X, **TRAINED)
     assert report.verdict == "same", str(report)
-    assert report.rungs == RUNGS
+    assert [(one.name, one.status) for one in report.rungs] == [(one, "passed") for one in RUNGS]
     assert [note.split(":")[0] for note in report.notes] == [ID]
 
 
@@ -81,9 +81,10 @@ def straight(x: Any) -> Any:
 def test_a_gradient_that_float64_does_not_have_is_told(keras: Any) -> None:
     """What a gradient of its own says is lost with float32: the report says so, and by how much."""
     report = check(between(keras, straight), Between(lambda x: x * 0.3), X, **TRAINED)
-    assert report.verdict == "same", str(report)
-    assert report.rungs == ("forward_eval", "forward_train")
-    assert any("Loss and gradients were not compared" in note for note in report.notes)
+    assert report.verdict == "inconclusive", str(report)
+    status = [one.status for one in report.rungs]
+    assert status == ["passed", "passed", "not run", "not run", "not run", "not run"]
+    assert "more than rounding explains" in report.rungs[2].reason
 
 
 @pytest.mark.parametrize("within", [True, False])

@@ -114,7 +114,7 @@ def test_a_faithful_pair_trains_alike(name: str, shape: tuple[int, ...], keras: 
     report = check(model, module, RNG.normal(size=shape), targets=y, **rules)
     assert report.verdict == "same", str(report)
     assert report.causes == ()
-    assert {"loss", "gradients", "steps"} <= {*report.rungs}
+    assert {"loss", "gradients", "steps"} <= {one.name for one in report.rungs}
     assert {one.rung for one in report.float32} == {"forward_eval", "gradients"}
     assert all(one.observed <= one.allowed for one in report.float32)
 

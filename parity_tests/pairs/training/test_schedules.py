@@ -58,7 +58,7 @@ def test_a_schedule_of_keras_serves_both(name: str, rule: str, keras: Any) -> No
     """PyTorch follows it, whatever the optimizer."""
     report = checked(keras, RULES[rule](keras.optimizers, scheduled(keras, name)))
     assert report.verdict == "same", str(report)
-    assert report.rungs[-1] == "steps"
+    assert report.rungs[-1].name == "steps"
 
 
 def test_a_rate_for_each_part_of_training_serves_both(keras: Any) -> None:
