@@ -1,4 +1,4 @@
-"""What an error of Keras's or TensorFlow's says. Twin: ``torch_impl/capture/errors.py``."""
+"""One-line descriptions of Keras's and TensorFlow's errors. Twin: ``torch_impl.capture.errors``."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from parity import errors
 
 LAYER = "Exception encountered when calling"
 NAMES = re.compile(r"\{\{[^}]*\}\}\s*| \[Op:\w*\]| name: *$")
-"""TensorFlow's own names of operations."""
+"""Operation names that TensorFlow adds to a message."""
 
 
-def said(error: BaseException) -> str:
-    """See :func:`parity.errors.said`; Keras 2 says first in which layer it was."""
+def describe_error(error: BaseException) -> str:
+    """As :func:`parity.errors.describe_error`, without the line where Keras 2 names a layer."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     if len(lines) > 1 and lines[0].startswith(LAYER):
         lines = lines[1:]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from keras_impl.capture.errors import said
-from parity.errors import ParityError, shapes
+from keras_impl.capture.errors import describe_error
+from parity.errors import ParityError, format_shapes
 from parity.reference.formula import Settings
 from parity.reference.keras_config import loss_class
 
@@ -66,8 +66,8 @@ class Loss:
             loss = self.tf.cast(self.tf.convert_to_tensor(loss), self.dtype)
         except Exception as error:
             raise ParityError(
-                f"loss: Keras's cannot be called with outputs of shape {shapes(outputs)} and "
-                f"targets of shape {shapes(targets)}: {said(error)}"
+                f"loss: Keras's cannot be called with outputs of shape {format_shapes(outputs)} "
+                f"and targets of shape {format_shapes(targets)}: {describe_error(error)}"
             ) from error
         return self.tf.reduce_mean(loss) if len(loss.shape) else loss
 

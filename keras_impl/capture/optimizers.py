@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras_impl.capture.errors import said
+from keras_impl.capture.errors import describe_error
 from parity.errors import ParityError
 from parity.reference.keras_config import rounded
 from parity.reference.optimizers.table import OPTIMIZERS
@@ -45,6 +45,6 @@ def users(keras: Any, optimizer: Any) -> tuple[Any, dict[str, Any]]:
     except Exception as error:
         raise ParityError(
             f"optimizer: received {type(optimizer).__name__}, which cannot be copied "
-            f"({said(error)}), accepted: one with a constant rate, or a schedule "
+            f"({describe_error(error)}), accepted: one with a constant rate, or a schedule "
             "that says how it is configured"
         ) from error

@@ -16,14 +16,14 @@ import numpy as np
 from keras_impl.capture import clone, files
 from keras_impl.capture import watch as calls
 from keras_impl.capture.dtypes import in_dtype
-from keras_impl.capture.errors import said
+from keras_impl.capture.errors import describe_error
 from keras_impl.capture.float32_islands import Islands
 from keras_impl.capture.read import weights
 from keras_impl.capture.trainer import KerasTrainer
 from parity.adapters.backend import require
 from parity.adapters.calls import Arrays, Run
 from parity.adapters.side import CannotRun
-from parity.errors import ParityError, shapes
+from parity.errors import ParityError, format_shapes
 from parity.system.quiet import without_chatter
 
 
@@ -98,8 +98,8 @@ class KerasSide:
                 out = self.model(fed, training=training)
             except Exception as error:
                 raise CannotRun(
-                    f"keras_model: cannot be called with inputs of shape {shapes(tensors)}: "
-                    f"{said(error)}"
+                    f"keras_model: cannot be called with inputs of shape {format_shapes(tensors)}: "
+                    f"{describe_error(error)}"
                 ) from error
         for variable, value in kept:
             variable.assign(value)
@@ -243,7 +243,7 @@ def _built(builder: Callable[[], Any], dtype: str) -> tuple[Any, list[str]]:
         except ParityError:
             raise
         except Exception as error:
-            raise CannotRun(f"keras_model: its builder raised {said(error)}") from error
+            raise CannotRun(f"keras_model: its builder raised {describe_error(error)}") from error
 
 
 def _copied(model: Any, dtype: str) -> Any:
@@ -271,7 +271,7 @@ def _copied(model: Any, dtype: str) -> Any:
             return model
         raise CannotRun(
             f"keras_model: received {type(model).__name__}, which cannot be copied as {dtype} "
-            f"({said(error)}), accepted: a function that builds it"
+            f"({describe_error(error)}), accepted: a function that builds it"
         ) from error
     return copy
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_impl.capture import optimizers
 from keras_impl.capture.dtypes import in_dtype
-from keras_impl.capture.errors import said
+from keras_impl.capture.errors import describe_error
 from keras_impl.capture.float32_islands import Islands
 from keras_impl.capture.losses import Loss
 from keras_impl.capture.read import weights
@@ -190,7 +190,7 @@ class KerasTrainer:
                 self.optimizer.apply_gradients(given)
             except Exception as error:
                 raise ParityError(
-                    f"optimizer: Keras's cannot make a step: {said(error)}"
+                    f"optimizer: Keras's cannot make a step: {describe_error(error)}"
                 ) from error
 
     def weights(self) -> dict[Key, np.ndarray]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.errors import ParityError, said
+from parity.errors import ParityError, describe_error
 
 
 def arrays(values: Any, name: str) -> list[np.ndarray]:
@@ -38,7 +38,8 @@ def _array(value: Any, name: str) -> np.ndarray:
         ) from None
     except Exception as error:
         raise ParityError(
-            f"{name}: received {type(value).__name__} ({said(error)}), accepted: arrays of numbers"
+            f"{name}: received {type(value).__name__} ({describe_error(error)}), "
+            "accepted: arrays of numbers"
         ) from error
     if array.dtype.kind not in "fiub":
         kind = type(value).__name__ if array.dtype == object else array.dtype

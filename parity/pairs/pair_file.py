@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from parity.adapters import side
-from parity.errors import ParityError, first_line, said
+from parity.errors import ParityError, describe_error, first_line
 
 BUILDERS = ("keras_model", "torch_model")
 """Handed over as they are: a model may be built more than once, in more than one dtype."""
@@ -75,7 +75,7 @@ def _run(path: Path, code: Any) -> dict[str, Any]:
     try:
         exec(code, module.__dict__)
     except (Exception, SystemExit) as error:
-        raise ParityError(f"{_where(path, error)}: {said(error)}") from error
+        raise ParityError(f"{_where(path, error)}: {describe_error(error)}") from error
     return module.__dict__
 
 
@@ -93,7 +93,7 @@ def _function(path: Path, name: str, value: Any) -> Callable[[], Any]:
         try:
             return value()
         except (Exception, SystemExit) as error:
-            told = f"{name}() raised {said(error)}"
+            told = f"{name}() raised {describe_error(error)}"
             raise ParityError(f"{_where(path, error)}: {told}") from error
 
     return call

@@ -1,10 +1,10 @@
-"""What an error of PyTorch's says. Twin: ``keras_impl/capture/errors.py``."""
+"""One-line descriptions of PyTorch's errors. Twin: ``keras_impl.capture.errors``."""
 
 from __future__ import annotations
 
 from parity import errors
 
 
-def said(error: BaseException) -> str:
-    """See :func:`parity.errors.said`; the first sentence, for PyTorch goes on with advice."""
-    return errors.said(error).split(". ")[0]
+def describe_error(error: BaseException) -> str:
+    """As :func:`parity.errors.describe_error`, but only the first sentence: advice follows it."""
+    return errors.describe_error(error).split(". ")[0]

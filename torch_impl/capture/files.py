@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from parity.errors import ParityError
-from torch_impl.capture.errors import said
+from torch_impl.capture.errors import describe_error
 
 SUFFIXES = (".safetensors", ".pt")
 
@@ -58,7 +58,7 @@ def _read(path: Path) -> dict[str, Tensor]:
             found = safetensors.torch.load_file(path)
     except Exception as error:
         raise ParityError(
-            f"{path}: {said(error)}; accepted: a whole {path.suffix} "
+            f"{path}: {describe_error(error)}; accepted: a whole {path.suffix} "
             "file that holds tensors by name, as a state_dict does"
         ) from error
     if not isinstance(found, Mapping) or not all(

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from parity.errors import ParityError, shapes
+from parity.errors import ParityError, format_shapes
 from parity.reference.formula import Settings
 from torch_impl import nn as keras_nn
-from torch_impl.capture.errors import said
+from torch_impl.capture.errors import describe_error
 from torch_impl.capture.read.layout import Layout
 
 
@@ -61,8 +61,8 @@ class Loss:
                 loss = self._users(outputs, layouts, targets)
         except Exception as error:
             raise ParityError(
-                f"loss: PyTorch's cannot be called with outputs of shape {shapes(outputs)} and "
-                f"targets of shape {shapes(targets)}: {said(error)}"
+                f"loss: PyTorch's cannot be called with outputs of shape {format_shapes(outputs)} "
+                f"and targets of shape {format_shapes(targets)}: {describe_error(error)}"
             ) from error
         if not isinstance(loss, Tensor):
             raise ParityError(f"loss: PyTorch's gave {type(loss).__name__}, accepted: a tensor")

@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from parity.errors import ParityError
-from torch_impl.capture.errors import said
+from torch_impl.capture.errors import describe_error
 
 
 def users(make: Callable[[list[Tensor]], Any], params: list[Tensor]) -> tuple[Optimizer, Any]:
@@ -24,7 +24,7 @@ def users(make: Callable[[list[Tensor]], Any], params: list[Tensor]) -> tuple[Op
         made = make(params)
     except Exception as error:
         raise ParityError(
-            f"optimizer: PyTorch's raised {said(error)}, accepted: a function of "
+            f"optimizer: PyTorch's raised {describe_error(error)}, accepted: a function of "
             "the parameters, such as torch.optim.SGD"
         ) from error
     optimizer, scheduler = made if isinstance(made, tuple) and len(made) == 2 else (made, None)

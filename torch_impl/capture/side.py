@@ -16,10 +16,10 @@ from torch.nn.utils import parametrize
 
 from parity.adapters.calls import Arrays, Run
 from parity.adapters.side import CannotRun
-from parity.errors import ParityError, shapes
+from parity.errors import ParityError, format_shapes
 from torch_impl.capture import files
 from torch_impl.capture.dtypes import default_dtype
-from torch_impl.capture.errors import said
+from torch_impl.capture.errors import describe_error
 from torch_impl.capture.read import weights
 from torch_impl.capture.read.layout import Layout, of_input
 from torch_impl.capture.trace import watch as calls
@@ -103,8 +103,8 @@ class TorchSide:
                 whole = not all(one.is_floating_point() for one in tensors)
                 hint = "; whole numbers reach it as such" if whole else ""
                 raise CannotRun(
-                    f"torch_model: cannot be called with inputs of shape {shapes(tensors)}: "
-                    f"{said(error)}{hint}"
+                    f"torch_model: cannot be called with inputs of shape {format_shapes(tensors)}: "
+                    f"{describe_error(error)}{hint}"
                 ) from error
         if kept:
             self.model.load_state_dict(kept, strict=False)
@@ -233,7 +233,7 @@ def _module_of(model: Any) -> nn.Module:
         except ParityError:
             raise
         except Exception as error:
-            raise ParityError(f"torch_model: its builder raised {said(error)}") from error
+            raise ParityError(f"torch_model: its builder raised {describe_error(error)}") from error
         if not isinstance(model, nn.Module):
             raise ParityError(
                 f"torch_model: its builder returned {type(model).__name__}, accepted: a "
@@ -256,5 +256,5 @@ def _module_of(model: Any) -> nn.Module:
             return model
         raise ParityError(
             f"torch_model: received {type(model).__name__}, which cannot be copied "
-            f"({said(error)}), accepted: a function that builds it"
+            f"({describe_error(error)}), accepted: a function that builds it"
         ) from error

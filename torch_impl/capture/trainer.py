@@ -25,7 +25,7 @@ from parity.reference.keras_config import rounded
 from parity.reference.optimizers.spec import OptimizerSpec
 from torch_impl.capture import optimizers
 from torch_impl.capture.dtypes import default_dtype
-from torch_impl.capture.errors import said
+from torch_impl.capture.errors import describe_error
 from torch_impl.capture.gradients_through_detach import attached
 from torch_impl.capture.losses import Loss
 from torch_impl.capture.read import weights
@@ -170,7 +170,7 @@ class TorchTrainer:
                     loss.backward(inputs=None if only is None else leaves)
                 except RuntimeError as error:
                     raise ParityError(
-                        f"torch_model: its gradients cannot be had: {said(error)}"
+                        f"torch_model: its gradients cannot be had: {describe_error(error)}"
                     ) from error
         for one in model.buffers() if self.attached else ():
             one.detach_()
@@ -228,7 +228,7 @@ class TorchTrainer:
                 optimizer.step()
             except Exception as error:
                 raise ParityError(
-                    f"optimizer: PyTorch's cannot make a step: {said(error)}"
+                    f"optimizer: PyTorch's cannot make a step: {describe_error(error)}"
                 ) from error
             if self.scheduler is not None:
                 self.scheduler.step()
