@@ -33,8 +33,8 @@ test: ## Run the test suite, with tf_keras and then with Keras 3
 test-full: ## Run the test suite with its long tests as well
 test-full: FULL := --full
 test test-full: $(STAMP)
-	$(BIN)/python -m pytest -n 2 $(FULL) $(ARGS)
-	$(BIN)/python -m pytest -n 2 $(FULL) --flavour=keras3 -m flavour $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(FULL) $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(FULL) --flavour=keras3 -m flavour $(ARGS)
 
 soak: SOAKED := $(shell mktemp -d)
 soak: $(STAMP) ## Find every planted fault, then call no clean pair different (two hours or so)

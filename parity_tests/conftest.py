@@ -17,6 +17,9 @@ from parity.adapters.backend import Backend, Settings
 from parity.cli import parser as cli
 from parity.constants import FLAVOURS
 from parity_tests.meta import outcomes
+from parity_tests.support import cases
+from parity_tests.support.comparisons import Comparison, Comparisons
+from parity_tests.support.shared import Shared
 
 Refused = Callable[..., str]
 """Runs an entry point in this process, which must refuse; gives its error line."""
@@ -30,7 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--faults-out", type=Path, metavar="FILE", help="write what became of the planted faults"
     )
     parser.addoption(
-        "--full", action="store_true", help="every variant with every optimizer, not one in turn"
+        "--full", action="store_true", help="run the tests marked full too, and every optimizer"
     )
 
 
@@ -59,6 +62,33 @@ def pytest_configure(config: pytest.Config) -> None:
     # PyTorch's threads sleep when idle: spinning ones starve the other process's
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ["PARITY_FLAVOUR"] = config.getoption("--flavour")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests marked ``full``, unless ``--full`` is given."""
+    if config.getoption("--full"):
+        return
+    flavour = config.getoption("--flavour")
+    long = {
+        item
+        for item in items
+        if any(flavour in (mark.args or FLAVOURS) for mark in item.iter_markers("full"))
+    }
+    config.hook.pytest_deselected(items=[item for item in items if item in long])
+    items[:] = [item for item in items if item not in long]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that takes ``comparison`` for every variant of every registered model.
+
+    Each with one optimizer, with ``--full`` with all of them; with Keras 3 every fourth variant.
+    """
+    if "comparison" in metafunc.fixturenames:
+        full = metafunc.config.getoption("--full")
+        rows = cases.every_optimizer() if full else cases.one_optimizer_each()
+        if not full and metafunc.config.getoption("--flavour") == "keras3":
+            rows = rows[::4]
+        metafunc.parametrize("comparison", rows, ids=["-".join(row) for row in rows], indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -97,6 +127,28 @@ def torch_backend(settings: Settings) -> Backend:
     from torch_impl.backend import TorchBackend
 
     return TorchBackend(settings)
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
+    """Files that are made once for all workers of this test run."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # a worker's own folder is in the run's
+        folder = folder.parent
+    return Shared(folder / "shared")
+
+
+@pytest.fixture(scope="session")
+def comparisons(shared: Shared, keras_backend: Backend, torch_backend: Backend) -> Comparisons:
+    return Comparisons(shared, keras_backend, torch_backend)
+
+
+@pytest.fixture
+def comparison(
+    request: pytest.FixtureRequest, flavour: str, comparisons: Comparisons
+) -> Comparison:
+    """Both implementations of a variant with an optimizer, compared on every rung."""
+    return comparisons.of(cases.spec_of(*request.param, flavour=flavour))
 
 
 @pytest.fixture
