@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from parity.adapters.backend import Backend
 from parity.adapters.state import History
-from parity.ladder import contents, fit, record
+from parity.ladder import contents, fit
 from parity.numerics import tolerance
 from parity.reference.schedules.spec import SCHEDULES
 from parity.specs import callbacks, objective
-from parity.verdict import compare
-from parity_tests.ladder.test_ladder import explain
 from parity_tests.support import cases
+from parity_tests.support.comparisons import Comparisons
+from parity_tests.support.selection import first_of_each
 
 pytestmark = pytest.mark.flavour
 
@@ -25,33 +23,31 @@ ROWS = [
 ]
 
 
-@pytest.mark.parametrize("row", ROWS, ids="-".join)
-@pytest.mark.parametrize("recipe", cases.WHOLE)
+TRAININGS = [
+    (recipe, ROWS[(place + turn) % len(ROWS)])
+    for place, recipe in enumerate(cases.WHOLE)
+    for turn in range(len(ROWS))
+]
+"""Each recipe first with another model."""
+
+
+@pytest.mark.parametrize(("recipe", "row"), first_of_each(TRAININGS, lambda recipe, row: recipe))
 def test_whole_training_is_the_same(
-    recipe: str,
-    row: tuple[str, str, str],
-    flavour: str,
-    keras_backend: Backend,
-    torch_backend: Backend,
-    tmp_path: Path,
+    recipe: str, row: tuple[str, str, str], flavour: str, comparisons: Comparisons
 ) -> None:
     """Loss of every step, history, last epoch, weights and every predicted class agree."""
     spec = cases.spec_of(*row, flavour=flavour, **cases.WHOLE[recipe])
-    k = cases.record_of(keras_backend, spec, tmp_path / "k", steps=1, whole=True)
-    t = cases.record_of(torch_backend, spec, tmp_path / "t", steps=1, whole=True)
-    with record.read(k) as a, record.read(t) as b:
-        comparison = compare.compare(a, b)
-        assert comparison.same, explain(comparison)
-        checked = {check.tensor for check in comparison.checks if check.rung == "training"}
-        weights = {f"weights/{row.name}" for row in spec.model.parameters()}
-        assert checked == {*contents.TRAINED, *weights}
+    comparison = comparisons.of(spec, steps=1, whole=True)
+    assert comparison.failed() == []
+    weights = {f"weights/{row.name}" for row in spec.model.parameters()}
+    assert comparison.of("training").keys() == {*contents.TRAINED, *weights}
 
 
 @pytest.mark.parametrize("name", cases.SCHEDULES)
 def test_every_schedule_is_the_same(
-    name: str, flavour: str, keras_backend: Backend, torch_backend: Backend, tmp_path: Path
+    name: str, flavour: str, keras_backend: Backend, comparisons: Comparisons
 ) -> None:
-    """Ten steps and a whole training with each schedule, whose rates move the weights."""
+    """Ten steps and a whole training with each schedule, whose rates change."""
     spec = cases.spec_of(
         "softmax",
         "regression-logits",
@@ -60,13 +56,9 @@ def test_every_schedule_is_the_same(
         schedule=cases.SCHEDULES[name],
         training={"epochs": 4},
     )
-    k = cases.record_of(keras_backend, spec, tmp_path / "k", whole=True)
-    t = cases.record_of(torch_backend, spec, tmp_path / "t", whole=True)
-    with record.read(k) as a, record.read(t) as b:
-        comparison = compare.compare(a, b)
-        assert comparison.same, explain(comparison)
-        rates = a.tensor("float64/training/history/learning_rate")
-    assert len(set(rates)) > 1, "the rate never moved"
+    assert comparisons.of(spec, whole=True).failed() == []
+    history, _ = _trained(keras_backend, spec)
+    assert len({epoch["learning_rate"] for epoch in history.epochs}) > 1, "the rate is constant"
 
 
 @pytest.mark.parametrize("which", ["keras_backend", "torch_backend"])

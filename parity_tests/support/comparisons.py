@@ -51,17 +51,24 @@ class Comparisons:
     def __init__(self, shared: Shared, keras: Backend, torch: Backend) -> None:
         self._shared, self._backends = shared, (keras, torch)
 
-    def of(self, spec: Spec, steps: int = 10) -> Comparison:
-        """Train both implementations for ``steps`` steps in float64 and compare every rung."""
-        key = ("comparison", json.dumps(spec.to_json()), steps)
-        path = self._shared.file(key, lambda out: out.write_bytes(self._compared(spec, steps)))
+    def of(self, spec: Spec, steps: int = 10, whole: bool = False) -> Comparison:
+        """Train both implementations for ``steps`` steps in float64 and compare every rung.
+
+        With ``whole`` the training that the spec describes as well, epoch by epoch.
+        """
+        key = ("comparison", json.dumps(spec.to_json()), steps, whole)
+        path = self._shared.file(
+            key, lambda out: out.write_bytes(self._compared(spec, steps, whole))
+        )
         checks, null_gradients = pickle.loads(path.read_bytes())
         return Comparison(spec, checks, null_gradients)
 
-    def _compared(self, spec: Spec, steps: int) -> bytes:
+    def _compared(self, spec: Spec, steps: int, whole: bool) -> bytes:
         with tempfile.TemporaryDirectory() as folder:
             paths = [
-                cases.record_of(backend, spec, Path(folder) / backend.name, steps=steps)
+                cases.record_of(
+                    backend, spec, Path(folder) / backend.name, steps=steps, whole=whole
+                )
                 for backend in self._backends
             ]
             with record.read(paths[0]) as a, record.read(paths[1]) as b:
