@@ -1,4 +1,4 @@
-"""``explain``: the catalogue of known differences, or one entry of it."""
+"""``parity explain``: list the known differences, or print one of them in full."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from parity.reference.mistakes import MISTAKES, Mistake
 from parity.system import destinations
 
 WIDTH = 80
-"""Columns where the output is no terminal."""
+"""Columns if the output is not a terminal."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -51,7 +51,7 @@ def _show_all(out: Console) -> None:
         for entry in entries:
             table.add_row(escape(entry.id), escape(entry.title))
         out.print(Padding(table, (0, 0, 1, 2), expand=False))
-    out.print("parity explain ID: one of them in full")
+    out.print("parity explain ID: print one entry in full")
 
 
 def _show_one(out: Console, entry: Difference | Mistake) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from parity.reference.catalogue import CATALOGUE
+from parity.reference import catalogue
 from parity.reference.mistakes import mistake
 from parity.rungs import title
 from parity.system import destinations, strict_json
@@ -175,7 +175,9 @@ def _cause(console: Console, alike: list[Cause]) -> None:
 
 def _explain(console: Console, causes: tuple[Cause, ...]) -> None:
     """The command that says more."""
-    for name in dict.fromkeys(one.id for one in causes if one.id in CATALOGUE or mistake(one.id)):
+    for name in dict.fromkeys(
+        one.id for one in causes if catalogue.difference(one.id) or mistake(one.id)
+    ):
         _line(console, f"  parity explain {name}")
 
 

@@ -1,4 +1,4 @@
-"""Every known difference between Keras and PyTorch, gathered from where its kind is told.
+"""All known differences between Keras and PyTorch, collected from the modules of their kinds.
 
 ``python -m parity.reference.catalogue`` prints the page ``docs/catalogue.md``.
 """
@@ -54,9 +54,9 @@ LAYERS: tuple[ModuleType, ...] = (
     masking,
     attention,
 )
-"""A module per kind of layer, in the order of the catalogue."""
+"""One module per kind of layer, in the order of the catalogue."""
 
-ROOMS: tuple[ModuleType, ...] = (
+MODULES: tuple[ModuleType, ...] = (
     *LAYERS,
     loss_differences,
     metric_differences,
@@ -65,49 +65,58 @@ ROOMS: tuple[ModuleType, ...] = (
     numbers,
     dtypes,
 )
-"""The modules that hold ``DIFFERENCES``, in the order of the catalogue."""
+"""The modules that define ``DIFFERENCES``, in the order of the catalogue."""
 
-CATALOGUE: dict[str, Difference] = {entry.id: entry for room in ROOMS for entry in room.DIFFERENCES}
+CATALOGUE: dict[str, Difference] = {
+    entry.id: entry for module in MODULES for entry in module.DIFFERENCES
+}
 """Id to entry."""
 
-HEAD = """\
-# Where Keras and PyTorch part
+ALIASES = {alias: entry.id for entry in CATALOGUE.values() for alias in entry.aliases}
+"""Alias to the id of its entry."""
 
-Known differences, by kind. `parity explain` prints this list, `parity explain batch_norm.epsilon`
-one of them. Each has a demonstration in `parity_tests/catalogue/` that runs both frameworks: the
-port that most people write, which stands as far away as said here, and the mended one, of which
-float64 leaves rounding alone. Sizes are relative to the largest entry of Keras's tensor.
+HEAD = """\
+# Known differences between Keras and PyTorch
+
+Sorted by kind. `parity explain` prints this list, `parity explain batch_norm.epsilon` one entry.
+Each entry has a demonstration in `parity_tests/catalogue/`, which runs two ports in both
+frameworks: the port that most people write has the relative error given here; the corrected port
+agrees with Keras up to float64 rounding. The relative error is the largest difference, divided by
+the largest entry of Keras's tensor.
 
 This page is generated from the entries: `python -m parity.reference.catalogue > docs/catalogue.md`.
 """
 
 
-PORTS = "mistakes of a port"
+PORTS = "porting mistakes"
 
 ABOUT_PORTS = """\
-What a check can name beside those: no differences between the frameworks, but between two models.
-A star stands for any kind of layer or optimizer: `conv.strides`, `dense.bias`."""
+A check can also name these causes. They are differences between two models, not between the
+frameworks. `*` stands for any kind of layer or optimizer, as in `conv.strides` or `dense.bias`."""
 
 
 def by_kind() -> dict[str, list[Difference]]:
-    """Kind to its entries, both in the order of the catalogue."""
+    """Each kind with its entries, in the order of the catalogue."""
     found: dict[str, list[Difference]] = {}
     for entry in CATALOGUE.values():
         found.setdefault(entry.kind, []).append(entry)
     return found
 
 
+def difference(name: str) -> Difference | None:
+    """The known difference with this id or alias; None if there is none."""
+    return CATALOGUE.get(ALIASES.get(name, name))
+
+
 def entry(name: str) -> Difference | Mistake:
-    """The entry with this id: a difference, or a mistake that a check can name.
+    """The known difference or porting mistake with this id or alias.
 
     Raises:
-        ParityError: there is none; the message names ids that are close.
+        ParityError: there is none; the message names similar ids.
     """
-    if name in CATALOGUE:
-        return CATALOGUE[name]
-    if found := mistake(name):
+    if found := difference(name) or mistake(name):
         return found
-    every = [*CATALOGUE, *(known for known in MISTAKES if "*" not in known)]
+    every = [*CATALOGUE, *ALIASES, *(known for known in MISTAKES if "*" not in known)]
     close = [known for known in every if name in (known.split(".")[0], known.split(".")[-1])]
     close = close or difflib.get_close_matches(name, every, n=3, cutoff=0.5)
     accepted = ", ".join(close) if close else "an id that `parity explain` lists"
@@ -115,28 +124,28 @@ def entry(name: str) -> Difference | Mistake:
 
 
 def as_data(entry: Difference | Mistake) -> dict[str, Any]:
-    """An entry's fields, for JSON; an infinite size is the text ``inf``."""
+    """An entry's fields for JSON; an infinite size becomes the text ``inf``."""
     return strict_json.as_text(dataclasses.asdict(entry))  # type: ignore[no-any-return]
 
 
 def page() -> str:
-    """The whole catalogue in Markdown."""
+    """The whole catalogue as a Markdown page."""
     lines = [HEAD]
     for kind, entries in by_kind().items():
         lines += [f"## {kind.replace('_', ' ')}", ""]
         for one in entries:
-            lines += _told(one)
+            lines += _section(one)
     lines += [f"## {PORTS}", "", ABOUT_PORTS, ""]
-    for mistaken in MISTAKES.values():
-        lines += _told(mistaken)
+    for porting_mistake in MISTAKES.values():
+        lines += _section(porting_mistake)
     return "\n".join(lines)
 
 
-def _told(one: Difference | Mistake) -> list[str]:
+def _section(one: Difference | Mistake) -> list[str]:
     lines = [f"### `{one.id}`", "", f"{one.title}.", ""]
     for heading, text in one.sections():
-        starless = text.replace("*", r"\*")  # which Markdown takes for emphasis
-        lines.append(f"- **{heading}**: {starless}")
+        escaped = text.replace("*", r"\*")  # Markdown would read it as emphasis
+        lines.append(f"- **{heading}**: {escaped}")
     return [*lines, ""]
 
 

@@ -1,7 +1,7 @@
-"""Mistakes of a port: what a check can name that is no difference between the frameworks.
+"""Porting mistakes: causes that a check can name besides the frameworks' known differences.
 
-A layer more, another rate, a loss that sums: both frameworks could do either, the two models do not
-do the same.
+Examples: a missing layer, another dropout rate, a loss that sums. Both frameworks support either
+variant; the two models use different ones.
 """
 
 from __future__ import annotations
@@ -11,189 +11,200 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, kw_only=True)
 class Mistake:
-    """An entry behind those of the catalogue.
+    """A porting mistake that a check can name as a cause.
 
     Attributes:
-        id: as a check names it; ``*.units`` stands for every kind that has such a setting.
+        id: as a check reports it; ``*`` stands for any kind of layer or optimizer.
         title: a few words for a table, without a full stop.
-        what: how the two models part.
-        mend: what makes them one.
+        what: how the two models differ.
+        fix: what makes them equal.
     """
 
     id: str
     title: str
     what: str
-    mend: str
+    fix: str
 
     def sections(self) -> list[tuple[str, str]]:
-        """Heading and text of all that is known, in the order of reading."""
-        return [("What", self.what), ("How to mend it", self.mend)]
+        """Heading and text of each section, in reading order."""
+        return [("What", self.what), ("Fix", self.fix)]
 
 
-TO_KERAS = "Give PyTorch the value that Keras has, or the other way round."
+TO_KERAS = "Use Keras's value in PyTorch, or PyTorch's in Keras."
 
 MISTAKES: dict[str, Mistake] = {
     one.id: one
     for one in (
         Mistake(
             id="structure.order",
-            title="layers, or inputs of a layer, stand in another order",
-            what="Fed as its partner is, each layer gives the same; but one model runs them, or "
-            "joins them, in another order. A batch norm behind its activation is the usual one.",
-            mend="Call them in Keras's order.",
+            title="layers, or the inputs of a layer, are in another order",
+            what="With equal inputs every layer gives equal outputs, but one model calls its "
+            "layers, or joins their outputs, in another order. Typical: a batch norm after its "
+            "activation instead of before it.",
+            fix="Call the layers in Keras's order.",
         ),
         Mistake(
             id="structure.missing",
-            title="Keras has a layer that PyTorch has not",
-            what="What stands between two layers in Keras, put in between theirs, gives what "
-            "Keras's second one is fed.",
-            mend="Add the layer, or the function.",
+            title="Keras has a layer that PyTorch lacks",
+            what="Applying the extra Keras layers to PyTorch's output gives the next Keras layer's "
+            "input.",
+            fix="Add the layer, or the function, to the PyTorch model.",
         ),
         Mistake(
             id="structure.extra",
-            title="PyTorch has a layer that Keras has not",
-            what="Left out, the layer behind it is fed what Keras's is.",
-            mend="Take the layer, or the function, out.",
+            title="PyTorch has a layer that Keras lacks",
+            what="Without the layer, the next layer receives the same input as in Keras.",
+            fix="Remove the layer, or the function, from the PyTorch model.",
         ),
         Mistake(
             id="input.scale",
-            title="a layer is fed the same numbers, scaled or shifted",
-            what="PyTorch's input is a·x + b of Keras's, with one a and b for all or one of each "
-            "for every channel: images divided by 255, or less their mean, on one side alone.",
-            mend="Do it in both models, or in neither; look where the data are loaded as well.",
+            title="the input of a layer is scaled or shifted",
+            what="PyTorch's input is a·x + b, where x is Keras's, with one a and b for all entries "
+            "or one per channel. Typical: only one side divides images by 255 or subtracts their "
+            "mean.",
+            fix="Scale in both models or in neither; check the data loading as well.",
         ),
         Mistake(
             id="activation.function",
-            title="another activation",
-            what="Keras's function, put in the place of PyTorch's, gives what Keras gives.",
-            mend="Use Keras's function. Without a word about it, Keras's Dense and convolutions "
-            "have none, its recurrent layers tanh.",
+            title="another activation function",
+            what="With Keras's function as a substitute, PyTorch gives Keras's output.",
+            fix="Use Keras's function. Defaults: none in Keras's Dense and convolutions, tanh in "
+            "its recurrent layers.",
         ),
         Mistake(
             id="layer.trainable",
-            title="a weight is frozen in one model alone",
-            what="trainable=False in Keras, or requires_grad_(False) in PyTorch: no gradient.",
-            mend="Freeze it in both, or in neither.",
+            title="a weight is frozen in only one of the models",
+            what="With trainable=False in Keras, or requires_grad_(False) in PyTorch, a weight "
+            "receives no gradient.",
+            fix="Freeze it in both models or in neither.",
         ),
         Mistake(
             id="dropout.rate",
-            title="another rate of dropout",
-            what="With the same numbers drawn, the one drops more. A rate of none: only one model "
-            "has the layer.",
-            mend="Set nn.Dropout(p) to Keras's rate: both count what is dropped.",
+            title="another dropout rate",
+            what="With shared random draws, one model drops more entries. A rate of none: only one "
+            "model has the layer.",
+            fix="Set nn.Dropout(p) to Keras's rate: in both it is the share that is dropped.",
         ),
         Mistake(
             id="loss.kind",
-            title="another loss",
-            what="Each side's number is that of another formula.",
-            mend="Use the same formula.",
+            title="another loss function",
+            what="The two losses are computed by different formulas.",
+            fix="Use the same formula.",
         ),
         Mistake(
             id="loss.reduction",
-            title="one loss sums where the other averages",
-            what="Keras's losses average over all entries by default, PyTorch's over the batch, "
-            "or over all entries, or sum, as reduction says.",
-            mend="reduction='mean', or the same divisor.",
+            title="one loss sums, the other averages",
+            what="Keras's losses average over all entries by default. PyTorch's average over the "
+            "batch, average over all entries, or sum, depending on the loss and its reduction.",
+            fix="Use reduction='mean', or divide by the same number.",
         ),
         Mistake(
             id="loss.label_smoothing",
-            title="labels are smoothed otherwise",
-            what="Both frameworks' formulas are the same: (1 − s)·y + s / classes.",
-            mend="Give both the same label_smoothing.",
+            title="another label smoothing",
+            what="Both frameworks use the same formula, (1 − s)·y + s / classes, with different "
+            "values of s.",
+            fix="Give both the same label_smoothing.",
         ),
         Mistake(
             id="loss.delta",
-            title="another delta of Huber's loss",
-            what="Where squares end and absolute values begin.",
-            mend=TO_KERAS,
+            title="another delta of the Huber loss",
+            what="delta is the error at which the loss changes from quadratic to linear.",
+            fix=TO_KERAS,
         ),
         Mistake(
             id="gradient.detached",
-            title="the forward pass holds gradients back",
-            what="Outputs are the same; but behind .detach(), .data or torch.no_grad() nothing is "
-            "learnt. With these out of force the gradients are Keras's.",
-            mend="Take them out of the forward pass, or give Keras tf.stop_gradient.",
+            title="the forward pass blocks gradients",
+            what="Outputs are equal, but .detach(), .data or torch.no_grad() blocks the gradient, "
+            "so upstream weights are not trained. With the block removed, the gradients equal "
+            "Keras's.",
+            fix="Remove it from the forward pass, or add tf.stop_gradient in Keras.",
         ),
         Mistake(
             id="attention.mask",
-            title="another mask of attention",
-            what="Who may attend to whom is not the same; of a causal mask, one model looks ahead.",
-            mend="Give both the same: where Keras's is true, attn_mask is false.",
+            title="another attention mask",
+            what="The models allow attention between different positions; without a causal mask, "
+            "for example, one model sees later steps.",
+            fix="Use the same mask: attn_mask is false where Keras's attention_mask is true.",
         ),
         Mistake(
             id="optimizer.kind",
             title="another optimizer",
-            what="Each side moves by another formula.",
-            mend="Use the same, with every setting named.",
+            what="The two optimizers use different update formulas.",
+            fix="Use the same optimizer, with every setting given explicitly.",
         ),
         Mistake(
             id="optimizer.clipvalue",
-            title="gradients are clipped by value on one side, or elsewhere",
-            what="Keras's optimizers clip every entry to ±clipvalue; PyTorch's know nothing of it.",
-            mend="torch.nn.utils.clip_grad_value_ before each step.",
+            title="gradients are clipped by value on one side only, or to another value",
+            what="Keras's optimizers clip every gradient entry to ±clipvalue; PyTorch's have no "
+            "such option.",
+            fix="Call torch.nn.utils.clip_grad_value_ before each step.",
         ),
         Mistake(
             id="penalty.missing",
-            title="Keras adds penalties to the loss that PyTorch's loss lacks",
-            what="Regularizers of weights or outputs, other than L2 alone (see l2.factor).",
-            mend="Add the same terms to PyTorch's loss.",
+            title="Keras adds penalties to the loss that PyTorch lacks",
+            what="These are regularizers of weights or outputs other than L2 alone (for which see "
+            "l2.factor).",
+            fix="Add the same terms to PyTorch's loss.",
         ),
         Mistake(
             id="weights.swapped_beta_gamma",
-            title="a norm's scale and shift are exchanged",
-            what="gamma stands where beta belongs, and the other way round.",
-            mend="weight = gamma, bias = beta",
+            title="the scale and shift of a normalisation layer are swapped",
+            what="gamma was copied to beta and beta to gamma.",
+            fix="weight = gamma, bias = beta",
         ),
         Mistake(
             id="weights.swapped_moving_mean_moving_variance",
-            title="a norm's running mean and variance are exchanged",
-            what="Each stands where the other belongs.",
-            mend="running_mean = moving_mean, running_var = moving_variance",
+            title="the running mean and variance of a normalisation layer are swapped",
+            what="The mean was copied to the variance and the variance to the mean.",
+            fix="running_mean = moving_mean, running_var = moving_variance",
         ),
         Mistake(
             id="conv.kernel_flipped",
-            title="a convolution's kernel was turned around along its axes of space",
-            what="Both frameworks correlate; elsewhere a convolution turns its kernel around.",
-            mend="Leave the kernel's axes of space as they are.",
+            title="a convolution kernel was flipped along its spatial axes",
+            what="Both frameworks compute a correlation and do not flip the kernel; elsewhere a "
+            "convolution flips it.",
+            fix="Do not flip the kernel.",
         ),
         Mistake(
             id="lstm.gate_order",
-            title="an LSTM's gates were put in another order",
-            what="Both frameworks have i, f, g (Keras: c), o. Someone turned them as a GRU's.",
-            mend="Transpose the kernels, and leave the gates as they are.",
+            title="the gates of an LSTM were reordered",
+            what="Both frameworks use the order i, f, g (c in Keras), o. The weights were "
+            "reordered like a GRU's.",
+            fix="Transpose the kernels and keep the order of the gates.",
         ),
         *(
             Mistake(
                 id=f"{kind}.kernel_layout",
                 title="a recurrent kernel was not transposed",
-                what="It is square for each gate, so that it loads as it is.",
-                mend="weight_hh_l0 = recurrent_kernel.T",
+                what="Each gate's recurrent kernel is square, so it loads without an error even if "
+                "it was not transposed.",
+                fix="weight_hh_l0 = recurrent_kernel.T",
             )
             for kind in ("simple_rnn", "lstm", "gru")
         ),
         Mistake(
             id="*.kind",
-            title="a layer of another kind stands in its place",
-            what="Keras's layer, put in the place of PyTorch's, gives what Keras gives.",
-            mend="Use the layer that Keras has.",
+            title="a layer of another kind",
+            what="With Keras's layer as a substitute, PyTorch gives Keras's output.",
+            fix="Use the same layer as Keras.",
         ),
         Mistake(
             id="*.setting",
             title="a setting of a layer or an optimizer has another value",
-            what="Both frameworks have the setting and mean the same by it, under this name or "
-            "another; with Keras's value PyTorch gives what Keras gives.",
-            mend=TO_KERAS,
+            what="Both frameworks have the setting with the same meaning, under this name or "
+            "another. With Keras's value PyTorch gives Keras's output.",
+            fix=TO_KERAS,
         ),
         Mistake(
             id="*.weight",
-            title="a weight has another value, or only one model has it",
-            what="Keras's weight, put in the place of PyTorch's, gives what Keras gives, and no "
-            "known mistake of layout explains it.",
-            mend="Copy the weight over; where it is a bias, see that both layers have one.",
+            title="a weight has another value, or exists in only one model",
+            what="With Keras's weight as a substitute, PyTorch gives Keras's output. No known "
+            "layout mistake explains the difference.",
+            fix="Copy the weight. If it is a bias, check that both layers have one.",
         ),
     )
 }
-"""Id to entry. Those of a star are met as ``conv.strides`` or ``dense.bias``."""
+"""Id to entry; a check reports ``*`` ids as ``conv.strides`` or ``dense.bias``, for example."""
 
 LAYERS = (
     *("dense", "conv", "conv_transpose", "max_pool", "average_pool", "global_max_pool"),
@@ -203,7 +214,7 @@ LAYERS = (
     *("lstm", "gru", "bidirectional", "masking", "attention", "leaky_relu", "relu", "elu"),
     *("prelu", "softmax"),
 )
-"""Kinds of layers, as ids have them."""
+"""Layer kinds that can be the first part of an id."""
 
 SETTINGS = (
     *("units", "filters", "kernel_size", "strides", "dilation_rate", "groups", "padding"),
@@ -213,12 +224,13 @@ SETTINGS = (
     *("merge_mode", "layer", "mask_value", "num_heads", "key_dim", "value_dim", "max_value"),
     *("alpha", "epsilon", "reset_after", "of"),
 )
-"""Settings of layers."""
+"""Layer settings that can be the second part of an id."""
 
 WEIGHTS = (
     *("kernel", "bias", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel", "embeddings"),
     *("gamma", "beta", "moving_mean", "moving_variance"),
 )
+"""Weights that can be the second part of an id."""
 
 OPTIMIZERS = {
     "sgd": ("momentum", "nesterov", "dampening"),
@@ -229,11 +241,11 @@ OPTIMIZERS = {
     "adagrad": ("epsilon",),
     "lion": ("beta_1", "beta_2"),
 }
-"""Optimizers' settings that are no entry of the catalogue."""
+"""Optimizer settings without a catalogue entry of their own."""
 
 
 def mistake(name: str) -> Mistake | None:
-    """The entry of an id that a check can name; None for others."""
+    """The porting mistake with this id; None if there is none."""
     if name in MISTAKES:
         return MISTAKES[name]
     kind, _, setting = name.partition(".")

@@ -14,6 +14,7 @@ from parity.constants import FLAVOURS
 from parity.numerics.tolerance import FLOAT64
 from parity.reference import catalogue
 from parity.reference.difference import Difference
+from parity.reference.mistakes import mistake
 from parity.rungs import RUNGS
 from parity_tests.catalogue import Shown
 from parity_tests.catalogue.table import DEMONSTRATIONS
@@ -67,7 +68,18 @@ def test_entry_is_whole(entry: Difference) -> None:
 
 def test_ids_are_unique() -> None:
     """No entry hides another."""
-    assert len(catalogue.CATALOGUE) == sum(len(room.DIFFERENCES) for room in catalogue.ROOMS)
+    assert len(catalogue.CATALOGUE) == sum(len(module.DIFFERENCES) for module in catalogue.MODULES)
+
+
+def test_alias_finds_its_entry() -> None:
+    """An alias has the form of an id and belongs to one entry only."""
+    aliases = [alias for one in catalogue.CATALOGUE.values() for alias in one.aliases]
+    assert "lstm.batch_first" in aliases
+    assert len({*aliases, *catalogue.CATALOGUE}) == len(aliases) + len(catalogue.CATALOGUE)
+    for alias in aliases:
+        assert re.fullmatch(r"[a-z0-9_]+\.[a-z0-9_]+", alias)
+        assert mistake(alias) is None
+        assert alias in catalogue.entry(alias).aliases
 
 
 def test_page_is_up_to_date() -> None:

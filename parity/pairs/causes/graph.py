@@ -12,6 +12,7 @@ from parity.numerics import tolerance
 from parity.numerics.arrays import distance
 from parity.pairs.align.match import Alignment, feeds
 from parity.pairs.align.tensors import as_keras, mapped
+from parity.pairs.causes import ids
 from parity.pairs.causes import layer as layer_causes
 from parity.pairs.causes.layer import reference
 from parity.verdict.result import UNKNOWN, Cause, Proof
@@ -188,7 +189,9 @@ def _turned_inputs(misfit: Misfit) -> Cause | None:
         left = max(distance(k.inputs[0], t.inputs[0].swapaxes(0, 1)), misfit.left)
         if left <= k.allowed:
             own, other = "examples first", "steps first"
-            return Cause("simple_rnn.batch_first", k.name, own, other, Proof(misfit.away, left))
+            return Cause(
+                f"{ids.kind_of(k.layer)}.batch_first", k.name, own, other, Proof(misfit.away, left)
+            )
     return None
 
 

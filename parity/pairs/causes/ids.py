@@ -35,8 +35,13 @@ def id_of(call: Call, setting: Setting) -> str:
     shapes_ = {np.shape(one) for one in (setting.keras, setting.torch)}
     if kind == "PReLU" and setting.role == "weight" and len(shapes_) > 1:
         return "prelu.parameters"
-    own = f"{KINDS.get(kind, kind.lower())}.{setting.name.split('/')[-1]}"
+    own = f"{kind_of(kind)}.{setting.name.split('/')[-1]}"
     return NAMES.get(own, own)
+
+
+def kind_of(layer: str) -> str:
+    """The first part of an id, such as ``simple_rnn`` for the class ``SimpleRNN``."""
+    return KINDS.get(layer, layer.lower())
 
 
 def _function(config: Any) -> str:

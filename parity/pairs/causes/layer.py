@@ -23,7 +23,7 @@ from parity.pairs.align import config_diff
 from parity.pairs.align.config_diff import Setting
 from parity.pairs.align.tensors import as_keras
 from parity.pairs.causes import ids, weight_layouts
-from parity.reference.catalogue import CATALOGUE
+from parity.reference import catalogue
 from parity.reference.layers.activations import ELU, ROUNDED, Activation, ReLU, Softmax
 from parity.reference.layers.evaluate import computed
 from parity.reference.layers.recurrent.bidirectional import Bidirectional
@@ -183,7 +183,7 @@ def latent(k: Call, t: Call, named: Iterable[str], flavour: str) -> list[Cause]:
             continue  # part of it stands before the layer
         cause = _cause(k, t, one, 0.0, 0.0, None)
         if cause.id not in named:
-            entry = CATALOGUE.get(cause.id)
+            entry = catalogue.difference(cause.id)
             rung = entry.rung if entry else RUNGS.get(one.name, "forward_eval")
             found.append(dataclasses.replace(cause, proof=None, rung=rung))
     return found

@@ -132,8 +132,6 @@ def id_of(settings: Settings, other: Settings, name: str) -> str:
         return f"optimizer.{name}"
     if name == "decay":
         return "optimizer.weight_decay"
-    if name == "epsilon" and settings.kind in ("rmsprop", "adamax", "nadam"):
-        return "adam.epsilon"
     if settings.kind == "nadam" and name in ("base", "all"):
         return "nadam.momentum_decay"
     if name in ("clipnorm", "clipvalue", "global_clipnorm"):

@@ -192,12 +192,13 @@ DIFFERENCES = (
     Difference(
         id="leaky_relu.slope",
         kind="activations",
-        title="0.3 in the layer, 0.2 in Keras 3's function, 0.01 in PyTorch",
-        what="The layer LeakyReLU multiplies negative inputs by 0.3, "
-        "keras.activations.leaky_relu and the name 'leaky_relu' by 0.2, nn.LeakyReLU by "
-        "0.01.",
-        why="Each chose its own.",
-        to_torch="nn.LeakyReLU(0.3), for float64 with the slope rounded to float32 (see below)",
+        title="slope 0.3 in Keras's layer, 0.2 in Keras 3's function, 0.01 in PyTorch",
+        what="Negative inputs are multiplied by 0.3 in the layer LeakyReLU, by 0.2 in "
+        "keras.activations.leaky_relu (also under the name 'leaky_relu'), and by 0.01 in "
+        "nn.LeakyReLU.",
+        why="Each chose its own default.",
+        to_torch="nn.LeakyReLU(0.3); to agree in float64, round the slope to float32 (see "
+        "leaky_relu.float32_slope)",
         to_keras="LeakyReLU(0.01)",
         size=0.4,
         measured="500 standard normal numbers",
@@ -207,11 +208,11 @@ DIFFERENCES = (
     Difference(
         id="leaky_relu.float32_slope",
         kind="activations",
-        title="the slope goes through float32, also in float64",
-        what="0.3 becomes 0.30000001192…, in float64 as well: TensorFlow keeps it in an "
-        "attribute of 32 bits.",
-        why="Attributes of TensorFlow's operations are float32.",
-        to_torch="nn.LeakyReLU(float(np.float32(0.3))); in float32 it is the same number anyway",
+        title="the slope is rounded to float32, even in a float64 model",
+        what="0.3 becomes 0.30000001192… in every dtype: TensorFlow stores the slope in a 32-bit "
+        "attribute.",
+        why="Float attributes of TensorFlow operations are float32.",
+        to_torch="nn.LeakyReLU(float(np.float32(0.3))); needed in float64 only",
         size=2e-08,
         measured="500 standard normal numbers",
         rung="forward_eval",
@@ -220,9 +221,11 @@ DIFFERENCES = (
     Difference(
         id="gelu.float32_constant",
         kind="activations",
-        title="√½ goes through float32, also in float64",
-        what="½·x·erfc(−x·√½), the root rounded to float32. nn.GELU has it in full.",
-        why="tf.nn.gelu casts a Python float. The difference is under float32's own rounding.",
+        title="√½ is rounded to float32, even in a float64 model",
+        what="Keras computes ½·x·erfc(−x·√½) with √½ rounded to float32. nn.GELU uses the "
+        "full-precision constant.",
+        why="tf.nn.gelu converts a Python float to float32. The effect is smaller than float32 "
+        "rounding.",
         to_torch="0.5 * x * torch.erfc(-x * float(np.float32(0.5**0.5)))",
         size=2e-09,
         measured="500 standard normal numbers",
@@ -232,13 +235,14 @@ DIFFERENCES = (
     Difference(
         id="gelu.approximate",
         kind="activations",
-        title="two formulas go by one name",
-        what="Exact (erf) by default in both. The tanh form, approximate=True or 'tanh', is "
-        "another function; much published code means it by GELU.",
-        why="Ports copy the formula of a paper's code instead of the flag.",
-        to_torch="the same form in both: nn.GELU('tanh') only for approximate=True",
+        title="one name for two formulas",
+        what="Both frameworks use the exact formula (erf) by default. The tanh formula "
+        "(approximate=True in Keras, 'tanh' in PyTorch) is a different function; much published "
+        "code calls it GELU.",
+        why="Ports copy the formula from a paper's code instead of the flag.",
+        to_torch="use the same formula: nn.GELU('tanh') only where Keras has approximate=True",
         size=0.0002,
-        measured="500 standard normal numbers, the tanh form for the exact one",
+        measured="500 standard normal numbers, the tanh formula instead of the exact one",
         rung="forward_eval",
         source="keras/src/activations/activations.py (gelu)",
     ),
@@ -246,8 +250,8 @@ DIFFERENCES = (
         id="softplus.threshold",
         kind="activations",
         title="PyTorch is linear above 20",
-        what="Keras computes log(1 + eˣ) throughout; nn.Softplus returns x itself above 20.",
-        why="PyTorch's guard against overflow, set for float32.",
+        what="Keras computes log(1 + eˣ) for every x; nn.Softplus returns x itself above 20.",
+        why="PyTorch avoids overflow with a threshold chosen for float32.",
         to_torch="nn.Softplus(threshold=40)",
         size=5e-11,
         measured="inputs from −5 to 25 in steps of ½",
@@ -257,9 +261,9 @@ DIFFERENCES = (
     Difference(
         id="hard_sigmoid.slope",
         kind="activations",
-        title="Keras 2 has 0.2·x + ½, PyTorch and Keras 3 x/6 + ½",
-        what="Both clip to 0…1, but the slopes are 0.2 and 1/6.",
-        why="Keras 3 changed it. Old recurrent layers have it as recurrent_activation.",
+        title="0.2·x + ½ in Keras 2, x/6 + ½ in PyTorch and Keras 3",
+        what="Both clip the result to 0…1, but the slopes are 0.2 and 1/6.",
+        why="Keras 3 changed the formula. Old recurrent layers use it as recurrent_activation.",
         to_torch="(0.2 * x + 0.5).clamp(0, 1)",
         to_keras="keras.layers.Lambda(lambda x: tf.clip_by_value(x / 6 + 0.5, 0, 1))",
         size=0.08,
@@ -271,10 +275,10 @@ DIFFERENCES = (
     Difference(
         id="softmax.axis",
         kind="activations",
-        title="last axis in Keras, the first of three in PyTorch",
-        what="Keras's default axis is the last. nn.Softmax() picks axis 0 for inputs of one or "
-        "three axes, else axis 1, and warns.",
-        why="A default of old that PyTorch keeps for compatibility.",
+        title="the last axis in Keras, often another one in PyTorch",
+        what="Keras's default axis is the last. nn.Softmax() without dim uses axis 0 for inputs "
+        "with one or three axes and axis 1 otherwise, and warns.",
+        why="PyTorch keeps an old default for compatibility.",
         to_torch="nn.Softmax(dim=-1)",
         size=0.8,
         measured="4 sequences of 5 steps of 6 classes",
@@ -284,11 +288,11 @@ DIFFERENCES = (
     Difference(
         id="prelu.parameters",
         kind="activations",
-        title="a slope per entry from 0 in Keras, one slope of 0.25 in PyTorch",
-        what="Keras trains a slope for each entry of an example, from zero; nn.PReLU one for "
-        "all, or one per channel, from 0.25.",
-        why="Each chose its own; shared_axes makes Keras share.",
-        to_torch="α of the example's shape: torch.where(x > 0, x, alpha * x)",
+        title="one slope per entry, starting at 0, in Keras; one slope of 0.25 in PyTorch",
+        what="Keras trains a slope for each entry of an example, starting at zero. nn.PReLU trains "
+        "one slope for all entries, or one per channel, starting at 0.25.",
+        why="Each chose its own default; shared_axes makes Keras share slopes.",
+        to_torch="a parameter alpha of the example's shape, and torch.where(x > 0, x, alpha * x)",
         to_keras="PReLU(alpha_initializer=Constant(0.25), shared_axes=[1, 2]) for images",
         size=0.4,
         measured="untrained layers, 8 examples of 5 standard normal numbers",
@@ -298,11 +302,12 @@ DIFFERENCES = (
     Difference(
         id="selu.gradient_at_zero",
         kind="activations",
-        title="at exactly 0 Keras takes the right slope, PyTorch the left",
-        what="SELU has two slopes at 0: 1.05 and 1.76. TensorFlow gives 1.05… where y = 0 counts "
-        "as positive, PyTorch 1.76.",
-        why="Which side an equality falls on. Met behind zero padding and relu.",
-        to_torch="write it with torch.where(x >= 0, …)",
+        title="at exactly 0 Keras uses the right derivative, PyTorch the left one",
+        what="SELU's derivative jumps at 0 from 1.76 to 1.05. TensorFlow returns 1.05 there (y = 0 "
+        "counts as positive), PyTorch 1.76.",
+        why="The comparison with zero includes equality in only one framework. Exact zeros occur "
+        "after zero padding and relu.",
+        to_torch="torch.where(x >= 0, …) with the two branches written out",
         size=0.7,
         measured="gradient at 0",
         rung="gradients",
@@ -312,10 +317,11 @@ DIFFERENCES = (
     Difference(
         id="maximum.gradient_at_zero",
         kind="activations",
-        title="maximum(x, 0) has gradient 1 in Keras, ½ in PyTorch",
-        what="At x = 0 TensorFlow gives the first argument the whole gradient, torch.maximum "
-        "half of it. The relu of both gives 0.",
-        why="Ties; met where relu is written out, and in hinge losses.",
+        title="maximum(x, 0) has gradient 1 at x = 0 in Keras, ½ in PyTorch",
+        what="At x = 0 TensorFlow assigns the whole gradient to the first argument, torch.maximum "
+        "half of it. The relu function of both frameworks has gradient 0 there.",
+        why="The two handle ties differently. It occurs where relu is written as a maximum, and in "
+        "hinge losses.",
         to_torch="torch.where(x >= 0, x, 0), or relu in both",
         size=0.5,
         measured="gradient at 0",

@@ -87,12 +87,12 @@ DIFFERENCES = (
         id="attention.packed_projection",
         kind="attention",
         title="three kernels (in, heads, key_dim) in Keras, one (3·in, in) in PyTorch",
-        what="in_proj_weight holds query, key and value on top of each other, each transposed, "
-        "heads one after the other in their rows; out_proj.weight is (in, heads·dim).",
-        why="Square blocks that were reshaped and not transposed load without a word.",
-        to_torch="kernel.reshape(in, −1).T for each of the three, torch.cat; out_proj.weight = "
-        "kernel.reshape(−1, in).T",
-        to_keras="the same backwards",
+        what="in_proj_weight stacks the transposed kernels of query, key and value; within each, "
+        "the rows are ordered by head. out_proj.weight is (in, heads·dim).",
+        why="Square blocks that were reshaped but not transposed load without an error.",
+        to_torch="kernel.reshape(in, −1).T for each of the three, then torch.cat; out_proj.weight "
+        "= kernel.reshape(−1, in).T",
+        to_keras="the same operations in reverse",
         size=0.8,
         measured="2 sequences of 5 steps, 8 features, 2 heads of 4",
         rung="forward_eval",
@@ -101,12 +101,12 @@ DIFFERENCES = (
     Difference(
         id="attention.key_dim",
         kind="attention",
-        title="a head's size is free in Keras, features / heads in PyTorch",
+        title="the size of a head is free in Keras, features / heads in PyTorch",
         what="Keras's key_dim is the size of one head, and scores are divided by √key_dim. "
-        "nn.MultiheadAttention splits embed_dim, so no other size fits.",
-        why="Ports that write the heads out divide by √(features / heads).",
-        to_torch="projections of your own and F.scaled_dot_product_attention, which divides by "
-        "the root of the head's own size",
+        "nn.MultiheadAttention divides embed_dim among the heads, so no other size is possible.",
+        why="Ports that implement the heads themselves divide by √(features / heads).",
+        to_torch="separate projections and F.scaled_dot_product_attention, which divides by the "
+        "root of the head's actual size",
         to_keras="key_dim=embed_dim // num_heads",
         size=0.2,
         measured="2 sequences of 5 steps, 8 features, 2 heads of 16, divided by √4",
@@ -116,10 +116,11 @@ DIFFERENCES = (
     Difference(
         id="attention.float32_scale",
         kind="attention",
-        title="Keras 3 rounds 1/√key_dim to float32, also in float64",
-        what="Scores are multiplied by 1/√key_dim, a Python float that TensorFlow takes to "
-        "float32.",
-        why="No fault in float32. Sizes whose root is a power of two (4, 16, 64) do not show it.",
+        title="Keras 3 rounds 1/√key_dim to float32, even in a float64 model",
+        what="Keras 3 multiplies the scores by 1/√key_dim, a Python float that TensorFlow rounds "
+        "to float32.",
+        why="In float32 nothing differs. Sizes whose root is a power of two (4, 16, 64) do not "
+        "show it.",
         to_torch="scale=float(np.float32(key_dim**-0.5)) in F.scaled_dot_product_attention",
         size=6e-09,
         measured="2 sequences of 5 steps, 8 features, 2 heads of 3",
@@ -130,15 +131,15 @@ DIFFERENCES = (
     Difference(
         id="attention.mask_polarity",
         kind="attention",
-        title="true means attend in Keras, stay away in nn.MultiheadAttention",
-        what="Keras's attention_mask is true where a query may look; attn_mask and "
+        title="true means attend in Keras, ignore in nn.MultiheadAttention",
+        what="Keras's attention_mask is true where a query may attend. attn_mask and "
         "key_padding_mask of nn.MultiheadAttention are true where it may not. "
-        "F.scaled_dot_product_attention is with Keras.",
-        why="Two conventions, one of them within PyTorch twice.",
+        "F.scaled_dot_product_attention uses Keras's convention.",
+        why="There are two conventions, and PyTorch uses both.",
         to_torch="attn_mask=~mask",
         to_keras="attention_mask=~mask",
         size=1,
-        measured="each step may look at its neighbours, 2 sequences of 5 steps",
+        measured="each step may attend to its neighbours, 2 sequences of 5 steps",
         rung="forward_eval",
         source="torch/nn/modules/activation.py (MultiheadAttention)",
     ),

@@ -97,8 +97,8 @@ DIFFERENCES = (
         id="batch_norm.epsilon",
         kind="batch_norm",
         title="1e-3 in Keras, 1e-5 in PyTorch",
-        what="Both add ε to the variance under the root; the defaults are 1e-3 and 1e-5.",
-        why="Each framework chose its own. It matters most for channels of little variance.",
+        what="Both add ε to the variance before taking the root; the defaults are 1e-3 and 1e-5.",
+        why="Each framework chose its own default. Channels with a small variance show it most.",
         to_torch="nn.BatchNorm2d(channels, eps=1e-3)",
         to_keras="BatchNormalization(epsilon=1e-5)",
         size=0.004,
@@ -109,10 +109,11 @@ DIFFERENCES = (
     Difference(
         id="batch_norm.momentum",
         kind="batch_norm",
-        title="share of the old in Keras, of the new in PyTorch",
-        what="Keras: running ← 0.99·running + 0.01·batch. PyTorch's momentum multiplies the "
-        "batch's statistic, and is 0.1.",
-        why="The same word for opposite shares; copying 0.99 makes PyTorch forget everything.",
+        title="weight of the old value in Keras, of the new one in PyTorch",
+        what="Keras: running ← 0.99·running + 0.01·batch. PyTorch's momentum multiplies the batch "
+        "statistic, and defaults to 0.1.",
+        why="The same name has opposite meanings. With 0.99 copied, PyTorch keeps almost nothing "
+        "of the old value.",
         to_torch="momentum=1 − Keras's; 0.01 for Keras's default",
         to_keras="momentum=1 − PyTorch's; 0.9 for PyTorch's default",
         size=3,
@@ -125,14 +126,14 @@ DIFFERENCES = (
         id="batch_norm.running_variance",
         kind="batch_norm",
         title="biased in Keras, unbiased in PyTorch",
-        what="PyTorch feeds the running variance n/(n − 1) times the batch's variance, Keras 3 "
-        "the batch's variance itself. Keras 2 does as PyTorch in its fused kernel (4-D, "
-        "float32) and as Keras 3 otherwise: 2-D, 3-D, float64.",
-        why="Normalisation itself uses the biased variance in both, so only the running one "
+        what="PyTorch updates the running variance with n/(n − 1) times the batch variance, Keras "
+        "3 with the batch variance itself. Keras 2 does the same as PyTorch in its fused kernel "
+        "(4-D, float32) and the same as Keras 3 otherwise (2-D, 3-D, float64).",
+        why="Normalisation itself uses the biased variance in both, so only the running variance "
         "differs, and only small batches show it.",
-        to_torch="keep an update of your own: var.lerp_(x.var(unbiased=False), 1 − momentum); "
-        "with Keras 2 nn.BatchNorm2d is faithful for float32 images as it is",
-        to_keras="none of Keras's switches does it; subclass the layer and multiply by n/(n − 1)",
+        to_torch="update it yourself: var.lerp_(x.var(unbiased=False), 1 − momentum); with Keras 2 "
+        "and float32 images nn.BatchNorm2d needs no change",
+        to_keras="no option does it; subclass the layer and multiply by n/(n − 1)",
         size=0.02,
         measured="running variance after one step on 8 examples of 3 features, momentum 0.99",
         rung="step",
@@ -143,10 +144,10 @@ DIFFERENCES = (
         id="batch_norm.batch_of_one",
         kind="batch_norm",
         title="a single value per channel raises in PyTorch",
-        what="With one value per channel in training, Keras gives β (its variance is zero), "
+        what="With one value per channel in training, Keras returns β (the variance is zero); "
         "PyTorch raises ValueError.",
-        why="PyTorch's check; met with the last, incomplete batch of an epoch.",
-        to_torch="compute from the formula, or drop the incomplete batch in both",
+        why="PyTorch checks for it. It occurs with the last, incomplete batch of an epoch.",
+        to_torch="compute the formula yourself, or drop the incomplete batch in both",
         size=float("inf"),
         measured="one example of 3 features in training: ValueError",
         rung="forward_train",
@@ -156,11 +157,11 @@ DIFFERENCES = (
     Difference(
         id="batch_norm.mask",
         kind="batch_norm",
-        title="Keras leaves masked steps out of the statistics",
-        what="Behind a Masking or an Embedding with mask_zero, Keras takes mean and variance "
-        "over the valid steps alone; PyTorch knows no mask.",
-        why="Keras's layers hand their mask on in silence.",
-        to_torch="take the statistics of x[mask], then normalise every step with them; Keras 3 "
+        title="Keras excludes masked steps from the statistics",
+        what="With a mask from a Masking layer or an Embedding with mask_zero, Keras computes mean "
+        "and variance over the valid steps only. PyTorch has no masks.",
+        why="Keras's layers pass their mask on implicitly.",
+        to_torch="compute the statistics of x[mask], then normalise every step with them; Keras 3 "
         "adds 1e-7 to the number of valid steps",
         size=0.2,
         measured="training output, 4 sequences of 2 to 5 steps padded with zeros",
@@ -171,10 +172,10 @@ DIFFERENCES = (
     Difference(
         id="batch_norm.axis",
         kind="batch_norm",
-        title="channels are last in Keras, second in PyTorch",
-        what="Keras normalises the last axis, nn.BatchNorm1d the second. With as many steps as "
-        "channels PyTorch takes (N, T, C) without a word and normalises the steps.",
-        why="Layouts; only unequal sizes raise.",
+        title="channels are the last axis in Keras, the second in PyTorch",
+        what="Keras normalises the last axis, nn.BatchNorm1d the second. If there are as many "
+        "steps as channels, PyTorch accepts (N, T, C) and normalises the steps.",
+        why="The frameworks use different native layouts; only unequal sizes raise an error.",
         to_torch="x.transpose(1, 2) before nn.BatchNorm1d and after it",
         to_keras="BatchNormalization(axis=1)",
         size=2,
@@ -185,13 +186,13 @@ DIFFERENCES = (
     Difference(
         id="batch_norm.frozen",
         kind="batch_norm",
-        title="trainable=False in Keras also stops the batch's statistics",
-        what="A frozen BatchNormalization runs as in evaluation, even with training=True. "
-        "requires_grad_(False) freezes γ and β only: PyTorch goes on with the batch's "
-        "statistics and moves the running ones.",
-        why="Special rule since TensorFlow 2; met in transfer learning.",
-        to_torch="module.eval() for the frozen ones, again after every model.train()",
-        to_keras="leave trainable=True and keep γ and β from the optimizer",
+        title="trainable=False in Keras also disables the batch statistics",
+        what="A frozen BatchNormalization runs in evaluation mode, even with training=True. "
+        "requires_grad_(False) freezes only γ and β: PyTorch still normalises with the batch "
+        "statistics and updates the running ones.",
+        why="A special rule since TensorFlow 2; it matters in transfer learning.",
+        to_torch="call module.eval() on the frozen modules after every model.train()",
+        to_keras="leave trainable=True and exclude γ and β from the optimizer",
         size=0.6,
         measured="training output, 8 examples of 3 features",
         rung="forward_train",

@@ -62,7 +62,7 @@ DIFFERENCES = (
         kind="dense",
         title="(in, out) in Keras, (out, in) in PyTorch",
         what="Keras computes x·K with K (in, out), nn.Linear x·Wᵀ with W (out, in).",
-        why="A square kernel that was not transposed loads without a word.",
+        why="A square kernel that was not transposed loads without an error.",
         to_torch="linear.weight = kernel.T",
         size=0.9,
         measured="5 inputs, 5 units",
@@ -72,11 +72,11 @@ DIFFERENCES = (
     Difference(
         id="dense.initializers",
         kind="dense",
-        title="bias 0 in Keras, random in PyTorch; kernels of unequal spread",
-        what="Keras: glorot_uniform, ±√(6/(in + out)), and biases of zero. PyTorch: ±√(1/in) for "
-        "weight and bias; the same goes for convolutions.",
-        why="Untrained models start elsewhere, and by seed no two frameworks draw the same "
-        "numbers.",
+        title="bias 0 in Keras, random in PyTorch; kernels drawn from other ranges",
+        what="Keras draws kernels from ±√(6/(in + out)) (glorot_uniform) and starts biases at "
+        "zero. PyTorch draws weight and bias from ±√(1/in). The same holds for convolutions.",
+        why="Each framework chose its own default. The two frameworks never draw the same numbers "
+        "from the same seed.",
         to_torch="copy the initial weights, or nn.init.xavier_uniform_ and nn.init.zeros_",
         size=0.4,
         measured="biases of untrained layers, 5 inputs and 5 units",
@@ -87,11 +87,11 @@ DIFFERENCES = (
     Difference(
         id="dense.activation",
         kind="dense",
-        title="Keras's layer may hold its activation, nn.Linear never does",
-        what="Dense(8, activation='relu') is a layer of two steps; a port of its weights alone "
-        "leaves the second out.",
-        why="summary() does not show activations.",
-        to_torch="a module of its own behind nn.Linear: nn.ReLU()",
+        title="Dense can include an activation, nn.Linear cannot",
+        what="Dense(8, activation='relu') is a matrix product followed by relu. A port that copies "
+        "only its weights omits the relu.",
+        why="Keras's summary() does not show activations.",
+        to_torch="add a separate module after nn.Linear: nn.ReLU()",
         size=0.8,
         measured="5 inputs, 5 units, relu",
         rung="forward_eval",

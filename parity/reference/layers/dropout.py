@@ -113,11 +113,12 @@ DIFFERENCES = (
         id="dropout.masks",
         kind="dropout",
         title="equal seeds draw different masks",
-        what="Both scale what is kept by 1/(1 − rate) in training and do nothing in evaluation, "
-        "but no seed makes them drop the same entries. Keras's masks differ even between "
-        "float32 and float64.",
-        why="Different generators. Training can only be compared with masks from outside.",
-        to_torch="x * keep / (1 − rate) in both, keep drawn once (by NumPy, say)",
+        what="Both scale the kept entries by 1/(1 − rate) in training and do nothing in "
+        "evaluation, but no seed makes them drop the same entries. Keras's masks even differ "
+        "between float32 and float64.",
+        why="The frameworks use different random generators. Training can be compared only with "
+        "masks supplied to both.",
+        to_torch="x * keep / (1 − rate) in both, with keep drawn once (for example by NumPy)",
         size=1,
         measured="100 standard normal vectors of 5, rate ½, seed 0 in both",
         rung="forward_train",
@@ -127,11 +128,11 @@ DIFFERENCES = (
     Difference(
         id="dropout.spatial",
         kind="dropout",
-        title="SpatialDropout drops channels, nn.Dropout entries",
-        what="SpatialDropout2D keeps or drops a channel of an image as a whole, as nn.Dropout2d "
+        title="SpatialDropout drops whole channels, nn.Dropout single entries",
+        what="SpatialDropout2D drops or keeps each channel of an image as a whole, as nn.Dropout2d "
         "does.",
-        why="Ported by the name's second half.",
-        to_torch="nn.Dropout2d, with a shared mask of shape (N, C, 1, 1)",
+        why="Ports look at the second half of the name.",
+        to_torch="nn.Dropout2d; to compare training, a shared mask of shape (N, C, 1, 1)",
         to_keras="SpatialDropout2D",
         size=1,
         measured="4×4 images of 3 channels, rate ½",
@@ -143,12 +144,13 @@ DIFFERENCES = (
         id="dropout.gaussian",
         kind="dropout",
         title="GaussianDropout and GaussianNoise have no counterpart in PyTorch",
-        what="x·(1 + z·√(r/(1 − r))) and x + σ·z with standard normal z, in training. nn.Dropout "
-        "of the same rate has the same mean and variance, but other numbers.",
-        why="PyTorch lacks them.",
+        what="GaussianDropout computes x·(1 + z·√(r/(1 − r))) and GaussianNoise x + σ·z in "
+        "training, with standard normal z. nn.Dropout with the same rate has the same mean and "
+        "variance but gives different values.",
+        why="PyTorch lacks both layers.",
         to_torch="the formula, with z drawn once for both",
         size=1,
-        measured="100 standard normal vectors of 5, rate ½, against nn.Dropout",
+        measured="100 standard normal vectors of 5, rate ½, nn.Dropout instead",
         rung="forward_train",
         latent=True,
         source="keras/src/layers/regularization/gaussian_dropout.py",
@@ -156,12 +158,13 @@ DIFFERENCES = (
     Difference(
         id="dropout.rate_one",
         kind="dropout",
-        title="Keras 2 cannot drop everything",
-        what="A rate of 1 makes zeros in PyTorch and in Keras 3. Keras 2 takes the rate and raises "
-        "at the first call in training.",
-        why="tf.nn.dropout divides by 1 − rate. Searches over rates meet it.",
+        title="a rate of 1 raises an error in Keras 2",
+        what="With a rate of 1, PyTorch and Keras 3 return zeros. Keras 2 accepts the rate and "
+        "raises an error at the first call in training.",
+        why="tf.nn.dropout divides by 1 − rate. It occurs in hyperparameter searches over the "
+        "rate.",
         to_torch="nothing to do: no Keras 2 model trains with this rate",
-        to_keras="multiply by zero in its stead",
+        to_keras="multiply by zero instead",
         size=math.inf,
         measured="Dropout(1.0) in training, on vectors of 5",
         rung="forward_train",

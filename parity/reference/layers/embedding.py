@@ -53,13 +53,13 @@ DIFFERENCES = (
         id="embedding.padding_idx",
         kind="embedding",
         title="Keras trains row 0, PyTorch's padding_idx freezes it",
-        what="mask_zero=True leaves row 0 random, and trains it wherever the mask is not heeded. "
-        "padding_idx=0 makes the row zero, and it gets no gradient.",
-        why="The two options look alike and do different things.",
-        to_torch="nn.Embedding without padding_idx; carry the mask (x != 0) apart",
-        to_keras="no option; a constraint that sets row 0 to zero comes close",
+        what="With mask_zero=True row 0 starts at random values, and is trained wherever the mask "
+        "is ignored. padding_idx=0 sets the row to zero, and it receives no gradient.",
+        why="The two options look alike but do different things.",
+        to_torch="nn.Embedding without padding_idx; pass the mask (x != 0) separately",
+        to_keras="no option does it; a constraint that sets row 0 to zero comes close",
         size=1,
-        measured="gradient of the table, 4 sequences that hold zeros",
+        measured="gradient of the table, 4 sequences that contain zeros",
         rung="gradients",
         latent=True,
         source=_FILE,
@@ -67,25 +67,24 @@ DIFFERENCES = (
     Difference(
         id="embedding.mask_zero",
         kind="embedding",
-        title="a mask goes from the embedding to the layers behind it",
-        what="mask_zero=True marks zeros as padding, and recurrent layers, pools and losses "
-        "behind it leave those steps out. nn.Embedding hands on nothing.",
-        why="The mask travels in silence, as a tensor's attribute.",
-        to_torch="work out x != 0 once and hand it on yourself (see masking.padded_sequences)",
+        title="Keras's embedding passes a mask on to later layers",
+        what="mask_zero=True marks zeros as padding; later recurrent layers, pooling layers and "
+        "losses skip those steps. nn.Embedding passes no mask on.",
+        why="The mask is passed on implicitly, as an attribute of the tensor.",
+        to_torch="compute x != 0 once and pass it on explicitly (see masking.padded_sequences)",
         size=0.3,
-        measured="last output of an LSTM behind it, 4 sequences of 2 to 5 steps",
+        measured="last output of an LSTM after it, 4 sequences of 2 to 5 steps",
         rung="forward_eval",
         source=_FILE,
     ),
     Difference(
         id="embedding.repeated_ids",
         kind="embedding",
-        title="Keras 3 squares the gradients of repeated ids one by one",
-        what="Where an id occurs several times in a batch, an adaptive optimizer's second moment "
-        "takes Σg² in Keras 3, and (Σg)² in Keras 2 and PyTorch. Only rows that occur are "
-        "touched at all.",
-        why="Keras 3 hands on TensorFlow's sparse gradients without adding up equal ids first.",
-        to_torch="no switch; to restore the usual formula, make the gradient dense in Keras: "
+        title="Keras 3 squares the gradients of repeated ids separately",
+        what="If an id occurs several times in a batch, an adaptive optimizer's second moment uses "
+        "Σg² in Keras 3 but (Σg)² in Keras 2 and PyTorch. Other rows do not differ.",
+        why="Keras 3 passes on TensorFlow's sparse gradients without adding up equal ids first.",
+        to_torch="no option does it; to get the usual formula, make the gradient dense in Keras: "
         "tf.convert_to_tensor(gradient) before optimizer.apply",
         size=0.001,
         measured="a table of 7 rows of 3 after one step of Adam at rate 0.001",
@@ -98,9 +97,10 @@ DIFFERENCES = (
         id="embedding.initializer",
         kind="embedding",
         title="uniform within ±0.05 in Keras, standard normal in PyTorch",
-        what="Untrained rows are some 35 times as long in PyTorch.",
-        why="Each chose its own.",
-        to_torch="nn.init.uniform_(weight, −0.05, 0.05), or the very numbers",
+        what="Keras draws the table from ±0.05, PyTorch from a standard normal distribution: rows "
+        "are about 35 times as long.",
+        why="Each chose its own default.",
+        to_torch="nn.init.uniform_(weight, −0.05, 0.05), or copy the initial weights",
         to_keras="embeddings_initializer=RandomNormal(stddev=1)",
         size=70,
         measured="untrained tables of 20 rows of 5",

@@ -47,14 +47,13 @@ DIFFERENCES = (
     Difference(
         id="masking.padded_sequences",
         kind="masking",
-        title="behind a mask Keras's recurrent layers stop at the last valid step",
-        what="Keras leaves masked steps out, so the last output is that of the last valid one. "
-        "PyTorch goes on over the padding.",
-        why="A mask travels in silence from Masking or an Embedding with mask_zero to every "
-        "layer behind it, as far as it goes: Flatten, Reshape, Conv1D and MaxPooling1D drop "
-        "it.",
+        title="with a mask Keras's recurrent layers stop at the last valid step",
+        what="Keras skips masked steps, so the last output is that of the last valid step. PyTorch "
+        "also processes the padding.",
+        why="A Masking layer, or an Embedding with mask_zero, passes a mask on implicitly to all "
+        "later layers, until a layer drops it: Flatten, Reshape, Conv1D and MaxPooling1D do.",
         to_torch="pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False), and "
-        "h_n",
+        "use h_n",
         size=0.5,
         measured="last output of an LSTM, 4 sequences of 2 to 5 steps",
         rung="forward_eval",
@@ -63,11 +62,11 @@ DIFFERENCES = (
     Difference(
         id="masking.padded_outputs",
         kind="masking",
-        title="masked steps repeat the last output in Keras, are zero in PyTorch",
-        what="With return_sequences=True Keras repeats the last valid output, within "
-        "Bidirectional it puts out zeros. pad_packed_sequence always fills with zeros.",
-        why="Shows where the next layer ignores the mask.",
-        to_torch="behind pad_packed_sequence, take the output at min(t, length − 1)",
+        title="at masked steps Keras repeats the last output, PyTorch returns zeros",
+        what="With return_sequences=True Keras repeats the last valid output; within Bidirectional "
+        "it returns zeros. pad_packed_sequence always returns zeros.",
+        why="It shows where the next layer ignores the mask.",
+        to_torch="after pad_packed_sequence, take the output at step min(t, length − 1)",
         size=0.7,
         measured="all outputs of an LSTM, 4 sequences of 2 to 5 steps",
         rung="forward_eval",
@@ -76,13 +75,12 @@ DIFFERENCES = (
     Difference(
         id="masking.holes",
         kind="masking",
-        title="Keras leaves out masked steps anywhere, packing only at the end",
-        what="A step of zeros within a sequence is masked as well: the state stands still. "
-        "Lengths cannot say that. A sequence of length 0 is another such case, which "
-        "packing refuses.",
-        why="Masking looks at values, so a genuine step of zeros counts as padding.",
+        title="Keras can mask any step, packed sequences only the end",
+        what="A masked step within a sequence leaves the state unchanged. Packing by length cannot "
+        "express that, and rejects a sequence of length 0.",
+        why="Masking compares values, so a genuine step of zeros is masked too.",
         to_torch="a loop over nn.LSTMCell: h = torch.where(mask[:, t, None], new, h)",
-        to_keras="choose a mask_value that no step has",
+        to_keras="choose a mask_value that no step consists of",
         size=0.3,
         measured="last output of an LSTM, a step of zeros within each of 4 sequences",
         rung="forward_eval",

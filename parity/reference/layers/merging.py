@@ -108,30 +108,30 @@ DIFFERENCES = (
     Difference(
         id="concatenate.axis",
         kind="merging",
-        title="the last axis in Keras, the first in PyTorch; channels move as well",
-        what="Concatenate() joins the last axis, the channels. torch.cat joins the first by "
-        "default, and channels are the second. dim=-1 copied from Keras joins the widths of "
-        "images.",
-        why="Square images of any number of channels give a shape that looks possible.",
-        to_torch="torch.cat((a, b), dim=1) on channels first",
+        title="the last axis in Keras, the first in PyTorch",
+        what="Concatenate() joins along the last axis, which holds the channels. torch.cat joins "
+        "along the first axis by default, and channels are on the second. dim=-1, copied from "
+        "Keras, joins images along their width.",
+        why="With square images the result has a plausible shape.",
+        to_torch="torch.cat((a, b), dim=1) on channels-first input",
         to_keras="Concatenate(axis=-1)",
         size=float("inf"),
-        measured="4×4 images of 3 channels, dim=-1: another shape",
+        measured="4×4 images of 3 channels, dim=-1: a different shape",
         rung="forward_eval",
         source="keras/src/layers/merging/concatenate.py",
     ),
     Difference(
         id="add.broadcast",
         kind="merging",
-        title="missing axes go behind the examples' in Keras, before it in PyTorch",
-        what="Add of (N, C) and (N, T, C) takes the first for (N, 1, C) in Keras. PyTorch, as "
-        "NumPy, takes it for (1, N, C), and where N = T adds one example to another's "
-        "steps.",
-        why="Keras's layers know that the first axis holds the examples. Multiply, Subtract, "
-        "Average, Maximum and Minimum alike.",
+        title="missing axes are added after the batch axis in Keras, before it in PyTorch",
+        what="Add treats an input (N, C) as (N, 1, C) when the other is (N, T, C). PyTorch and "
+        "NumPy treat it as (1, N, C); where N = T, each example is added to the steps of other "
+        "examples.",
+        why="Keras's layers know that the first axis is the batch. Multiply, Subtract, Average, "
+        "Maximum and Minimum do the same.",
         to_torch="a[:, None] + b",
         size=1,
-        measured="5 vectors of 3 and 5 sequences of 5 such",
+        measured="5 vectors of 3 entries and 5 sequences of 5 steps",
         rung="forward_eval",
         source="keras/src/layers/merging/base_merge.py",
     ),

@@ -60,17 +60,17 @@ DIFFERENCES = (
     Difference(
         id="flatten.order",
         kind="flatten",
-        title="rows of the next kernel come in the order H, W, C, or C, H, W",
-        what="Both flatten what lies in memory: Keras (H, W, C), PyTorch (C, H, W). The dense "
-        "kernel behind it then meets its inputs in another order.",
-        why="Shapes agree, so nothing raises. The commonest fault of ported CNNs. Images of one "
-        "channel, and maps of 1×1, do not show it.",
-        to_torch="x.permute(0, 2, 3, 1).flatten(1), or once and for all kernel.reshape(H, W, C, "
-        "-1).permute(2, 0, 1, 3).flatten(0, 2)",
-        to_keras="Permute((3, 1, 2)) before Flatten, or kernel.reshape(C, H, W, -1).transpose(1, "
-        "2, 0, 3) flattened",
+        title="flattened order: H, W, C in Keras, C, H, W in PyTorch",
+        what="Both flatten in memory order: Keras (H, W, C), PyTorch (C, H, W). The following "
+        "dense layer then receives its inputs in a different order.",
+        why="Shapes agree, so nothing raises. This is the most common fault in ported CNNs. Images "
+        "with one channel and 1×1 maps do not show it.",
+        to_torch="x.permute(0, 2, 3, 1).flatten(1), or reorder the dense kernel once: "
+        "kernel.reshape(H, W, C, -1).permute(2, 0, 1, 3).flatten(0, 2)",
+        to_keras="Permute((3, 1, 2)) before Flatten, or reorder the dense kernel once: "
+        "kernel.reshape(C, H, W, -1).transpose(1, 2, 0, 3), flattened",
         size=1,
-        measured="a dense layer behind 4×4 maps of 3 channels",
+        measured="a dense layer after 4×4 maps of 3 channels",
         rung="forward_eval",
         source="keras/src/layers/reshaping/flatten.py",
     ),
@@ -78,9 +78,9 @@ DIFFERENCES = (
         id="reshape.order",
         kind="flatten",
         title="a vector becomes (H, W, C) in Keras, (C, H, W) in PyTorch",
-        what="Reshape((4, 4, 3)) fills channels fastest. x.view(N, 3, 4, 4) takes the same "
-        "numbers for whole channels.",
-        why="As flatten.order; met in generators and decoders.",
+        what="Reshape((4, 4, 3)) fills the channels of a pixel first. x.view(N, 3, 4, 4) fills a "
+        "whole channel first.",
+        why="The same reason as flatten.order; it occurs in generators and decoders.",
         to_torch="x.view(N, 4, 4, 3).permute(0, 3, 1, 2)",
         to_keras="Reshape((3, 4, 4)), then Permute((2, 3, 1))",
         size=1,
@@ -91,9 +91,10 @@ DIFFERENCES = (
     Difference(
         id="permute.dims",
         kind="flatten",
-        title="axes are counted from 1 without the examples', or from 0 with it",
-        what="Permute((2, 1)) is x.permute(0, 2, 1). Its own numbers raise in PyTorch.",
-        why="Keras's layers never touch the axis of the examples.",
+        title="axes are counted from 1 without the batch axis, or from 0 with it",
+        what="Permute((2, 1)) is x.permute(0, 2, 1). Copying Keras's numbers into PyTorch raises "
+        "an error.",
+        why="Keras's layers never move the batch axis.",
         to_torch="x.permute(0, *dims)",
         size=float("inf"),
         measured="Permute((3, 1, 2)), its numbers copied: RuntimeError",

@@ -139,6 +139,7 @@ DIFFERENCES = (
         rung="step",
         latent=True,
         source="keras/src/optimizers/adam.py",
+        aliases=("adamax.epsilon", "nadam.epsilon", "rmsprop.epsilon"),
     ),
     Difference(
         id="adamw.weight_decay",

@@ -78,9 +78,7 @@ FAULTS = {
     "inputs joined in another order": Fault(
         "residual", "join", "structure.order", {"swapped": True}
     ),
-    "steps for examples": Fault(
-        "lstm", "recurrent", "simple_rnn.batch_first", {"batch_first": False}
-    ),
+    "steps for examples": Fault("lstm", "recurrent", "lstm.batch_first", {"batch_first": False}),
     "reset after": Fault("gru, reset before", "recurrent", "gru.reset_after"),
     "rows of a flattened map": Fault("cnn", "hidden", "flatten.order", weights=_flat_rows),
     "kernel turned": Fault("cnn", "stem", "conv.kernel_layout", weights=_turned),

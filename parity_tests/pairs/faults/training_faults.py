@@ -152,7 +152,7 @@ FAULTS = {
     "RMSprop of either": _of(
         "step",
         rules_of(lambda o: o.RMSprop(), O.RMSprop, lr=1e-3),
-        *("adam.epsilon", "rmsprop.epsilon_placement", "rmsprop.rho"),
+        *("rmsprop.epsilon", "rmsprop.epsilon_placement", "rmsprop.rho"),
     ),
     "Adagrad of either": _of(
         "step",
@@ -167,7 +167,7 @@ FAULTS = {
     "Nadam of either": _of(
         "step",
         rules_of(lambda o: o.Nadam(), O.NAdam, lr=1e-3),
-        *("adam.epsilon", "nadam.momentum_decay"),
+        *("nadam.epsilon", "nadam.momentum_decay"),
     ),
     "another optimizer": _of(
         "step", rules_of(lambda o: o.Lion(1e-3), O.Adam, lr=1e-3), "optimizer.kind"

@@ -68,10 +68,10 @@ DIFFERENCES = (
     Difference(
         id="bidirectional.last_output",
         kind="recurrent",
-        title="the backward run ends at the first step",
-        what="Keras returns the last output of each run: the backward one's after all steps, at "
-        "the first. output[:, -1] of PyTorch holds the backward run's at the last step, "
-        "after one step.",
+        title="the backward layer finishes at the first step",
+        what="Keras returns the last output of each direction; the backward direction finishes at "
+        "the first step. PyTorch's output[:, -1] contains the backward direction's output at the "
+        "last step, when it has processed one step only.",
         why="PyTorch returns all outputs, and the last index looks right.",
         to_torch="torch.cat(tuple(h_n), 1)",
         to_keras="return_sequences=True and [:, -1]",

@@ -96,8 +96,8 @@ DIFFERENCES = (
         title="z, r, h in Keras, r, z, n in PyTorch",
         what="The update gate comes first in Keras's kernels and biases, the reset gate in "
         "PyTorch's.",
-        why="Shapes are equal, so a transposed kernel loads without a word. (The gates of an "
-        "LSTM come in the same order.)",
+        why="Shapes are equal, so a transposed kernel loads without an error. (An LSTM has the "
+        "same gate order in both.)",
         to_torch="swap the first two thirds of every kernel and bias, then transpose the kernels",
         to_keras="the same",
         size=0.4,
@@ -109,11 +109,11 @@ DIFFERENCES = (
         id="gru.reset_after",
         kind="recurrent",
         title="reset_after=False has no counterpart in PyTorch",
-        what="tanh(x·W + (r∘h)·U + b), as first published, against tanh(x·W + b + r∘(h·U + b')), "
-        "which is Keras's default and all that nn.GRU can do.",
-        why="cuDNN has only the latter. Models of Keras 1, and early ones of Keras 2, have the "
-        "former.",
-        to_torch="a cell of your own",
+        what="With reset_after=False Keras computes tanh(x·W + (r∘h)·U + b), as first published. "
+        "nn.GRU, and Keras by default, compute tanh(x·W + b + r∘(h·U + b')).",
+        why="cuDNN supports only the second formula. Models from Keras 1 and early versions of "
+        "Keras 2 use the first.",
+        to_torch="write the cell yourself",
         size=0.1,
         measured="last output of 4 sequences of 6 steps, 4 units",
         rung="forward_eval",
@@ -122,12 +122,12 @@ DIFFERENCES = (
     Difference(
         id="gru.summed_biases",
         kind="recurrent",
-        title="Keras's (2, 3·units) bias is PyTorch's two, not their sum",
+        title="Keras's (2, 3·units) bias is PyTorch's two biases, not their sum",
         what="The candidate's recurrent bias is multiplied by the reset gate. Adding both rows "
-        "into bias_ih, which is right for an LSTM, moves it out of the gate.",
-        why="Keras's row 0 belongs to the inputs, row 1 to the states.",
-        to_torch="bias_ih = row 0, bias_hh = row 1, gates swapped",
-        to_keras="stack((bias_ih, bias_hh)), gates swapped",
+        "into bias_ih, which is correct for an LSTM, removes it from the gate.",
+        why="Row 0 of Keras's bias belongs to the inputs, row 1 to the states.",
+        to_torch="bias_ih = row 0, bias_hh = row 1, with the gates swapped (see gru.gate_order)",
+        to_keras="stack((bias_ih, bias_hh)), with the gates swapped",
         size=0.4,
         measured="last output of 4 sequences of 6 steps, 4 units",
         rung="forward_eval",

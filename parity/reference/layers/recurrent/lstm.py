@@ -87,12 +87,11 @@ DIFFERENCES = (
         id="lstm.two_biases",
         kind="recurrent",
         title="one bias in Keras, the sum of two in PyTorch",
-        what="nn.LSTM adds bias_ih and bias_hh. Each gets the gradient of Keras's one bias, so "
-        "if both train, their sum moves twice as far.",
-        why="PyTorch mirrors cuDNN's parameters. The gates come in the same order, so the "
-        "forward pass shows nothing.",
+        what="nn.LSTM adds bias_ih and bias_hh. Each receives the gradient of Keras's single bias, "
+        "so if both are trained, their sum changes twice as much per step.",
+        why="PyTorch follows cuDNN's parameters. The forward pass does not show it.",
         to_torch="bias_ih = bias; bias_hh = 0 with requires_grad_(False)",
-        to_keras="bias = bias_ih + bias_hh; half the learning rate for it",
+        to_keras="bias = bias_ih + bias_hh, with half the learning rate for it",
         size=0.2,
         measured="sum of the biases after one step of SGD at rate 0.1",
         rung="step",
@@ -102,12 +101,12 @@ DIFFERENCES = (
     Difference(
         id="lstm.dropout",
         kind="recurrent",
-        title="dropout is on the inputs in Keras, between layers in PyTorch",
-        what="LSTM(dropout=p) drops entries of the layer's inputs: in Keras 2 others at each "
-        "step, in Keras 3 the same at all steps. nn.LSTM(dropout=p) drops the outputs "
-        "between stacked layers, and with one layer does nothing. For that on the "
-        "states see simple_rnn.recurrent_dropout.",
-        why="One name for three things.",
+        title="dropout applies to the inputs in Keras, between layers in PyTorch",
+        what="LSTM(dropout=p) drops entries of the layer's inputs: in Keras 2 different ones at "
+        "each step, in Keras 3 the same at all steps. nn.LSTM(dropout=p) drops the outputs between "
+        "stacked layers, and does nothing with one layer. For dropout of the states see "
+        "simple_rnn.recurrent_dropout.",
+        why="The same name is used for different things.",
         to_torch="multiply the inputs by keep / (1 − p) beforehand: keep (N, T, in), for Keras 3 "
         "(N, 1, in)",
         size=0.7,
@@ -115,15 +114,16 @@ DIFFERENCES = (
         rung="forward_train",
         latent=True,
         source="tf_keras/src/layers/rnn/lstm.py (call)",
+        aliases=("simple_rnn.dropout", "gru.dropout"),
     ),
     Difference(
         id="lstm.forget_bias",
         kind="recurrent",
         title="the forget gate starts with bias 1 in Keras, at random in PyTorch",
-        what="unit_forget_bias=True sets the second quarter of the bias to 1, the rest is 0. "
-        "PyTorch draws both biases from ±1/√units.",
-        why="Advice of Jozefowicz et al., 2015, that PyTorch does not follow. Untrained models "
-        "forget at different speeds, and learn differently.",
+        what="unit_forget_bias=True sets the second quarter of the bias to 1 and the remainder to "
+        "0. PyTorch draws both biases from ±1/√units.",
+        why="Keras follows the advice of Jozefowicz et al., 2015; PyTorch does not. Untrained "
+        "models therefore forget at different speeds and learn differently.",
         to_torch="nn.init.zeros_ for both, then bias_ih[units : 2·units] = 1",
         to_keras="unit_forget_bias=False and the initializer RandomUniform(−1/√units, 1/√units)",
         size=1,

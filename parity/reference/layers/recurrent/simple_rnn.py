@@ -84,25 +84,27 @@ DIFFERENCES = (
         id="simple_rnn.recurrent_dropout",
         kind="recurrent",
         title="recurrent_dropout has no counterpart in PyTorch",
-        what="In training the state is multiplied by keep / (1 − p) before the recurrent kernel, "
-        "by the same keep at all steps; LSTM and GRU draw one for each gate.",
-        why="Gal and Ghahramani, 2016. cuDNN's kernels, which PyTorch mirrors, cannot do it.",
-        to_torch="a loop over steps, with keep (N, units), for each gate, drawn beforehand",
+        what="In training Keras multiplies the state by keep / (1 − p) before the recurrent "
+        "kernel, with the same keep at all steps. LSTM and GRU draw a separate keep for each gate.",
+        why="The method is from Gal and Ghahramani, 2016. PyTorch follows cuDNN, whose kernels do "
+        "not support it.",
+        to_torch="a loop over the steps, with keep (N, units) for each gate drawn beforehand",
         size=0.8,
         measured="SimpleRNN's last output in training, 4 sequences of 6 steps, p = ½",
         rung="forward_train",
         latent=True,
         source="keras/src/layers/rnn/dropout_rnn_cell.py",
+        aliases=("lstm.recurrent_dropout", "gru.recurrent_dropout"),
     ),
     Difference(
         id="simple_rnn.two_biases",
         kind="recurrent",
         title="one bias in Keras, the sum of two in PyTorch",
-        what="nn.RNN adds bias_ih and bias_hh. Each gets the gradient of Keras's one bias, so if "
-        "both train, their sum moves twice as far.",
-        why="PyTorch mirrors cuDNN's parameters. The forward pass does not show it.",
+        what="nn.RNN adds bias_ih and bias_hh. Each receives the gradient of Keras's single bias, "
+        "so if both are trained, their sum changes twice as much per step.",
+        why="PyTorch follows cuDNN's parameters. The forward pass does not show it.",
         to_torch="bias_ih = bias; bias_hh = 0 with requires_grad_(False)",
-        to_keras="bias = bias_ih + bias_hh; half the learning rate for it",
+        to_keras="bias = bias_ih + bias_hh, with half the learning rate for it",
         size=0.3,
         measured="sum of the biases after one step of SGD at rate 0.1",
         rung="step",
@@ -113,12 +115,14 @@ DIFFERENCES = (
         id="simple_rnn.batch_first",
         kind="recurrent",
         title="(N, T, in) in Keras, (T, N, in) in PyTorch by default",
-        what="Without batch_first=True PyTorch takes the first axis for time. Any sizes fit.",
-        why="Nothing raises; holds for nn.RNN, nn.LSTM, nn.GRU and nn.MultiheadAttention.",
+        what="Without batch_first=True PyTorch takes the first axis as time. Inputs of any size "
+        "are accepted.",
+        why="Nothing raises. It applies to nn.RNN, nn.LSTM, nn.GRU and nn.MultiheadAttention.",
         to_torch="batch_first=True",
         size=2,
         measured="5 sequences of 5 steps, all outputs",
         rung="forward_eval",
         source="torch/nn/modules/rnn.py",
+        aliases=("lstm.batch_first", "gru.batch_first", "bidirectional.batch_first"),
     ),
 )

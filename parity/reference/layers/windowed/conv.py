@@ -141,9 +141,10 @@ DIFFERENCES = (
         id="conv.kernel_layout",
         kind="conv",
         title="(h, w, in, out) in Keras, (out, in, h, w) in PyTorch",
-        what="Keras keeps kernels as HWIO, PyTorch as OIHW, in any number of dimensions.",
-        why="reshape, or the transposition of the wrong axes, gives the right shape and wrong "
-        "numbers wherever sizes are equal.",
+        what="Keras stores kernels as HWIO, PyTorch as OIHW; with one or three dimensions "
+        "likewise.",
+        why="Using reshape, or transposing the wrong axes, gives the right shape and wrong numbers "
+        "wherever sizes are equal.",
         to_torch="conv.weight = kernel.permute(3, 2, 0, 1)",
         to_keras="kernel = weight.permute(2, 3, 1, 0)",
         size=1,
@@ -154,28 +155,28 @@ DIFFERENCES = (
     Difference(
         id="conv.input_layout",
         kind="conv",
-        title="channels are last in Keras, second in PyTorch",
-        what="Keras takes (N, H, W, C), PyTorch (N, C, H, W). x.reshape(N, C, H, W) has the "
-        "right shape and mixes up pixels and channels; permute moves them.",
-        why="Layouts. Images of one channel do not show it.",
+        title="channels-last in Keras, channels-first in PyTorch",
+        what="Keras takes (N, H, W, C), PyTorch (N, C, H, W). x.reshape(N, C, H, W) has the right "
+        "shape but mixes pixels and channels; permute reorders the axes correctly.",
+        why="The frameworks use different native layouts. Images with one channel do not show it.",
         to_torch="x.permute(0, 3, 1, 2)",
         to_keras="x.permute(0, 2, 3, 1)",
         size=1,
-        measured="8×8 images of 3 channels, reshape for permute",
+        measured="8×8 images of 3 channels, reshape instead of permute",
         rung="forward_eval",
         source=_FOLDER + "base_conv.py",
     ),
     Difference(
         id="conv.same_padding",
         kind="conv",
-        title="'same' with a stride pads more at the end in Keras, alike in PyTorch",
-        what="TensorFlow pads so that the output has ⌈n/s⌉ entries, and an odd zero goes to the "
-        "bottom and right. padding=1 puts as many at the top and left, so every window is "
-        "shifted.",
-        why="PyTorch's padding='same' refuses strides, so ports write padding=k // 2. With odd "
-        "n, k = 3 and s = 2 the two agree by chance. Even kernels differ without any stride.",
-        to_torch="total = max((⌈n/s⌉ − 1)·s + (k − 1)·d + 1 − n, 0); F.pad with total // 2 "
-        "before and the rest after, then a convolution without padding",
+        title="'same' with a stride pads more at the end in Keras, equally in PyTorch",
+        what="TensorFlow pads so that the output has ⌈n/s⌉ entries; if the number of zeros is odd, "
+        "the extra one is added at the bottom and right. PyTorch's padding=1 adds equally many on "
+        "each side, which shifts every window.",
+        why="PyTorch's padding='same' rejects strides, so ports write padding=k // 2. For odd n, k "
+        "= 3 and s = 2 the two agree by chance. Even kernels differ without any stride.",
+        to_torch="total = max((⌈n/s⌉ − 1)·s + (k − 1)·d + 1 − n, 0); F.pad with total // 2 before "
+        "and the remainder after, then a convolution without padding",
         to_keras="ZeroPadding2D(k // 2), then Conv2D(padding='valid')",
         size=1,
         measured="8×8 images, 3×3 kernel, stride 2",
@@ -186,12 +187,12 @@ DIFFERENCES = (
         id="conv.causal_padding",
         kind="conv",
         title="padding='causal' has no counterpart in PyTorch",
-        what="Keras's Conv1D pads (k − 1)·d zeros before the sequence and none after it. "
-        "padding='same' centres the window and so looks ahead.",
+        what="Keras's Conv1D adds (k − 1)·d zeros before the sequence and none after it. "
+        "padding='same' centres the window, so an output sees later steps.",
         why="PyTorch lacks the option.",
         to_torch="F.pad(x, ((k − 1)·d, 0)), then a convolution without padding",
         size=1,
-        measured="10 steps, kernel of 3, dilation 2, padding='same' for 'causal'",
+        measured="10 steps, kernel of 3, dilation 2, padding='same' instead of 'causal'",
         rung="forward_eval",
         source=_FOLDER + "conv1d.py",
     ),
@@ -199,10 +200,11 @@ DIFFERENCES = (
         id="conv.depthwise_kernel",
         kind="conv",
         title="(h, w, in, m) in Keras, (in·m, 1, h, w) in PyTorch",
-        what="A depthwise kernel belongs to the channel first, then to its m-th result: output "
-        "channel c·m + i. Permuted like a usual kernel its channels come in another order.",
-        why="PyTorch has no such layer: it is Conv2d(groups=in), whose weight is laid out "
-        "otherwise.",
+        what="The output channels of a depthwise convolution are grouped by input channel: channel "
+        "c·m + i is result i of input channel c. Permuting the kernel like that of a plain "
+        "convolution gives another channel order.",
+        why="PyTorch has no such layer. Its equivalent, Conv2d(groups=in), stores the weight in a "
+        "different layout.",
         to_torch="kernel.permute(2, 3, 0, 1).reshape(in·m, 1, h, w), groups=in",
         to_keras="weight.reshape(in, m, h, w).permute(2, 3, 0, 1)",
         size=0.9,

@@ -110,10 +110,12 @@ DIFFERENCES = (
         id="conv_transpose.kernel_layout",
         kind="conv",
         title="(h, w, out, in) in Keras, (in, out, h, w) in PyTorch",
-        what="A transposed convolution's kernel has its outputs before its inputs in Keras, and "
-        "its inputs first in PyTorch; neither is as for a plain convolution.",
-        why="Each keeps the layout of the convolution that it reverses.",
-        to_torch="weight = kernel.permute(3, 2, 0, 1): the same axes as for a plain one",
+        what="In Keras a transposed convolution's kernel has the output channels before the input "
+        "channels; in PyTorch the input channels come first. Both layouts differ from those of a "
+        "plain convolution.",
+        why="Each framework keeps the layout of the convolution that is transposed.",
+        to_torch="weight = kernel.permute(3, 2, 0, 1), the same permutation as for a plain "
+        "convolution",
         to_keras="kernel = weight.permute(2, 3, 1, 0)",
         size=1,
         measured="3×3 kernel, 3 channels to 3, permuted (2, 3, 0, 1)",
@@ -123,11 +125,11 @@ DIFFERENCES = (
     Difference(
         id="conv_transpose.same_padding",
         kind="conv",
-        title="'same' cuts the beginning less than padding and output_padding do",
-        what="Keras takes the whole result and cuts (k − s) // 2 at the beginning, the rest at "
-        "the end, to n·s entries. The usual padding=1, output_padding=1 gives that length, "
-        "but cuts one more at the beginning.",
-        why="The counterpart of conv.same_padding.",
+        title="'same' crops less at the start than padding=1, output_padding=1",
+        what="Keras computes the full result and crops it to n·s entries: (k − s) // 2 at the "
+        "start and the remainder at the end. The usual padding=1, output_padding=1 gives the same "
+        "length but crops one entry more at the start.",
+        why="The transposed form of conv.same_padding.",
         to_torch="padding=0, then y[..., low : low + n·s] with low = max(k − s, 0) // 2",
         size=0.9,
         measured="5×5 images, 3×3 kernel, stride 2",

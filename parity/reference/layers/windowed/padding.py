@@ -116,11 +116,11 @@ DIFFERENCES = (
     Difference(
         id="zero_padding.order",
         kind="padding",
-        title="rows come first in Keras, the last axis in F.pad",
-        what="ZeroPadding2D(((top, bottom), (left, right))). F.pad takes (left, right, top, "
-        "bottom), and nn.ZeroPad2d likewise.",
-        why="F.pad counts axes from the last. Where all four add up alike, shapes agree.",
-        to_torch="F.pad(x, (left, right, top, bottom)) on channels first",
+        title="Keras lists the rows first, F.pad the last axis",
+        what="Keras: ZeroPadding2D(((top, bottom), (left, right))). PyTorch: F.pad and "
+        "nn.ZeroPad2d take (left, right, top, bottom).",
+        why="F.pad counts axes from the last. If the totals per axis are equal, the shapes agree.",
+        to_torch="F.pad(x, (left, right, top, bottom)) on channels-first input",
         to_keras="ZeroPadding2D(((top, bottom), (left, right)))",
         size=1,
         measured="4×4 images, a row at the bottom and a column at the left",
@@ -130,11 +130,11 @@ DIFFERENCES = (
     Difference(
         id="up_sampling.align_corners",
         kind="padding",
-        title="bilinear: pixels are areas in Keras, points with align_corners",
-        what="Keras interpolates between the centres of pixels, as PyTorch does with "
-        "align_corners=False, its default. Much old code sets True, which stretches to the "
-        "corners.",
-        why="PyTorch before 0.4 could do nothing else, nor could TensorFlow 1.",
+        title="bilinear: Keras never aligns corners, PyTorch has an option for it",
+        what="Keras interpolates between pixel centres, as PyTorch does by default "
+        "(align_corners=False). With align_corners=True the corner pixels keep their positions, so "
+        "all other positions change.",
+        why="Much old code sets True: PyTorch before 0.4 and TensorFlow 1 had no other choice.",
         to_torch="F.interpolate(x, scale_factor=2, mode='bilinear', align_corners=False)",
         size=0.3,
         measured="4×4 images of whole numbers, doubled",
@@ -144,12 +144,12 @@ DIFFERENCES = (
     Difference(
         id="up_sampling.bicubic",
         kind="padding",
-        title="bicubic: the cubic's parameter is −½ in Keras, −¾ in PyTorch",
-        what="Both weigh four pixels along each axis, by a piecewise cubic with another slope at "
-        "its first zero. Beyond the edge Keras leaves pixels out and scales up the other weights, "
-        "PyTorch repeats the edge. Keras computes in float32.",
-        why="Keys's choice of 1981, and OpenCV's. PyTorch's antialias=True follows Pillow, which "
-        "has Keys's.",
+        title="bicubic: the cubic's coefficient is −½ in Keras, −¾ in PyTorch",
+        what="Both weight four pixels along each axis with a piecewise cubic, but with different "
+        "coefficients. At the border Keras omits pixels outside the image and rescales the "
+        "remaining weights; PyTorch repeats the border pixel. Keras computes in float32.",
+        why="Keras follows Keys (1981), PyTorch follows OpenCV. PyTorch's antialias=True follows "
+        "Pillow, which uses Keys's coefficient.",
         to_torch="F.interpolate(x, scale_factor=2, mode='bicubic', antialias=True)",
         size=0.05,
         measured="8×8 images of whole numbers, doubled, away from the edges",

@@ -138,51 +138,52 @@ DIFFERENCES = (
     Difference(
         id="max_pool.same_padding",
         kind="pooling",
-        title="'same' pads more at the end in Keras, alike in PyTorch",
-        what="As for convolutions: an odd entry goes to the bottom and right, PyTorch's "
-        "padding=1 to every side, so the windows are shifted.",
-        why="PyTorch's pools know no 'same'. For a pool of 2 with stride 2, ceil_mode=True is "
-        "right.",
-        to_torch="F.pad(x, …, value=-inf) as in conv.same_padding, then a pool without padding",
+        title="'same' pads more at the end in Keras, equally in PyTorch",
+        what="As for convolutions: if the padding is odd, Keras adds the extra entry at the bottom "
+        "and right. PyTorch's padding=1 pads every side, which shifts the windows.",
+        why="PyTorch's pooling layers have no 'same'. For pool size 2 with stride 2, "
+        "ceil_mode=True is equivalent.",
+        to_torch="F.pad(x, …, value=-inf) as in conv.same_padding, then pooling without padding",
         size=0.8,
-        measured="8×8 images, pool of 3, stride 2",
+        measured="8×8 images, pool size 3, stride 2",
         rung="forward_eval",
         source="tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2",
     ),
     Difference(
         id="max_pool.padding_value",
         kind="pooling",
-        title="padding is −∞, never 0",
-        what="Where all entries of a window are negative, a padding of zeros wins the maximum.",
-        why="F.pad's default value is 0. Behind a relu it does not show.",
+        title="max pooling pads with −∞, not with 0",
+        what="Where all entries of a window are negative, zero padding becomes the maximum.",
+        why="The default value of F.pad is 0. After a relu the difference does not show.",
         to_torch="F.pad(x, …, value=-inf)",
         size=1,
-        measured="8×8 images, pool of 3, stride 2, padded with zeros",
+        measured="8×8 images, pool size 3, stride 2, padded with zeros",
         rung="forward_eval",
         source="tensorflow/core/kernels/maxpooling_op.cc",
     ),
     Difference(
         id="average_pool.same_padding",
         kind="pooling",
-        title="Keras does not count what it pads, PyTorch does",
-        what="Keras divides by the entries within the image. nn.AvgPool2d divides by the whole "
-        "window and pads alike on all sides.",
+        title="padding is excluded from the mean in Keras, included in PyTorch",
+        what="Keras divides by the number of entries inside the image. nn.AvgPool2d divides by the "
+        "whole window and pads equally on all sides.",
         why="count_include_pad is True by default.",
-        to_torch="pad as in conv.same_padding; F.avg_pool2d of x over that of ones. For a pool "
-        "of 2 with stride 2: ceil_mode=True, count_include_pad=False",
+        to_torch="pad as in conv.same_padding, then divide F.avg_pool2d of x by F.avg_pool2d of "
+        "ones. For pool size 2 with stride 2: ceil_mode=True, count_include_pad=False",
         size=0.9,
-        measured="8×8 images, pool of 3, stride 2, padding=1",
+        measured="8×8 images, pool size 3, stride 2, padding=1",
         rung="forward_eval",
         source="tensorflow/core/kernels/avgpooling_op.cc",
     ),
     Difference(
         id="global_max_pool.tie_gradient",
         kind="pooling",
-        title="equal maxima share the gradient in Keras, one takes it in PyTorch",
-        what="The gradient of a maximum over axes is split evenly among the largest entries. "
-        "x.max(dim) gives it to one of them, and so does nn.AdaptiveMaxPool2d.",
-        why="Two implementations of a maximum. Ties are common behind a relu: all zero.",
-        to_torch="x.amax((2, 3)), which splits as well",
+        title="equal maxima share the gradient in Keras; one receives all in PyTorch",
+        what="TensorFlow splits the gradient of a maximum over axes evenly among the largest "
+        "entries. x.max(dim) and nn.AdaptiveMaxPool2d assign it to one of them.",
+        why="The frameworks implement the maximum differently. Ties are common after a relu, where "
+        "all entries can be zero.",
+        to_torch="x.amax((2, 3)), which also splits the gradient",
         size=20,
         measured="a channel of 4×4 equal entries",
         rung="gradients",
@@ -192,11 +193,11 @@ DIFFERENCES = (
     Difference(
         id="global_average_pool.mask",
         kind="pooling",
-        title="Keras's mean over a sequence leaves masked steps out",
-        what="Behind a mask GlobalAveragePooling1D divides by the valid steps (an empty sequence "
-        "gives NaN). x.mean(1) counts the padding.",
-        why="The mask comes in silence from Masking or an Embedding. Conv1D, Flatten, Reshape "
-        "and MaxPooling1D drop it.",
+        title="Keras excludes masked steps from the mean over a sequence",
+        what="With a mask GlobalAveragePooling1D divides by the number of valid steps (NaN for a "
+        "sequence without any). x.mean(1) includes the padding.",
+        why="The mask is passed on implicitly from a Masking or Embedding layer. Conv1D, Flatten, "
+        "Reshape and MaxPooling1D drop it.",
         to_torch="(x * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)",
         size=0.4,
         measured="4 sequences of 2 to 5 steps",

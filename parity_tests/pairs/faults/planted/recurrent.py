@@ -96,7 +96,7 @@ FAULTS = [
     *(Row(f"{NAMES[kind]}.steps_for_examples", X, series(kind),
           lambda k=kind: Net(lambda self, x: self.classes(self.rnn(x)[0][:, -1]),
                              rnn=CELLS[k](4, 5), classes=nn.Linear(5, 3)),
-          "rnn", ("simple_rnn.batch_first",)) for kind in CELLS),
+          "rnn", (f"{NAMES[kind]}.batch_first",)) for kind in CELLS),
     *(Row(f"{NAMES[kind]}.first_step", X, series(kind),
           lambda k=kind: port(k, lambda rnn, x: rnn(x)[0][:, 0]), "classes", (),
           unnamed="which step is taken is no setting") for kind in CELLS),
