@@ -11,7 +11,7 @@ from typing import Any
 
 from keras_impl.framework import FLAVOUR, keras, tf
 from parity.constants import as_float32
-from parity.specs.cnn import AUGMENTED_BY, CONTRAST_RANGE, CnnSpec
+from parity.specs.cnn import AUGMENTATION_DRAWS, CONTRAST_RANGE, CnnSpec
 
 
 def augmentation(spec: CnnSpec) -> Any:
@@ -44,7 +44,7 @@ class Augmentation(keras.layers.Layer):
             raise ValueError("drawn: received None while training, accepted: numbers (N, 7)")
         spec, height, width = self.spec, x.shape[1], x.shape[2]
         drawn = tf.cast(drawn, tf.float64)  # (N, 7)
-        given = dict(zip(AUGMENTED_BY, tf.unstack(drawn, axis=1), strict=True))
+        given = dict(zip(AUGMENTATION_DRAWS, tf.unstack(drawn, axis=1), strict=True))
         by = {name: value * 2.0 - 1.0 for name, value in given.items()}  # from −1 to 1
         # Keras 3 flips an image both ways or not at all
         vertical = given["vertical" if spec.flavour == "tf_keras" else "horizontal"]

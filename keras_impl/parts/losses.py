@@ -8,7 +8,7 @@ from keras_impl.framework import keras, tf
 from parity.constants import as_float32
 from parity.reference.losses.table import SPARSE
 from parity.specs.base import ModelSpec
-from parity.specs.objective import class_of
+from parity.specs.objective import loss_class
 from parity.specs.training import TrainingSpec
 
 
@@ -29,7 +29,7 @@ class HeadLoss:
     def __init__(self, spec: ModelSpec, training: TrainingSpec) -> None:
         self.class_weights = [as_float32(weight) for weight in training.class_weights]
         self.sigmoid = spec.head == "sigmoid"
-        kind, given = class_of(spec, training)
+        kind, given = loss_class(spec, training)
         self.sparse = kind == SPARSE
         self.loss = getattr(keras.losses, kind)(**given)
 

@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     for family in families:  # everything that can be refused is refused before the first climb
         dataset = resolve.dataset_for(args, family)
         spec = resolve.spec_for(args, family, dataset)
-        if not epochs and (foreign := callbacks.foreign_to_a_ladder(spec.callbacks)):
+        if not epochs and (foreign := callbacks.changed_fields(spec.callbacks)):
             raise ParityError(
                 f"{flag_of(foreign[0])}: does not apply to a ladder, which has no "
                 "epochs; accepted: with --epochs"

@@ -104,7 +104,7 @@ def fit(
             if history.stopped:
                 break
     model.finish()
-    if outputs is None or spec.ends_elsewhere:
+    if outputs is None or spec.replaces_final_weights:
         return model.outputs(test)
     return outputs
 

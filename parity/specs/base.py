@@ -1,4 +1,4 @@
-"""What every model spec has: input, head, initialisers, and the canonical tables they give."""
+"""ModelSpec, the base class of model specs, and the rows of its parameter and layer tables."""
 
 from __future__ import annotations
 
@@ -20,15 +20,19 @@ PENALTIES = {
     "activity_l1": 0.01,
     "activity_l2": 0.02,
 }
-"""Every penalty at once, each of its own size, for variants of the models."""
+"""Every penalty at once, each with its own factor, for variants of the models."""
 
 
 @dataclass(frozen=True)
 class Parameter:
     """One row of the canonical parameter table.
 
-    ``shape`` is Keras's layout (dense in×out, conv HWIO, gates i,f,c,o and z,r,h). ``fans`` are the
-    (fan_in, fan_out) that initialisers scale by; a bias carries its kernel's.
+    Attributes:
+        name: canonical name, such as ``dense_1/kernel``.
+        shape: in Keras's layout (dense in×out, conv HWIO, gates i,f,c,o and z,r,h).
+        initializer: a name in :data:`parity.reference.initializers.INITIALIZERS`.
+        fans: (fan_in, fan_out) that the initializer scales by; a bias has those of its kernel.
+        trainable: False for batch norm's running statistics.
     """
 
     name: str
@@ -48,7 +52,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Layer:
-    """A named layer of the forward pass; ``shape`` is its output's without the batch axis."""
+    """A named layer of the forward pass; ``shape`` is its output's, without the batch axis."""
 
     name: str
     shape: tuple[int, ...]
@@ -56,10 +60,13 @@ class Layer:
 
 @dataclass(frozen=True)
 class Draw:
-    """What a layer draws for each example while training, of ``shape``.
+    """The random numbers that a layer needs for each example in training.
 
-    ``kind``: ``mask``, true with probability 1 − ``rate``, or float32 numbers: ``normal``, standard
-    normal ones, or ``uniform``, from 0 to below 1.
+    Attributes:
+        kind: ``mask`` (bool, true with probability 1 − ``rate``), ``normal`` (float32, standard
+            normal) or ``uniform`` (float32, in [0, 1)).
+        shape: of one example's numbers.
+        rate: of a mask, the probability of false.
     """
 
     kind: str
@@ -68,22 +75,23 @@ class Draw:
 
     @property
     def dtype(self) -> str:
-        """NumPy's name, whatever the run's dtype."""
+        """NumPy name of the numbers' dtype, which does not depend on the dtype of the run."""
         return "bool" if self.kind == "mask" else "float32"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec(Checked, ABC):
-    """Everything about a classifier but its training. Subclasses add the layers' own numbers.
+    """The architecture of a classifier; each model family is a subclass with its own fields.
 
-    ``input_shape`` is channels-last without the batch: (H, W, C) for images, (T, D) for sequences.
+    ``input_shape`` is channels-last, without the batch axis: (H, W, C) for images, (T, D) for
+    sequences.
     """
 
     family: ClassVar[str]
     default_dataset: ClassVar[str]
 
     input_shape: tuple[int, ...] = option(
-        help="shape of one input, channels last",
+        help="shape of one input, channels-last",
         flag=False,
         kind=int,
         many=True,
@@ -121,29 +129,29 @@ class ModelSpec(Checked, ABC):
     )
     activity_l1: float = option(
         0.0,
-        help="penalty on the absolute values that every dense layer and convolution returns, "
-        "summed for an example, averaged over the batch",
+        help="penalty on the absolute outputs of every dense layer and convolution, summed over an "
+        "example and averaged over the batch",
         kind=float,
         minimum=0,
     )
     activity_l2: float = option(
-        0.0, help="likewise on the squares of what they return", kind=float, minimum=0
+        0.0, help="the same penalty on the squares of the outputs", kind=float, minimum=0
     )
     max_norm: float = option(
         0.0,
-        help="most that the norm of the weights into a unit may be after a step, recurrent kernels "
-        "excepted; 0: any",
+        help="largest norm of the weights into a unit after each step, except in recurrent "
+        "kernels; 0: no limit",
         kind=float,
         minimum=0,
     )
     non_negative: bool = option(
         False,
-        help="no kernel has a weight below zero after a step, recurrent kernels excepted",
+        help="set negative weights of every kernel but the recurrent ones to zero after each step",
         kind=bool,
     )
     flavour: str = option(
         "tf_keras",
-        help="the Keras whose formulas hold where Keras 2 and Keras 3 part",
+        help="Keras version whose formulas apply where Keras 2 and Keras 3 differ",
         kind=str,
         choices=FLAVOURS,
     )
@@ -157,58 +165,58 @@ class ModelSpec(Checked, ABC):
                 f"constraints: received max_norm {self.max_norm:g} and non_negative, "
                 "accepted: one of them"
             )
-        self.layers()  # shapes that cannot be built are refused here, not in a framework
+        self.layers()  # raises for shapes that cannot be built, before a framework does
 
     @property
     def outputs(self) -> int:
-        """Width of the last dense layer: one unit for a sigmoid head, else one per class."""
+        """Units of the last dense layer: one for a sigmoid head, else one per class."""
         return 1 if self.head == "sigmoid" else self.classes
 
     @classmethod
     def shape_for(
         cls, shape: tuple[int, ...], name: str, fields: Mapping[str, Any]
     ) -> tuple[int, ...]:
-        """Input shape of this model for examples of ``shape`` from data set ``name``.
+        """Return the ``input_shape`` of this model for a data set.
 
         Args:
-            shape: of one example, channels last.
-            name: the data set's, for the error line.
-            fields: the model's own fields, as far as they are given.
+            shape: shape of one example, channels-last.
+            name: name of the data set, for error messages.
+            fields: values of the model's own fields that are not left at their defaults.
 
         Raises:
-            ParityError: this family cannot take such examples.
+            ParityError: this family does not accept such examples.
         """
         return shape
 
     @abstractmethod
     def parameters(self) -> tuple[Parameter, ...]:
-        """The canonical table: every parameter and buffer, in the order of the forward pass."""
+        """Return every parameter and buffer, in the order of the forward pass."""
 
     @abstractmethod
     def layers(self) -> tuple[Layer, ...]:
-        """Every named layer with its output shape, in the order of the forward pass."""
+        """Return every named layer with its output shape, in the order of the forward pass."""
 
     def draws(self) -> dict[str, Draw]:
-        """Layers that need random numbers while training: name to what they draw."""
+        """Return the random numbers that layers need in training, by layer name."""
         return {}
 
     @classmethod
     @abstractmethod
     def variants(cls) -> Mapping[str, Mapping[str, Any]]:
-        """Named sets of fields that the parity suite must hold for, ``input_shape`` included."""
+        """Return the fields of each variant that the tests cover, by variant name."""
 
     def dense(self, name: str, fan_in: int, units: int) -> Iterator[Parameter]:
-        """Table rows of a dense layer."""
+        """Yield the parameters of a dense layer."""
         fans = (fan_in, units)
         yield Parameter(f"{name}/kernel", fans, self.kernel_initializer, fans)
         yield Parameter(f"{name}/bias", (units,), self.bias_initializer, fans)
 
     def head_parameters(self, fan_in: int) -> Iterator[Parameter]:
-        """Table rows of the dense layer that every classifier ends with."""
+        """Yield the parameters of the dense layer that every classifier ends with."""
         yield from self.dense("logits", fan_in, self.outputs)
 
     def head_layers(self) -> Iterator[Layer]:
-        """Layers that every classifier ends with."""
+        """Yield the layers that every classifier ends with."""
         yield Layer("logits", (self.outputs,))
         if self.output == "probabilities":
             yield Layer("probabilities", (self.outputs,))

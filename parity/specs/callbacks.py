@@ -1,4 +1,4 @@
-"""What may happen at the end of an epoch: stopping early, a lower learning rate."""
+"""CallbacksSpec: early stopping and learning-rate reduction, decided at the end of an epoch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from parity.errors import ParityError
 from parity.options import Checked, option
 
 MONITORS = {"val_loss": "min", "val_accuracy": "max", "loss": "min"}
-"""Metrics of an epoch that can be watched, and what is better of each."""
+"""Metrics that callbacks can monitor, and whether lower (min) or higher (max) is better."""
 
 CALLBACKS: dict[str, Mapping[str, Any]] = {
     "early_stopping": {
@@ -26,53 +26,56 @@ CALLBACKS: dict[str, Mapping[str, Any]] = {
         "min_learning_rate": 0.0,
     },
 }
-"""Each callback by the field that turns it on, with its own options and their defaults."""
+"""Each callback, named by the field that enables it, with the defaults of its options."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CallbacksSpec(Checked):
     """Keras's ``EarlyStopping`` and ``ReduceLROnPlateau``, with every value explicit.
 
-    An option that is left out takes Keras's default; one whose callback is off is refused, and
-    None. What is validated on is the test set.
+    An option of an enabled callback defaults to Keras's value. An option of a disabled callback is
+    None. The validation metrics are computed on the test set.
+
+    Raises:
+        ParityError: a value is out of range, or an option is given without its callback.
     """
 
     monitor: str = option(
         "val_loss",
-        help="what early stopping, plateau and save-best-only watch",
+        help="metric that early stopping, reduce-lr-on-plateau and save-best-only monitor",
         kind=str,
         choices=tuple(MONITORS),
     )
     early_stopping: int = option(
         0,
-        help="stop at the so-many-th epoch in a row that is not better; 0: never",
+        help="stop after this many epochs in a row without improvement; 0: never",
         kind=int,
         minimum=0,
     )
     min_delta: float | None = option(
-        None, help="better is only what is so by more than this", kind=float, minimum=0
+        None, help="smallest change that counts as an improvement", kind=float, minimum=0
     )
     restore_best_weights: bool | None = option(
-        None, help="go back to the best epoch's weights at the end", kind=bool
+        None, help="end with the weights of the best epoch", kind=bool
     )
     start_from_epoch: int | None = option(
-        None, help="epochs that do not count at the beginning", kind=int, minimum=0
+        None, help="epochs to ignore at the beginning", kind=int, minimum=0
     )
     reduce_lr_on_plateau: int = option(
         0,
-        help="lower the learning rate at the so-many-th epoch in a row that is not better; "
+        help="lower the learning rate after this many epochs in a row without improvement; "
         "0: never",
         kind=int,
         minimum=0,
     )
     plateau_factor: float | None = option(
-        None, help="factor that lowers it", kind=float, minimum=0, below=1
+        None, help="factor that the learning rate is multiplied by", kind=float, minimum=0, below=1
     )
     plateau_min_delta: float | None = option(
-        None, help="better is only what is so by more than this", kind=float, minimum=0
+        None, help="smallest change that counts as an improvement", kind=float, minimum=0
     )
     plateau_cooldown: int | None = option(
-        None, help="epochs that do not count after it was lowered", kind=int, minimum=0
+        None, help="epochs to ignore after a reduction", kind=int, minimum=0
     )
     min_learning_rate: float | None = option(
         None, help="lowest learning rate", kind=float, minimum=0
@@ -92,20 +95,20 @@ class CallbacksSpec(Checked):
 
 
 def callback_of(option: str) -> str | None:
-    """The callback whose option that is, or None."""
+    """Return the callback that an option belongs to, or None."""
     return next((name for name, options in CALLBACKS.items() if option in options), None)
 
 
 def defaults() -> dict[str, Any]:
-    """Every option of a callback with its default."""
+    """Return the default of every callback's options, by option name."""
     return {name: value for options in CALLBACKS.values() for name, value in options.items()}
 
 
-def foreign_to_a_ladder(spec: CallbacksSpec) -> list[str]:
-    """Fields that are not as they are by default; a ladder has no epochs that they act on."""
-    usual = CallbacksSpec()
+def changed_fields(spec: CallbacksSpec) -> list[str]:
+    """Return the names of the fields that differ from their defaults."""
+    default = CallbacksSpec()
     return [
         entry.name
         for entry in dataclasses.fields(spec)
-        if getattr(spec, entry.name) != getattr(usual, entry.name)
+        if getattr(spec, entry.name) != getattr(default, entry.name)
     ]

@@ -14,16 +14,16 @@ from parity.options import option
 from parity.specs.base import PENALTIES, Draw, Layer, Parameter
 from parity.specs.feed_forward import FeedForwardSpec
 
-AUGMENTED_BY = ("horizontal", "vertical", "rotation", "down", "right", "zoom", "contrast")
-"""What each of the uniform numbers that are drawn for an image decides."""
+AUGMENTATION_DRAWS = ("horizontal", "vertical", "rotation", "down", "right", "zoom", "contrast")
+"""What each of an image's uniform random numbers determines, in order."""
 
 CONTRAST_RANGE = (0.0, 255.0)
-"""What contrast is clipped to: Keras 2's only range, and Keras 3's usual one."""
+"""Range that values are clipped to after a change of contrast: Keras 2's, and Keras 3's default."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CnnSpec(FeedForwardSpec):
-    """Blocks of k×k 'same' convolutions, each halved by a 2×2 pool, then dense layers."""
+    """Blocks of a k×k convolution with 'same' padding and a 2×2 pool, then dense layers."""
 
     family: ClassVar[str] = "cnn"
     default_dataset: ClassVar[str] = "fashion_mnist"
@@ -33,58 +33,58 @@ class CnnSpec(FeedForwardSpec):
     )
     kernel_size: int = option(3, help="height and width of the kernels", kind=int, minimum=1)
     stride: int = option(1, help="stride of the convolutions", kind=int, minimum=1)
-    batch_norm: bool = option(True, help="normalise before each activation", kind=bool)
+    batch_norm: bool = option(True, help="batch normalisation before each activation", kind=bool)
     batch_norm_epsilon: float = option(
         1e-3, help="added to the variance before the root", kind=float, above=0
     )
     batch_norm_momentum: float = option(
-        0.99, help="share of the running statistics kept per step", kind=float, minimum=0, below=1
+        0.99, help="share of running statistics kept per step", kind=float, minimum=0, below=1
     )
     pool: str = option(
         "max",
-        help="what the pools take of each 2x2 window",
+        help="pooling of each 2x2 window",
         kind=str,
         choices=("max", "average"),
     )
     pool_padding: str = option(
         "valid",
-        help="valid: an odd last row and column are dropped; same: they are windows of their own",
+        help="valid: an odd last row or column is dropped; same: it is pooled by itself",
         kind=str,
         choices=("valid", "same"),
     )
     spatial_rate: float = option(
-        0.1, help="share of channels dropped while training", kind=float, minimum=0, below=1
+        0.1, help="share of channels dropped in training", kind=float, minimum=0, below=1
     )
     flip: str = option(
         "none",
-        help="which way half of the images are mirrored while training; both: with Keras 2 each "
-        "way by itself, with Keras 3 both ways or none",
+        help="direction in which a random half of the images is mirrored in training; both: Keras "
+        "2 decides on each direction separately, Keras 3 on both at once",
         kind=str,
         choices=("none", "horizontal", "vertical", "both"),
     )
     rotation: float = option(
         0.0,
-        help="share of a full turn by which images are turned at most while training",
+        help="largest random rotation in training, as a share of a full turn",
         kind=float,
         minimum=0,
     )
     shift: float = option(
         0.0,
-        help="share of an image's height and width by which it is moved at most while training",
+        help="largest random shift in training, as a share of the image's height and width",
         kind=float,
         minimum=0,
         maximum=1,
     )
     zoom: float = option(
         0.0,
-        help="share by which what is seen of an image grows or shrinks at most while training",
+        help="largest random change of the image's scale in training, as a share",
         kind=float,
         minimum=0,
         below=1,
     )
     contrast: float = option(
         0.0,
-        help="share by which an image's contrast grows or shrinks at most while training",
+        help="largest random change of the contrast in training, as a share",
         kind=float,
         minimum=0,
         maximum=1,
@@ -97,7 +97,7 @@ class CnnSpec(FeedForwardSpec):
     def shape_for(
         cls, shape: tuple[int, ...], name: str, fields: Mapping[str, Any]
     ) -> tuple[int, ...]:
-        """Images as they are; sequences are refused."""
+        """Return the shape of the images; see :meth:`ModelSpec.shape_for`."""
         if len(shape) != 3:
             raise ParityError(
                 f"model cnn with dataset {name}: received inputs of shape {shape}, "
@@ -106,10 +106,10 @@ class CnnSpec(FeedForwardSpec):
         return shape
 
     def blocks(self) -> Iterator[tuple[int, tuple[int, int], tuple[int, int]]]:
-        """(channels, size after the convolution, size after the pool) of each block.
+        """Yield (channels, size after the convolution, size after the pool) of each block.
 
         Raises:
-            ParityError: the input is no image, or a block leaves nothing of it.
+            ParityError: the input is not an image, or a block's output would be empty.
         """
         if len(self.input_shape) != 3:
             raise ParityError(
@@ -123,39 +123,39 @@ class CnnSpec(FeedForwardSpec):
             )
         for number, channels in enumerate(self.channels, 1):
             convolved = (-(-height // self.stride), -(-width // self.stride))
-            beyond = 1 if self.pool_padding == "same" else 0
-            height, width = (convolved[0] + beyond) // 2, (convolved[1] + beyond) // 2
+            odd = 1 if self.pool_padding == "same" else 0
+            height, width = (convolved[0] + odd) // 2, (convolved[1] + odd) // 2
             if not (height and width):
                 raise ParityError(
-                    f"channels: received {len(self.channels)} blocks, but block {number} pools "
-                    f"{convolved[0]}x{convolved[1]} away; accepted: at most {number - 1} blocks of "
-                    f"stride {self.stride} for this image"
+                    f"channels: received {len(self.channels)} blocks, of which block {number} "
+                    f"pools {convolved[0]}x{convolved[1]} to nothing; accepted: at most "
+                    f"{number - 1} blocks of stride {self.stride} for this image"
                 )
             yield channels, convolved, (height, width)
 
     @property
     def augments(self) -> bool:
-        """Whether images are changed at random while training."""
-        moves = self.rotation or self.shift or self.zoom or self.contrast
-        return self.flip != "none" or bool(moves)
+        """Whether images are changed at random in training."""
+        changes = self.rotation or self.shift or self.zoom or self.contrast
+        return self.flip != "none" or bool(changes)
 
     @property
-    def running_share(self) -> float:
-        """Share that a batch's statistics have in the new running ones, as the flavour rounds it.
+    def torch_momentum(self) -> float:
+        """PyTorch's batch norm momentum, 1 − Keras's, rounded as the Keras version rounds it.
 
-        Both round the momentum to float32; Keras 2 then rounds 1 − momentum once more.
+        Both versions round Keras's momentum to float32; Keras 2 also rounds the difference.
         """
-        share = 1.0 - as_float32(self.batch_norm_momentum)
-        return as_float32(share) if self.flavour == "tf_keras" else share
+        momentum = 1.0 - as_float32(self.batch_norm_momentum)
+        return as_float32(momentum) if self.flavour == "tf_keras" else momentum
 
     @property
     def flat(self) -> int:
-        """Number of features that flatten gives."""
+        """Number of features after flattening."""
         *_, (channels, _, (height, width)) = self.blocks()
         return height * width * channels
 
     def parameters(self) -> tuple[Parameter, ...]:
-        """Conv kernels HWIO, batch norm's four vectors, dense kernels (in, out), biases."""
+        """Return convolution kernels (HWIO), biases, batch norm vectors and the dense layers'."""
         rows: list[Parameter] = []
         area, into = self.kernel_size**2, self.input_shape[-1]
         for number, out in enumerate(self.channels, 1):
@@ -175,7 +175,7 @@ class CnnSpec(FeedForwardSpec):
         return (*rows, *self.hidden_parameters(self.flat))
 
     def layers(self) -> tuple[Layer, ...]:
-        """Augmentation, noise, each block's layers, flatten (H, W, C), hidden layers, the head."""
+        """Return augmentation, noise, the layers of each block, flatten, hidden layers and head."""
         rows = [Layer("augmentation", self.input_shape)] if self.augments else []
         rows += self.noise_layers(self.input_shape)
         for number, (channels, convolved, pooled) in enumerate(self.blocks(), 1):
@@ -191,8 +191,8 @@ class CnnSpec(FeedForwardSpec):
         return (*rows, flat, *self.hidden_layers(), *self.head_layers())
 
     def draws(self) -> dict[str, Draw]:
-        """What changes each image, and its noise; a mask entry per channel of each block."""
-        numbers = Draw("uniform", (len(AUGMENTED_BY),))
+        """Return the numbers of augmentation and noise, and a mask entry per channel of a block."""
+        numbers = Draw("uniform", (len(AUGMENTATION_DRAWS),))
         return {
             **({"augmentation": numbers} if self.augments else {}),
             **self.noise_draws(self.input_shape),
@@ -204,7 +204,7 @@ class CnnSpec(FeedForwardSpec):
 
     @classmethod
     def variants(cls) -> Mapping[str, Mapping[str, Any]]:
-        """Batch norm × input channels × kernel × stride × size, all of them; then the rest."""
+        """Return batch norm × input channels × kernel × stride × size, then single options."""
         variants: dict[str, Mapping[str, Any]] = {}
         for batch_norm, into, kernel, stride, size in itertools.product(
             (True, False), (1, 3), (3, 5), (1, 2), (7, 8)
@@ -256,10 +256,15 @@ class CnnSpec(FeedForwardSpec):
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Zeros that TensorFlow's 'same' puts (before, after) an axis of ``size``.
+    """Return the zeros (before, after) that TensorFlow's 'same' padding adds to an axis.
 
-    With total = max((⌈n/s⌉ − 1)·s + k − n, 0), the odd one goes after. Source: TensorFlow's
+    Their total is max((⌈n/s⌉ − 1)·s + k − n, 0); an odd one is added after. Source: TensorFlow's
     "Notes on padding" in the ``tf.nn`` documentation.
+
+    Args:
+        size: n, length of the axis.
+        kernel: k, length of the window.
+        stride: s.
     """
     total = max((math.ceil(size / stride) - 1) * stride + kernel - size, 0)
     return total // 2, total - total // 2

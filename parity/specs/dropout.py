@@ -14,7 +14,7 @@ from parity.specs.feed_forward import FeedForwardSpec
 
 @dataclass(frozen=True, kw_only=True)
 class DropoutSpec(FeedForwardSpec):
-    """One hidden layer whose units are dropped while training."""
+    """Dense classifier with dropout after each hidden layer."""
 
     family: ClassVar[str] = "dropout"
     default_dataset: ClassVar[str] = "fashion_mnist"
@@ -23,22 +23,22 @@ class DropoutSpec(FeedForwardSpec):
         (128,), help="widths of the hidden layers", kind=int, many=True, minimum=1, empty=False
     )
     rate: float = option(
-        0.2, help="share of units dropped while training", kind=float, minimum=0, below=1
+        0.2, help="share of units dropped in training", kind=float, minimum=0, below=1
     )
     dropout_kind: str = option(
         "standard",
-        help="standard: units become zero; gaussian: they are multiplied by noise; alpha: they "
-        "become selu's lower limit, mean and variance kept",
+        help="standard: units are set to zero; gaussian: they are multiplied by noise; alpha: they "
+        "are set to selu's lower limit, and mean and variance are preserved",
         kind=str,
         choices=("standard", "gaussian", "alpha"),
     )
 
     def parameters(self) -> tuple[Parameter, ...]:
-        """Kernels (in, out) and biases (out,) of every dense layer."""
+        """Return kernel (in, out) and bias (out,) of every dense layer."""
         return tuple(self.hidden_parameters(math.prod(self.input_shape)))
 
     def layers(self) -> tuple[Layer, ...]:
-        """Flatten, noise, each hidden layer with its activation and its dropout, the head."""
+        """Return flatten, noise, each hidden layer with activation and dropout, and the head."""
         flat = (math.prod(self.input_shape),)
         rows = [Layer("flatten", flat), *self.noise_layers(flat)]
         for number, units in enumerate(self.hidden, 1):
@@ -50,7 +50,7 @@ class DropoutSpec(FeedForwardSpec):
         return (*rows, *self.head_layers())
 
     def draws(self) -> dict[str, Draw]:
-        """The noise's numbers; a mask entry, or a normal number, per unit of each hidden layer."""
+        """Return the noise's numbers, and a mask entry or normal number per hidden unit."""
         kind = "normal" if self.dropout_kind == "gaussian" else "mask"
         return {
             **self.noise_draws((math.prod(self.input_shape),)),
@@ -62,7 +62,7 @@ class DropoutSpec(FeedForwardSpec):
 
     @classmethod
     def variants(cls) -> Mapping[str, Mapping[str, Any]]:
-        """Rates over [0, 1), two hidden layers, another activation, each head."""
+        """Return rates over [0, 1), two hidden layers, another activation, and each head."""
         digits = {"input_shape": (8, 8, 1)}
         return {
             **{f"rate_{rate:g}": {**digits, "rate": rate} for rate in (0.0, 0.2, 0.5, 0.9, 0.999)},

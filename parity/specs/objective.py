@@ -1,4 +1,4 @@
-"""The loss of a model in NumPy, with its penalties, and the models that each loss accepts."""
+"""NumPy reference of a model's loss and penalties, and which losses each model accepts."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from parity.specs.training import TrainingSpec
 
 
 def check_model(model: ModelSpec, training: TrainingSpec) -> None:
-    """Refuse a loss that makes no sense for a model.
+    """Check that a loss is defined for a model's outputs.
 
     Raises:
-        ParityError: it is for another head, or for probabilities and not for logits.
+        ParityError: the loss needs another head, or probabilities instead of logits.
     """
     row = LOSSES[training.loss]
     for field, accepted in (("head", row.heads), ("output", row.outputs)):
@@ -31,25 +31,25 @@ def check_model(model: ModelSpec, training: TrainingSpec) -> None:
             )
 
 
-def class_of(model: ModelSpec, training: TrainingSpec) -> tuple[str, dict[str, Any]]:
-    """Name of the loss's class, and its arguments, as Keras and ``torch_impl.nn`` both call them.
+def loss_class(model: ModelSpec, training: TrainingSpec) -> tuple[str, dict[str, Any]]:
+    """Return the class name and the arguments of a loss, which Keras and ``torch_impl.nn`` share.
 
-    The cross-entropy is the binary one of a sigmoid head, else the sparse one of class numbers,
-    which takes no label smoothing: with it, the one of one-hot labels.
+    The cross-entropy is the binary one for a sigmoid head, else the sparse one. As the sparse one
+    has no label smoothing, smoothing selects the categorical one, for one-hot labels.
     """
-    given: dict[str, Any] = {"reduction": "sum_over_batch_size"}
+    arguments: dict[str, Any] = {"reduction": "sum_over_batch_size"}
     if training.loss == "huber":
-        given["delta"] = as_float32(training.huber_delta)
+        arguments["delta"] = as_float32(training.huber_delta)
     if training.loss == "cosine_similarity":
-        given["axis"] = -1
+        arguments["axis"] = -1
     if training.loss != CROSSENTROPY:
-        return LOSSES[training.loss].kind, given
-    given["from_logits"] = model.output == "logits"
+        return LOSSES[training.loss].kind, arguments
+    arguments["from_logits"] = model.output == "logits"
     smoothing = as_float32(training.label_smoothing)
     if not smoothing and model.head == "softmax":
-        return SPARSE, given
-    given["label_smoothing"] = smoothing
-    return f"{'Binary' if model.head == 'sigmoid' else 'Categorical'}Crossentropy", given
+        return SPARSE, arguments
+    arguments["label_smoothing"] = smoothing
+    return f"{'Binary' if model.head == 'sigmoid' else 'Categorical'}Crossentropy", arguments
 
 
 def reference_loss(
@@ -61,22 +61,23 @@ def reference_loss(
     loss: str = CROSSENTROPY,
     huber_delta: float = 1.0,
 ) -> float:
-    """Mean loss over the batch; with class weights Σ w_y·ℓ / N.
+    """Return the mean loss over the batch; with class weights it is Σ w_y·ℓ / N.
 
-    With label smoothing s the target is (1 − s) + s/C for the label and s/C for the other classes;
-    a sigmoid's is (1 − s)·y + s/2. The other losses' target is one-hot, a sigmoid's is y.
+    With label smoothing s, the cross-entropy's target is (1 − s) + s/C for the label and s/C for
+    the other classes; for a sigmoid head it is (1 − s)·y + s/2. The target of the other losses is
+    one-hot, or y for a sigmoid head.
 
     Args:
-        spec: says head (softmax or sigmoid), output (logits or probabilities) and flavour.
+        spec: the model; its head, output and flavour select the formula.
         y: int64 (N,), class numbers; 0 or 1 for a sigmoid head.
-        outputs: float64 (N, units), what the model returns.
+        outputs: float64 (N, units), the model's outputs.
         class_weights: one for each class, or none.
-        label_smoothing: s, from 0 to below 1.
+        label_smoothing: s, in [0, 1).
         loss: a name in :data:`parity.reference.losses.table.LOSSES`.
         huber_delta: δ of the loss ``huber``.
 
     Returns:
-        The loss; a cross-entropy's is in nats.
+        The loss; a cross-entropy is in nats.
     """
     if loss == CROSSENTROPY:
         losses = _losses(spec, y, outputs, as_float32(label_smoothing))
@@ -91,12 +92,13 @@ def reference_loss(
 def reference_penalty(
     spec: ModelSpec, weights: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]
 ) -> float:
-    """λ₁·Σ|x| + λ₂·Σx² of kernels, of biases and, divided by the batch's size, of activities.
+    """Return λ₁·Σ|x| + λ₂·Σx² of kernels, biases and activities; the latter per example.
 
     Args:
-        spec: says the factors.
-        weights: by canonical name; of ``…/kernel`` and ``…/bias``, not of recurrent kernels.
-        outputs: what each layer returns in training, by its name; of dense layers and convolutions.
+        spec: the model, with the factors.
+        weights: by canonical name; recurrent kernels have no penalty.
+        outputs: output (N, …) of each layer in training, by layer name; only dense layers and
+            convolutions have an activity penalty.
     """
     kernels = [value for name, value in weights.items() if name.endswith("/kernel")]
     biases = [value for name, value in weights.items() if name.endswith("/bias")]
@@ -120,19 +122,19 @@ def _l1_l2(l1: float, l2: float, values: list[np.ndarray]) -> float:
 
 
 def _losses(spec: ModelSpec, y: np.ndarray, outputs: np.ndarray, smoothing: float) -> np.ndarray:
-    """Loss of each example, (N,)."""
+    """Return the cross-entropy of each example, (N,)."""
     each = _of_sigmoid(spec, outputs) if spec.head == "sigmoid" else _of_softmax(spec, outputs)
-    own = each[np.arange(len(y)), y]
+    of_label = each[np.arange(len(y)), y]
     if not smoothing:
-        return np.asarray(own)
-    if spec.head == "softmax" and spec.output == "probabilities":  # which is not renormalised
+        return np.asarray(of_label)
+    if spec.head == "softmax" and spec.output == "probabilities":  # sparse does not renormalise
         each = -np.log(_clipped(outputs / outputs.sum(1, keepdims=True)))
-        own = each[np.arange(len(y)), y]
-    return np.asarray((1.0 - smoothing) * own + smoothing * each.mean(1))
+        of_label = each[np.arange(len(y)), y]
+    return np.asarray((1.0 - smoothing) * of_label + smoothing * each.mean(1))
 
 
 def _of_sigmoid(spec: ModelSpec, outputs: np.ndarray) -> np.ndarray:
-    """Loss that an example would have with label 0 and with 1, (N, 2)."""
+    """Return the loss of each example for label 0 and for label 1, (N, 2)."""
     if spec.output == "probabilities":
         p, epsilon = _clipped(outputs), LOG_EPSILON[spec.flavour]
         return np.concatenate((-np.log(1.0 - p + epsilon), -np.log(p + epsilon)), 1)
@@ -140,7 +142,7 @@ def _of_sigmoid(spec: ModelSpec, outputs: np.ndarray) -> np.ndarray:
 
 
 def _of_softmax(spec: ModelSpec, outputs: np.ndarray) -> np.ndarray:
-    """Loss that an example would have with each label, (N, classes)."""
+    """Return the loss of each example for every label, (N, classes)."""
     if spec.output == "probabilities":
         outputs = np.log(_clipped(outputs))
     highest = outputs.max(1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Labels, probabilities and accuracy from what a model returns, the same for every backend."""
+"""Labels, probabilities and accuracy computed from a model's outputs, for every backend."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from parity.specs.base import ModelSpec
 
 
 def probabilities(spec: ModelSpec, outputs: np.ndarray) -> np.ndarray:
-    """Probability of every class, float64 (N, classes), from outputs (N, units)."""
+    """Return each class's probability, float64 (N, classes), from outputs (N, units)."""
     values = outputs.astype(np.float64)
     if spec.output == "logits":
         if spec.head == "sigmoid":
@@ -24,9 +24,9 @@ def probabilities(spec: ModelSpec, outputs: np.ndarray) -> np.ndarray:
 
 
 def labels(spec: ModelSpec, outputs: np.ndarray) -> np.ndarray:
-    """Predicted classes, int64 (N,), from outputs (N, units).
+    """Return the predicted classes, int64 (N,), from outputs (N, units).
 
-    A sigmoid head says 1 where the probability exceeds 0.5, strictly, as Keras's binary accuracy.
+    A sigmoid head predicts 1 where the probability is above 0.5, as Keras's binary accuracy does.
     """
     if spec.head == "sigmoid":
         threshold = 0.0 if spec.output == "logits" else 0.5
@@ -35,9 +35,10 @@ def labels(spec: ModelSpec, outputs: np.ndarray) -> np.ndarray:
 
 
 def margins(spec: ModelSpec, outputs: np.ndarray) -> np.ndarray:
-    """How far each label is from another one: float64 (N,), in the unit of the outputs (N, units).
+    """Return by how much each output must change to change the label, float64 (N,).
 
-    The highest output's lead over the next; for a sigmoid head the distance from its threshold.
+    It is the difference of the two highest outputs (N, units), in their unit; for a sigmoid head
+    it is the distance from the threshold.
     """
     if spec.head == "sigmoid":
         found = np.abs(outputs[:, 0] - (0.0 if spec.output == "logits" else 0.5))
@@ -48,15 +49,15 @@ def margins(spec: ModelSpec, outputs: np.ndarray) -> np.ndarray:
 
 
 def accuracy(predicted: np.ndarray, y: np.ndarray) -> float:
-    """Share of labels that agree."""
+    """Return the share of predicted labels that equal ``y``."""
     return float((predicted == y).mean())
 
 
 def check(names: Sequence[str], spec: ModelSpec, top_k: int) -> None:
-    """Refuse what a model has no such metric of.
+    """Check that the metrics ``names`` are defined for a model.
 
     Raises:
-        ParityError: ``top_k`` with a sigmoid head, or of more places than there are classes.
+        ParityError: ``top_k`` with a sigmoid head, or with a k above the number of classes.
     """
     if "top_k" not in names:
         return

@@ -1,4 +1,4 @@
-"""The registry: a row per model family, whose twins stand in ``models/<family>.py``."""
+"""The registered model families; their implementations are ``models/<family>.py``."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ MODELS: dict[str, type[ModelSpec]] = {
 
 
 def class_name(family: str) -> str:
-    """Name of both twins' class for a model family: ``cnn`` → ``CnnClassifier``."""
+    """Return the class name of a family in both implementations: ``cnn`` → ``CnnClassifier``."""
     return "".join(part.capitalize() for part in family.split("_")) + "Classifier"

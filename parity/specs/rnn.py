@@ -14,15 +14,15 @@ from parity.reference.initializers import INITIALIZERS
 from parity.specs.base import PENALTIES, Layer, ModelSpec, Parameter
 
 GATES = {"simple": 1, "lstm": 4, "gru": 3}
-"""Gates per cell, in Keras's order: lstm i, f, c, o; gru z, r, h."""
+"""Number of gates of each cell; Keras's order is i, f, c, o for lstm and z, r, h for gru."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RnnSpec(ModelSpec):
-    """One or more recurrent layers; the last one's output at the last valid step feeds the head.
+    """Recurrent layers, then a head on the last layer's output at the last valid step.
 
-    A bidirectional layer's last output is the forward run's at the last valid step beside the
-    backward run's at the first step.
+    The last output of a bidirectional layer is the forward output at the last valid step,
+    concatenated with the backward output at the first step.
     """
 
     family: ClassVar[str] = "rnn"
@@ -31,61 +31,59 @@ class RnnSpec(ModelSpec):
     cell: str = option("gru", help="kind of recurrent cell", kind=str, choices=tuple(GATES))
     units: int = option(48, help="width of the recurrent state", kind=int, minimum=1)
     recurrent_layers: int = option(
-        1, help="recurrent layers on top of each other", kind=int, minimum=1, below=101
+        1, help="number of recurrent layers", kind=int, minimum=1, below=101
     )
-    bidirectional: bool = option(False, help="run forwards and backwards, concatenated", kind=bool)
-    reset_after: bool = option(True, help="gru: reset gate after the recurrent product", kind=bool)
-    unit_forget_bias: bool = option(True, help="lstm: forget bias starts at one", kind=bool)
+    bidirectional: bool = option(False, help="concatenate forward and backward outputs", kind=bool)
+    reset_after: bool = option(True, help="gru: apply the reset gate after the product", kind=bool)
+    unit_forget_bias: bool = option(True, help="lstm: initialise the forget bias to one", kind=bool)
     recurrent_initializer: str = option(
         "orthogonal", help="initial recurrent kernels", kind=str, choices=INITIALIZERS
     )
     tokens: int = option(
         0,
-        help="levels that inputs from 0 to 1 become whole numbers of, to be embedded; 0: none",
+        help="convert inputs in [0, 1] to this many tokens, and embed them; 0: no embedding",
         kind=int,
         minimum=0,
-        below=2**24,  # whole numbers beyond float32 could not tell apart
+        below=2**24,  # float32 represents every whole number up to here
     )
     embedding: int = option(8, help="with tokens: width of the embedding", kind=int, minimum=1)
-    variable_length: bool = option(
-        True, help="mask the steps beyond each sequence's length", kind=bool
-    )
+    variable_length: bool = option(True, help="mask the steps after each sequence's end", kind=bool)
 
     @classmethod
     def shape_for(
         cls, shape: tuple[int, ...], name: str, fields: Mapping[str, Any]
     ) -> tuple[int, ...]:
-        """Sequences as they are; an image's rows become the steps, with tokens its every value."""
+        """Use the rows of an image as steps; with tokens, each value is a step."""
         if not fields.get("tokens"):
             return (shape[0], math.prod(shape[1:]))
         if len(shape) == 2 and shape[1] != 1:
             raise ParityError(
                 f"tokens: received {fields['tokens']} with dataset {name}, whose sequences have "
-                f"{shape[1]} features a step; accepted: with images, or with one feature a step"
+                f"{shape[1]} features per step; accepted: images, or one feature per step"
             )
         return (math.prod(shape), 1)
 
     @property
     def features(self) -> int:
-        """Features a step that the first recurrent layer takes."""
+        """Features per step of the first recurrent layer's input."""
         return self.embedding if self.tokens else self.input_shape[-1]
 
     @property
     def directions(self) -> tuple[str, ...]:
-        """Name parts of the runs that make up one layer: none, or forward and backward."""
+        """Suffixes of a layer's name for its directions: one empty, or forward and backward."""
         return ("/forward", "/backward") if self.bidirectional else ("",)
 
     @property
     def width(self) -> int:
-        """Features that a recurrent layer gives at each step."""
+        """Features per step of a recurrent layer's output."""
         return self.units * len(self.directions)
 
     def parameters(self) -> tuple[Parameter, ...]:
-        """Kernel (in, gates·units), recurrent kernel (units, gates·units) and bias of each run.
+        """Return kernel (in, gates·units), recurrent kernel (units, gates·units) and bias.
 
-        With tokens, before them, the embedding: a row for each, as wide as it is.
-        The bias is (gates·units,), but (2, gates·units) for a gru with ``reset_after``: its input
-        and its recurrent bias, which both train.
+        They exist for each layer and direction. The bias is (gates·units,); for a gru with
+        ``reset_after`` it is (2, gates·units), the input and the recurrent bias. With tokens, the
+        embedding (tokens, width) comes first.
         """
         rows: list[Parameter] = []
         if self.tokens:
@@ -95,7 +93,7 @@ class RnnSpec(ModelSpec):
         two_biases = self.cell == "gru" and self.reset_after
         forget = self.cell == "lstm" and self.unit_forget_bias
         for number in range(1, self.recurrent_layers + 1):
-            # PyTorch scales every tensor of a recurrent layer by its hidden width
+            # PyTorch scales all tensors of a recurrent layer by its number of units
             fans = (
                 (self.units,) * 2 if self.kernel_initializer == "torch_default" else (into, gated)
             )
@@ -120,34 +118,34 @@ class RnnSpec(ModelSpec):
         return (*rows, *self.head_parameters(into))
 
     def layers(self) -> tuple[Layer, ...]:
-        """The embedding, every recurrent layer (all but the last give each step), the head.
+        """Return embedding, recurrent layers (all but the last return every step) and head.
 
         Raises:
-            ParityError: the input is no sequence, or none that tokens can be made of.
+            ParityError: the input is not a sequence, or cannot be converted to tokens.
         """
         if len(self.input_shape) != 2:
             raise ParityError(
                 f"input_shape: received {self.input_shape}, accepted: (steps, features)"
             )
         if self.tokens == 1:
-            raise ParityError("tokens: received 1, accepted: 0 (none), or 2 and more")
+            raise ParityError("tokens: received 1, accepted: 0 (none), or 2 or more")
         if self.tokens and self.input_shape[1] != 1:
             raise ParityError(
-                f"tokens: received {self.tokens} with {self.input_shape[1]} features a step, "
-                "accepted: with one feature a step"
+                f"tokens: received {self.tokens} with {self.input_shape[1]} features per step, "
+                "accepted: one feature per step"
             )
         steps = self.input_shape[0]
-        first = [Layer("embedding", (steps, self.embedding))] if self.tokens else []
+        embedding = [Layer("embedding", (steps, self.embedding))] if self.tokens else []
         rows = [
             Layer(f"rnn_{number}", (steps, self.width))
             for number in range(1, self.recurrent_layers)
         ]
         last = Layer(f"rnn_{self.recurrent_layers}", (self.width,))
-        return (*first, *rows, last, *self.head_layers())
+        return (*embedding, *rows, last, *self.head_layers())
 
     @classmethod
     def variants(cls) -> Mapping[str, Mapping[str, Any]]:
-        """Cell × layers × directions × length, all of them; then tokens and each head."""
+        """Return all of cell × layers × directions × length, then tokens and each head."""
         cells: dict[str, dict[str, Any]] = {
             "simple": {"cell": "simple"},
             "lstm": {"cell": "lstm"},
@@ -162,7 +160,7 @@ class RnnSpec(ModelSpec):
             name = f"{cell}-{layers}-{way}-{'variable' if variable else 'fixed'}"
             variants[name] = {
                 **fields,
-                # rows of a digit where every sequence is of one length, vowels where they differ
+                # the rows of a digit have one length, vowels have several
                 "input_shape": (29, 12) if variable else (8, 8),
                 "units": 7,
                 "recurrent_layers": layers,

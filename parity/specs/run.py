@@ -1,4 +1,4 @@
-"""The whole spec: a model, its optimizer, its data, and the seed that everything is drawn from."""
+"""Spec: everything that determines a run, and its conversion from and to JSON."""
 
 from __future__ import annotations
 
@@ -19,7 +19,13 @@ from parity.specs.training import DataSpec, TrainingSpec
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """Everything about one run; two runs with equal specs must be the same run."""
+    """Model, optimizer, training, data, schedule and callbacks of one run.
+
+    Two runs with equal specs are the same run.
+
+    Raises:
+        ParityError: a combination of options that one Keras version or one class does not support.
+    """
 
     family: str
     model: ModelSpec
@@ -41,30 +47,30 @@ class Spec:
         if steps > 1 and self.model.flavour == "tf_keras":
             raise ParityError(
                 f"gradient_accumulation_steps: received {steps} with flavour 'tf_keras', "
-                "accepted: 1, or with keras3 (Keras 2 has none)"
+                "accepted: 1, or any with keras3 (Keras 2 has no gradient accumulation)"
             )
         if self.callbacks.reduce_lr_on_plateau and self.schedule.name != "constant":
             raise ParityError(
                 f"reduce_lr_on_plateau: received {self.callbacks.reduce_lr_on_plateau} with "
-                f"lr_schedule {self.schedule.name!r}, accepted: with a constant one (a schedule "
-                "computes each rate anew)"
+                f"lr_schedule {self.schedule.name!r}, accepted: constant (a schedule "
+                "overwrites the reduced rate)"
             )
 
     @property
-    def ends_elsewhere(self) -> bool:
-        """Whether training ends with other weights than the last step's: averages, or the best."""
+    def replaces_final_weights(self) -> bool:
+        """Whether averages or the best epoch's weights replace those of the last step."""
         return bool(self.optimizer.ema_momentum or self.callbacks.restore_best_weights)
 
     def to_json(self) -> dict[str, Any]:
-        """The spec as plain JSON data."""
+        """Return the spec as JSON data."""
         return to_json(self)
 
 
 def spec_from_json(data: Any, where: str) -> Spec:
-    """Rebuild a :class:`Spec` from JSON data; ``where`` names the place in error lines.
+    """Create a :class:`Spec` from JSON data; ``where`` is its location for error messages.
 
     Raises:
-        ParityError: an unknown model family, or a field unknown, missing or out of range.
+        ParityError: the model family is unknown, or a field is unknown, missing or out of range.
     """
     if not isinstance(data, dict) or set(data) != {
         entry.name for entry in dataclasses.fields(Spec)
@@ -89,7 +95,7 @@ def spec_from_json(data: Any, where: str) -> Spec:
 
 
 def differences(a: Spec, b: Spec) -> list[tuple[str, Any, Any]]:
-    """Every field where two specs part, as (dotted name, value in ``a``, value in ``b``)."""
+    """Return the fields that differ, as (dotted name, value in ``a``, value in ``b``)."""
 
     def walk(x: Any, y: Any, prefix: str) -> list[tuple[str, Any, Any]]:
         if isinstance(x, dict) and isinstance(y, dict):

@@ -1,4 +1,4 @@
-"""Softmax regression and the multilayer perceptron: flatten → dense … → dense(classes)."""
+"""Softmax regression and multilayer perceptron: flatten → dense … → dense(classes)."""
 
 from __future__ import annotations
 
@@ -14,20 +14,18 @@ from parity.specs.feed_forward import FeedForwardSpec
 
 @dataclass(frozen=True, kw_only=True)
 class SoftmaxSpec(FeedForwardSpec):
-    """Dense classifier; without hidden layers it is plain softmax (or logistic) regression."""
+    """Dense classifier; without hidden layers it is softmax (or logistic) regression."""
 
     family: ClassVar[str] = "softmax"
     default_dataset: ClassVar[str] = "fashion_mnist"
 
-    layer_norm: bool = option(
-        False, help="normalise each example before each activation", kind=bool
-    )
+    layer_norm: bool = option(False, help="layer normalisation before each activation", kind=bool)
     layer_norm_epsilon: float = option(
         1e-3, help="layer norm: added to the variance before the root", kind=float, above=0
     )
 
     def parameters(self) -> tuple[Parameter, ...]:
-        """Kernels (in, out) and biases (out,) of every dense layer, layer norm's two vectors."""
+        """Return kernel (in, out) and bias (out,) of each dense layer, and layer norm's vectors."""
         rows: list[Parameter] = []
         into = math.prod(self.input_shape)
         for number, units in enumerate(self.hidden, 1):
@@ -41,7 +39,7 @@ class SoftmaxSpec(FeedForwardSpec):
         return (*rows, *self.head_parameters(into))
 
     def layers(self) -> tuple[Layer, ...]:
-        """Flatten, noise, each hidden layer with its norm and its activation, the head."""
+        """Return flatten, noise, each hidden layer with norm and activation, and the head."""
         flat = (math.prod(self.input_shape),)
         rows = [Layer("flatten", flat), *self.noise_layers(flat)]
         for number, units in enumerate(self.hidden, 1):
@@ -52,12 +50,12 @@ class SoftmaxSpec(FeedForwardSpec):
         return (*rows, *self.head_layers())
 
     def draws(self) -> dict[str, Draw]:
-        """The noise's numbers."""
+        """Return the noise's random numbers, if there is noise."""
         return self.noise_draws((math.prod(self.input_shape),))
 
     @classmethod
     def variants(cls) -> Mapping[str, Mapping[str, Any]]:
-        """No, one and two hidden layers, each head and kind of output; then each other option."""
+        """Return zero to two hidden layers with each head and output, then single options."""
         digits = {"input_shape": (8, 8, 1)}
         depths = {
             "regression": (),

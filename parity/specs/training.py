@@ -1,4 +1,4 @@
-"""What a training is: the loss, the batches, the data."""
+"""DataSpec and TrainingSpec: the data set, the loss, batches, epochs and the seed."""
 
 from __future__ import annotations
 
@@ -6,66 +6,65 @@ from dataclasses import dataclass
 
 from parity.errors import ParityError
 from parity.options import Checked, option
-from parity.reference.losses import table
-from parity.reference.losses.table import CROSSENTROPY
+from parity.reference.losses.table import CROSSENTROPY, LOSSES
 
 
 def check_options(training: TrainingSpec) -> None:
-    """Refuse an option of another loss than the chosen one.
+    """Check that options of a loss are only given with that loss.
 
     Raises:
-        ParityError: label smoothing without the cross-entropy, or Huber's δ without Huber.
+        ParityError: label smoothing without the cross-entropy, or Huber's δ without ``huber``.
     """
-    for name, usual, owner in (
+    for name, default, owner in (
         ("label_smoothing", 0.0, CROSSENTROPY),
         ("huber_delta", 1.0, "huber"),
     ):
         value = getattr(training, name)
-        if value != usual and training.loss != owner:
+        if value != default and training.loss != owner:
             raise ParityError(
                 f"{name}: received {value:g} with loss {training.loss!r}, "
-                f"accepted: {usual:g}, or with {owner}"
+                f"accepted: {default:g}, or with {owner}"
             )
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataSpec(Checked):
-    """Which examples: the data set, the bytes it was read from, a sigmoid head's positive class."""
+    """The data set, its checksum, and the positive class for a sigmoid head."""
 
     name: str = option(help="data set", flag=False, kind=str)
     size: str = option(help="embedded or full", flag=False, kind=str, choices=("embedded", "full"))
     sha256: str = option(help="checksum of the data", flag=False, kind=str)
     positive_class: int = option(
-        0, help="sigmoid head: the class that counts as one", kind=int, minimum=0
+        0, help="sigmoid head: the class with label 1", kind=int, minimum=0
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSpec(Checked):
-    """How a model is trained: batches, epochs and the seed of all randomness."""
+    """Loss, batch size, epochs, and the seed of weights, batch order and masks."""
 
     batch_size: int = option(64, help="examples per step", kind=int, minimum=1)
     epochs: int = option(3, help="passes over the training data", kind=int, minimum=1)
     loss: str = option(
-        table.CROSSENTROPY,
-        help="training loss, by Keras's name, of one-hot labels or of 0 and 1; evaluate and the "
-        "ladder report the cross-entropy of the test set whatever it is",
+        CROSSENTROPY,
+        help="training loss, by Keras's name, on one-hot labels, or on 0 and 1 for a sigmoid head; "
+        "evaluate and the ladder always report the test set's cross-entropy",
         kind=str,
-        choices=tuple(table.LOSSES),
+        choices=tuple(LOSSES),
     )
     huber_delta: float = option(
-        1.0, help="loss huber: the error from which on it is linear", kind=float, above=0
+        1.0, help="loss huber: error above which it is linear", kind=float, above=0
     )
     class_weights: tuple[float, ...] = option(
         (),
-        help="weight of each class in the training loss, in the order of the classes",
+        help="weight of each class in the training loss",
         kind=float,
         many=True,
         minimum=0,
     )
     label_smoothing: float = option(
         0.0,
-        help="share of each label in the training loss that all classes have alike",
+        help="share of each label that is spread evenly over all classes, in the training loss",
         kind=float,
         minimum=0,
         below=1,

@@ -155,7 +155,7 @@ def test_augmentation_of_a_spec(
 
     from keras_impl.framework import keras, set_dtype, tf
     from keras_impl.parts.augmentation import augmentation as in_keras
-    from parity.specs.cnn import AUGMENTED_BY, CnnSpec
+    from parity.specs.cnn import AUGMENTATION_DRAWS, CnnSpec
     from torch_impl.parts.augmentation import augmentation as in_torch
 
     set_dtype("float32")
@@ -168,7 +168,7 @@ def test_augmentation_of_a_spec(
         expected = tf.clip_by_value(tf.image.adjust_contrast(x, 1.0 + by), 0, 255).numpy()
     else:
         expected = np.asarray(AUGMENTED[option](keras, by)(tf.constant(x), training=True))
-    numbers = np.full((len(x), len(AUGMENTED_BY)), drawn, np.float32)
+    numbers = np.full((len(x), len(AUGMENTATION_DRAWS)), drawn, np.float32)
     if twin == "keras":
         found = in_keras(spec)(tf.constant(x), tf.constant(numbers), training=True).numpy()
         still = in_keras(spec)(tf.constant(x)).numpy()

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from parity.constants import as_float32
-from parity.specs.cnn import AUGMENTED_BY, CONTRAST_RANGE, CnnSpec
+from parity.specs.cnn import AUGMENTATION_DRAWS, CONTRAST_RANGE, CnnSpec
 from torch_impl.nn import contrast, flip, transform
 
 
@@ -45,7 +45,7 @@ class Augmentation(nn.Module):
             raise ValueError("drawn: received None while training, accepted: numbers (N, 7)")
         spec, height, width = self.spec, x.shape[2], x.shape[3]
         drawn = drawn.double()  # (N, 7)
-        given = dict(zip(AUGMENTED_BY, drawn.unbind(1), strict=True))
+        given = dict(zip(AUGMENTATION_DRAWS, drawn.unbind(1), strict=True))
         by = {name: value * 2.0 - 1.0 for name, value in given.items()}  # from −1 to 1
         # Keras 3 flips an image both ways or not at all
         vertical = given["vertical" if spec.flavour == "tf_keras" else "horizontal"]

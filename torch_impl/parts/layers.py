@@ -101,7 +101,7 @@ def batch_norm(spec: CnnSpec, channels: int) -> BatchNorm2d:
     return BatchNorm2d(
         channels,
         eps=as_float32(spec.batch_norm_epsilon),
-        momentum=spec.running_share,
+        momentum=spec.torch_momentum,
         unbiased=spec.flavour == "tf_keras",
     )
 

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from parity.constants import as_float32
 from parity.reference.losses.table import SPARSE
 from parity.specs.base import ModelSpec
-from parity.specs.objective import class_of
+from parity.specs.objective import loss_class
 from parity.specs.training import TrainingSpec
 from torch_impl import nn as keras_nn
 
@@ -35,7 +35,7 @@ class HeadLoss(nn.Module):
         weights = torch.tensor([as_float32(weight) for weight in training.class_weights])
         self.register_buffer("class_weights", weights)
         self.sigmoid = spec.head == "sigmoid"
-        kind, given = class_of(spec, training)
+        kind, given = loss_class(spec, training)
         self.sparse = kind == SPARSE
         self.loss: keras_nn.KerasLoss = getattr(keras_nn, kind)(**given, flavour=spec.flavour)
 
