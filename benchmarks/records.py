@@ -128,7 +128,7 @@ def write(folder: Path, size: float) -> tuple[list[Path], list[Tensors]]:
 
 def _rounded(name: str, values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Entries moved by up to two roundings, of whatever training makes of parameters."""
-    if rungs.meaning(*rungs.split(name)[1:]).kind not in ("gradient", "slot", "weight"):
+    if rungs.role_of(*rungs.split(name)[1:]).kind not in ("gradient", "slot", "weight"):
         return values
     moved = rng.integers(-2, 3, values.shape, np.int8)
     return np.asarray(values * (1 + moved * np.finfo(values.dtype).eps), values.dtype)

@@ -1,4 +1,4 @@
-"""``python -m parity``: the command ``parity``."""
+"""``python -m parity`` runs the command ``parity``."""
 
 from parity.cli import main
 

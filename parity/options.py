@@ -1,4 +1,4 @@
-"""Fields of a spec: each carries its help text and what it accepts, for check and flag alike."""
+"""Dataclass fields with a help text and accepted values, for validation and command-line flags."""
 
 from __future__ import annotations
 
@@ -13,9 +13,18 @@ from parity.errors import ParityError
 
 @dataclass(frozen=True)
 class Accepts:
-    """What a field accepts: a type, and a range or a choice. Bounds are in the field's own unit.
+    """The values that a field accepts: a type, with a range or choices.
 
-    ``optional``: also None, for a value that does not apply.
+    Attributes:
+        kind: ``int``, ``float`` (stored as float32), ``str`` or ``bool``.
+        many: the value is a sequence of ``kind``.
+        minimum: smallest value.
+        above: the value must be greater.
+        below: the value must be smaller.
+        maximum: largest value.
+        choices: the only accepted values; empty: any.
+        empty: a sequence may be empty.
+        optional: None is accepted, for a value that does not apply.
     """
 
     kind: type
@@ -29,7 +38,7 @@ class Accepts:
     optional: bool = False
 
     def describe(self) -> str:
-        """Say in words what is accepted, for help texts and error lines."""
+        """Return the accepted values in words, for help texts and error messages."""
         if self.choices:
             return "one of " + ", ".join(self.choices)
         if self.kind is bool:
@@ -51,7 +60,7 @@ class Accepts:
         return f"{'any number of' if self.empty else 'one or more'} values, each a {text}"
 
     def admits(self, value: Any) -> bool:
-        """Tell whether ``value`` (one element, or a sequence where ``many``) is accepted."""
+        """Return whether ``value`` (a sequence if ``many``, else one element) is accepted."""
         if value is None and self.optional:
             return True
         if self.many:
@@ -66,7 +75,7 @@ class Accepts:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return False
         try:
-            stored = as_float32(float(value))  # both twins compute with what float32 makes of it
+            stored = as_float32(float(value))  # both implementations compute with this
         except OverflowError:
             return False
         return math.isfinite(stored) and self._within(value) and self._within(stored)
@@ -85,9 +94,13 @@ class Accepts:
 def option(
     default: Any = dataclasses.MISSING, *, help: str, flag: bool = True, **accepts: Any
 ) -> Any:
-    """A dataclass field with ``help`` and an :class:`Accepts`; ``flag=False``: not on the CLI.
+    """Return a validated dataclass field, with a command-line flag unless ``flag=False``.
 
-    A default of None makes it optional.
+    Args:
+        default: None makes the field optional; without a default it is required.
+        help: text for the command line.
+        flag: whether the field has a command-line flag.
+        **accepts: arguments of :class:`Accepts`.
     """
     accepts.setdefault("optional", default is None)
     metadata = {"help": help, "accepts": Accepts(**accepts), "flag": flag}
@@ -96,7 +109,7 @@ def option(
 
 @dataclass(frozen=True)
 class Checked:
-    """Base of every spec: fields made by :func:`option` are checked when the object is made."""
+    """Base class of specs: fields defined with :func:`option` are validated on construction."""
 
     def __post_init__(self) -> None:
         for entry in dataclasses.fields(self):
@@ -111,18 +124,18 @@ class Checked:
                 raise ParityError(
                     f"{entry.name}: received {value!r}, accepted: {accepts.describe()}"
                 )
-            if accepts.kind is float and value is not None:  # whole numbers are kept as floats, too
+            if accepts.kind is float and value is not None:  # stores 1 as 1.0
                 floats = tuple(map(float, value)) if accepts.many else float(value)
                 object.__setattr__(self, entry.name, floats)
 
 
 def to_json(spec: Any) -> dict[str, Any]:
-    """A spec as plain JSON data: field name to value, nested specs to nested objects."""
+    """Return a spec as JSON data: field names to values, nested specs to nested objects."""
     return dataclasses.asdict(spec)
 
 
 def from_json(cls: type, data: Any, where: str) -> Any:
-    """Rebuild a spec of class ``cls`` from JSON data; ``where`` names the place in error lines.
+    """Create a spec of class ``cls`` from JSON data; ``where`` is its location for messages.
 
     Raises:
         ParityError: a field is unknown, missing or out of range.

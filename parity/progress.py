@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, lines for a parent process, silence otherwise."""
+"""Progress of long work: a bar on a terminal, JSON lines for a parent process, else nothing."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from types import TracebackType
 from typing import Any
 
 LINES = "PARITY_PROGRESS"
-"""Environment variable: set to ``lines``, progress goes to stderr as marked JSON lines."""
+"""Environment variable; if it is ``lines``, progress is written to stderr as JSON lines."""
 
 MARK = "\x1e"
+"""First character of each progress line."""
 
 
 class Progress:
-    """Context manager that shows how much of ``total`` is done; quiet when not on a terminal.
+    """Context manager that shows progress: a bar with a ``total``, a spinner without.
 
-    Without a total it shows that something is under way, on a terminal only.
+    Both appear on a terminal only.
     """
 
     def __init__(self, title: str, total: int | None = None) -> None:
@@ -45,7 +46,7 @@ class Progress:
                 self._bar.console.file.close()
 
     def advance(self, what: str = "", by: int = 1) -> None:
-        """Count ``by`` more as done; ``what`` says what that was."""
+        """Count ``by`` more units as done; ``what`` describes them."""
         self.done += by
         self._show(what)
 
@@ -59,10 +60,10 @@ class Progress:
 
 
 def bar() -> Any:
-    """A rich progress display on stderr that vanishes when it is done.
+    """Return a rich progress display on stderr that disappears when it is done.
 
-    While it is shown, it takes over what is printed to a terminal, to keep it above the bar; what
-    goes to a file or a pipe stays untouched.
+    While it is shown, output to a terminal is redirected to appear above the bar; output to a file
+    or a pipe is not.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
@@ -80,11 +81,10 @@ def bar() -> Any:
 
 
 def _spinner() -> Any:
-    """A rich display like :func:`bar` for work that cannot be counted.
+    """Return a rich display for work of unknown length; the caller closes its console's file.
 
-    A framework may start meanwhile: stdout and stderr stay what they are for it to take hold of,
-    and the display has a descriptor of its own, which nobody sends elsewhere. Its file is to be
-    closed in the end.
+    A framework may start while it is shown and redirect stdout or stderr. The display therefore
+    writes to a file descriptor of its own, and redirects neither.
     """
     from rich.console import Console
     from rich.progress import Progress as Display

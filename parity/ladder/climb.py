@@ -126,7 +126,7 @@ def climb(
             ladder.timings["step"] = _time_per_step(model, plan)
         if whole and dtype == "float64":
             trained = whole_training.trained(model, spec, train, test, advance)
-            found.update(rungs.named(rungs.WHOLE, trained))
+            found.update(rungs.with_prefix(rungs.TRAINING, trained))
             ladder.results[dtype]["whole"] = whole_training.scores(spec, trained, test)
         if ensemble:
             for member in _members(dtype, steps):
@@ -178,13 +178,13 @@ def _rungs(
     model.reset_optimizer()
     batch = plan[0].first_batch(train)
     found: dict[str, np.ndarray] = {}
-    found.update(rungs.named("parameters", model.weights()))
+    found.update(rungs.with_prefix("parameters", model.weights()))
     for rung, training in rungs.FORWARD.items():
-        found.update(rungs.named(rung, batch.unpadded(model.trace(batch, training))))
+        found.update(rungs.with_prefix(rung, batch.unpadded(model.trace(batch, training))))
     found["loss/loss"] = np.asarray(model.loss(batch))
-    found.update(rungs.named("gradients", batch.unpadded(model.gradients(batch, detailed))))
+    found.update(rungs.with_prefix("gradients", batch.unpadded(model.gradients(batch, detailed))))
     found.update(_steps(model, plan, detailed))
-    found.update(rungs.named("predictions", _predictions(model, spec, test)))
+    found.update(rungs.with_prefix("predictions", _predictions(model, spec, test)))
     return found
 
 
@@ -230,7 +230,7 @@ def _steps(model: Model, plan: list[Chunk], detailed: bool) -> dict[str, np.ndar
         if detailed and done + 1 in watched:
             step_losses, fed = model.train_watched(piece)
             if done + 1 in kept:
-                found.update(rungs.named(place, fed))
+                found.update(rungs.with_prefix(place, fed))
         else:
             step_losses = model.train(piece)
         losses.append(step_losses)
@@ -238,11 +238,11 @@ def _steps(model: Model, plan: list[Chunk], detailed: bool) -> dict[str, np.ndar
             found[f"{place}/loss"] = np.asarray(step_losses[0])
         done += piece.steps
         if done == 1:
-            found.update(rungs.named("step/slots", model.slots()))
+            found.update(rungs.with_prefix("step/slots", model.slots()))
         if done == 1 or (done in kept and done < last):
-            found.update(rungs.named(f"{place}/weights", model.weights()))
+            found.update(rungs.with_prefix(f"{place}/weights", model.weights()))
     found["steps/losses"] = np.concatenate(losses)
-    found.update(rungs.named("steps/weights", model.weights()))
+    found.update(rungs.with_prefix("steps/weights", model.weights()))
     return found
 
 

@@ -109,7 +109,7 @@ def _of_whole_training(spec: Spec) -> dict[str, Form]:
         "labels": ((None,), "I64"),
         **{f"weights/{row.name}": (row.shape, "F64") for row in spec.model.parameters()},
     }
-    return {f"{rungs.WHOLE}/{name}": form for name, form in forms.items()}
+    return {f"{rungs.TRAINING}/{name}": form for name, form in forms.items()}
 
 
 def _masks(spec: Spec, prefix: str) -> dict[str, Form]:

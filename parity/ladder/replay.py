@@ -47,9 +47,10 @@ def replay(backend: Backend, teacher: Record, train: Split) -> Ladder:
             given[rung][rest] = teacher.tensor(name)
     found: dict[str, np.ndarray] = {}
     for rung, training in rungs.FORWARD.items():
-        found.update(rungs.named(rung, batch.unpadded(model.replay(batch, training, given[rung]))))
+        outputs = model.replay(batch, training, given[rung])
+        found.update(rungs.with_prefix(rung, batch.unpadded(outputs)))
     back = model.replay_gradients(batch, given["forward_train"], given["gradients"])
-    found.update(rungs.named("gradients", batch.unpadded(back)))
+    found.update(rungs.with_prefix("gradients", batch.unpadded(back)))
     return Ladder(
         tensors={rungs.join("float64", name): value for name, value in found.items()},
         layers=model.layers(),

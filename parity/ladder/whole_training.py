@@ -55,7 +55,7 @@ def trained(
         },
         "outputs": outputs,
         "labels": predictions.labels(spec.model, outputs),
-        **rungs.named("weights", model.weights()),
+        **rungs.with_prefix("weights", model.weights()),
     }
 
 

@@ -26,8 +26,8 @@ class Allowed:
         return replace(self, limit=self.limit / scale)
 
 
-GIVEN = ("parameter", "fed", "mask")
-"""Kinds of tensors (:attr:`parity.rungs.Meaning.kind`) that nothing is computed for."""
+INPUT_KINDS = ("parameter", "input", "mask")
+"""Kinds of tensors (:attr:`parity.rungs.TensorRole.kind`) that nothing is computed for."""
 
 EXACT = Allowed(0.0, "the same bits are loaded into both, nothing is computed")
 """For parameters, and for what models are fed: inputs, labels, masks."""
@@ -173,7 +173,7 @@ def allowed_float64(
     """Relative distance that float64 allows: the table's, or an override if that is wider.
 
     Args:
-        kind: the tensor's :attr:`parity.rungs.Meaning.kind`.
+        kind: the tensor's :attr:`parity.rungs.TensorRole.kind`.
         rung: where it stands.
         step: number of the optimizer step after which it stands so, from 1.
         spread: what an ensemble moves this tensor by, relative to its largest entry.
@@ -181,7 +181,7 @@ def allowed_float64(
             :func:`parity.reference.optimizers.formulas.handed_down`), relative to the weight's
             largest entry.
     """
-    if kind in GIVEN:
+    if kind in INPUT_KINDS:
         return EXACT
     rows = [FLOAT64[rung]]
     if kind == "weight":

@@ -64,7 +64,7 @@ def divergence(comparison: Comparison) -> Iterator[str]:
 def _culprit(found: Blame, comparison: Comparison) -> Iterator[str]:
     """Layer, data, loss or optimizer, and the step."""
     at = f" at step {found.step}" if found.step else ""
-    if found.check.rung == rungs.WHOLE:
+    if found.check.rung == rungs.TRAINING:
         steps = comparison.reference.header.steps
         first = f"{steps} steps" if steps > 1 else "first step"
         if found.check.tensor == "epochs":

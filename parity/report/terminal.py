@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from parity.report.sentences import divergence, names_of, number, remarks, versions
-from parity.rungs import TITLES, WHOLE, title
+from parity.rungs import TITLES, TRAINING, title
 from parity.verdict.checks import Check
 from parity.verdict.compare import Comparison
 
@@ -111,7 +111,7 @@ def _rungs(comparisons: list[Comparison], narrow: bool) -> Table:
             table.add_row(f"[bold]{header.spec.family}[/]")
         for rung in TITLES:
             worst = [comparison.worst(dtype, rung) for dtype in ("float64", "float32")]
-            if rung == WHOLE and not any(worst):
+            if rung == TRAINING and not any(worst):
                 continue
             passed = all(check.ok for check in worst if check)
             table.add_row(

@@ -65,23 +65,21 @@ def blame(
 
 def part_of(check: Check, record: Record, layers: Sequence[str]) -> tuple[str, int | None]:
     """What made the tensor of a check: (layer, data, loss, optimizer or nothing, step or None)."""
-    meant = rungs.meaning(check.rung, check.tensor)
-    step = check.step or meant.step
-    if check.rung == rungs.WHOLE:  # no more is known than where it shows
+    role = rungs.role_of(check.rung, check.tensor)
+    step = check.step or role.step
+    if check.rung == rungs.TRAINING:  # no more is known than where it shows
         return "", step
-    if meant.kind == "weight" and step is None:
+    if role.kind == "weight" and step is None:
         step = record.header.steps
-    owner = meant.owner if meant.owner in layers else ""
-    if meant.kind == "fed":
+    owner = role.owner if role.owner in layers else ""
+    if role.kind == "input":
         return DATA, step
-    if meant.kind == "output gradient" and owner:  # handed down by the layer behind it
+    if role.kind == "output gradient" and owner:  # handed down by the layer behind it
         behind = layers.index(owner) + 1
         return (layers[behind] if behind < len(layers) else LOSS), None
-    if meant.kind == "slot" or (
-        meant.kind == "weight" and meant.parameter in record.header.trainable
-    ):
+    if role.kind == "slot" or (role.kind == "weight" and role.parameter in record.header.trainable):
         return OPTIMIZER, step
-    if meant.kind == "other" and meant.owner in ("loss", "losses") and check.rung != "predictions":
+    if role.kind == "other" and role.owner in ("loss", "losses") and check.rung != "predictions":
         return (LOSS if _known_before(step, record) else ""), step
     return owner, step
 

@@ -49,7 +49,7 @@ class Float32:
         if not all(0 <= spread < math.inf for spread in spreads):
             observed = math.inf
             note = "what rounding explains is not known: a run of an ensemble is not finite"
-        elif self.pair.meanings[name].kind not in tolerance.GIVEN:
+        elif self.pair.roles[name].kind not in tolerance.INPUT_KINDS:
             # what is not finite is a fault, and must not excuse the other side's distance
             error = 0.0 if any(others.not_finite) else others.rms
             allowed = tolerance.allowed_float32(found.scales[0], error, spreads)
@@ -67,11 +67,11 @@ class Float32:
     def _spreads(self, name: str, scale: float) -> Spreads:
         """What each side's ensemble moves a tensor by; for one of few entries, see tolerance."""
         own = self._spread(name)
-        meant = self.pair.meanings[name]
+        role = self.pair.roles[name]
         few = math.prod(self.pair.reference.shape(name)) < tolerance.FEW_ENTRIES
-        if not few or meant.parameter is None or not all(0 <= moved < math.inf for moved in own):
+        if not few or role.parameter is None or not all(0 <= moved < math.inf for moved in own):
             return own
-        kinds = self._widest_of(meant.kind, self.pair.step(meant))
+        kinds = self._widest_of(role.kind, self.pair.step(role))
         return max(own[0], kinds[0] * scale), max(own[1], kinds[1] * scale)
 
     def _spread(self, name: str) -> Spreads:
@@ -82,8 +82,8 @@ class Float32:
         """The widest spread, relative to its tensor, among all of a kind up to a step."""
         if (kind, step) not in self._widest:
             widest = [0.0, 0.0]
-            for name, meant in self.pair.meanings.items():
-                if meant.kind != kind or self.pair.step(meant) > step:
+            for name, role in self.pair.roles.items():
+                if role.kind != kind or self.pair.step(role) > step:
                     continue
                 if not name.startswith("float32/"):
                     continue

@@ -39,7 +39,7 @@ class Float64:
         _, rung, rest = rungs.split(name)
         if rest == "losses":
             return self._losses(name)
-        if rung in ("predictions", rungs.WHOLE) and rest == "labels":
+        if rung in ("predictions", rungs.TRAINING) and rest == "labels":
             return self._labels(name)
         if rung == "predictions" and rest == "accuracy":
             return self._accuracy(name)
@@ -94,18 +94,18 @@ class Float64:
     def _allowed(self, name: str, scale: float) -> Allowed:
         """Of a tensor whose largest entry is ``scale``."""
         dtype, rung, _ = rungs.split(name)
-        meant, pair, scale = self.pair.meanings[name], self.pair, scale or 1.0
-        if (rung, meant.owner) == (rungs.WHOLE, "epochs"):
+        role, pair, scale = self.pair.roles[name], self.pair, scale or 1.0
+        if (rung, role.owner) == (rungs.TRAINING, "epochs"):
             return tolerance.COUNTED
-        if dtype == "float64" and rung in self.overrides and meant.kind not in tolerance.GIVEN:
+        if dtype == "float64" and rung in self.overrides and role.kind not in tolerance.INPUT_KINDS:
             return self.overrides[rung]
-        step = pair.step(meant) if rung in ("steps", "predictions") else 1
+        step = pair.step(role) if rung in ("steps", "predictions") else 1
         # the smaller, so that one side's ensemble does not excuse the other
         moved = min(record.header.rounding.get(name, 0.0) for record in pair.records)
         handed = 0.0
-        if meant.kind == "weight" and self._could_matter(meant.parameter, rung, step, scale):
-            handed = self._handed_down(meant.parameter)
-        return tolerance.allowed_float64(meant.kind, rung, step, moved / scale, handed / scale)
+        if role.kind == "weight" and self._could_matter(role.parameter, rung, step, scale):
+            handed = self._handed_down(role.parameter)
+        return tolerance.allowed_float64(role.kind, rung, step, moved / scale, handed / scale)
 
     def _could_matter(self, parameter: str | None, rung: str, step: int, scale: float) -> bool:
         """Whether :meth:`_handed_down`, slow to find, could be more than the table allows anyway.

@@ -9,11 +9,11 @@ from parity import rungs
 from parity.constants import DTYPES
 from parity.ladder.contents import PREDICTIONS, TRAINED
 from parity.ladder.record import Header
-from parity.rungs import Meaning
+from parity.rungs import TensorRole
 from parity.verdict.checks import Check
 
 KINDS = (
-    *("fed", "mask", "output gradient", "output", "other"),
+    *("input", "mask", "output gradient", "output", "other"),
     *("parameter", "gradient", "slot", "weight"),
 )
 """What a tensor can be, in the order in which a layer or a step makes it."""
@@ -52,29 +52,29 @@ def in_order(checks: Iterable[Check], header: Header) -> tuple[Check, ...]:
 
 
 def _place(check: Check, header: Header, layers: Mapping[str, int]) -> Place:
-    meant = rungs.meaning(check.rung, check.tensor)
+    role = rungs.role_of(check.rung, check.tensor)
     several = check.rung == "steps"
-    given = meant.kind in ("fed", "mask")
-    made = {"predictions": PREDICTIONS, rungs.WHOLE: TRAINED}.get(check.rung, ())
+    given = role.kind in ("input", "mask")
+    made = {"predictions": PREDICTIONS, rungs.TRAINING: TRAINED}.get(check.rung, ())
     return Place(
         list(rungs.TITLES).index(check.rung),
-        (check.step or meant.step or header.steps) if several else 0,
+        (check.step or role.step or header.steps) if several else 0,
         several and not given,
-        (several or check.rung == rungs.WHOLE) and check.tensor not in ("epochs", "losses"),
-        _layer(check.rung, meant, header, layers),
-        KINDS.index(meant.kind),
+        (several or check.rung == rungs.TRAINING) and check.tensor not in ("epochs", "losses"),
+        _layer(check.rung, role, header, layers),
+        KINDS.index(role.kind),
         made.index(check.tensor) if check.tensor in made else 0,
         check.tensor,
         DTYPES.index(check.dtype),
     )
 
 
-def _layer(rung: str, meant: Meaning, header: Header, layers: Mapping[str, int]) -> int:
-    number = layers.get(meant.owner, len(layers))
+def _layer(rung: str, role: TensorRole, header: Header, layers: Mapping[str, int]) -> int:
+    number = layers.get(role.owner, len(layers))
     if rung == "gradients":  # into a layer from above, then its parameters
-        return -number if meant.owner in layers else number
-    if meant.kind == "fed":
+        return -number if role.owner in layers else number
+    if role.kind == "input":
         return -1
-    if meant.kind in ("slot", "weight") and meant.parameter in header.trainable:
+    if role.kind in ("slot", "weight") and role.parameter in header.trainable:
         return number + len(layers) + 1  # after all that the forward pass moves
     return number

@@ -10,7 +10,7 @@ from parity.ladder import contents
 from parity.ladder.record import Record
 from parity.numerics.distance import Distance, measure
 from parity.numerics.tolerance import Allowed
-from parity.rungs import Meaning
+from parity.rungs import TensorRole
 from parity.verdict import checks
 from parity.verdict.checks import Check
 
@@ -40,13 +40,13 @@ class Pair:
         return iter(sorted(self.both))
 
     @cached_property
-    def meanings(self) -> dict[str, Meaning]:
+    def roles(self) -> dict[str, TensorRole]:
         """What each tensor of :attr:`both` is."""
-        return {name: rungs.meaning(*rungs.split(name)[1:]) for name in self.both}
+        return {name: rungs.role_of(*rungs.split(name)[1:]) for name in self.both}
 
-    def step(self, meant: Meaning) -> int:
+    def step(self, role: TensorRole) -> int:
         """Number of the optimizer step after which a tensor stands so; the last if it has none."""
-        return meant.step or self.header.steps
+        return role.step or self.header.steps
 
     def trains(self, parameter: str | None) -> bool:
         """Whether the reference trains a parameter."""

@@ -16,13 +16,13 @@ def since(pair: Pair, dtype: str) -> int | None:
     entries: Counter[int] = Counter()
     if dtype == "float64" and pair.header.steps <= tolerance.STEPS:
         return None  # which has no ensemble
-    for name, meant in pair.meanings.items():
-        if not name.startswith(f"{dtype}/step") or meant.kind != "weight":
+    for name, role in pair.roles.items():
+        if not name.startswith(f"{dtype}/step") or role.kind != "weight":
             continue
-        if pair.trains(meant.parameter):
+        if pair.trains(role.parameter):
             size = math.prod(pair.reference.shape(name))
-            entries[pair.step(meant)] += size
-            spread[pair.step(meant)] += size * _over_its_scale(pair, name)
+            entries[pair.step(role)] += size
+            spread[pair.step(role)] += size * _over_its_scale(pair, name)
     return min((step for step in entries if 2 * spread[step] >= entries[step]), default=None)
 
 
@@ -50,9 +50,9 @@ def covers(pair: Pair, name: str, step: int | None) -> bool:
     """
     if step is None:
         return False
-    meant = pair.meanings[name]
-    if meant.kind == "weight":
-        return pair.step(meant) >= step
-    if meant.owner == "loss" and meant.step:
-        return meant.step > step  # computed with the weights of the step before
-    return meant.kind == "other" and meant.owner in ("losses", *PREDICTIONS)
+    role = pair.roles[name]
+    if role.kind == "weight":
+        return pair.step(role) >= step
+    if role.owner == "loss" and role.step:
+        return role.step > step  # computed with the weights of the step before
+    return role.kind == "other" and role.owner in ("losses", *PREDICTIONS)

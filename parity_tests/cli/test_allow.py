@@ -79,7 +79,7 @@ def test_a_limit_is_of_no_other_rung(pair: Pair, rung: str) -> None:
         assert [check.rung for check in comparison.failed] == [rung]
 
 
-@pytest.mark.parametrize("rung", [rung for rung in PLACES if rung != rungs.WHOLE])
+@pytest.mark.parametrize("rung", [rung for rung in PLACES if rung != rungs.TRAINING])
 def test_float32_is_allowed_nothing_more(pair: Pair, rung: str) -> None:
     """Rounding alone sets float32's limits."""
     move(pair, rung, "float32", 0.1)
@@ -105,7 +105,7 @@ def test_nothing_else_changes(pair: Pair, rung: str) -> None:
     assert changed
     for name in changed:
         assert name[:2] == ("float64", rung)
-        assert rungs.meaning(*name[1:]).kind not in ("fed", "mask")
+        assert rungs.role_of(*name[1:]).kind not in ("input", "mask")
         if name[2] == "labels":  # which hang on how far the outputs may stand apart
             assert "near ties" in allowed[name].reason
         else:

@@ -7,7 +7,7 @@ import pytest
 from parity import rungs
 from parity.ladder import contents
 from parity.ladder.record import Header
-from parity.rungs import Meaning
+from parity.rungs import TensorRole
 from parity.specs.base import Layer
 from parity.specs.softmax import SoftmaxSpec
 from parity_tests.support import records
@@ -17,20 +17,20 @@ OF_LAYERS = ("output", "mask", "output gradient")
 OF_PARAMETERS = ("parameter", "gradient", "slot", "weight")
 
 
-def written(rung: str, meant: Meaning, slot: str) -> str:
-    """The rest of the name that says what is meant; the way back from :func:`rungs.meaning`."""
+def written(rung: str, role: TensorRole, slot: str) -> str:
+    """Write the rest of a tensor's name from its role: the inverse of :func:`rungs.role_of`."""
     inner = {
-        "fed": meant.owner,
-        "mask": f"{meant.owner}/mask",
-        "output": meant.owner,
-        "output gradient": f"{meant.owner}/output",
-        "parameter": meant.parameter,
-        "gradient": meant.parameter,
-        "slot": f"slots/{slot}/{meant.parameter}",
-        "weight": f"weights/{meant.parameter}",
-        "other": meant.owner,
-    }[meant.kind]
-    return f"{meant.step}/{inner}" if rung == "steps" and meant.step else str(inner)
+        "input": role.owner,
+        "mask": f"{role.owner}/mask",
+        "output": role.owner,
+        "output gradient": f"{role.owner}/output",
+        "parameter": role.parameter,
+        "gradient": role.parameter,
+        "slot": f"slots/{slot}/{role.parameter}",
+        "weight": f"weights/{role.parameter}",
+        "other": role.owner,
+    }[role.kind]
+    return f"{role.step}/{inner}" if rung == "steps" and role.step else str(inner)
 
 
 def misread(header: Header) -> list[str]:
@@ -42,18 +42,18 @@ def misread(header: Header) -> list[str]:
     for dtype in header.dtypes:
         for name in contents.expected(header, dtype):
             _, rung, rest = rungs.split(name)
-            meant = rungs.meaning(rung, rest)
-            slot = rest.split("/")[1] if meant.kind == "slot" else ""
-            right = written(rung, meant, slot) == rest and {
-                **dict.fromkeys(OF_LAYERS, meant.owner in layers),
+            role = rungs.role_of(rung, rest)
+            slot = rest.split("/")[1] if role.kind == "slot" else ""
+            right = written(rung, role, slot) == rest and {
+                **dict.fromkeys(OF_LAYERS, role.owner in layers),
                 **dict.fromkeys(
                     OF_PARAMETERS,
-                    meant.parameter in parameters and meant.owner in layers,
+                    role.parameter in parameters and role.owner in layers,
                 ),
-                "fed": meant.owner in rungs.FED and meant.owner not in layers,
-                "other": rung in ("loss", "predictions", rungs.WHOLE)
-                or meant.owner in ("loss", "losses"),
-            }.get(meant.kind)
+                "input": role.owner in rungs.MODEL_INPUTS and role.owner not in layers,
+                "other": rung in ("loss", "predictions", rungs.TRAINING)
+                or role.owner in ("loss", "losses"),
+            }.get(role.kind)
             if not right or (slot and slot not in header.spec.optimizer.slots):
                 found.append(name)
     return found
@@ -78,40 +78,40 @@ def test_a_layer_of_an_odd_name_is_misread(name: str, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    ("rung", "rest", "meant"),
+    ("rung", "rest", "role"),
     [
-        ("parameters", "conv_1/kernel", Meaning("parameter", "conv_1", "conv_1/kernel")),
-        ("forward_eval", "input", Meaning("fed", "input")),
-        ("forward_eval", "conv_1", Meaning("output", "conv_1")),
-        ("forward_train", "dropout_1/mask", Meaning("mask", "dropout_1")),
-        ("loss", "loss", Meaning("other", "loss")),
-        ("gradients", "conv_1/kernel", Meaning("gradient", "conv_1", "conv_1/kernel")),
-        ("gradients", "conv_1/output", Meaning("output gradient", "conv_1")),
-        ("step", "labels", Meaning("fed", "labels", None, 1)),
-        ("step", "dropout_1/mask", Meaning("mask", "dropout_1", None, 1)),
-        ("step", "slots/m/conv_1/bias", Meaning("slot", "conv_1", "conv_1/bias", 1)),
-        ("step", "weights/conv_1/bias", Meaning("weight", "conv_1", "conv_1/bias", 1)),
-        ("step", "loss", Meaning("other", "loss", None, 1)),
-        ("steps", "losses", Meaning("other", "losses")),
-        ("training", "losses", Meaning("other", "losses")),
-        ("training", "labels", Meaning("other", "labels")),
-        ("training", "history/val_loss", Meaning("other", "history/val_loss")),
-        ("training", "weights/conv_1/bias", Meaning("weight", "conv_1", "conv_1/bias")),
-        ("steps", "12/loss", Meaning("other", "loss", None, 12)),
-        ("steps", "²/loss", Meaning("other", "²/loss")),
-        ("steps", "02/loss", Meaning("other", "02/loss")),
-        ("steps", f"{'9' * 5000}/loss", Meaning("other", f"{'9' * 5000}/loss")),
-        ("steps", "12/input", Meaning("fed", "input", None, 12)),
-        ("steps", "12/dropout_1/mask", Meaning("mask", "dropout_1", None, 12)),
-        ("steps", "12/weights/conv_1/bias", Meaning("weight", "conv_1", "conv_1/bias", 12)),
-        ("steps", "weights/conv_1/bias", Meaning("weight", "conv_1", "conv_1/bias")),
-        ("predictions", "labels", Meaning("other", "labels")),
-        ("predictions", "over_seeds/loss", Meaning("other", "over_seeds/loss")),
+        ("parameters", "conv_1/kernel", TensorRole("parameter", "conv_1", "conv_1/kernel")),
+        ("forward_eval", "input", TensorRole("input", "input")),
+        ("forward_eval", "conv_1", TensorRole("output", "conv_1")),
+        ("forward_train", "dropout_1/mask", TensorRole("mask", "dropout_1")),
+        ("loss", "loss", TensorRole("other", "loss")),
+        ("gradients", "conv_1/kernel", TensorRole("gradient", "conv_1", "conv_1/kernel")),
+        ("gradients", "conv_1/output", TensorRole("output gradient", "conv_1")),
+        ("step", "labels", TensorRole("input", "labels", None, 1)),
+        ("step", "dropout_1/mask", TensorRole("mask", "dropout_1", None, 1)),
+        ("step", "slots/m/conv_1/bias", TensorRole("slot", "conv_1", "conv_1/bias", 1)),
+        ("step", "weights/conv_1/bias", TensorRole("weight", "conv_1", "conv_1/bias", 1)),
+        ("step", "loss", TensorRole("other", "loss", None, 1)),
+        ("steps", "losses", TensorRole("other", "losses")),
+        ("training", "losses", TensorRole("other", "losses")),
+        ("training", "labels", TensorRole("other", "labels")),
+        ("training", "history/val_loss", TensorRole("other", "history/val_loss")),
+        ("training", "weights/conv_1/bias", TensorRole("weight", "conv_1", "conv_1/bias")),
+        ("steps", "12/loss", TensorRole("other", "loss", None, 12)),
+        ("steps", "²/loss", TensorRole("other", "²/loss")),
+        ("steps", "02/loss", TensorRole("other", "02/loss")),
+        ("steps", f"{'9' * 5000}/loss", TensorRole("other", f"{'9' * 5000}/loss")),
+        ("steps", "12/input", TensorRole("input", "input", None, 12)),
+        ("steps", "12/dropout_1/mask", TensorRole("mask", "dropout_1", None, 12)),
+        ("steps", "12/weights/conv_1/bias", TensorRole("weight", "conv_1", "conv_1/bias", 12)),
+        ("steps", "weights/conv_1/bias", TensorRole("weight", "conv_1", "conv_1/bias")),
+        ("predictions", "labels", TensorRole("other", "labels")),
+        ("predictions", "over_seeds/loss", TensorRole("other", "over_seeds/loss")),
     ],
 )
-def test_meaning(rung: str, rest: str, meant: Meaning) -> None:
+def test_role(rung: str, rest: str, role: TensorRole) -> None:
     """Kind, layer, parameter and step, one example of each."""
-    assert rungs.meaning(rung, rest) == meant
+    assert rungs.role_of(rung, rest) == role
 
 
 @pytest.mark.parametrize(
@@ -139,13 +139,13 @@ def test_weights_between_are_called_for(steps: int) -> None:
     for dtype in header.dtypes:
         found: dict[str, set[int]] = {}
         for name in contents.expected(header, dtype):
-            meant = rungs.meaning(*rungs.split(name)[1:])
-            if "/steps/" in name and meant.step:
-                found.setdefault(meant.kind, set()).add(meant.step)
+            role = rungs.role_of(*rungs.split(name)[1:])
+            if "/steps/" in name and role.step:
+                found.setdefault(role.kind, set()).add(role.step)
         between = set(rungs.snapshots(steps))
         assert found.get("weight", set()) == between
         fed = between | ({steps} if steps > 1 else set())
-        assert found.get("fed", set()) == (fed if dtype == "float64" else set())
+        assert found.get("input", set()) == (fed if dtype == "float64" else set())
 
 
 @pytest.mark.parametrize(

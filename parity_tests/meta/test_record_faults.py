@@ -436,9 +436,9 @@ def test_a_nan_is_found_in_every_kind_of_tensor(
     kinds: dict[tuple[object, ...], str] = {}
     for name in sorted(tensors):
         if name.startswith(f"{dtype}/{rung}/") and tensors[name].dtype.kind == "f":
-            meant = rungs.meaning(rung, name.split("/", 2)[2])
+            role = rungs.role_of(rung, name.split("/", 2)[2])
             trains = "moving" not in name
-            kinds[meant.kind, meant.kind == "other" and name, meant.step, trains] = name
+            kinds[role.kind, role.kind == "other" and name, role.step, trains] = name
     assert kinds
     for number, name in enumerate(kinds.values()):
         sides[side] = tmp_path / str(number)

@@ -53,7 +53,7 @@ REFUSED = [
     ("cnn", SEQUENCE, "input_shape: received (9, 4)"),
     ("rnn", {**SEQUENCE, "units": 0}, "units: received 0"),
     ("rnn", {**SEQUENCE, "cell": "gated"}, "cell: received 'gated'"),
-    ("rnn", {**SEQUENCE, "tokens": 17}, "tokens: received 17 with 4 features a step"),
+    ("rnn", {**SEQUENCE, "tokens": 17}, "tokens: received 17 with 4 features per step"),
     ("rnn", {**SEQUENCE, "input_shape": (9, 1), "tokens": 1}, "tokens: received 1"),
     ("rnn", {**SEQUENCE, "input_shape": (9, 1), "tokens": -2}, "tokens: received -2"),
     ("rnn", {**SEQUENCE, "embedding": 0}, "embedding: received 0"),
