@@ -11,61 +11,21 @@ from types import ModuleType
 from typing import Any
 
 from parity.errors import ParityError
-from parity.reference import dtypes, numbers
 from parity.reference.difference import Difference
-from parity.reference.layers import (
-    activations,
-    attention,
-    batch_norm,
-    dense,
-    dropout,
-    embedding,
-    layer_norm,
-    masking,
-    merging,
-    reshaping,
-)
-from parity.reference.layers.recurrent import bidirectional, gru, lstm, simple_rnn
-from parity.reference.layers.windowed import conv, conv_transpose, padding, pooling
-from parity.reference.losses import differences as loss_differences
-from parity.reference.metrics import differences as metric_differences
 from parity.reference.mistakes import MISTAKES, Mistake, mistake
-from parity.reference.optimizers import differences as optimizer_differences
-from parity.reference.schedules import differences as schedule_differences
 from parity.system import strict_json
+from parity.system.submodules import submodules
 
-LAYERS: tuple[ModuleType, ...] = (
-    dense,
-    activations,
-    conv,
-    conv_transpose,
-    pooling,
-    padding,
-    reshaping,
-    merging,
-    batch_norm,
-    layer_norm,
-    dropout,
-    embedding,
-    simple_rnn,
-    lstm,
-    gru,
-    bidirectional,
-    masking,
-    attention,
+MODULES: tuple[ModuleType, ...] = tuple(
+    sorted(
+        (one for one in submodules("parity.reference") if hasattr(one, "DIFFERENCES")),
+        key=lambda module: ".layers." not in module.__name__,
+    )
 )
-"""One module per kind of layer, in the order of the catalogue."""
+"""The modules that define ``DIFFERENCES``, in the order of the catalogue: layers first."""
 
-MODULES: tuple[ModuleType, ...] = (
-    *LAYERS,
-    loss_differences,
-    metric_differences,
-    optimizer_differences,
-    schedule_differences,
-    numbers,
-    dtypes,
-)
-"""The modules that define ``DIFFERENCES``, in the order of the catalogue."""
+LAYERS = tuple(one for one in MODULES if ".layers." in one.__name__)
+"""Those that define kinds of layers."""
 
 CATALOGUE: dict[str, Difference] = {
     entry.id: entry for module in MODULES for entry in module.DIFFERENCES

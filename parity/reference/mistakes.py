@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from parity.reference.layers.kinds import KINDS
+
 
 @dataclass(frozen=True, kw_only=True)
 class Mistake:
@@ -206,32 +208,6 @@ MISTAKES: dict[str, Mistake] = {
 }
 """Id to entry; a check reports ``*`` ids as ``conv.strides`` or ``dense.bias``, for example."""
 
-LAYERS = (
-    *("dense", "conv", "conv_transpose", "max_pool", "average_pool", "global_max_pool"),
-    *("global_average_pool", "zero_padding", "cropping", "up_sampling", "flatten", "reshape"),
-    *("permute", "concatenate", "add", "subtract", "multiply", "average", "maximum", "minimum"),
-    *("batch_norm", "layer_norm", "group_norm", "dropout", "noise", "embedding", "simple_rnn"),
-    *("lstm", "gru", "bidirectional", "masking", "attention", "leaky_relu", "relu", "elu"),
-    *("prelu", "softmax"),
-)
-"""Layer kinds that can be the first part of an id."""
-
-SETTINGS = (
-    *("units", "filters", "kernel_size", "strides", "dilation_rate", "groups", "padding"),
-    *("depth_multiplier", "pool_size", "rank", "size", "interpolation", "cropping", "dims"),
-    *("target_shape", "axis", "momentum", "center", "scale", "rate", "stddev", "input_dim"),
-    *("output_dim", "activation", "recurrent_activation", "use_bias", "go_backwards"),
-    *("merge_mode", "layer", "mask_value", "num_heads", "key_dim", "value_dim", "max_value"),
-    *("alpha", "epsilon", "reset_after", "of"),
-)
-"""Layer settings that can be the second part of an id."""
-
-WEIGHTS = (
-    *("kernel", "bias", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel", "embeddings"),
-    *("gamma", "beta", "moving_mean", "moving_variance"),
-)
-"""Weights that can be the second part of an id."""
-
 OPTIMIZERS = {
     "sgd": ("momentum", "nesterov", "dampening"),
     "adam": ("beta_1", "beta_2", "amsgrad"),
@@ -249,12 +225,13 @@ def mistake(name: str) -> Mistake | None:
     if name in MISTAKES:
         return MISTAKES[name]
     kind, _, setting = name.partition(".")
-    if kind in OPTIMIZERS:
-        group = "setting" if setting in OPTIMIZERS[kind] else ""
-    elif kind not in LAYERS:
-        return None
-    else:
-        group = "kind" if setting == "kind" else ""
-        group = group or ("setting" if setting in SETTINGS else "")
-        group = group or ("weight" if setting in WEIGHTS else "")
-    return replace(MISTAKES[f"*.{group}"], id=name) if group else None
+    if setting in OPTIMIZERS.get(kind, ()):
+        return replace(MISTAKES["*.setting"], id=name)
+    for one in KINDS.values():
+        if name in one.ids.values() or (one.name == kind and setting in one.settings):
+            return replace(MISTAKES["*.setting"], id=name)
+        if one.name == kind and setting in one.weights:
+            return replace(MISTAKES["*.weight"], id=name)
+        if one.name == kind and setting == "kind":
+            return replace(MISTAKES["*.kind"], id=name)
+    return None

@@ -1,59 +1,18 @@
-"""All demonstrations and all configurations that references are held against."""
+"""All demonstrations, and all configurations that the references are compared with Keras on."""
 
 from __future__ import annotations
 
-from parity_tests.catalogue import (
-    Demonstration,
-    activations,
-    attention,
-    batch_norm,
-    bidirectional,
-    conv,
-    conv_transpose,
-    dense,
-    dropout,
-    dtypes,
-    embedding,
-    flatten,
-    gru,
-    layer_norm,
-    losses,
-    lstm,
-    masking,
-    merging,
-    metrics,
-    numbers,
-    optimizers,
-    padding,
-    pooling,
-    simple_rnn,
-)
+from parity.system.submodules import submodules
+from parity_tests.catalogue import Demonstration
 
-LAYERS = (
-    dense,
-    activations,
-    conv,
-    conv_transpose,
-    pooling,
-    padding,
-    flatten,
-    merging,
-    batch_norm,
-    layer_norm,
-    dropout,
-    embedding,
-    simple_rnn,
-    lstm,
-    gru,
-    bidirectional,
-    masking,
-    attention,
-)
-"""In the order of :data:`parity.reference.catalogue.LAYERS`, each with its ``REFERENCES``."""
+MODULES = {one.__name__.split(".")[-1]: one for one in submodules("parity_tests.catalogue")}
+
+REFERENCES = {name: one.REFERENCES for name, one in MODULES.items() if hasattr(one, "REFERENCES")}
+"""Name of a file of :mod:`parity.reference.layers` to configurations, inputs and options."""
 
 DEMONSTRATIONS: dict[str, Demonstration] = {
     name: shown
-    for room in (*LAYERS, losses, metrics, optimizers, dtypes, numbers)
-    for name, shown in room.DEMONSTRATIONS.items()
+    for one in MODULES.values()
+    for name, shown in getattr(one, "DEMONSTRATIONS", {}).items()
 }
 """Id of a difference to what shows it."""

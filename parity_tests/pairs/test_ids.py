@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,19 +17,11 @@ from parity.pairs.align.config_diff import Setting
 from parity.pairs.causes import batch_norm, ids, loss, optimizer, weight_layouts
 from parity.reference import catalogue
 from parity.reference.formula import Settings
-from parity.reference.mistakes import WEIGHTS
+from parity.reference.layers.kinds import KINDS
 
 ID = re.compile(r"[a-z0-9_]+\.[a-z0-9_]+")
 FILES = ("report.json", "report.html", "parity.sides", "weights.swapped_")
 """Texts of that form that are no ids, or the beginning of one."""
-
-CONFIGURATIONS = [
-    one
-    for room in catalogue.LAYERS
-    for one in vars(room).values()
-    if dataclasses.is_dataclass(one) and one.__module__ == room.__name__
-]
-"""Every class of a layer's configuration."""
 
 
 def written() -> set[str]:
@@ -42,19 +33,18 @@ def written() -> set[str]:
         for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
-    return {text for text in texts if ID.fullmatch(text)} - {*FILES, *ids.NAMES}
+    return {text for text in texts if ID.fullmatch(text)} - {*FILES}
 
 
 def of_layers() -> set[str]:
     """Ids made of a configuration's class, and a field, a weight or another kind."""
     found = set()
-    for kind in CONFIGURATIONS:
-        call: Any = SimpleNamespace(config=object.__new__(kind))
-        names = [one.name for one in dataclasses.fields(kind)]
+    for config, kind in KINDS.items():
+        call: Any = SimpleNamespace(config=object.__new__(config))
         found |= {
             ids.id_of(call, Setting(name, None, 0))
-            for name in (*names, "kind", *WEIGHTS, "forward/kernel")
-            if name not in config_diff.IGNORED and kind.__name__ != "Activation"
+            for name in (*kind.settings, "kind", *kind.weights)
+            if name not in config_diff.IGNORED and config.__name__ != "Activation"
         }
     return found
 

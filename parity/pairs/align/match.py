@@ -24,26 +24,10 @@ from parity.numerics import tolerance
 from parity.numerics.arrays import distance
 from parity.pairs.align import config_diff
 from parity.reference.layers.activations import Activation
+from parity.reference.layers.kinds import family_of
 
 MOVES = {"Flatten", "Reshape", "Permute"}
 """Layers that only move entries about: followed, not matched."""
-
-ALIKE = (
-    {"Activation", "ReLU", "ELU", "Softmax"},
-    *(
-        {f"{kind}Pooling{rank}D" for kind in ("Max", "Average", "GlobalMax", "GlobalAverage")}
-        for rank in (1, 2, 3)
-    ),
-    {"SimpleRNN", "LSTM", "GRU"},
-    {
-        *("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"),
-        *("AlphaDropout", "GaussianDropout", "GaussianNoise"),
-    },
-    {"LayerNormalization", "BatchNormalization", "GroupNormalization"},
-    {"Add", "Multiply", "Subtract", "Average", "Maximum", "Minimum"},
-)
-"""Kinds that may be taken for one another by mistake; they are matched, and differ."""
-
 
 ORDER = ((True, 0, False), (False, 1, True), (False, 1, False), (False, 2, False))
 """Layers with weights, then what stands between them: of the same kind, alike, farther away."""
@@ -158,7 +142,7 @@ def _may_match(k: Call, t: Call) -> bool:
 
     Of kinds that are not known, the shapes of all weights.
     """
-    same = k.layer == t.layer or any({k.layer, t.layer} <= alike for alike in ALIKE)
+    same = family_of(k.config, k.layer) == family_of(t.config, t.layer)
     if k.config is None or t.config is None:
         same = bool(k.weights) and _shapes(k) == _shapes(t)
     return same and (not k.weights or _largest(k) == _largest(t))
@@ -262,7 +246,7 @@ def _family(call: Call) -> str:
     """Its kind, of those that may be taken for one another the first; of no layer nothing."""
     if _passed_over(call):
         return ""
-    return next((min(alike) for alike in ALIKE if call.layer in alike), call.layer)
+    return family_of(call.config, call.layer)
 
 
 def _abreast(some: Sequence[Call], calls: Sequence[Call]) -> list[Call]:

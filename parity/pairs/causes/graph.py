@@ -12,9 +12,9 @@ from parity.numerics import tolerance
 from parity.numerics.arrays import distance
 from parity.pairs.align.match import Alignment, feeds
 from parity.pairs.align.tensors import as_keras, mapped
-from parity.pairs.causes import ids
 from parity.pairs.causes import layer as layer_causes
 from parity.pairs.causes.layer import reference
+from parity.reference.layers.kinds import kind_of
 from parity.verdict.result import UNKNOWN, Cause, Proof
 
 NOTHING = "nothing"
@@ -185,14 +185,18 @@ def _turned_inputs(misfit: Misfit) -> Cause | None:
             names = ", ".join(map(str, range(len(order))))
             others = ", ".join(map(str, order))
             return Cause("structure.order", k.name, names, others, Proof(misfit.away, left))
-    if k.layer in ("SimpleRNN", "LSTM", "GRU", "Bidirectional") and t.inputs[0].ndim == 3:
+    kind = kind_of(k.config, k.layer)
+    if kind and kind.name in RECURRENT and t.inputs[0].ndim == 3:
         left = max(distance(k.inputs[0], t.inputs[0].swapaxes(0, 1)), misfit.left)
         if left <= k.allowed:
             own, other = "examples first", "steps first"
-            return Cause(
-                f"{ids.kind_of(k.layer)}.batch_first", k.name, own, other, Proof(misfit.away, left)
-            )
+            proof = Proof(misfit.away, left)
+            return Cause(f"{kind.name}.batch_first", k.name, own, other, proof)
     return None
+
+
+RECURRENT = ("simple_rnn", "lstm", "gru", "bidirectional")
+"""Kinds of layers that run along the steps of a sequence."""
 
 
 def _scaled(misfit: Misfit) -> Cause | None:

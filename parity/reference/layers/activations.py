@@ -15,12 +15,14 @@ import numpy as np
 
 from parity.constants import as_float32
 from parity.reference.difference import Difference
+from parity.reference.layers.kinds import layer_kind
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 SELU_LIMIT = -SELU_ALPHA * SELU_SCALE
 """What SELU tends to for very negative inputs; alpha dropout puts it in place of what it drops."""
 
 
+@layer_kind("activation", family="activation")
 @dataclass(frozen=True, kw_only=True)
 class Activation:
     """An activation of nothing but its name."""
@@ -29,6 +31,11 @@ class Activation:
     activation: str
 
 
+@layer_kind(
+    "leaky_relu",
+    ids={"negative_slope": "leaky_relu.slope", "max_value": "relu.max_value"},
+    family="activation",
+)
 @dataclass(frozen=True, kw_only=True)
 class ReLU:
     """max(x, 0), at most ``max_value``; below 0 ``negative_slope``·x (Keras's LeakyReLU too)."""
@@ -38,6 +45,7 @@ class ReLU:
     negative_slope: float
 
 
+@layer_kind("elu", family="activation")
 @dataclass(frozen=True, kw_only=True)
 class ELU:
     """X where it is positive, else ``alpha``·(eˣ − 1)."""
@@ -46,6 +54,7 @@ class ELU:
     alpha: float
 
 
+@layer_kind("prelu", weights=("alpha",))
 @dataclass(frozen=True, kw_only=True)
 class PReLU:
     """X where it is positive, else x times a slope that is trained."""
@@ -53,6 +62,7 @@ class PReLU:
     keras: ClassVar[str] = "PReLU"
 
 
+@layer_kind("softmax", family="activation")
 @dataclass(frozen=True, kw_only=True)
 class Softmax:
     """The softmax along another axis than the last, counted from the end."""

@@ -17,8 +17,10 @@ import numpy as np
 from parity.constants import as_float32
 from parity.reference.difference import Difference
 from parity.reference.layers.activations import softmax
+from parity.reference.layers.kinds import layer_kind
 
 
+@layer_kind("attention", weights=("kernel", "bias"))
 @dataclass(frozen=True, kw_only=True)
 class MultiHeadAttention:
     """Heads of ``key_dim`` for queries and keys and ``value_dim`` for values."""

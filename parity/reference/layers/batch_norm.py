@@ -14,8 +14,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from parity.reference.difference import Difference
+from parity.reference.layers.kinds import layer_kind
 
 
+@layer_kind(
+    "batch_norm",
+    weights=("gamma", "beta", "moving_mean", "moving_variance"),
+    ids={"mask": "batch_norm.mask"},
+    family="normalization",
+)
 @dataclass(frozen=True, kw_only=True)
 class BatchNorm:
     """Normalisation by the batch's statistics in training, by the running ones otherwise."""

@@ -13,8 +13,10 @@ import numpy as np
 
 from parity.reference.difference import Difference
 from parity.reference.layers import activations
+from parity.reference.layers.kinds import layer_kind
 
 
+@layer_kind("dense", weights=("kernel", "bias"))
 @dataclass(frozen=True, kw_only=True)
 class Dense:
     """A matrix product along the last axis."""

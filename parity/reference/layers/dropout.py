@@ -15,8 +15,10 @@ import numpy as np
 
 from parity.reference.difference import Difference
 from parity.reference.layers.activations import SELU_LIMIT
+from parity.reference.layers.kinds import layer_kind
 
 
+@layer_kind("dropout", family="dropout")
 @dataclass(frozen=True, kw_only=True)
 class Dropout:
     """Drops a share of all entries."""
@@ -25,6 +27,7 @@ class Dropout:
     rate: float
 
 
+@layer_kind("dropout", family="dropout")
 @dataclass(frozen=True, kw_only=True)
 class SpatialDropout1D(Dropout):
     """Drops whole channels of sequences."""
@@ -32,6 +35,7 @@ class SpatialDropout1D(Dropout):
     keras: ClassVar[str] = "SpatialDropout1D"
 
 
+@layer_kind("dropout", family="dropout")
 @dataclass(frozen=True, kw_only=True)
 class SpatialDropout2D(Dropout):
     """Drops whole channels of images."""
@@ -39,6 +43,7 @@ class SpatialDropout2D(Dropout):
     keras: ClassVar[str] = "SpatialDropout2D"
 
 
+@layer_kind("dropout", family="dropout")
 @dataclass(frozen=True, kw_only=True)
 class SpatialDropout3D(Dropout):
     """Drops whole channels of volumes."""
@@ -46,6 +51,7 @@ class SpatialDropout3D(Dropout):
     keras: ClassVar[str] = "SpatialDropout3D"
 
 
+@layer_kind("dropout", family="dropout")
 @dataclass(frozen=True, kw_only=True)
 class GaussianDropout(Dropout):
     """Multiplies by normal numbers around 1."""
@@ -53,6 +59,7 @@ class GaussianDropout(Dropout):
     keras: ClassVar[str] = "GaussianDropout"
 
 
+@layer_kind("dropout", family="dropout")
 @dataclass(frozen=True, kw_only=True)
 class AlphaDropout(Dropout):
     """Replaces entries by SELU's lower limit, and keeps mean and variance."""
@@ -60,11 +67,13 @@ class AlphaDropout(Dropout):
     keras: ClassVar[str] = "AlphaDropout"
 
 
+@layer_kind("dropout", family="dropout")
 @dataclass(frozen=True, kw_only=True)
 class SpatialAlphaDropout(AlphaDropout):
     """Alpha dropout of whole channels, as ``noise_shape`` says it in Keras."""
 
 
+@layer_kind("noise", family="dropout")
 @dataclass(frozen=True, kw_only=True)
 class GaussianNoise:
     """Adds normal numbers."""

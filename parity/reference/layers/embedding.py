@@ -12,8 +12,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from parity.reference.difference import Difference
+from parity.reference.layers.kinds import layer_kind
 
 
+@layer_kind("embedding", weights=("embeddings",))
 @dataclass(frozen=True, kw_only=True)
 class Embedding:
     """A vector for each number from 0 to ``input_dim`` − 1."""

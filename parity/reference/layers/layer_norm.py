@@ -13,8 +13,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from parity.reference.difference import Difference
+from parity.reference.layers.kinds import layer_kind
 
 
+@layer_kind(
+    "layer_norm",
+    weights=("gamma", "beta"),
+    ids={"axis": "layer_norm.axes"},
+    family="normalization",
+)
 @dataclass(frozen=True, kw_only=True)
 class LayerNorm:
     """Each example by itself, over the given axes."""
@@ -26,6 +33,7 @@ class LayerNorm:
     scale: bool
 
 
+@layer_kind("group_norm", weights=("gamma", "beta"), family="normalization")
 @dataclass(frozen=True, kw_only=True)
 class GroupNorm:
     """Each example and each group of neighbouring channels (last axis) by itself."""

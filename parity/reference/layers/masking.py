@@ -13,8 +13,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from parity.reference.difference import Difference
+from parity.reference.layers.kinds import layer_kind
 
 
+@layer_kind("masking")
 @dataclass(frozen=True, kw_only=True)
 class Masking:
     """Masks the steps whose every feature is ``mask_value``."""

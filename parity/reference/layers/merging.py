@@ -13,8 +13,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from parity.reference.difference import Difference
+from parity.reference.layers.kinds import layer_kind
 
 
+@layer_kind("add", family="merging")
 @dataclass(frozen=True, kw_only=True)
 class Add:
     """The sum of the inputs."""
@@ -22,6 +24,7 @@ class Add:
     keras: ClassVar[str] = "Add"
 
 
+@layer_kind("multiply", family="merging")
 @dataclass(frozen=True, kw_only=True)
 class Multiply:
     """The product of the inputs."""
@@ -29,6 +32,7 @@ class Multiply:
     keras: ClassVar[str] = "Multiply"
 
 
+@layer_kind("subtract", family="merging")
 @dataclass(frozen=True, kw_only=True)
 class Subtract:
     """The first input less the second."""
@@ -36,6 +40,7 @@ class Subtract:
     keras: ClassVar[str] = "Subtract"
 
 
+@layer_kind("average", family="merging")
 @dataclass(frozen=True, kw_only=True)
 class Average:
     """The mean of the inputs: their sum over ``of``, or where that is 0 over their number."""
@@ -44,6 +49,7 @@ class Average:
     of: int = 0
 
 
+@layer_kind("maximum", family="merging")
 @dataclass(frozen=True, kw_only=True)
 class Maximum:
     """The largest of the inputs, entry by entry."""
@@ -51,6 +57,7 @@ class Maximum:
     keras: ClassVar[str] = "Maximum"
 
 
+@layer_kind("minimum", family="merging")
 @dataclass(frozen=True, kw_only=True)
 class Minimum:
     """The smallest of the inputs, entry by entry."""
@@ -58,6 +65,7 @@ class Minimum:
     keras: ClassVar[str] = "Minimum"
 
 
+@layer_kind("concatenate")
 @dataclass(frozen=True, kw_only=True)
 class Concatenate:
     """The inputs side by side along an axis, counted with that of the examples."""

@@ -12,8 +12,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from parity.reference.difference import Difference
+from parity.reference.layers.kinds import layer_kind
 
 
+@layer_kind("flatten")
 @dataclass(frozen=True, kw_only=True)
 class Flatten:
     """(N, …) to (N, entries)."""
@@ -21,6 +23,7 @@ class Flatten:
     keras: ClassVar[str] = "Flatten"
 
 
+@layer_kind("reshape")
 @dataclass(frozen=True, kw_only=True)
 class Reshape:
     """(N, …) to (N, *target_shape)."""
@@ -29,6 +32,7 @@ class Reshape:
     target_shape: tuple[int, ...]
 
 
+@layer_kind("permute")
 @dataclass(frozen=True, kw_only=True)
 class Permute:
     """Axes in another order, counted from 1, the examples' axis apart."""

@@ -13,10 +13,16 @@ from typing import Any, ClassVar
 import numpy as np
 
 from parity.reference.difference import Difference
+from parity.reference.layers.kinds import layer_kind
 from parity.reference.layers.recurrent import gru, lstm, simple_rnn
 from parity.reference.layers.recurrent.scan import weights_below
 
 
+@layer_kind(
+    "bidirectional",
+    weights=("kernel", "recurrent_kernel", "bias"),
+    ids={"last_step": "bidirectional.last_output"},
+)
 @dataclass(frozen=True, kw_only=True)
 class Bidirectional:
     """``layer`` and its mirror; ``merge_mode`` is 'concat', 'sum', 'mul' or 'ave'."""

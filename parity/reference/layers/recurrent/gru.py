@@ -13,10 +13,12 @@ import numpy as np
 
 from parity.reference.difference import Difference
 from parity.reference.layers import activations
+from parity.reference.layers.kinds import layer_kind
 from parity.reference.layers.recurrent import simple_rnn
 from parity.reference.layers.recurrent.scan import States, scan
 
 
+@layer_kind("gru", weights=("kernel", "recurrent_kernel", "bias"), family="recurrent")
 @dataclass(frozen=True, kw_only=True)
 class GRU:
     """Gates z, r, h; h ← z∘h + (1 − z)∘h̃."""

@@ -14,10 +14,12 @@ import numpy as np
 
 from parity.reference.difference import Difference
 from parity.reference.layers import activations
+from parity.reference.layers.kinds import layer_kind
 from parity.reference.layers.recurrent import simple_rnn
 from parity.reference.layers.recurrent.scan import States, scan
 
 
+@layer_kind("lstm", weights=("kernel", "recurrent_kernel", "bias"), family="recurrent")
 @dataclass(frozen=True, kw_only=True)
 class LSTM:
     """Gates i, f, c, o; c ← f∘c + i∘c̃; h ← o∘activation(c)."""

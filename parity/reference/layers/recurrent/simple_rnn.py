@@ -13,9 +13,11 @@ import numpy as np
 
 from parity.reference.difference import Difference
 from parity.reference.layers import activations
+from parity.reference.layers.kinds import layer_kind
 from parity.reference.layers.recurrent.scan import States, scan
 
 
+@layer_kind("simple_rnn", weights=("kernel", "recurrent_kernel", "bias"), family="recurrent")
 @dataclass(frozen=True, kw_only=True)
 class SimpleRNN:
     """h ← activation(x·W + h·U + b)."""

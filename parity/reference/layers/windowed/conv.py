@@ -13,9 +13,11 @@ import numpy as np
 
 from parity.reference.difference import Difference
 from parity.reference.layers import activations
+from parity.reference.layers.kinds import layer_kind
 from parity.reference.layers.windowed.geometry import Sides, padded, windows
 
 
+@layer_kind("conv", weights=("kernel", "bias"), ids={"padding": "conv.same_padding"})
 @dataclass(frozen=True, kw_only=True)
 class Conv:
     """A convolution of as many dimensions as its kernel has sizes.
@@ -38,6 +40,7 @@ class Conv:
         return f"Conv{len(self.kernel_size)}D"
 
 
+@layer_kind("conv", weights=("depthwise_kernel", "bias"), ids={"padding": "conv.same_padding"})
 @dataclass(frozen=True, kw_only=True)
 class DepthwiseConv:
     """A convolution of each channel by itself, with ``depth_multiplier`` results."""
@@ -56,6 +59,11 @@ class DepthwiseConv:
         return f"DepthwiseConv{len(self.kernel_size)}D"
 
 
+@layer_kind(
+    "conv",
+    weights=("depthwise_kernel", "pointwise_kernel", "bias"),
+    ids={"padding": "conv.same_padding"},
+)
 @dataclass(frozen=True, kw_only=True)
 class SeparableConv:
     """A depthwise convolution without bias, then one of size 1 over its channels."""

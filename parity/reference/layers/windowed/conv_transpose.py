@@ -15,9 +15,15 @@ import numpy as np
 
 from parity.reference.difference import Difference
 from parity.reference.layers import activations
+from parity.reference.layers.kinds import layer_kind
 from parity.reference.layers.windowed.geometry import Sides
 
 
+@layer_kind(
+    "conv_transpose",
+    weights=("kernel", "bias"),
+    ids={"padding": "conv_transpose.same_padding"},
+)
 @dataclass(frozen=True, kw_only=True)
 class ConvTranspose:
     """A convolution backwards; without dilation, which few use.

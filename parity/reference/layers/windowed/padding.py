@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from parity.reference.difference import Difference
+from parity.reference.layers.kinds import layer_kind
 from parity.reference.layers.windowed.geometry import Sides
 
 
+@layer_kind("zero_padding", ids={"padding": "zero_padding.order"})
 @dataclass(frozen=True, kw_only=True)
 class ZeroPadding:
     """Zeros before and after each axis of space."""
@@ -27,6 +29,7 @@ class ZeroPadding:
         return f"ZeroPadding{len(self.padding)}D"
 
 
+@layer_kind("cropping")
 @dataclass(frozen=True, kw_only=True)
 class Cropping:
     """The input without its outermost entries, before and after along each axis of space."""
@@ -43,6 +46,7 @@ ALIGNED = "bilinear, align_corners"
 """PyTorch's other interpolation: entries are points, and the outermost ones stay in place."""
 
 
+@layer_kind("up_sampling")
 @dataclass(frozen=True, kw_only=True)
 class UpSampling:
     """Every entry repeated: the interpolation 'nearest'; or, of images, 'bilinear'.

@@ -14,9 +14,16 @@ from typing import Any
 import numpy as np
 
 from parity.reference.difference import Difference
+from parity.reference.layers.kinds import layer_kind
 from parity.reference.layers.windowed.geometry import Sides, padded, windows
 
 
+def _family(config: Any) -> str:
+    """Pools of one rank."""
+    return f"pooling of rank {config.keras[-2]}"
+
+
+@layer_kind("max_pool", ids={"padding": "max_pool.same_padding"}, family=_family)
 @dataclass(frozen=True, kw_only=True)
 class MaxPooling:
     """The largest entry of each window.
@@ -34,6 +41,11 @@ class MaxPooling:
         return f"{type(self).__name__}{len(self.pool_size)}D"
 
 
+@layer_kind(
+    "average_pool",
+    ids=dict.fromkeys(("padding", "count_include_pad"), "average_pool.same_padding"),
+    family=_family,
+)
 @dataclass(frozen=True, kw_only=True)
 class AveragePooling(MaxPooling):
     """The mean of each window: of what lies within the input, or of its zero padding as well."""
@@ -41,6 +53,7 @@ class AveragePooling(MaxPooling):
     count_include_pad: bool = False
 
 
+@layer_kind("global_max_pool", family=_family)
 @dataclass(frozen=True, kw_only=True)
 class GlobalMaxPooling:
     """The largest entry of each channel, over ``rank`` axes of space."""
@@ -54,6 +67,7 @@ class GlobalMaxPooling:
         return f"{type(self).__name__}{self.rank}D"
 
 
+@layer_kind("global_average_pool", ids={"mask": "global_average_pool.mask"}, family=_family)
 @dataclass(frozen=True, kw_only=True)
 class GlobalAveragePooling(GlobalMaxPooling):
     """The mean of each channel; of a sequence over the steps that its mask leaves."""

@@ -1,0 +1,78 @@
+"""Registry of the layer kinds: each kind is registered in the file that defines it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+Config = TypeVar("Config", bound=type)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How the catalogue names a kind of layer and its settings.
+
+    Attributes:
+        name: first part of its catalogue ids.
+        settings: fields of its configuration.
+        weights: canonical names of its weights, the last part of a path.
+        ids: setting, weight or option to its catalogue id, where that is not ``name.setting``.
+        family: kinds of one family are easily mistaken for each other, so they are matched and
+            reported as different; a text, or a function of the configuration; empty for none.
+    """
+
+    name: str
+    settings: tuple[str, ...]
+    weights: tuple[str, ...]
+    ids: Mapping[str, str]
+    family: str | Callable[[Any], str]
+
+    def id_of(self, setting: str) -> str:
+        """The catalogue id of a setting, a weight or an option."""
+        last = setting.split("/")[-1]
+        return self.ids.get(last, f"{self.name}.{last}")
+
+
+KINDS: dict[type, Kind] = {}
+"""Class of a configuration to its kind."""
+
+_BY_KERAS_CLASS: dict[str, Kind] = {}
+
+
+def layer_kind(
+    name: str,
+    *,
+    weights: Sequence[str] = (),
+    ids: Mapping[str, str] | None = None,
+    family: str | Callable[[Any], str] = "",
+) -> Callable[[Config], Config]:
+    """Register the dataclass of a layer's configuration; for the arguments see :class:`Kind`."""
+
+    def register(config: Config) -> Config:
+        settings = tuple(one.name for one in dataclasses.fields(config))
+        kind = Kind(name, settings, tuple(weights), ids or {}, family)
+        KINDS[config] = kind
+        if isinstance(keras := vars(config).get("keras"), str):
+            _BY_KERAS_CLASS[keras] = kind
+        return config
+
+    return register
+
+
+def kind_of(config: Any, layer: str) -> Kind | None:
+    """The kind of a layer; None if it is not registered.
+
+    Args:
+        config: its configuration; None where that could not be read.
+        layer: Keras's name of its class, or the framework's own.
+    """
+    return KINDS.get(type(config)) or _BY_KERAS_CLASS.get(layer)
+
+
+def family_of(config: Any, layer: str) -> str:
+    """The family of a layer, or its class if it has none; see :func:`kind_of`."""
+    kind = kind_of(config, layer)
+    family = kind.family if kind else ""
+    return (family(config) if callable(family) else family) or layer
