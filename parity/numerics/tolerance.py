@@ -178,7 +178,7 @@ def allowed_float64(
         step: number of the optimizer step after which it stands so, from 1.
         spread: what an ensemble moves this tensor by, relative to its largest entry.
         handed_down: what the gradients' own distance comes to in this weight by one step (see
-            :func:`parity.reference.optimizers.formulas.handed_down`), relative to the weight's
+            :func:`parity.reference.optimizers.step.handed_down`), relative to the weight's
             largest entry.
     """
     if kind in INPUT_KINDS:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from parity.reference.layers.kinds import KINDS
+from parity.reference.optimizers.formulas import FORMULAS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,24 +209,13 @@ MISTAKES: dict[str, Mistake] = {
 }
 """Id to entry; a check reports ``*`` ids as ``conv.strides`` or ``dense.bias``, for example."""
 
-OPTIMIZERS = {
-    "sgd": ("momentum", "nesterov", "dampening"),
-    "adam": ("beta_1", "beta_2", "amsgrad"),
-    "adamax": ("beta_1", "beta_2"),
-    "nadam": ("beta_1", "beta_2"),
-    "rmsprop": ("momentum", "centered"),
-    "adagrad": ("epsilon",),
-    "lion": ("beta_1", "beta_2"),
-}
-"""Optimizer settings without a catalogue entry of their own."""
-
 
 def mistake(name: str) -> Mistake | None:
     """The porting mistake with this id; None if there is none."""
     if name in MISTAKES:
         return MISTAKES[name]
     kind, _, setting = name.partition(".")
-    if setting in OPTIMIZERS.get(kind, ()):
+    if kind in FORMULAS and setting in FORMULAS[kind].settings:
         return replace(MISTAKES["*.setting"], id=name)
     for one in KINDS.values():
         if name in one.ids.values() or (one.name == kind and setting in one.settings):

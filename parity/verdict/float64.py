@@ -11,7 +11,7 @@ from parity import rungs
 from parity.numerics import tolerance
 from parity.numerics.blocks import BLOCK, blocks
 from parity.numerics.tolerance import Allowed
-from parity.reference.optimizers.formulas import handed_down, steepest
+from parity.reference.optimizers.step import handed_down, steepest
 from parity.specs import predictions
 from parity.verdict.checks import Check
 from parity.verdict.record_pair import Pair

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.reference.optimizers.formulas import first_slots, handed_down, reference_step, steepest
 from parity.reference.optimizers.spec import OptimizerSpec
+from parity.reference.optimizers.step import first_slots, handed_down, reference_step, steepest
 from parity.reference.optimizers.table import OPTIMIZERS
 from parity.specs.run import Spec
 from parity_tests.support import records

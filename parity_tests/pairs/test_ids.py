@@ -18,6 +18,7 @@ from parity.pairs.causes import batch_norm, ids, loss, optimizer, weight_layouts
 from parity.reference import catalogue
 from parity.reference.formula import Settings
 from parity.reference.layers.kinds import KINDS
+from parity.reference.optimizers.formulas import COMMON, FORMULAS
 
 ID = re.compile(r"[a-z0-9_]+\.[a-z0-9_]+")
 FILES = ("report.json", "report.html", "parity.sides", "weights.swapped_")
@@ -53,11 +54,11 @@ def of_optimizers() -> set[str]:
     """Ids of every setting of every formula."""
     return {
         optimizer.id_of(own, other, name)
-        for family, usual in optimizer.USUAL.items()
+        for family, formula in FORMULAS.items()
         for decay in ("decoupled", "in the gradient")
-        for own in [Settings(family, usual)]
-        for other in [Settings(family, {**usual, "decay": decay})]
-        for name in (*usual, "decay", *optimizer.PLACES.get(family, {}))
+        for own in [Settings(family, {**COMMON, **formula.settings})]
+        for other in [Settings(family, {**own.values, "decay": decay})]
+        for name in own.values
     }
 
 

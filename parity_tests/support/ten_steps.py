@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from parity.reference.optimizers import formulas
 from parity.reference.optimizers.spec import OptimizerSpec
+from parity.reference.optimizers.step import first_slots, reference_step
 from parity.reference.optimizers.table import OPTIMIZERS
 
 STEPS, CHANGE = 10, 5
@@ -97,14 +97,12 @@ def gradient_sequence() -> np.ndarray:
 def reference(spec: OptimizerSpec, gradients: np.ndarray, change: bool, flavour: str) -> Found:
     """Weight and slots after all steps; ``change`` divides the rate by ten half-way."""
     weight = np.ones(SHAPE)
-    slots = formulas.first_slots(spec, weight, flavour)
+    slots = first_slots(spec, weight, flavour)
     for step, gradient in enumerate(gradients):
         now = spec
         if change and step >= CHANGE:
             now = dataclasses.replace(spec, learning_rate=spec.learning_rate / 10)
-        weight, slots = formulas.reference_step(
-            now, step + 1, weight, gradient, slots, flavour=flavour
-        )
+        weight, slots = reference_step(now, step + 1, weight, gradient, slots, flavour=flavour)
     return {"weight": weight, **slots}
 
 

@@ -8,18 +8,9 @@ from typing import Any
 from torch import Tensor
 
 from parity.reference.optimizers.spec import OptimizerSpec
-from parity.reference.optimizers.table import OPTIMIZERS
+from parity.reference.optimizers.table import OPTIMIZERS, TORCH_NAMES
 from torch_impl import optim
 from torch_impl.optim import KerasOptimizer
-
-_ARGUMENTS = {
-    "epsilon": "eps",
-    "learning_rate_power": "lr_power",
-    "l1_regularization_strength": "l1",
-    "l2_regularization_strength": "l2",
-    "l2_shrinkage_regularization_strength": "l2_shrinkage",
-}
-"""Options that PyTorch, in its manner, calls otherwise."""
 
 
 def optimizer_for(
@@ -40,7 +31,7 @@ def optimizer_for(
     options: dict[str, Any] = {name: values.get(name, getattr(spec, name)) for name in row.options}
     if "beta_1" in options:
         options["betas"] = options.pop("beta_1"), options.pop("beta_2")
-    options = {_ARGUMENTS.get(name, name): value for name, value in options.items()}
+    options = {TORCH_NAMES.get(name, name): value for name, value in options.items()}
     common = {
         name: values[name] for name in ("weight_decay", "clipnorm", "global_clipnorm", "clipvalue")
     }

@@ -13,6 +13,7 @@ from parity.numerics.arrays import distance
 from parity.pairs.align.config_diff import alike
 from parity.pairs.causes import batch_norm, optimizer
 from parity.reference.formula import Settings
+from parity.reference.optimizers.settings import of_either
 from parity.verdict.result import Cause
 
 
@@ -33,10 +34,10 @@ def causes(k: KerasTrainer, t: Trainer, keys: Sequence[tuple[Key, Key]]) -> list
     for key, theirs in keys:
         if key[1] in batch_norm.STATISTICS or k.frozen(key) or t.frozen(theirs):
             continue
-        own, other = optimizer.unified(k.settings_of(key)), optimizer.unified(t.settings_of(theirs))
+        own, other = of_either(k.settings_of(key)), of_either(t.settings_of(theirs))
         if own is None or other is None or own.kind != other.kind:
             continue
-        for name in optimizer.parting(own, other):
+        for name in optimizer.differing(own, other):
             shown = name == "learning_rate" and k.schedule is not None
             if not shown and not alike(own.values[name], other.values[name]):
                 rung = first_shown(own, other, name)
@@ -52,13 +53,13 @@ def first_shown(own: Settings, other: Settings, name: str) -> str:
     side is set to.
     """
     gradient = np.array([1e3, -1e2, 1e1, -1.0, 1e-1, -1e-2, 1e-3])
-    push = optimizer.Push(gradient, float(np.sqrt(np.vdot(gradient, gradient))), (0.0, 0.0))
+    step = optimizer.StepInput(gradient, float(np.sqrt(np.vdot(gradient, gradient))), (0.0, 0.0))
     for settings in (own, other):
         tried = (
             replace(settings, values={**settings.values, name: side.values[name]})
             for side in (own, other)
         )
-        one, two = (optimizer.weight_after(side, np.ones_like(gradient), [push]) for side in tried)
+        one, two = (optimizer.weight_after(side, np.ones_like(gradient), [step]) for side in tried)
         if distance(one, two) > tolerance.FLOAT64["step"].limit:
             return "step"
     return "steps"

@@ -142,20 +142,20 @@ def _forced(
     keys: Keys,
     count: int,
     wanted: Mapping[Key, Key] | None = None,
-) -> tuple[dict[tuple[Key, Key], float], dict[Key, list[optimizer.Push]]]:
+) -> tuple[dict[tuple[Key, Key], float], dict[Key, list[optimizer.StepInput]]]:
     """Both with Keras's gradients: how far the trained weights part, and what moved those wanted.
 
     Args: as of :func:`compare`; ``wanted`` by Keras's key to PyTorch's.
     """
     _started(k, t)
-    kept: dict[Key, list[optimizer.Push]] = {key: [] for key in wanted or {}}
+    kept: dict[Key, list[optimizer.StepInput]] = {key: [] for key in wanted or {}}
     trained: set[Key] = set()
     for step in range(count):
         _, own = k.gradients(batch, step)
         t.take_rate(k.rate())
         norm = float(np.sqrt(sum(np.vdot(one, one) for one in own.values())))
         for key, theirs in (wanted or {}).items():
-            kept[key].append(optimizer.Push(own[key], norm, (k.rate(), t.rate_of(theirs))))
+            kept[key].append(optimizer.StepInput(own[key], norm, (k.rate(), t.rate_of(theirs))))
         k.apply(own)
         t.apply({theirs: own[key] for key, theirs in keys if key in own})
         trained |= own.keys()
@@ -192,12 +192,12 @@ def _optimizers(
     left = [pair for pair in double if away[pair] > limit]
     chosen = dict([*worst.values(), *left])
     start = {key: value for key, value in _first(k, t).items() if key in chosen}
-    _, pushes = _forced(k, t, batch, keys, done, chosen)
+    _, inputs = _forced(k, t, batch, keys, done, chosen)
     after = {pair: away[pair] for pair in double}
     for key, theirs in chosen.items():
         own, other = k.weights()[key], t.weights()[theirs]
-        moved = optimizer.Moved(key[0], start[key], pushes[key], own, other, rung, limit)
-        for cause in optimizer.causes_of(moved, k.settings_of(key), t.settings_of(theirs)):
+        update = optimizer.Update(key[0], start[key], inputs[key], own, other, rung, limit)
+        for cause in optimizer.causes_of(update, k.settings_of(key), t.settings_of(theirs)):
             if cause.id != UNKNOWN and cause.proof and (key, theirs) in after:
                 after[key, theirs] = cause.proof.after
             if cause.id not in {one.id for one in causes}:

@@ -1,94 +1,101 @@
-"""Keras's formulas in plain NumPy.
+"""The update rule of every optimizer, once, with the settings in which the frameworks differ.
 
-Sources: ``tf_keras/src/optimizers/*.py`` and ``keras/src/optimizers/*.py``, which agree but where
-said. w weight, g gradient, t the step's number from 1, α learning rate, ε epsilon.
+Symbols: w weight, g gradient, t the step's number from 1, α learning rate, ε epsilon. Each rule is
+stated with Keras's settings; :data:`FORMULAS` lists what PyTorch computes differently.
 
 ========  =============================================================================
-sgd       w ← w − α·g
-momentum  v ← μ·v − α·g;  w ← w + v
-nesterov  v ← μ·v − α·g;  w ← w + μ·v − α·g
+sgd       v ← μ·v − α·g;  w ← w + v;  Nesterov: w ← w + μ·v − α·g
+          PyTorch: v ← μ·v − g;  w ← w + α·v, so that a new rate scales the whole buffer
 adam      m ← m + (g − m)(1 − β₁);  s ← s + (g² − s)(1 − β₂);
-          w ← w − m · α·√(1 − β₂ᵗ)/(1 − β₁ᵗ) / (√s + ε)
-amsgrad   as adam, with the largest s so far in place of s
-adamw     as adam, with a weight decay by default
+          w ← w − m · α·√(1 − β₂ᵗ)/(1 − β₁ᵗ) / (√s + ε); AMSGrad: the largest s so far
+          PyTorch: ε is added to the corrected root √(s/(1 − β₂ᵗ))
 adamax    m as adam;  u ← max(β₂·u, |g|);  w ← w − α·m / ((1 − β₁ᵗ)(u + ε))
+          PyTorch: u ← max(β₂·u, |g| + ε), divided by as it is
 nadam     m, s as adam;  μₜ = β₁(1 − ½·0.96ᵗ);  Π = μ₁⋯μₜ;
-          m̂ = μₜ₊₁·m/(1 − Π·μₜ₊₁) + (1 − μₜ)·g/(1 − Π);
-          w ← w − α·m̂ / (√(s/(1 − β₂ᵗ)) + ε); Keras 3 does not round the 0.96 in Π to float32
+          m̂ = μₜ₊₁·m/(1 − Π·μₜ₊₁) + (1 − μₜ)·g/(1 − Π);  w ← w − α·m̂ / (√(s/(1 − β₂ᵗ)) + ε)
+          Keras 2 rounds 0.96 to float32, Keras 3 only outside Π, PyTorch never; PyTorch's
+          exponent is t·momentum_decay
 adagrad   a ← a + g²;  w ← w − α·g/√(a + ε)
 adadelta  a ← ρ·a + (1 − ρ)g²;  d = √(b + ε)·g/√(a + ε);  b ← ρ·b + (1 − ρ)d²;
           w ← w − α·d
-rmsprop   s ← ρ·s + (1 − ρ)g²;  d = α·g/√(s + ε);  w ← w − d
-          centered: c ← ρ·c + (1 − ρ)g, and s − c² for s within the root
-          with momentum: v ← μ·v + d;  w ← w − v
+rmsprop   s ← ρ·s + (1 − ρ)g²;  d = g/√(s + ε);  w ← w − α·d
+          centered: c ← ρ·c + (1 − ρ)g, and s − c² instead of s
+          with momentum: v ← μ·v + α·d;  w ← w − v, in PyTorch as sgd's
 ftrl      h = g + 2·λₛ·w;  n = a + g²;  z ← z + h − (n⁻ᵖ − a⁻ᵖ)/α·w;  a ← n;
           w ← (clip(z, ±λ₁) − z) / (n⁻ᵖ/α + 2(λ₂ + β/(2α)))
 lion      w ← w − α·sign(β₁·m + (1 − β₁)g);  m ← β₂·m + (1 − β₂)g
 ========  =============================================================================
 
-Before it, in this order, with c the largest norm or entry and λ the weight decay; after it, with κ
-the average's momentum:
+PyTorch's Adagrad and RMSprop add ε to the root, Keras's to its argument.
 
-===============  ======================================================================
-clipnorm         g ← g·c / max(‖g‖, c), each tensor by itself
-global_clipnorm  g ← g·c·min(1/‖all g‖, 1/c)
-clipvalue        g ← min(max(g, −c), c)
-weight_decay     w ← w − w·λ·α, every trained tensor, biases as well
-ema_momentum     e ← κ·e + (1 − κ)w; in Keras 2 e begins as the first weights, in Keras 3 as
-                 those after the first step
-===============  ======================================================================
-
-PyTorch parts from them in many places; those that users meet first: its momentum buffer is not
-scaled by the rate (so a change of rate acts at once on the whole buffer), its Adam adds ε after
-correcting s, its RMSprop and Adagrad add ε outside the root, its weight decay is added to the
-gradient in all but AdamW, and ``clip_grad_norm_`` adds 1e-6 to the norm.
+Sources: ``tf_keras/src/optimizers/*.py``, ``keras/src/optimizers/*.py``, ``torch/optim/*.py``.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from parity.reference.optimizers.spec import AVERAGE, OptimizerSpec
+Values = Mapping[str, Any]
+Slots = Mapping[str, np.ndarray]
+"""Canonical slot name to tensor, of the weight's shape; before the first step there are none."""
+After = tuple[np.ndarray, dict[str, np.ndarray]]
+"""Weight and slots after a step."""
 
-Slots = dict[str, np.ndarray]
-After = tuple[np.ndarray, Slots]
+RATE_INSIDE, RATE_OUTSIDE = "holds the rate", "is multiplied by it"
+"""Whether each gradient enters the momentum buffer times the learning rate of its step."""
+
+DECOUPLED, IN_GRADIENT = "decoupled", "in the gradient"
+"""Whether weight decay shrinks the weight before the step, or is added to the gradient."""
+
+INSIDE_ROOT, OUTSIDE_ROOT = "inside the root", "outside the root"
+INSIDE_MAXIMUM, OUTSIDE_MAXIMUM = "inside the maximum", "outside the maximum"
+BEFORE_CORRECTION, AFTER_CORRECTION = "before the correction", "after the correction"
 
 NADAM_DECAY = float(np.float32(0.96))
 
+COMMON: Values = {
+    **{"learning_rate": 0.0, "weight_decay": 0.0},
+    **{"clipnorm": 0.0, "clipvalue": 0.0, "global_clipnorm": 0.0},
+    "decay": DECOUPLED,
+}
+"""The settings of every optimizer, as :attr:`Formula.settings`."""
+
 
 @dataclass(frozen=True)
-class At:
-    """Where a formula stands: the spec's constants, the step's number from 1, and the Keras."""
+class Formula:
+    """An update rule and its settings in each framework.
 
-    constants: Mapping[str, float]
-    step: int
-    flavour: str
+    Attributes:
+        update: (settings, step from 1, weight, gradient, slots) → weight and slots.
+        classes: the frameworks' classes that compute it.
+        settings: every setting but :data:`COMMON` ones. Those that a framework fixes have Keras 2's
+            value, those that a user sets a value without effect.
+        keras3: the settings that Keras 3 fixes differently.
+        torch: the settings that ``torch.optim`` fixes differently.
+    """
+
+    update: Callable[[Values, int, np.ndarray, np.ndarray, Slots], After]
+    classes: tuple[str, ...]
+    settings: Values
+    keras3: Values = field(default_factory=dict)
+    torch: Values = field(default_factory=dict)
 
 
-def first_slots(spec: OptimizerSpec, weight: np.ndarray, flavour: str = "tf_keras") -> Slots:
-    """The slots before the first step, of the weight's shape and dtype."""
-    filled = spec.constants().get("initial_accumulator_value", 0.0)
-    found = {slot: np.zeros_like(weight) for slot in spec.slots}
-    if "accumulator" in found:
-        found["accumulator"] += filled
-    if AVERAGE in found and flavour == "tf_keras":
-        found[AVERAGE] = weight.copy()
-    return found
+def clipped(c: Values, gradient: np.ndarray, norm: float | None = None) -> np.ndarray:
+    """The gradient after Keras's clipping.
 
-
-def clipped(spec: OptimizerSpec, gradient: np.ndarray, norm: float | None = None) -> np.ndarray:
-    """The gradient as the formula gets it.
+    clipnorm and global_clipnorm: g·c / max(‖g‖, c); clipvalue: min(max(g, −c), c).
 
     Args:
-        spec: the optimizer.
+        c: the settings; 0 for no limit.
         gradient: float64, any shape.
         norm: of all gradients together, for ``global_clipnorm``; if None, this one is all there is.
     """
-    c = spec.constants()
     if largest := c["clipnorm"] or c["global_clipnorm"]:
         if c["clipnorm"] or norm is None:
             norm = math.sqrt(float((gradient**2).sum()))
@@ -98,201 +105,210 @@ def clipped(spec: OptimizerSpec, gradient: np.ndarray, norm: float | None = None
     return gradient
 
 
-def reference_step(
-    spec: OptimizerSpec,
+def updated(
+    kind: str,
+    c: Values,
     step: int,
     weight: np.ndarray,
     gradient: np.ndarray,
-    slots: Mapping[str, np.ndarray],
+    slots: Slots,
     norm: float | None = None,
-    flavour: str = "tf_keras",
 ) -> After:
-    """One step of the formulas above.
+    """One optimizer step on one weight: clipping, weight decay, then the update rule.
 
     Args:
-        spec: the optimizer, without gradient accumulation.
+        kind: a name in :data:`FORMULAS`.
+        c: its settings, all of them.
         step: number of this step, from 1.
         weight: float64, any shape.
         gradient: float64, the weight's shape.
-        slots: the slots before the step (:attr:`OptimizerSpec.slots`), at first
-            :func:`first_slots`.
-        norm: of all gradients together; see :func:`clipped`.
-        flavour: the Keras.
+        slots: as the last step returned them; empty before the first.
+        norm: see :func:`clipped`.
 
     Returns:
-        The weight and the slots after the step; the arguments are left alone.
+        The weight and the slots after the step; the arguments are not changed.
     """
-    c = spec.constants()
-    gradient = clipped(spec, gradient, norm)
-    weight = weight - weight * c["weight_decay"] * c["learning_rate"]
-    weight, found = FORMULAS[spec.name](At(c, step, flavour), weight, gradient, dict(slots))
-    if AVERAGE in slots:
-        kept = 0.0 if flavour == "keras3" and step == 1 else c["ema_momentum"]
-        found[AVERAGE] = kept * slots[AVERAGE] + (1 - kept) * weight
-        every = spec.ema_overwrite_frequency
-        if every and step % every == 0:
-            weight = found[AVERAGE].copy()
-    return weight, found
+    gradient, decay = clipped(c, gradient, norm), c["weight_decay"]
+    if decay and c["decay"] == DECOUPLED:
+        weight = weight - weight * decay * c["learning_rate"]
+    elif decay:
+        gradient = gradient + decay * weight
+    return FORMULAS[kind].update(c, step, weight, gradient, slots)
 
 
-def handed_down(spec: OptimizerSpec, weight: np.ndarray, a: np.ndarray, b: np.ndarray) -> float:
-    """How far apart two gradients put a weight in the first step, at most over its entries.
-
-    Adam divides by the gradient's own size: a difference of 1e-16 next to a gradient of zero comes
-    to 316 times as much in the weight, at usual values.
-
-    Args:
-        spec: the optimizer.
-        weight: before the step, float64, any shape.
-        a: gradient, float64, of the weight's shape.
-        b: the other.
-
-    Returns:
-        The largest absolute difference.
-    """
-    after = [reference_step(spec, 1, weight, g, first_slots(spec, weight))[0] for g in (a, b)]
-    return float(np.abs(after[0] - after[1]).max(initial=0.0))
+def _rates(c: Values) -> tuple[float, float]:
+    """What a gradient is multiplied by before it enters the momentum buffer, and the buffer by."""
+    rate = float(c["learning_rate"])
+    return (rate, 1.0) if c["momentum_buffer"] == RATE_INSIDE else (1.0, rate)
 
 
-def steepest(spec: OptimizerSpec) -> float:
-    """How many times a gradient's difference :func:`handed_down` can be; inf where not worked out.
-
-    The slope of the first step at a gradient of zero, where Adam's and its kin's is largest: it is
-    α·√(1 − β₂)·g / (√(1 − β₂)·|g| + ε).
-    """
-    c = spec.constants()
-    if c["clipnorm"] or c["global_clipnorm"]:
-        return math.inf
-    rate = c["learning_rate"]
-    match spec.name:
-        case "sgd" | "momentum":
-            return rate
-        case "nesterov":
-            return rate * (1 + c["momentum"])
-        case "adam" | "amsgrad" | "adamw":
-            return rate * math.sqrt(1 - c["beta_2"]) / c["epsilon"]
-        case "adagrad":
-            return rate / math.sqrt(c["initial_accumulator_value"] + c["epsilon"])
-        case "rmsprop":
-            return rate / math.sqrt(c["epsilon"])
-    return math.inf
+def _rooted(c: Values, square: np.ndarray) -> np.ndarray:
+    if c["epsilon_placement"] == INSIDE_ROOT:
+        return np.asarray(np.sqrt(square + c["epsilon"]))
+    return np.asarray(np.sqrt(square) + c["epsilon"])
 
 
-def _sgd(at: At, w: np.ndarray, g: np.ndarray, s: Slots) -> After:
-    c = at.constants
-    return w - c["learning_rate"] * g, s
+def _first_moment(c: Values, g: np.ndarray, s: Slots) -> np.ndarray:
+    m = s.get("m", 0.0)
+    return np.asarray(m + (g - m) * (1 - c["beta_1"]))
 
 
-def _momentum(at: At, w: np.ndarray, g: np.ndarray, s: Slots) -> After:
-    c = at.constants
-    velocity = c["momentum"] * s["velocity"] - c["learning_rate"] * g
-    return w + velocity, {"velocity": velocity}
+def _moments(c: Values, g: np.ndarray, s: Slots) -> dict[str, np.ndarray]:
+    v = s.get("v", 0.0)
+    return {"m": _first_moment(c, g, s), "v": np.asarray(v + (g**2 - v) * (1 - c["beta_2"]))}
 
 
-def _nesterov(at: At, w: np.ndarray, g: np.ndarray, s: Slots) -> After:
-    c = at.constants
-    velocity = c["momentum"] * s["velocity"] - c["learning_rate"] * g
-    return w + c["momentum"] * velocity - c["learning_rate"] * g, {"velocity": velocity}
+def _sgd(c: Values, step: int, w: np.ndarray, g: np.ndarray, s: Slots) -> After:
+    if not c["momentum"]:
+        return w - c["learning_rate"] * g, {}
+    inside, outside = _rates(c)
+    kept = 1.0 if step == 1 else 1.0 - c["dampening"]
+    velocity = np.asarray(c["momentum"] * s.get("velocity", 0.0) - inside * kept * g)
+    ahead = c["momentum"] * velocity - inside * g if c["nesterov"] else velocity
+    return w + outside * ahead, {"velocity": velocity}
 
 
-def _moments(c: Mapping[str, float], g: np.ndarray, s: Slots) -> Slots:
-    """Adam's two moments, after g."""
-    m = s["m"] + (g - s["m"]) * (1 - c["beta_1"])
-    return {"m": m, "v": s["v"] + (g**2 - s["v"]) * (1 - c["beta_2"])}
-
-
-def _adam(at: At, w: np.ndarray, g: np.ndarray, s: Slots) -> After:
-    c = at.constants
+def _adam(c: Values, step: int, w: np.ndarray, g: np.ndarray, s: Slots) -> After:
     found = _moments(c, g, s)
     largest = found["v"]
-    if "v_hat" in s:
-        largest = found["v_hat"] = np.maximum(s["v_hat"], found["v"])
-    rate = c["learning_rate"] * math.sqrt(1 - c["beta_2"] ** at.step) / (1 - c["beta_1"] ** at.step)
-    return w - found["m"] * rate / (np.sqrt(largest) + c["epsilon"]), found
+    if c["amsgrad"]:
+        largest = found["v_hat"] = np.maximum(s.get("v_hat", 0.0), largest)
+    correction = math.sqrt(1 - c["beta_2"] ** step)
+    epsilon = c["epsilon"] * (correction if c["epsilon_placement"] == AFTER_CORRECTION else 1.0)
+    rate = c["learning_rate"] * correction / (1 - c["beta_1"] ** step)
+    return w - found["m"] * rate / (np.sqrt(largest) + epsilon), found
 
 
-def _adamax(at: At, w: np.ndarray, g: np.ndarray, s: Slots) -> After:
-    c = at.constants
-    m = s["m"] + (g - s["m"]) * (1 - c["beta_1"])
-    u = np.maximum(c["beta_2"] * s["u"], np.abs(g))
-    moved = c["learning_rate"] * m / ((1 - c["beta_1"] ** at.step) * (u + c["epsilon"]))
-    return w - moved, {"m": m, "u": u}
+def _adamax(c: Values, step: int, w: np.ndarray, g: np.ndarray, s: Slots) -> After:
+    inside = c["epsilon"] if c["epsilon_placement"] == INSIDE_MAXIMUM else 0.0
+    m, u = _first_moment(c, g, s), np.maximum(c["beta_2"] * s.get("u", 0.0), np.abs(g) + inside)
+    divisor = (1 - c["beta_1"] ** step) * (u + (c["epsilon"] - inside))
+    return w - c["learning_rate"] * m / divisor, {"m": m, "u": u}
 
 
-def _nadam(at: At, w: np.ndarray, g: np.ndarray, s: Slots) -> After:
-    c = at.constants
+def _nadam(c: Values, step: int, w: np.ndarray, g: np.ndarray, s: Slots) -> After:
+    def momentum(t: int, base: str) -> float:
+        return float(c["beta_1"] * (1 - 0.5 * c[base] ** (t * c["momentum_decay"])))
+
     found = _moments(c, g, s)
-    now, following = (c["beta_1"] * (1 - 0.5 * NADAM_DECAY**t) for t in (at.step, at.step + 1))
-    decay = 0.96 if at.flavour == "keras3" else NADAM_DECAY
-    product = math.prod(c["beta_1"] * (1 - 0.5 * decay**t) for t in range(1, at.step + 1))
+    now, following = (momentum(t, "decay_base") for t in (step, step + 1))
+    product = math.prod(momentum(t, "product_base") for t in range(1, step + 1))
     m = following * found["m"] / (1 - product * following) + (1 - now) * g / (1 - product)
-    v = found["v"] / (1 - c["beta_2"] ** at.step)
+    v = found["v"] / (1 - c["beta_2"] ** step)
     return w - m * c["learning_rate"] / (np.sqrt(v) + c["epsilon"]), found
 
 
-def _adagrad(at: At, w: np.ndarray, g: np.ndarray, s: Slots) -> After:
-    c = at.constants
-    accumulator = s["accumulator"] + g**2
-    moved = c["learning_rate"] * g / np.sqrt(accumulator + c["epsilon"])
-    return w - moved, {"accumulator": accumulator}
+def _adagrad(c: Values, step: int, w: np.ndarray, g: np.ndarray, s: Slots) -> After:
+    a = np.asarray(s.get("accumulator", c["initial_accumulator_value"]) + g**2)
+    return w - c["learning_rate"] * g / _rooted(c, a), {"accumulator": a}
 
 
-def _adadelta(at: At, w: np.ndarray, g: np.ndarray, s: Slots) -> After:
-    c = at.constants
-    rho, epsilon, before = c["rho"], c["epsilon"], s["accumulated_delta_var"]
-    squares = rho * s["accumulated_grad"] + (1 - rho) * g**2
-    delta = np.sqrt(before + epsilon) * g / np.sqrt(squares + epsilon)
-    moves = rho * before + (1 - rho) * delta**2
-    found = {"accumulated_grad": squares, "accumulated_delta_var": moves}
+def _adadelta(c: Values, step: int, w: np.ndarray, g: np.ndarray, s: Slots) -> After:
+    rho, epsilon, before = c["rho"], c["epsilon"], s.get("accumulated_delta_var", 0.0)
+    a = np.asarray(rho * s.get("accumulated_grad", 0.0) + (1 - rho) * g**2)
+    delta = np.sqrt(before + epsilon) * g / np.sqrt(a + epsilon)
+    found = {"accumulated_grad": a, "accumulated_delta_var": rho * before + (1 - rho) * delta**2}
     return w - c["learning_rate"] * delta, found
 
 
-def _rmsprop(at: At, w: np.ndarray, g: np.ndarray, s: Slots) -> After:
-    c = at.constants
+def _rmsprop(c: Values, step: int, w: np.ndarray, g: np.ndarray, s: Slots) -> After:
     rho = c["rho"]
-    found = {"velocity": rho * s["velocity"] + (1 - rho) * g**2}
-    inside = found["velocity"]
-    if "average_gradient" in s:
-        mean = found["average_gradient"] = rho * s["average_gradient"] + (1 - rho) * g
-        inside = inside - mean**2
-    moved = c["learning_rate"] * g / np.sqrt(inside + c["epsilon"])
-    if "momentum" in s:
-        moved = found["momentum"] = c["momentum"] * s["momentum"] + moved
-    return w - moved, found
+    found = {"velocity": np.asarray(rho * s.get("velocity", 0.0) + (1 - rho) * g**2)}
+    square = found["velocity"]
+    if c["centered"]:
+        mean = np.asarray(rho * s.get("average_gradient", 0.0) + (1 - rho) * g)
+        found["average_gradient"], square = mean, square - mean**2
+    inside, outside = _rates(c)
+    scaled = inside * g / _rooted(c, square)
+    if not c["momentum"]:
+        return w - outside * scaled, found
+    found["momentum"] = np.asarray(c["momentum"] * s.get("momentum", 0.0) + scaled)
+    return w - outside * found["momentum"], found
 
 
-def _ftrl(at: At, w: np.ndarray, g: np.ndarray, s: Slots) -> After:
-    c = at.constants
+def _ftrl(c: Values, step: int, w: np.ndarray, g: np.ndarray, s: Slots) -> After:
     rate, power = c["learning_rate"], -c["learning_rate_power"]
     l1 = c["l1_regularization_strength"]
     l2 = c["l2_regularization_strength"] + c["beta"] / (2 * rate)
-    squares = s["accumulator"] + g**2
+    before = s.get("accumulator", np.full_like(w, c["initial_accumulator_value"]))
+    squares = before + g**2
     shrunk = g + 2 * c["l2_shrinkage_regularization_strength"] * w
-    linear = s["linear"] + shrunk - (squares**power - s["accumulator"] ** power) / rate * w
+    linear = s.get("linear", 0.0) + shrunk - (squares**power - before**power) / rate * w
     after = (linear.clip(-l1, l1) - linear) / (squares**power / rate + 2 * l2)
     return after, {"accumulator": squares, "linear": linear}
 
 
-def _lion(at: At, w: np.ndarray, g: np.ndarray, s: Slots) -> After:
-    c = at.constants
-    beta_1, beta_2 = c["beta_1"], c["beta_2"]
-    moved = c["learning_rate"] * np.sign(s["m"] * beta_1 + g * (1 - beta_1))
-    return w - moved, {"m": s["m"] * beta_2 + g * (1 - beta_2)}
+def _lion(c: Values, step: int, w: np.ndarray, g: np.ndarray, s: Slots) -> After:
+    m = s.get("m", np.zeros_like(g))
+    direction = np.sign(m * c["beta_1"] + g * (1 - c["beta_1"]))
+    after = m * c["beta_2"] + g * (1 - c["beta_2"])
+    return w - c["learning_rate"] * direction, {"m": after}
 
 
-FORMULAS: dict[str, Callable[[At, np.ndarray, np.ndarray, Slots], After]] = {
-    "sgd": _sgd,
-    "momentum": _momentum,
-    "nesterov": _nesterov,
-    "adam": _adam,
-    "amsgrad": _adam,
-    "adamw": _adam,
-    "adamax": _adamax,
-    "nadam": _nadam,
-    "adagrad": _adagrad,
-    "adadelta": _adadelta,
-    "rmsprop": _rmsprop,
-    "ftrl": _ftrl,
-    "lion": _lion,
+_MOMENTS: Values = {"beta_1": 0.0, "beta_2": 0.0, "epsilon": 0.0}
+
+FORMULAS: dict[str, Formula] = {
+    "sgd": Formula(
+        _sgd,
+        ("SGD",),
+        {"momentum": 0.0, "momentum_buffer": RATE_INSIDE, "nesterov": False, "dampening": 0.0},
+        torch={"momentum_buffer": RATE_OUTSIDE},
+    ),
+    "adam": Formula(
+        _adam,
+        ("Adam", "AdamW"),
+        {**_MOMENTS, "amsgrad": False, "epsilon_placement": BEFORE_CORRECTION},
+        torch={"epsilon_placement": AFTER_CORRECTION},
+    ),
+    "adamax": Formula(
+        _adamax,
+        ("Adamax",),
+        {**_MOMENTS, "epsilon_placement": OUTSIDE_MAXIMUM},
+        torch={"epsilon_placement": INSIDE_MAXIMUM},
+    ),
+    "nadam": Formula(
+        _nadam,
+        ("Nadam", "NAdam"),
+        {
+            **_MOMENTS,
+            "momentum_decay": 1.0,
+            "decay_base": NADAM_DECAY,
+            "product_base": NADAM_DECAY,
+        },
+        keras3={"product_base": 0.96},
+        torch={"decay_base": 0.96, "product_base": 0.96},
+    ),
+    "adagrad": Formula(
+        _adagrad,
+        ("Adagrad",),
+        {"epsilon": 0.0, "initial_accumulator_value": 0.0, "epsilon_placement": INSIDE_ROOT},
+        torch={"epsilon_placement": OUTSIDE_ROOT},
+    ),
+    "adadelta": Formula(_adadelta, ("Adadelta",), {"rho": 0.0, "epsilon": 0.0}),
+    "rmsprop": Formula(
+        _rmsprop,
+        ("RMSprop",),
+        {
+            **{"momentum": 0.0, "momentum_buffer": RATE_INSIDE, "rho": 0.0, "epsilon": 0.0},
+            **{"centered": False, "epsilon_placement": INSIDE_ROOT},
+        },
+        torch={"momentum_buffer": RATE_OUTSIDE, "epsilon_placement": OUTSIDE_ROOT},
+    ),
+    "ftrl": Formula(
+        _ftrl,
+        ("Ftrl",),
+        {
+            "initial_accumulator_value": 0.0,
+            "learning_rate_power": -0.5,
+            "l1_regularization_strength": 0.0,
+            "l2_regularization_strength": 0.0,
+            "l2_shrinkage_regularization_strength": 0.0,
+            "beta": 0.0,
+        },
+    ),
+    "lion": Formula(_lion, ("Lion",), {"beta_1": 0.0, "beta_2": 0.0}),
 }
-"""Optimizer to (where, weight, gradient, slots) → (weight, slots)."""
+"""Name to update rule."""
+
+OF_CLASS = {kind: name for name, formula in FORMULAS.items() for kind in formula.classes}
+"""Class of either framework to the name of its formula."""

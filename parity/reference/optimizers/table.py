@@ -77,6 +77,16 @@ OPTIMIZERS: dict[str, Row] = {
     "lion": Row("Lion", 1e-4, {"beta_1": 0.9, "beta_2": 0.99}, {"m": ""}),
 }
 
+TORCH_NAMES = {
+    "learning_rate": "lr",
+    "epsilon": "eps",
+    "learning_rate_power": "lr_power",
+    "l1_regularization_strength": "l1",
+    "l2_regularization_strength": "l2",
+    "l2_shrinkage_regularization_strength": "l2_shrinkage",
+}
+"""Option to its name in PyTorch's classes and in ``torch_impl.optim``, where that is another."""
+
 
 def taking(option: str) -> list[str]:
     """Names of the optimizers whose formula has an option."""
