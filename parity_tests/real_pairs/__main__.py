@@ -19,22 +19,24 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 HEAD = """\
 # Real pairs
 
-Models that others wrote in both frameworks, and models that Keras ships against definitions from
-the papers' tables (`parity_tests/real_pairs/`). All with random weights, Keras's copied over, and
-evaluated; some are trained as well, by two steps of Adam on random targets. This page is generated:
+Published models that exist in both frameworks, and models of Keras's `applications` compared with
+definitions written from the tables of their papers (`parity_tests/real_pairs/`). All use random
+weights, copied from Keras, and are compared in evaluation mode; some are also trained, with two
+steps of Adam on random targets. This page is generated:
 `python -m parity_tests.real_pairs > docs/real_pairs.md`.
 
-Layers that are fed alike stand apart by as much as said, relative to the largest entry; "1 more" is
-a layer that stands farther apart: its fault, or, where the verdict is SAME, what comes to the same
-with its neighbour's, such as a padding that is cut off again.
-`dtype.float32`: TensorFlow code computes something in float32 whatever the model's dtype, and was
-compared with that in float64, in training too (`parity explain dtype.float32`). Causes in brackets
-are settings that differ and that evaluation does not show.
+The column "error" is the largest relative error of a layer that receives equal inputs. "1 more" is
+a layer with a larger error: the fault itself, or, if the verdict is SAME, a difference that a
+neighbouring layer compensates, such as padding that is cropped again.
+`dtype.float32`: TensorFlow code computes in float32 whatever the model's dtype; it was compared with
+that part in float64, in training too (`parity explain dtype.float32`). Causes in brackets are
+settings that differ without an effect in evaluation.
 
-Trained are configurations without dropout. Dropout layers draw the same numbers on both sides, but
-PyTorch's attention drops within a function, whose draws nobody can give it. Compared are the loss,
-the gradient of every weight that both have, and the weights after the first and the second step;
-not those that a kernel is made of, as with weight normalisation.
+Only configurations without dropout are trained: dropout layers share their random draws, but
+PyTorch's attention applies dropout inside a function, where the draws cannot be supplied. The
+comparison covers the loss, the gradient of every weight that both models have, and the weights
+after the first and the second step; it excludes weights that are combined into a kernel, as in
+weight normalisation.
 """
 
 
@@ -56,7 +58,7 @@ def main() -> None:
         lines += [
             f"## {room}",
             "",
-            "| model | verdict | dtype | layers compared | apart | trained | causes |",
+            "| model | verdict | dtype | layers compared | error | trained | causes |",
         ]
         lines.append("| :-- | :-- | :-- | --: | --: | :-- | :-- |")
         notes = []
