@@ -28,8 +28,8 @@ steps of Adam on random targets. This page is generated:
 The column "error" is the largest relative error of a layer that receives equal inputs. "1 more" is
 a layer with a larger error: the fault itself, or, if the verdict is SAME, a difference that a
 neighbouring layer compensates, such as padding that is cropped again.
-`dtype.float32`: TensorFlow code computes in float32 whatever the model's dtype; it was compared with
-that part in float64, in training too (`parity explain dtype.float32`). Causes in brackets are
+`dtype.float32`: TensorFlow code computes in float32 whatever the model's dtype; it was compared
+with that part in float64, in training too (`parity explain dtype.float32`). Causes in brackets are
 settings that differ without an effect in evaluation.
 
 Only configurations without dropout are trained: dropout layers share their random draws, but
