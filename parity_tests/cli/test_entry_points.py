@@ -154,7 +154,7 @@ def test_predict_writes_what_it_prints(weights: Path, tmp_path: Path) -> None:
         assert abs(arrays["probabilities"].sum(axis=1) - 1).max() <= tolerance.FLOAT32_FLOOR
 
 
-@pytest.mark.parametrize("reader", ["head -n 3", "true"])
+@pytest.mark.parametrize("reader", ["head -n 3", pytest.param("true", marks=pytest.mark.full)])
 def test_predict_into_a_pipe_that_closes(weights: Path, reader: str) -> None:
     """A reader who has seen enough ends the command without a word."""
     line = f"{sys.executable} -m torch_impl predict --weights {weights} | {reader}"
@@ -224,7 +224,9 @@ def scratch(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.full)]
+)
 def test_run_ended_from_outside_leaves_nothing(
     tmp_path: Path, scratch: Path, number: signal.Signals
 ) -> None:
@@ -255,7 +257,9 @@ def test_a_run_that_is_killed_takes_its_children_along(tmp_path: Path, scratch: 
     assert not out.exists()
 
 
-@pytest.mark.parametrize("models", [["softmax"], ["softmax", "cnn"]])
+@pytest.mark.parametrize(
+    "models", [pytest.param(["softmax"], marks=pytest.mark.full), ["softmax", "cnn"]]
+)
 def test_record_ends_with_its_second_process(
     tmp_path: Path, scratch: Path, models: list[str]
 ) -> None:
@@ -334,7 +338,7 @@ def test_progress_is_for_terminals(tmp_path: Path) -> None:
     assert [line.split("  ")[0] for line in lines[1:3]] == ["epoch 1/2", "epoch 2/2"]
 
 
-@pytest.mark.parametrize("entry", ["keras", "torch"])
+@pytest.mark.parametrize("entry", [pytest.param("keras", marks=pytest.mark.full), "torch"])
 def test_evaluate_shows_that_it_works(weights: Path, tmp_path: Path, entry: str) -> None:
     """While the framework starts and computes a terminal shows so; stdout is the same as ever."""
     words = command(entry, "evaluate", "--weights", weights)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import textwrap
 from pathlib import Path
 
 import pytest
+
+from parity.cli import parser
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -70,6 +73,20 @@ def test_the_commands_people_come_for_are_told(command: str) -> None:
     assert command in COMMANDS
 
 
+@pytest.mark.parametrize("command", [line for line in COMMANDS if line not in MADE])
+def test_every_command_is_accepted(command: str) -> None:
+    """Its flags are ones that the command has, with values that it takes."""
+    for words in map(shlex.split, command.split(" && ")):
+        if words[0] == "parity":
+            found = parser.parity_parser().parse_args(words[1:])
+        else:
+            assert words[:2] == ["python", "-m"]
+            entry = words[2].removesuffix("_impl")
+            found = parser.backend_parser(entry).parse_args(words[3:])
+        assert found
+
+
+@pytest.mark.full
 def test_every_command_runs(folder: Path) -> None:
     """Every command of the README but make succeeds, in its order, in an empty folder."""
     ran = [shell(command, folder) for command in COMMANDS if command not in MADE]

@@ -24,6 +24,7 @@ from parity.specs.callbacks import CallbacksSpec
 from parity.specs.run import Spec
 from parity_tests.conftest import Refused
 from parity_tests.support import cases
+from parity_tests.support.selection import first_of_each
 
 TRAININGS = {
     **{name: {"optimizer": name} for name in cases.OPTIMIZERS},
@@ -103,7 +104,11 @@ def cut(backend: Backend, spec: Spec, dtype: str, path: Path) -> None:
 @pytest.mark.flavour
 @pytest.mark.parametrize(
     ("training", "first"),
-    [(training, ("keras", "torch")[place % 2]) for place, training in enumerate(TRAININGS)],
+    first_of_each(
+        [(training, ("keras", "torch")[place % 2]) for place, training in enumerate(TRAININGS)],
+        lambda training, first: training,
+        lambda training, first: training in cases.OPTIMIZERS or training,
+    ),
 )
 def test_training_goes_on_as_if_never_cut(
     first: str,
@@ -138,8 +143,17 @@ def test_training_goes_on_as_if_never_cut(
 
 
 @pytest.mark.flavour
-@pytest.mark.parametrize("which", ["keras_backend", "torch_backend"])
-@pytest.mark.parametrize("family", ["cnn", "rnn"])
+@pytest.mark.parametrize(
+    ("family", "which"),
+    first_of_each(
+        [
+            *(("cnn", "keras_backend"), ("rnn", "torch_backend")),
+            *(("rnn", "keras_backend"), ("cnn", "torch_backend")),
+        ],
+        lambda family, which: family,
+        lambda family, which: "float32",
+    ),
+)
 def test_float32_goes_on_with_the_very_numbers(
     family: str, which: str, flavour: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:

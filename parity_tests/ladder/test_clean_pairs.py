@@ -33,9 +33,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("part", found, ids=ids)
 
 
+@pytest.mark.full
 @pytest.mark.flavour
 def test_clean_pairs_are_never_called_different(part: list[Row]) -> None:
     """Float64 and float32 both call every pair SAME, with one thread and with two."""
+    require_same(part)
+
+
+def test_a_clean_pair_of_each_family_is_the_same() -> None:
+    """The same procedure with four rows."""
+    rows = [row for row in soak_rows.sample() if row.flavour == FLAVOURS[0] and row.threads == 1]
+    first = {row.family: row for row in reversed(rows)}
+    require_same([*first.values()])
+
+
+def require_same(part: list[Row]) -> None:
     done = soak_processes.run(part)
     alarms = [f"{name}\n  " + "\n  ".join(texts) for name, _, texts in done.alarms]
     assert not alarms, "called DIFFERENT:\n" + "\n".join(alarms)

@@ -75,6 +75,7 @@ def test_padded_steps_are_zero(keras_backend: Backend, torch_backend: Backend) -
         assert 7 <= valid.min() < valid.max() <= 29
 
 
+@pytest.mark.full("keras3")
 @pytest.mark.flavour
 def test_a_users_keras_json_changes_nothing(tmp_path: Path, flavour: str) -> None:
     """Image format and epsilon from ``~/.keras/keras.json`` do not reach a spec's meaning."""

@@ -27,6 +27,7 @@ from parity.verdict.compare import compare
 from parity_tests.conftest import Refused
 from parity_tests.support import cases, records
 from parity_tests.support.records import Pair
+from parity_tests.support.selection import first_of_each
 
 CASES = [
     ("softmax", "hidden_32_16-probabilities"),
@@ -41,6 +42,7 @@ CASES = [
     ("cnn", "augmented"),
 ]
 DIRECTIONS = [("keras", "torch"), ("torch", "keras")]
+TURNS = [DIRECTIONS, DIRECTIONS[::-1]]
 
 
 @pytest.fixture
@@ -89,8 +91,14 @@ def far(teacher: Path, made: Ladder) -> set[tuple[str, str]]:
 
 
 @pytest.mark.flavour
-@pytest.mark.parametrize(("family", "variant"), CASES)
-@pytest.mark.parametrize(("of", "by"), DIRECTIONS)
+@pytest.mark.parametrize(
+    ("family", "variant", "of", "by"),
+    first_of_each(
+        [(*case, *way) for place, case in enumerate(CASES) for way in TURNS[place % 2]],
+        lambda family, variant, of, by: variant,
+        lambda family, variant, of, by: family,
+    ),
+)
 def test_a_faithful_layer_agrees_by_itself(
     of: str, by: str, family: str, variant: str, flavour: str, backends: dict[str, Backend],
     tmp_path: Path,
@@ -127,8 +135,14 @@ WRONG = [
 
 
 @pytest.mark.flavour
-@pytest.mark.parametrize(("family", "variant", "layer", "outputs"), WRONG)
-@pytest.mark.parametrize(("of", "by"), DIRECTIONS)
+@pytest.mark.parametrize(
+    ("family", "variant", "layer", "outputs", "of", "by"),
+    first_of_each(
+        [(*case, *way) for place, case in enumerate(WRONG) for way in TURNS[place % 2]],
+        lambda family, variant, layer, *_: (variant, layer),
+        lambda family, *_: family,
+    ),
+)
 def test_a_layer_that_is_off_is_off_alone(
     of: str, by: str, family: str, variant: str, layer: str, outputs: set[str], flavour: str,
     backends: dict[str, Backend], tmp_path: Path,
@@ -206,6 +220,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory, flavour: str) -> Path:
     return folder
 
 
+@pytest.mark.full("keras3")
 @pytest.mark.flavour
 @pytest.mark.parametrize(("of", "by"), DIRECTIONS)
 def test_a_replay_from_the_command_line(recorded: Path, of: str, by: str) -> None:
@@ -224,6 +239,7 @@ def test_a_replay_from_the_command_line(recorded: Path, of: str, by: str) -> Non
     assert far(recorded / of, Ladder(tensors=tensors)) == set()
 
 
+@pytest.mark.full("keras3")
 @pytest.mark.flavour
 def test_a_clean_replay_of_a_clean_pair(recorded: Path, tmp_path: Path) -> None:
     """`compare --replay` of a pair that is SAME says so, and that the layers agree."""
@@ -238,6 +254,7 @@ def test_a_clean_replay_of_a_clean_pair(recorded: Path, tmp_path: Path) -> None:
     assert all(check["ok"] for check in model["layers_by_themselves"])
 
 
+@pytest.mark.full("keras3")
 @pytest.mark.flavour
 def test_a_difference_that_is_not_the_layers(recorded: Path, tmp_path: Path) -> None:
     """The layer that parts as it ran agrees by itself, and the report says so."""

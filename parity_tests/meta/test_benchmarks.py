@@ -13,6 +13,7 @@ from benchmarks.figures import figure
 from benchmarks.throughput.contestants import CONTESTANTS
 from benchmarks.throughput.turns import Turns
 from benchmarks.throughput.workloads import WORKLOADS
+from parity_tests.support.selection import first_of_each
 
 SMALL = [
     dataclasses.replace(
@@ -34,7 +35,9 @@ ABOUT = {
 }
 
 
-@pytest.mark.parametrize("name", CONTESTANTS)
+@pytest.mark.parametrize(
+    "name", first_of_each([(name,) for name in CONTESTANTS], lambda name: "PyTorch" in name)
+)
 def test_every_contestant_takes_its_turn(name: str) -> None:
     """Each prepares every kind of model in a process of its own, and makes its rounds."""
     if "Lightning" in name and not importlib.util.find_spec("pytorch_lightning"):

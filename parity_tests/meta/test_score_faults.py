@@ -10,7 +10,7 @@ import torch
 import torch_impl.parts.scores
 from parity.adapters.backend import Backend
 from parity.reference.metrics.table import METRICS
-from parity_tests.twins.test_scores import Returned, apart, reference
+from parity_tests.support.scores import differs, half_trained, reference
 from torch_impl import metrics as keras_metrics
 
 pytestmark = pytest.mark.flavour
@@ -68,13 +68,14 @@ FAULTS = {
 @pytest.mark.parametrize("name", METRICS)
 def test_a_wrong_metric_is_found(
     name: str,
-    returned: dict[str, Returned],
+    flavour: str,
+    keras_backend: Backend,
     torch_backend: Backend,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The same comparison says so with the fault, and nothing without it."""
-    of = returned["logits"]
+    """The comparison fails with the fault and passes without it."""
+    of = half_trained("logits", flavour, keras_backend, torch_backend)
     expected = reference(name, of.spec.model, of.outputs["torch"], of.y)
-    assert not apart(torch_backend, name, of, expected)
+    assert not differs(torch_backend, name, of, expected)
     monkeypatch.setitem(torch_impl.parts.scores.SCORES, name, FAULTS[name])
-    assert apart(torch_backend, name, of, expected)
+    assert differs(torch_backend, name, of, expected)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from parity.verdict import compare
 from parity_tests.meta.faults import FAULTS
 from parity_tests.meta.planting import Case, Fault
 from parity_tests.support import cases
+from parity_tests.support.selection import first_of_each
+from parity_tests.support.shared import Shared
 
 STEPS = 6
 """The fifth step's batch is a short one, the sixth begins the second pass."""
@@ -26,38 +29,32 @@ STEPS = 6
 AT_LEAST = 60
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Every fault in every model; with Keras 3 in one model each, unless ``--full`` is given."""
-    if "fault" not in metafunc.fixturenames:
-        return
-    once = metafunc.config.getoption("--flavour") == "keras3"
-    few = once and not metafunc.config.getoption("--full")
-    metafunc.parametrize(
-        ("fault", "case"),
-        [
-            pytest.param(f, case, id=f"{f.name}-{case.family}-{case.variant}-{case.optimizer}")
-            for f in FAULTS
-            for case in f.cases[: 1 if few else None]
-        ],
-    )
+PLANTED = first_of_each(
+    [(fault, case) for fault in FAULTS for case in fault.cases],
+    lambda fault, case: fault.name,
+    lambda fault, case: (fault.rung, fault.dtype),
+    lambda fault, case: f"{fault.name}-{case.family}-{case.variant}-{case.optimizer}",
+)
+"""Each fault in one model, with Keras 3 one fault of each rung; with ``--full`` all in all models.
+
+It is PyTorch's twin that they are planted in, whichever Keras it is compared with.
+"""
 
 
 Recorded = Callable[[Fault, Case, Spec], Path]
 
 
 @pytest.fixture(scope="session")
-def keras_records(keras_backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Recorded:
-    """What Keras leaves, made once for all faults in the same model."""
-    made: dict[tuple, Path] = {}
+def keras_records(keras_backend: Backend, shared: Shared) -> Recorded:
+    """The Keras record of a model, made once for all faults that are planted in it."""
 
     def recorded(fault: Fault, case: Case, spec: Spec) -> Path:
-        dtypes = dtypes_of(fault)
-        key = (case.family, case.variant, case.optimizer, case.recipe, fault.drive, dtypes)
-        if key not in made:
-            path = tmp_path_factory.mktemp("keras") / "record"
-            whole = case.recipe in cases.WHOLE
-            made[key] = cases.record_of(keras_backend, spec, path, dtypes, STEPS, whole=whole)
-        return made[key]
+        dtypes, whole = dtypes_of(fault), case.recipe in cases.WHOLE
+        driven = fault.name if fault.drive else ""
+        key = ("keras", json.dumps(spec.to_json()), dtypes, STEPS, whole, driven)
+        return shared.file(
+            key, lambda path: cases.record_of(keras_backend, spec, path, dtypes, STEPS, whole=whole)
+        )
 
     return recorded
 
@@ -87,6 +84,7 @@ def replay_of(backend: Backend, teacher: Record, path: Path) -> Path:
 
 
 @pytest.mark.flavour
+@pytest.mark.parametrize(("fault", "case"), PLANTED)
 def test_fault_is_found_at_its_rung_and_layer(
     fault: Fault,
     case: Case,

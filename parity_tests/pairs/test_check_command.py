@@ -52,6 +52,7 @@ def test_exit_code_is_the_verdict(
     assert said.err == ""
 
 
+@pytest.mark.full("keras3")
 def test_process_leaves_stderr_empty(tmp_path: Path, flavour: str) -> None:
     """A process of its own writes report and data, and TensorFlow says nothing on stderr."""
     path = write(tmp_path, flavour, FAULT)

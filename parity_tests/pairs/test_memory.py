@@ -16,7 +16,6 @@ from parity import progress
 from parity.adapters.trainer import Batch
 from parity.numerics import arrays, tolerance
 from parity.pairs import allowance
-from parity.pairs.align import tensors
 from parity.pairs.check import check
 from parity.pairs.training import gradients
 from parity_tests.pairs.zoo.models import PAIRS, fill
@@ -158,7 +157,7 @@ def test_a_distance_is_found_part_by_part(dtype: str, monkeypatch: pytest.Monkey
     numbers[3, 1] = 0.0
     own, other = numbers.astype(dtype), (numbers.T[::-1] * 3).T.astype(dtype)
     whole = arrays.distance(own, other)
-    monkeypatch.setattr(tensors, "PART", 4)
+    monkeypatch.setattr(arrays, "PART", 4)
     assert arrays.distance(own, other) == whole > 0.0
     scale = max(np.abs(own.astype(float)).max(), np.abs(other.astype(float)).max())
     assert whole == np.abs(own.astype(float) - other.astype(float)).max() / scale

@@ -11,13 +11,14 @@ from torch import nn
 from parity.pairs.check import check
 from parity_tests.real_pairs.mobilenet_v2 import ConvNorm, MobileNetV2
 from parity_tests.real_pairs.pairs import applications
+from parity_tests.support.selection import first_of_each
 
 pytestmark = pytest.mark.flavour
 
 NAMES = ("MobileNetV2", "ResNet50")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", first_of_each([(name,) for name in NAMES], lambda _: "same"))
 def test_the_definitions_are_the_same(name: str, keras: Any) -> None:
     """Every layer that has weights is compared."""
     pair = applications(keras)[name]
@@ -29,6 +30,7 @@ def test_the_definitions_are_the_same(name: str, keras: Any) -> None:
     assert report.latent == ()
 
 
+@pytest.mark.full("keras3")
 def test_the_usual_port_is_told_what_it_lacks(keras: Any) -> None:
     """PyTorch's own constants and its padding: each of 52 norms and 5 convolutions is named."""
     module = MobileNetV2(10)

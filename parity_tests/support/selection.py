@@ -7,28 +7,31 @@ from typing import Any
 
 import pytest
 
-from parity.constants import FLAVOURS
+Kind = Callable[..., Hashable]
 
 
 def first_of_each(
     rows: Iterable[Sequence[Any]],
-    kind: Callable[..., Hashable],
-    flavours: Sequence[str] = FLAVOURS,
+    kind: Kind,
+    keras3: Kind | None = None,
     ids: Callable[..., str] | None = None,
 ) -> list[Any]:
     """The rows as parameters; all but the first of each kind are marked ``full``.
 
     Args:
         rows: the values of the parameters, row by row.
-        kind: takes a row's values; rows that detect the same have the same kind.
-        flavours: the Kerases with which the others need ``--full``.
+        kind: takes a row's values; rows that can detect the same are of the same kind.
+        keras3: a coarser kind for the run with Keras 3, where most rows detect nothing else.
         ids: takes a row's values and returns the id; by default pytest's own.
     """
     seen: set[Hashable] = set()
     parameters = []
     for row in rows:
-        found = kind(*row)
-        marks = [pytest.mark.full(*flavours)] if found in seen else []
-        seen.add(found)
+        marks = []
+        for flavours, of in (((), kind), (("keras3",), keras3)):
+            if of and (found := (flavours, of(*row))) in seen:
+                marks.append(pytest.mark.full(*flavours))
+            elif of:
+                seen.add(found)
         parameters.append(pytest.param(*row, marks=marks, id=ids(*row) if ids else None))
     return parameters

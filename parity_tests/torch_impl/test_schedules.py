@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from parity.adapters.backend import Backend
+from parity_tests.support.selection import first_of_each
 from torch_impl.optim import schedules
 from torch_impl.optim.float32 import SMALLEST, cosine, float32, logarithm, power
 
@@ -87,9 +88,14 @@ def bits(values: list[float]) -> list[int]:
     return found.view(np.int32).tolist()
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("initial", RATES)
-@pytest.mark.parametrize("name", GRID)
+@pytest.mark.parametrize(
+    ("name", "initial", "dtype"),
+    first_of_each(
+        product(GRID, RATES[::-1], ("float32", "float64")),
+        lambda *row: row,
+        lambda name, initial, dtype: name,
+    ),
+)
 def test_every_rate_is_keras_rate(
     name: str, initial: float, dtype: str, keras_backend: Backend
 ) -> None:

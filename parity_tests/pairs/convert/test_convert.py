@@ -14,6 +14,7 @@ from torch import nn
 from parity.errors import ParityError
 from parity.pairs.convert import convert
 from parity_tests.pairs.zoo.models import PAIRS, fill
+from parity_tests.support.selection import first_of_each
 
 pytestmark = pytest.mark.flavour
 
@@ -58,9 +59,18 @@ def outputs(model: Any, inputs: Any) -> list[np.ndarray]:
     return [one.numpy() for one in (found if isinstance(found, tuple) else (found,))]
 
 
-@pytest.mark.parametrize("name", [name for name in PAIRS if name != "gru, reset before"])
+FORMATS = [(".keras", ".pt"), (".weights.h5", ".safetensors"), (".h5", ".pt")]
+CONVERTED = [
+    (name, *FORMATS[(place + turn) % len(FORMATS)])
+    for place, name in enumerate(name for name in PAIRS if name != "gru, reset before")
+    for turn in range(len(FORMATS))
+]
+"""Every pair in every format; each pair first in another one."""
+
+
 @pytest.mark.parametrize(
-    ("own", "there"), [(".keras", ".pt"), (".weights.h5", ".safetensors"), (".h5", ".pt")]
+    ("name", "own", "there"),
+    first_of_each(CONVERTED, lambda name, *_: name, lambda name, own, there: own),
 )
 def test_there_and_back(name: str, own: str, there: str, keras: Any, tmp_path: Path) -> None:
     """Keras's weights come back to the bit; between, PyTorch computes the same to 1e-12."""
@@ -88,8 +98,17 @@ def test_there_and_back(name: str, own: str, there: str, keras: Any, tmp_path: P
         np.testing.assert_array_equal(found, wanted, strict=True)
 
 
-@pytest.mark.parametrize("there", KERAS_FILES)
-@pytest.mark.parametrize("name", ["cnn", "residual", "lstm", "rnn", "gru"])
+FROM_TORCH = [
+    (name, KERAS_FILES[(place + turn) % len(KERAS_FILES)])
+    for place, name in enumerate(["cnn", "residual", "lstm", "rnn", "gru"])
+    for turn in range(len(KERAS_FILES))
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "there"),
+    first_of_each(FROM_TORCH, lambda name, _: name, lambda name, there: there),
+)
 def test_from_torch(name: str, there: str, keras: Any, tmp_path: Path) -> None:
     """PyTorch's weights come back to the bit; where Keras has the sum of two biases, that is told.
 

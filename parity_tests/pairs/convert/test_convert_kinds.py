@@ -23,7 +23,9 @@ NAMES = (
 )
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(one, marks=[pytest.mark.full] * ("lstm" in one)) for one in NAMES]
+)
 def test_there_and_back(name: str, flavour: str, tmp_path: Path) -> None:
     """Nothing is left behind, the models compute the same, and Keras's come back to the bit."""
     kind = next(one for one in kinds.ALL if one.name == name)

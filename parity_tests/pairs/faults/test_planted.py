@@ -13,6 +13,7 @@ from parity.reference.catalogue import CATALOGUE, MISTAKES
 from parity_tests.pairs.faults.planted import ROWS, Row
 from parity_tests.pairs.faults.test_faults import ported
 from parity_tests.pairs.zoo.building import filled
+from parity_tests.support.selection import first_of_each
 
 pytestmark = pytest.mark.flavour
 
@@ -21,8 +22,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every row that this Keras can have."""
     flavour = metafunc.config.getoption("--flavour")
     if "row" in metafunc.fixturenames:
-        rows = [pytest.param(row, id=row.name) for row in ROWS if flavour in row.flavours]
-        metafunc.parametrize("row", rows)
+        metafunc.parametrize(
+            "row",
+            first_of_each(
+                [(row,) for row in ROWS if flavour in row.flavours],
+                lambda row: row.name,
+                lambda row: row.name.split(".")[0],
+                lambda row: row.name,
+            ),
+        )
 
 
 def checked(row: Row, keras: Any) -> Any:
