@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_impl.capture.read.layers import kind_of
+from keras_impl.capture.read.registry import kind_of
 from parity.adapters.random_draws import Mask, normal, uniform
 from parity.constants import as_float32
 from parity.pairs.causes.dropout import SPATIAL

@@ -11,9 +11,10 @@ import numpy as np
 
 from keras_impl.capture.float32_islands import Islands
 from keras_impl.capture.nesting import flat, is_tensor, named_outputs, with_first
-from keras_impl.capture.read import layers, operations, recurrent, separable, weights
+from keras_impl.capture.read import attention, layers, operations, separable, weights
 from keras_impl.capture.read.activations import activation_of, name_of
-from keras_impl.capture.read.arguments import by_place, masked, starts_elsewhere
+from keras_impl.capture.read.arguments import by_place, mask_of, masked, starts_elsewhere
+from keras_impl.capture.read.registry import flavour_of, kind_of, reader_of
 from keras_impl.capture.replay import Made, again, last, watched_activation
 from parity.adapters.calls import Call, Run, Weights
 
@@ -32,7 +33,7 @@ class Watch:
         islands: Islands | None = None,
     ) -> None:
         self.keras = keras
-        self.flavour = layers.flavour_of(model)
+        self.flavour = flavour_of(model)
         self.model = model
         self.given = given
         self.as_tensor = as_tensor
@@ -98,7 +99,7 @@ class Watch:
             places = tuple(n for n, one in enumerate(values) if is_tensor(one))
             if not places or any(not hasattr(values[n], "numpy") for n in places):
                 return original(layer, *args, **kwargs)  # a function is being traced
-            if layers.kind_of(layer) in separable.KINDS:
+            if kind_of(layer) in separable.KINDS:
                 return watch._separable(layer, args[0])
             watch.under = [layer.name]
             try:
@@ -117,10 +118,10 @@ class Watch:
         values: Sequence[Any],
         places: tuple[int, ...],
     ) -> Any:
-        if layers.kind_of(layer) == "MultiHeadAttention":
+        if kind_of(layer) == "MultiHeadAttention":
             same = len(values) < 3 or values[2] is None or values[2] is values[1]
             places = places[: 2 if same else 3]
-        elif layers.kind_of(layer) in layers.OF_ONE:
+        elif reader_of(layer).recurrent:
             places = places[:1]
         made = Made(layer, args, kwargs, places)
         function = None
@@ -175,7 +176,7 @@ class Watch:
         return self.names[id(layer)]
 
     def _leaf(self, layer: Any) -> bool:
-        kind = layers.kind_of(layer)
+        kind = kind_of(layer)
         if kind == "InputLayer":
             return False
         if layers.operation(layer):
@@ -211,14 +212,14 @@ class Watch:
         return self._add(name, kind, config, own, made, inputs, out, first, options)
 
     def _options(self, layer: Any, made: Made, inputs: Sequence[Any]) -> dict[str, Any]:
-        kind = layers.kind_of(layer)
+        kind = kind_of(layer)
         if kind == "MultiHeadAttention":
-            mask = recurrent.attended(inputs[0], inputs[1], made.kwargs)
+            mask = attention.attended(inputs[0], inputs[1], made.kwargs)
             return {} if mask is None else {"attention_mask": mask}
-        if kind not in layers.MASKED:
+        if not reader_of(layer).masked:
             return {}
         explicit = made.kwargs.get("mask")
-        own = recurrent.mask_of(inputs[0]) if explicit is None else np.asarray(explicit)
+        own = mask_of(inputs[0]) if explicit is None else np.asarray(explicit)
         return {} if own is None else {"mask": own.astype(bool)}
 
     def first(self, inputs: Sequence[Any], layer: Any) -> bool:

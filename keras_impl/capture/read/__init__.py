@@ -1,1 +1,5 @@
-"""Readers of a Keras layer's configuration and weights, in canonical form."""
+"""The configuration and weights of Keras layers; every file registers the kinds that it reads."""
+
+from parity.system.submodules import submodules
+
+submodules(__name__)

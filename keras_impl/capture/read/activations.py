@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_impl.capture.read.registry import Config, flavour_of, reader
 from parity.constants import as_float32
 from parity.numerics.tolerance import FLOAT64
 from parity.reference.layers import activations
@@ -75,8 +76,19 @@ def _candidates(function: Any, seen: np.ndarray) -> Iterator[Any]:
         yield activations.ELU(alpha=round(alpha, 12))
 
 
-def of_relu(layer: Any) -> Any:
-    """The layer ReLU's; None where it has a threshold."""
+@reader("Activation")
+def _activation(layer: Any) -> Config:
+    return activation_of(layer.activation, flavour_of(layer))
+
+
+@reader("PReLU")
+def _prelu(layer: Any) -> Config:
+    return activations.PReLU()
+
+
+@reader("ReLU")
+def _relu(layer: Any) -> Config:
+    """None if it has a threshold."""
     if getattr(layer, "threshold", 0.0):
         return None
     limit, slope = layer.max_value, float(layer.negative_slope)
@@ -86,8 +98,8 @@ def of_relu(layer: Any) -> Any:
     return activations.ReLU(max_value=limit, negative_slope=slope)
 
 
-def of_leaky(layer: Any) -> Any:
-    """The layer LeakyReLU's."""
+@reader("LeakyReLU")
+def _leaky(layer: Any) -> Config:
     slope = layer.alpha if hasattr(layer, "alpha") else layer.negative_slope
     return activations.ReLU(max_value=None, negative_slope=shortest(float(slope)))
 
@@ -98,14 +110,15 @@ def shortest(slope: float) -> float:
     return short if as_float32(short) == as_float32(slope) else slope
 
 
-def of_elu(layer: Any) -> Any:
-    """The layer ELU's."""
+@reader("ELU")
+def _elu(layer: Any) -> Config:
     if layer.alpha == 1.0:
         return activations.Activation(activation="elu")
     return activations.ELU(alpha=float(layer.alpha))
 
 
-def of_softmax(layer: Any) -> Any:
-    """The layer Softmax's; its axis is looked at once the rank is known."""
+@reader("Softmax")
+def _softmax(layer: Any) -> Config:
+    """The axis is the layer's own; it is normalized once the rank is known."""
     axis = layer.axis if isinstance(layer.axis, int) else tuple(layer.axis)
     return activations.Softmax(axis=axis) if isinstance(axis, int) else None

@@ -5,7 +5,9 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from keras_impl.capture.read import layers
+import numpy as np
+
+from keras_impl.capture.read.registry import reader_of
 
 
 def by_place(
@@ -27,11 +29,9 @@ def by_place(
 
 def starts_elsewhere(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether a recurrent layer is given states to begin with."""
-    kind = layers.kind_of(layer)
-    recurrent_ = kind in ("SimpleRNN", "LSTM", "GRU", "Bidirectional")
     several = len(args) > 1 and args[1] is not None
     several = several or isinstance(args[0], (list, tuple))
-    return recurrent_ and (several or kwargs.get("initial_state") is not None)
+    return reader_of(layer).recurrent and (several or kwargs.get("initial_state") is not None)
 
 
 def masked(tensor: Any, like: Any) -> Any:
@@ -40,3 +40,9 @@ def masked(tensor: Any, like: Any) -> Any:
     if mask is not None:
         tensor._keras_mask = mask
     return tensor
+
+
+def mask_of(tensor: Any) -> np.ndarray | None:
+    """The mask that a tensor carries."""
+    mask = getattr(tensor, "_keras_mask", None)
+    return None if mask is None else np.asarray(mask.numpy())

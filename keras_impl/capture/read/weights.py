@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_impl.capture.read.layers import kind_of
-from keras_impl.capture.read.windowed import each_channel
+from keras_impl.capture.read.registry import reader_of
 
 
 def of_module(layer: Any) -> dict[str, Any]:
@@ -17,44 +16,33 @@ def of_module(layer: Any) -> dict[str, Any]:
     """
     if isinstance(layer.weights, dict):  # a part of a separable convolution
         return dict(layer.weights)
-    found = {}
-    kind = kind_of(layer)
+    found: dict[str, Any] = {}
+    reader = reader_of(layer)
     for variable in layer.weights:
         if "float" not in str(variable.dtype):
             continue
         path = getattr(variable, "path", variable.name).split(":")[0].split("/")
         kept = [part for part in path if not part.endswith("_cell") and part != "cell"]
-        name = kept[-1]
-        if kind == "Bidirectional":
-            run = next(part for part in kept if part.startswith(("forward_", "backward_")))
-            name = f"{run.split('_')[0]}/{name}"
-        elif kind == "MultiHeadAttention" or (kind not in SINGLE and name in found):
-            name = "/".join(kept[-2:])
-        found[name] = variable
-    if _computed(layer, kind):
-        found = {name: getattr(layer, name, None) for name in ("kernel", "bias")}
-        found = {name: one for name, one in found.items() if one is not None}
-    depthwise = kind.startswith("Depthwise") or _grouped(layer, kind)
-    if depthwise and "kernel" in found:
-        found = {"depthwise_kernel" if key == "kernel" else key: one for key, one in found.items()}
+        name = reader.weight_name(layer, kept)
+        found["/".join(kept[-2:]) if name in found else name] = variable
+    if _computed(layer):
+        made = {name: getattr(layer, name, None) for name in ("kernel", "bias")}
+        return {
+            reader.weight_name(layer, [name]): one for name, one in made.items() if one is not None
+        }
     return found
 
 
 def held_by(layer: Any) -> list[Any]:
     """The variables themselves, and those that a kernel is made of."""
-    made = _computed(layer, kind_of(layer))
+    made = _computed(layer)
     return [*of_module(layer).values(), *(layer.weights if made else ())]
 
 
 def value_of(layer: Any, name: str, variable: Any) -> np.ndarray:
-    """The canonical array of a variable, or of what has its shape.
-
-    A convolution of each channel has its results along the last axis.
-    """
+    """The canonical array of a weight, given its variable or an array of the variable's shape."""
     value = variable if isinstance(variable, np.ndarray) else array_of(variable)
-    if name == "depthwise_kernel" and _grouped(layer, kind_of(layer)):
-        return value.reshape(*value.shape[:-2], layer.groups, -1)
-    return value
+    return reader_of(layer).weight_value(layer, name, value)
 
 
 def array_of(variable: Any) -> np.ndarray:
@@ -64,16 +52,8 @@ def array_of(variable: Any) -> np.ndarray:
     return np.asarray(tf.convert_to_tensor(variable))
 
 
-def _grouped(layer: Any, kind: str) -> bool:
-    return kind in ("Conv1D", "Conv2D", "Conv3D") and each_channel(layer)
-
-
-def _computed(layer: Any, kind: str) -> bool:
-    """Whether a layer makes its kernel of other weights, as with weight normalisation."""
+def _computed(layer: Any) -> bool:
+    """Whether the kernel is computed from other weights, as with weight normalization."""
     kernel = getattr(layer, "kernel", None)
     made = hasattr(kernel, "numpy") and not hasattr(kernel, "assign")
-    return made and kind.startswith(("Conv", "Dense"))
-
-
-SINGLE = ("Dense", "BatchNormalization", "LayerNormalization", "GroupNormalization", "Embedding")
-"""Layers whose variables' last names say all."""
+    return made and reader_of(layer).activation

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from keras_impl.capture.read.registry import Config, kind_of, reader
 from parity.reference.layers.windowed import conv, conv_transpose, padding, pooling
 from parity.reference.layers.windowed.geometry import Sides
-
-Config = Any
 
 
 def several(value: Any, count: int) -> tuple[int, ...]:
@@ -16,8 +17,27 @@ def several(value: Any, count: int) -> tuple[int, ...]:
     return tuple(value) if isinstance(value, (tuple, list)) else (int(value),) * count
 
 
-def convolution(layer: Any) -> Config:
-    """A convolution's; one of as many groups as channels is depthwise, as in PyTorch."""
+def _kernel_name(layer: Any, path: Sequence[str]) -> str:
+    """Keras 3 calls the kernel of a depthwise convolution ``kernel``."""
+    depthwise = kind_of(layer).startswith("Depthwise") or each_channel(layer)
+    return "depthwise_kernel" if depthwise and path[-1] == "kernel" else path[-1]
+
+
+def _kernel(layer: Any, name: str, value: np.ndarray) -> np.ndarray:
+    """A convolution of each channel has the results of a channel along the last axis."""
+    if name == "depthwise_kernel" and not kind_of(layer).startswith("Depthwise"):
+        return value.reshape(*value.shape[:-2], layer.groups, -1)
+    return value
+
+
+@reader(
+    *("Conv1D", "Conv2D", "Conv3D"),
+    activation=True,
+    weight_name=_kernel_name,
+    weight_value=_kernel,
+)
+def _convolution(layer: Any) -> Config:
+    """With as many groups as channels it is a depthwise convolution, as in PyTorch."""
     if each_channel(layer):
         each = layer.filters // layer.groups
         return conv.DepthwiseConv(depth_multiplier=each, **_windows(layer))
@@ -29,13 +49,14 @@ def each_channel(layer: Any) -> bool:
     return bool(layer.groups > 1 and layer.kernel.shape[-2] == 1)
 
 
-def depthwise(layer: Any) -> Config:
-    """A depthwise convolution's."""
+@reader("DepthwiseConv1D", "DepthwiseConv2D", activation=True, weight_name=_kernel_name)
+def _depthwise(layer: Any) -> Config:
     return conv.DepthwiseConv(depth_multiplier=layer.depth_multiplier, **_windows(layer))
 
 
+@reader("SeparableConv1D", "SeparableConv2D", activation=True)
 def separable(layer: Any) -> Config:
-    """A separable convolution's."""
+    """The configuration of a separable convolution."""
     return conv.SeparableConv(
         filters=layer.filters, depth_multiplier=layer.depth_multiplier, **_windows(layer)
     )
@@ -53,8 +74,9 @@ def _windows(layer: Any) -> dict[str, Any]:
     }
 
 
-def transposed(layer: Any) -> Config:
-    """A transposed convolution's; None where it is dilated."""
+@reader("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose", activation=True)
+def _transposed(layer: Any) -> Config:
+    """None if it is dilated."""
     given = _windows(layer)
     if any(one != 1 for one in given.pop("dilation_rate")):
         return None
@@ -76,46 +98,39 @@ def _cut(layer: Any, given: dict[str, Any]) -> Sides:
     return tuple(found)
 
 
-def pool(kind: type[pooling.MaxPooling]) -> Callable[[Any], Config]:
-    """What reads a moving pool."""
-
-    def read(layer: Any) -> Config:
-        rank = int(type(layer).__name__[-2]) if not hasattr(layer, "rank") else layer.rank
-        rank = len(layer.pool_size) if isinstance(layer.pool_size, (tuple, list)) else rank
-        return kind(
-            pool_size=several(layer.pool_size, rank),
-            strides=several(layer.strides, rank),
-            padding=layer.padding,
-        )
-
-    return read
+@reader(*(f"{kind}Pooling{rank}D" for kind in ("Max", "Average") for rank in (1, 2, 3)))
+def _pool(layer: Any) -> Config:
+    kind, rank = kind_of(layer)[:-2], int(kind_of(layer)[-2])
+    return getattr(pooling, kind)(
+        pool_size=several(layer.pool_size, rank),
+        strides=several(layer.strides, rank),
+        padding=layer.padding,
+    )
 
 
-def global_pool(kind: type[pooling.GlobalMaxPooling], rank: int) -> Callable[[Any], Config]:
-    """What reads a pool over all of space."""
-    return lambda layer: kind(rank=rank, keepdims=bool(layer.keepdims))
+@reader(*(f"Global{kind}Pooling{rank}D" for kind in ("Max", "Average") for rank in (1, 2, 3)))
+def _global_pool(layer: Any) -> Config:
+    kind, rank = kind_of(layer)[:-2], int(kind_of(layer)[-2])
+    return getattr(pooling, kind)(rank=rank, keepdims=bool(layer.keepdims))
 
 
-def zeros(layer: Any) -> Config:
-    """A padding's; None where it pads channels."""
+@reader("ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D")
+def _zeros(layer: Any) -> Config:
     return padding.ZeroPadding(padding=_sides(layer.padding))
 
 
-def cropping(layer: Any) -> Config:
-    """A cropping's."""
+@reader("Cropping1D", "Cropping2D", "Cropping3D")
+def _cropping(layer: Any) -> Config:
     return padding.Cropping(cropping=_sides(layer.cropping))
 
 
-def upsampling(rank: int) -> Callable[[Any], Config]:
-    """What reads an up-sampling; None where it interpolates as PyTorch does not."""
-
-    def read(layer: Any) -> Config:
-        kind = getattr(layer, "interpolation", "nearest")
-        size = several(layer.size, rank)
-        known = kind in ("nearest", "bilinear")
-        return padding.UpSampling(size=size, interpolation=kind) if known else None
-
-    return read
+@reader("UpSampling1D", "UpSampling2D", "UpSampling3D")
+def _upsampling(layer: Any) -> Config:
+    """None for an interpolation that PyTorch does not have."""
+    kind = getattr(layer, "interpolation", "nearest")
+    size = several(layer.size, int(kind_of(layer)[-2]))
+    known = kind in ("nearest", "bilinear")
+    return padding.UpSampling(size=size, interpolation=kind) if known else None
 
 
 def _sides(value: Any) -> Sides:
