@@ -41,22 +41,22 @@ weight normalisation.
 
 
 def main() -> None:
-    """Check, and print."""
+    """Run all checks and print the page."""
     import keras
     import tf_keras
 
     from parity.pairs.check import check
     from parity_tests.real_pairs import pairs
 
-    rooms = {
+    groups = {
         f"`tf_keras.applications` {version('tf_keras')}": pairs.applications(tf_keras),
         f"`keras.applications` {version('keras')}": pairs.applications(keras),
         f"`transformers` {version('transformers')}": pairs.transformers(),
     }
     lines = [HEAD]
-    for room, found in rooms.items():
+    for group, found in groups.items():
         lines += [
-            f"## {room}",
+            f"## {group}",
             "",
             "| model | verdict | dtype | layers compared | error | trained | causes |",
         ]
@@ -68,24 +68,24 @@ def main() -> None:
             report = check(pair.keras, pair.torch, pair.inputs, **given)
             print(f"{name}: {report.verdict}, {time.perf_counter() - began:.0f} s", file=sys.stderr)
             row = name, report.verdict.upper(), report.dtype, str(len(report.compared))
-            within = [one.observed for one in report.compared if one.observed <= one.allowed]
-            beyond = len(report.compared) - len(within)
-            apart = f"{max(within):.0e}" + (f", {beyond} more" if beyond else "")
+            passed = [one.observed for one in report.compared if one.observed <= one.allowed]
+            failed = len(report.compared) - len(passed)
+            error = f"{max(passed):.0e}" + (f", {failed} more" if failed else "")
             trained = "2 steps" if "steps" in [one.name for one in report.rungs] else ""
-            lines.append(f"| {' | '.join(row)} | {apart} | {trained} | {_told(report)} |")
+            lines.append(f"| {' | '.join(row)} | {error} | {trained} | {_causes(report)} |")
             if pair.confirmed:
                 notes.append(f"- **{name}**: {pair.confirmed}")
         lines += ["", *notes, ""] if notes else [""]
     print("\n".join(lines).rstrip())
 
 
-def _told(report: Report) -> str:
-    """Causes, those that do not show in brackets, and how often."""
+def _causes(report: Report) -> str:
+    """The causes with their counts; latent differences in brackets."""
     causes = Counter(f"`{cause.id}`" for cause in report.causes)
     causes += Counter(f"(`{cause.id}`)" for cause in report.latent)
-    told = [f"{cause} in {count}" for cause, count in causes.items()]
-    told += [f"`{ID}`" for note in report.notes if note.startswith(ID)]
-    return ", ".join(told)
+    found = [f"{cause} in {count}" for cause, count in causes.items()]
+    found += [f"`{ID}`" for note in report.notes if note.startswith(ID)]
+    return ", ".join(found)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""MobileNetV2 in PyTorch, as ``keras.applications`` has it.
+"""MobileNetV2 in PyTorch, with the settings of ``keras.applications``.
 
 Source: Sandler et al., "MobileNetV2: Inverted residuals and linear bottlenecks", 2018, table 2.
-Of Keras's own are ε = 1e-3, a momentum of 0.999, and the padding of strided convolutions.
+Keras adds: ε = 1e-3, momentum 0.999, and the padding of strided convolutions.
 """
 
 from __future__ import annotations

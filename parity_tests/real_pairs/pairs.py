@@ -1,4 +1,4 @@
-"""Pairs that were written elsewhere, and Keras's own models against definitions of ours."""
+"""Model pairs of other projects, and Keras's own models against PyTorch definitions of ours."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from parity_tests.real_pairs.mobilenet_v2 import MobileNetV2
 from parity_tests.real_pairs.resnet50 import ResNet50
 
 SIZE = 64
-"""Height and width of the images that Keras's own models are fed."""
+"""Height and width, in pixels, of the input images of Keras's own models."""
 
 
 @dataclass(frozen=True)
 class RealPair:
-    """Two models that somebody calls the same.
+    """A Keras and a PyTorch model that their authors consider the same, and the expected result.
 
     Attributes:
         keras: builds the Keras model.
         torch: builds the PyTorch model.
-        inputs: of both, as each takes them.
-        torch_inputs: of PyTorch's, where they are not what Keras's usually are to it.
-        causes: that the check shall name, latent ones included; without any the two are the same.
-        verdict: that it shall give.
-        where: PyTorch's layer where the two part first.
-        confirmed: what their code says about it.
-        trains: whether the two are trained as well.
+        inputs: the input of the Keras model, and of the PyTorch model unless torch_inputs is given.
+        torch_inputs: the input of the PyTorch model, if it needs another layout.
+        causes: the expected ids of causes and latent differences; empty if there are none.
+        verdict: the expected verdict.
+        where: the expected PyTorch module of the first divergence.
+        confirmed: the lines of the library that confirm the result.
+        trains: whether training is compared as well.
     """
 
     keras: Callable[[], Any]
@@ -44,7 +44,7 @@ class RealPair:
     trains: bool = False
 
     def training(self) -> dict[str, Any]:
-        """Arguments of the check: random targets of the outputs' shapes, two steps of Adam."""
+        """Arguments of the check: random targets with the shapes of the outputs, two Adam steps."""
         if not self.trains:
             return {}
         numbers = np.random.default_rng(5)
@@ -128,9 +128,9 @@ _SMALL: dict[str, dict[str, Any]] = {
     },
 }
 _SMALL["Wav2Vec2, layer_norm_eps=0.001"] = {**_SMALL["Wav2Vec2"], "layer_norm_eps": 1e-3}
-"""Family to a tiny configuration."""
+"""Small configurations, by model family."""
 
-_STILL: dict[str, dict[str, Any]] = {
+_WITHOUT_DROPOUT: dict[str, dict[str, Any]] = {
     "Bert": {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0},
     "DistilBert": {"dropout": 0.0, "attention_dropout": 0.0},
     "ViT": {},
@@ -141,10 +141,10 @@ _STILL: dict[str, dict[str, Any]] = {
         **{"feat_proj_dropout": 0.0, "layerdrop": 0.0, "apply_spec_augment": False},
     },
 }
-"""Families that are trained to what keeps both from drawing numbers of their own then."""
+"""Options that switch off all random layers, for the families whose training is compared."""
 
 NAMES = tuple(_SMALL)
-"""Of the pairs of the ``transformers`` package."""
+"""The pairs of the ``transformers`` package."""
 
 _EXPECTED: dict[str, dict[str, Any]] = {
     "DistilBert": {
@@ -171,39 +171,41 @@ _EXPECTED: dict[str, dict[str, Any]] = {
         "where": "feature_extractor.conv_layers.0.layer_norm",
         "causes": frozenset({"unknown"}),
         "confirmed": "`modeling_tf_wav2vec2.py`, `TFWav2Vec2GroupNormConvLayer` gives its group "
-        "norm `config.layer_norm_eps`; `modeling_wav2vec2.py`, `Wav2Vec2GroupNormConvLayer` leaves "
-        "it at PyTorch's 1e-5. The norm is a class of the package's own, of which the check knows "
-        "no settings: it names the layer, and calls the cause unknown. With 0.001 "
-        "in PyTorch's as well the two are the same.",
+        "norm `config.layer_norm_eps`; `modeling_wav2vec2.py`, `Wav2Vec2GroupNormConvLayer` keeps "
+        "PyTorch's default of 1e-5. The norm is a class of the package, whose settings the check "
+        "does not know: it reports the layer, and the cause as unknown. With 0.001 in PyTorch as "
+        "well, the two are the same.",
     },
 }
-"""Family to what the check shall say, and what the code does."""
+"""Expected results other than SAME without causes, by pair."""
 
 
 def transformers() -> dict[str, RealPair]:
-    """TensorFlow and PyTorch classes of the ``transformers`` package, offline and untrained."""
+    """TensorFlow and PyTorch classes of the ``transformers`` package, with random weights."""
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
     os.environ["HF_HUB_OFFLINE"] = "1"
     import transformers as library
 
     library.logging.set_verbosity_error()
     numbers = np.random.default_rng(0)
-    images = numbers.normal(size=(2, 3, 32, 32))  # both take channels first
+    images = numbers.normal(size=(2, 3, 32, 32))  # channels-first in both
     inputs = {
         **dict.fromkeys(("Bert", "DistilBert"), numbers.integers(1, 99, (2, 9))),
         "Wav2Vec2": numbers.normal(size=(2, 400)),
-    }  # of others the images
+    }  # all other families: images
 
     def pair(name: str) -> RealPair:
         family = name.split(",")[0]
-        config = getattr(library, f"{family}Config")(**_SMALL[name], **_STILL.get(family, {}))
+        config = getattr(library, f"{family}Config")(
+            **_SMALL[name], **_WITHOUT_DROPOUT.get(family, {})
+        )
         x = inputs.get(family, images)
 
         def build() -> Any:
             draws = np.random.default_rng(0)
             model = getattr(library, f"TF{family}Model")(config)
             model(x)
-            for weight in model.weights:  # zeros and ones would hide what is not carried over
+            for weight in model.weights:  # zeros and ones would hide weights that were not copied
                 if weight.dtype.is_floating:
                     value = draws.normal(0, 0.1, weight.shape)
                     weight.assign(np.abs(value) + 0.5 if len(weight.shape) == 1 else value)
@@ -214,7 +216,7 @@ def transformers() -> dict[str, RealPair]:
             lambda: getattr(library, f"{family}Model")(config),
             x,
             x if x is images else None,
-            trains=name in _STILL,
+            trains=name in _WITHOUT_DROPOUT,
             **_EXPECTED.get(name, {}),
         )
 

@@ -1,7 +1,7 @@
-"""ResNet-50 in PyTorch, as ``keras.applications`` has it.
+"""ResNet-50 in PyTorch, with the settings of ``keras.applications``.
 
-Source: He et al., "Deep residual learning for image recognition", 2015, table 1. Of Keras's own
-are biases in convolutions, ε = 1.001e-5, and the stride in a block's first convolution.
+Source: He et al., "Deep residual learning for image recognition", 2015, table 1. Keras adds:
+biases in convolutions, ε = 1.001e-5, the stride in a block's first convolution.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Models that Keras ships against PyTorch definitions from the papers' tables."""
+"""Models of ``keras.applications`` against PyTorch definitions from the papers' tables."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAMES = ("MobileNetV2", "ResNet50")
 
 @pytest.mark.parametrize("name", first_of_each([(name,) for name in NAMES], lambda _: "same"))
 def test_the_definitions_are_the_same(name: str, keras: Any) -> None:
-    """Every layer that has weights is compared."""
+    """The verdict is SAME, and every layer with weights is compared."""
     pair = applications(keras)[name]
     model = pair.keras()
     report = check(model, pair.torch(), pair.inputs)
@@ -32,7 +32,7 @@ def test_the_definitions_are_the_same(name: str, keras: Any) -> None:
 
 @pytest.mark.full("keras3")
 def test_the_usual_port_is_told_what_it_lacks(keras: Any) -> None:
-    """PyTorch's own constants and its padding: each of 52 norms and 5 convolutions is named."""
+    """With PyTorch's defaults, each of 52 norms and 5 padded convolutions is named."""
     module = MobileNetV2(10)
     for part in module.modules():
         if isinstance(part, nn.BatchNorm2d):

@@ -1,4 +1,4 @@
-"""Models that others wrote in both frameworks: the verdict, and what it rests on."""
+"""Pairs of the ``transformers`` package: verdicts, causes and the generated page."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from parity_tests.support.selection import first_of_each
 PAGE = Path(__file__).parents[2] / "docs" / "real_pairs.md"
 
 IN_FLOAT32 = ("MobileViT", "Swin")
-"""Whose TensorFlow code cannot be called in float64."""
+"""Families whose TensorFlow code cannot be called in float64."""
 
 BY_ITSELF = tuple(name for name in pairs.NAMES if name not in (*IN_FLOAT32, "ResNet"))
-"""Whose TensorFlow code computes in float32 by itself."""
+"""Families whose TensorFlow code computes in float32 whatever the dtype."""
 
 
 @pytest.mark.flavour
 @pytest.mark.parametrize("name", pairs.NAMES)
 def test_the_verdict_is_what_their_code_says(name: str, flavour: str) -> None:
-    """The same, or different in one place; every setting that differs is named."""
+    """The verdict, the first divergence and the causes are as expected."""
     if flavour != "tf_keras":
         pytest.skip("the TensorFlow classes of transformers are for Keras 2")
     pair = pairs.transformers()[name]
@@ -49,7 +49,7 @@ RUNGS = ("forward_eval", "forward_train", "loss", "gradients", "step", "steps")
 @pytest.mark.flavour
 @pytest.mark.parametrize("name", first_of_each([(name,) for name in TRAINED], lambda _: "trained"))
 def test_they_train_alike(name: str, flavour: str) -> None:
-    """Loss, gradients and steps in float64, also where their code computes in float32 by itself."""
+    """Training is SAME in float64, also for code that computes in float32 by itself."""
     if flavour != "tf_keras":
         pytest.skip("the TensorFlow classes of transformers are for Keras 2")
     pair = pairs.transformers()[name]
@@ -76,13 +76,13 @@ FAULTS: dict[str, tuple[Any, np.ndarray, str]] = {
     "detached": (_detached, np.full((2, 9), 3), "gradient.detached"),
     "padding": (lambda module: None, np.arange(18).reshape(2, 9), "embedding.padding_idx"),
 }
-"""What is done to PyTorch's Bert, the words, and the cause: its port never trains the word 0."""
+"""Change to PyTorch's Bert, input tokens, expected cause: its padding token is never trained."""
 
 
 @pytest.mark.flavour
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_of_their_training_is_found(name: str, flavour: str) -> None:
-    """By name, in the gradients, with nothing left once it is mended."""
+    """The cause is named at the gradients, and its fix removes the difference."""
     if flavour != "tf_keras":
         pytest.skip("the TensorFlow classes of transformers are for Keras 2")
     change, words, cause = FAULTS[name]
@@ -98,7 +98,7 @@ def test_a_fault_of_their_training_is_found(name: str, flavour: str) -> None:
 
 @pytest.mark.flavour
 def test_the_norm_that_parts_is_mended(flavour: str) -> None:
-    """Wav2Vec2 with the epsilon that its TensorFlow code takes is the same."""
+    """Wav2Vec2 is SAME once PyTorch uses the epsilon of the TensorFlow code."""
     if flavour != "tf_keras":
         pytest.skip("the TensorFlow classes of transformers are for Keras 2")
     pair = pairs.transformers()["Wav2Vec2, layer_norm_eps=0.001"]
@@ -108,7 +108,7 @@ def test_the_norm_that_parts_is_mended(flavour: str) -> None:
 
 
 def test_the_page_tells_of_each() -> None:
-    """``docs/real_pairs.md`` has each pair's verdict, and what its code says."""
+    """``docs/real_pairs.md`` contains every pair with its verdict and its confirmation."""
     page = PAGE.read_text("utf-8")
     assert page.startswith(HEAD)
     assert "| inf" not in page

@@ -1,8 +1,9 @@
-"""Ways in which a comparison is misled, and the test that ours is not.
+"""Ways of comparing two models that give a wrong verdict, and a test for each that ours does not.
 
-Each test first shows the trap: the rule of a tool that falls into it, on the very data that ours
-judges. ``numbers`` compares made-up records, ``rounding`` is about what rounding may excuse, and
-``probing`` about what two real models are started from, fed with and asked for.
+Each test first applies the wrong rule to a fault (or to a faithful port) and shows that it gives
+the wrong verdict; then our comparison judges the same data. ``test_numbers`` compares synthetic
+records, ``test_rounding`` covers allowances for rounding, and ``test_probing`` covers the choice
+of weights, inputs and outputs, with real models.
 """
 
 from __future__ import annotations
@@ -37,4 +38,4 @@ TRAPS: dict[str, str] = {
     "set_floatx does nothing once there is a layer": "probing.test_set_floatx",
     "cross-entropy goes back to the logits": "probing.test_cross_entropy_on_probabilities",
 }
-"""Trap to its test, as ``file.function``; the ``test_`` that the file begins with is left out."""
+"""Wrong rule to its test, as ``file.function`` without the file's ``test_``."""

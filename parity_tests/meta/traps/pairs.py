@@ -1,4 +1,4 @@
-"""Two real models recorded and compared, as the traps' tests need them."""
+"""Records of real models, and their comparison, for the tests of this folder."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from parity_tests.support import cases
 STEPS = 2
 
 Record = Callable[..., Path]
-"""``(backend, spec, dtypes)`` to the record that is left."""
+"""A function of (backend, spec, dtypes) that returns the path of the record."""
 
 
 def recorder(folder: Path) -> Record:
-    """Makes records of real models within ``folder``."""
+    """Return a function that writes records of real models to ``folder``."""
     numbers = itertools.count()
 
     def make(backend: Backend, spec: Spec, dtypes: tuple[str, ...] = ("float64",)) -> Path:
@@ -32,12 +32,12 @@ def recorder(folder: Path) -> Record:
 
 @contextmanager
 def compared(a: Path, b: Path) -> Iterator[Comparison]:
-    """Two records held against each other while they are open."""
+    """Compare two records while both are open."""
     with ExitStack() as opened:
         yield compare.compare(*(opened.enter_context(record.read(path)) for path in (a, b)))
 
 
 def passes(comparison: Comparison, *rungs: str, dtype: str = "float64") -> bool:
-    """Whether every check of these rungs passes, and there are some."""
+    """Whether these rungs have checks and all of them pass."""
     checks = [c for c in comparison.checks if c.dtype == dtype and c.rung in rungs]
     return bool(checks) and all(check.ok for check in checks)

@@ -1,4 +1,4 @@
-"""Traps in comparing numbers: made-up records, and the rule that calls them the same."""
+"""Wrong ways to compare arrays: each passes on a synthetic fault that our comparison detects."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ def pair(tmp_path: Path) -> Pair:
 
 
 def found(pair: Pair) -> list[str]:
-    """Names of the tensors that ours calls different."""
+    """Names of the tensors that fail in our comparison."""
     with pair.compared() as comparison:
         return [f"{check.dtype}/{check.rung}/{check.tensor}" for check in comparison.failed]
 
 
 def test_means(pair: Pair) -> None:
-    """A kernel whose rows are exchanged has the same mean."""
+    """Equal means: a kernel with two swapped rows has the same mean."""
     pair.torch[KERNEL] = pair.keras[KERNEL][::-1].copy()
     assert np.isclose(pair.keras[KERNEL].mean(), pair.torch[KERNEL].mean(), rtol=1e-15)
     assert found(pair) == [KERNEL]
 
 
 def test_signed_differences(pair: Pair) -> None:
-    """Differences of +d and −d have a mean of zero."""
+    """Signed differences: +d and −d average to zero."""
     pair.torch[KERNEL][0::2] += 2.0**-20
     pair.torch[KERNEL][1::2] -= 2.0**-20
     assert (pair.torch[KERNEL] - pair.keras[KERNEL]).mean() == 0.0
@@ -44,7 +44,7 @@ def test_signed_differences(pair: Pair) -> None:
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_nan_on_both_sides(pair: Pair, dtype: str) -> None:
-    """With zeros in place of NaN, two broken models agree."""
+    """``nan_to_num``: two models that return NaN become equal."""
     name = f"{dtype}/predictions/outputs"
     for values in pair.both():
         values[name][2] = np.nan
@@ -54,7 +54,7 @@ def test_nan_on_both_sides(pair: Pair, dtype: str) -> None:
 
 
 def test_argmax_with_nan(pair: Pair, keras_backend: Backend) -> None:
-    """TensorFlow's argmax passes over a NaN that PyTorch's would choose: labels may hide it."""
+    """Labels only: TensorFlow's argmax ignores a NaN that PyTorch's selects."""
     import torch
 
     from keras_impl.framework import tf
@@ -71,7 +71,7 @@ def test_argmax_with_nan(pair: Pair, keras_backend: Backend) -> None:
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize(("size", "factor"), [(1e-9, 2.0), (1e6, 1 + 5e-6)])
 def test_absolute_or_relative(pair: Pair, dtype: str, size: float, factor: float) -> None:
-    """A small tensor passes by the absolute tolerance, a large one by the relative."""
+    """``allclose``: small tensors pass by the absolute tolerance, large ones by the relative."""
     for values in pair.both():
         for each in ("float64", "float32"):
             values[f"{each}/gradients/dense_1/kernel"] *= size
@@ -82,7 +82,7 @@ def test_absolute_or_relative(pair: Pair, dtype: str, size: float, factor: float
 
 
 def test_any_transpose(pair: Pair) -> None:
-    """A square kernel fits both ways, so whichever agrees may be the wrong one."""
+    """Guessed transpose: a square kernel fits in both orientations."""
     kernel = pair.keras[KERNEL]
     pair.torch[KERNEL] = kernel.T.copy()
     assert kernel.shape == kernel.T.shape
@@ -94,7 +94,7 @@ def test_any_transpose(pair: Pair) -> None:
 
 @pytest.mark.parametrize("shape", [(3, 4), (12,), (4, 3, 1)])
 def test_reshape(pair: Pair, shape: tuple[int, ...]) -> None:
-    """Reshaped until it fits, a tensor of another shape agrees."""
+    """Reshaping to fit: a tensor of another shape compares equal."""
     name = "float64/gradients/logits/kernel"
     pair.torch[name] = pair.keras[name].reshape(shape)
     assert np.array_equal(pair.keras[name], pair.torch[name].reshape(pair.keras[name].shape))
@@ -125,7 +125,7 @@ def extra(values: Tensors) -> None:
 def test_unmatched_tensors(
     pair: Pair, change: Callable[[Tensors], None], names: list[str], sides: tuple[int, ...]
 ) -> None:
-    """What only one side has is not in the intersection, which agrees."""
+    """Common names only: a tensor that one side lacks is never compared."""
     for side in sides:
         change(pair.both()[side])
     shared = pair.keras.keys() & pair.torch.keys()
@@ -134,7 +134,7 @@ def test_unmatched_tensors(
 
 
 def test_one_layer_in_an_aggregate(tmp_path: Path) -> None:
-    """Among many layers one fault vanishes in the mean, and in the norm of all gradients."""
+    """Averages over layers: one faulty layer among many disappears in the mean and in the norm."""
     pair = Pair(tmp_path, records.spec(hidden=(4,) * 20), ("float64",))
     for values in pair.both():
         values["float64/gradients/dense_7/bias"] *= 1e-9
@@ -147,7 +147,7 @@ def test_one_layer_in_an_aggregate(tmp_path: Path) -> None:
 
 
 def test_ulps_near_zero(pair: Pair) -> None:
-    """Rounding about zero is further, in units of the last place, than a fault elsewhere."""
+    """Units in the last place: rounding near zero exceeds a fault in a larger entry."""
 
     def ulps(name: str) -> int:
         x, y = (values[name].view(np.int64).ravel() for values in pair.both())

@@ -1,4 +1,4 @@
-"""Traps in what models are started from, fed with and asked for: real models, small."""
+"""Wrong weights, inputs and outputs to compare with: each hides a fault in a small real model."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def recorded(tmp_path: Path) -> Record:
 
 
 def biases_exchanged(into: Tensor, recurrent: Tensor) -> Place:
-    """A GRU's bias of the input for that of the state, on the way there and on the way back."""
+    """Swap the input bias and the recurrent bias of a GRU, when writing and when reading."""
     return GRU_BIASES(recurrent, into)
 
 
@@ -49,7 +49,7 @@ def test_zero_biases(
     keras_backend: Backend,
     torch_backend: Backend,
 ) -> None:
-    """With biases of zero, as a layer begins, a GRU's two biases exchanged change no output."""
+    """Initial weights: biases are zero, so swapping two of them changes no output."""
     spec = cases.spec_of("rnn", "gru_after-1-uni-fixed")
     replaced(torch_impl.ladder.weights, "gru_biases", biases_exchanged)(monkeypatch)
     k, t = recorded(keras_backend, spec), recorded(torch_backend, spec)
@@ -68,7 +68,7 @@ def test_all_ones_inputs(
     keras_backend: Backend,
     torch_backend: Backend,
 ) -> None:
-    """Fed with ones, a network that reads its inputs in another order trains just the same."""
+    """Constant inputs: a network that permutes its inputs trains the same."""
     spec = cases.spec_of("softmax", "regression-logits", "sgd")
     around("flatten", lambda forward, x: forward(x).flip(1))(monkeypatch)
     k, t = recorded(keras_backend, spec), recorded(torch_backend, spec)
@@ -92,7 +92,7 @@ def test_evaluation_alone(
     keras_backend: Backend,
     torch_backend: Backend,
 ) -> None:
-    """In evaluation, dropout that is not rescaled passes every check."""
+    """Evaluation mode only: dropout without rescaling passes."""
     spec = cases.spec_of("dropout", "rate_0.5", "sgd")
     every(SharedDropout, scale=1.0)(monkeypatch)
     with compared(recorded(keras_backend, spec), recorded(torch_backend, spec)) as comparison:
@@ -107,7 +107,7 @@ def test_gradients_below_the_top(
     keras_backend: Backend,
     torch_backend: Backend,
 ) -> None:
-    """Forward values, and the last layer's gradients, agree where the way back is cut below it."""
+    """Last layer only: a detached layer below it leaves its gradient unchanged."""
     spec = cases.spec_of("softmax", "hidden_32_16-logits", "sgd")
     around("logits", detached)(monkeypatch)
     with compared(recorded(keras_backend, spec), recorded(torch_backend, spec)) as comparison:
@@ -121,7 +121,7 @@ def test_gradients_below_the_top(
 
 
 def test_padded_steps(keras_backend: Backend, torch_backend: Backend) -> None:
-    """Beyond a sequence's end Keras repeats itself and PyTorch gives zero, but nothing reads it."""
+    """Padded steps: Keras repeats the last output and PyTorch returns zero; neither is used."""
     spec = cases.spec_of("rnn", "simple-2-uni-variable")
     train, _ = cases.splits_of(spec)
     batch = next(batches.chunks(spec, len(train.x), 1, 1)).first_batch(train)
@@ -141,7 +141,7 @@ def test_padded_steps(keras_backend: Backend, torch_backend: Backend) -> None:
 
 @pytest.mark.flavour
 def test_native_masks(flavour: str, keras_backend: Backend) -> None:
-    """At one seed, Keras's own dropout draws one mask in float32 and another in float64."""
+    """Equal seeds: Keras's own dropout draws different masks in float32 and in float64."""
     from keras_impl.framework import keras, tf
 
     native = []
@@ -163,7 +163,7 @@ def test_native_masks(flavour: str, keras_backend: Backend) -> None:
 
 @pytest.mark.flavour
 def test_set_floatx(flavour: str, keras_backend: Backend) -> None:
-    """Once there was a layer in float32, ``set_floatx`` alone leaves the next in float32."""
+    """``set_floatx``: after a first float32 layer, it alone leaves new layers in float32."""
     from keras_impl.framework import keras, tf
 
     spec = cases.spec_of("softmax", "regression-logits", flavour=flavour)
@@ -177,7 +177,7 @@ def test_set_floatx(flavour: str, keras_backend: Backend) -> None:
 
 
 def of_the_logits(original: object, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tensor:
-    """Without clipping, the loss of probabilities is that of the logits behind them."""
+    """Loss of probabilities: without clipping it equals the loss of the logits."""
     return F.nll_loss(outputs.log(), y)
 
 
@@ -189,7 +189,7 @@ def test_cross_entropy_on_probabilities(
     keras_backend: Backend,
     torch_backend: Backend,
 ) -> None:
-    """Given a softmax's own output, Keras takes the logits behind it, and hides what is clipped."""
+    """Softmax output: Keras recovers the logits from it, which hides the clipping."""
     import keras_impl.parts.losses
 
     spec = cases.spec_of("softmax", "regression-probabilities", "sgd", flavour=flavour)

@@ -1,4 +1,4 @@
-"""Traps in what rounding may excuse, and in what float32 and float64 can tell."""
+"""Wrong allowances for rounding: each accepts a fault or rejects a faithful port."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def recorded(tmp_path: Path) -> Record:
 
 @pytest.fixture(scope="module")
 def keras_cnn(keras_backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A CNN with batch norm under Adam, by Keras."""
+    """Record of a CNN with batch normalization trained by Adam in Keras."""
     make = recorder(tmp_path_factory.mktemp("keras"))
     return make(keras_backend, cases.spec_of(*CNN), DTYPES)
 
 
 def found(pair: Pair) -> list[str]:
-    """Names of the tensors that ours calls different."""
+    """Names of the tensors that fail in our comparison."""
     with pair.compared() as comparison:
         return [f"{check.dtype}/{check.rung}/{check.tensor}" for check in comparison.failed]
 
@@ -55,7 +55,7 @@ def rms(x: np.ndarray) -> float:
 
 @pytest.mark.parametrize("factor", [1.0, 1.001, 2.0, -1.0])
 def test_triangle_inequality(pair: Pair, factor: float) -> None:
-    """Whatever float32 computes, |k − t| ≤ |k − reference| + |t − reference| holds."""
+    """Triangle inequality: |k − t| ≤ |k − reference| + |t − reference| holds for any float32."""
     name = f"float32/{WEIGHTS}"
     pair.torch[name] *= np.float32(factor)
     k, t, reference = pair.keras[name], pair.torch[name], pair.keras[f"float64/{WEIGHTS}"]
@@ -64,7 +64,7 @@ def test_triangle_inequality(pair: Pair, factor: float) -> None:
 
 
 def test_ratio_of_two_errors(pair: Pair) -> None:
-    """One rounding error may be six times another by chance; an ensemble knows how far it goes."""
+    """Ratio of two errors: one rounding error may be six times another by chance."""
     name, rng = f"float32/{WEIGHTS}", np.random.default_rng(0)
     exact = pair.keras[f"float64/{WEIGHTS}"]
     for values, size in ((pair.keras, 1e-5), (pair.torch, 6e-5)):
@@ -78,7 +78,7 @@ def test_ratio_of_two_errors(pair: Pair) -> None:
 
 
 def test_fixed_tolerance_at_late_steps(tmp_path: Path) -> None:
-    """Chaos moves faithful weights further than any fixed tolerance, float64 decides meanwhile."""
+    """Fixed tolerance: chaotic training of a faithful port exceeds it, while float64 agrees."""
     pair = Pair(tmp_path, records.spec(), steps=500)
     names = [name for name in pair.keras if name.startswith("float32/steps/weights/")]
     for seed, (side, values) in enumerate(zip(("keras", "torch"), pair.both(), strict=True)):
@@ -94,7 +94,7 @@ def test_fixed_tolerance_at_late_steps(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("both", [True, False], ids=["both_sides", "one_side"])
 def test_float32_within_float64(pair: Pair, both: bool) -> None:
-    """Rounded to float32, or stored so, float64 agrees to seven digits and no further."""
+    """Float64 results stored as float32 agree to seven digits only."""
     name = "float64/forward_eval/logits"
     for values in pair.both():
         values[name] /= 3.0
@@ -106,7 +106,7 @@ def test_float32_within_float64(pair: Pair, both: bool) -> None:
 
 @pytest.mark.parametrize("rest", ["forward_train/dropout_1/mask", "forward_train/input"])
 def test_unequal_inputs_of_the_dtypes(tmp_path: Path, rest: str) -> None:
-    """With another mask or input in float32, both sides stand so far off that anything passes."""
+    """Other inputs in float32: both sides deviate so much that any fault passes."""
     pair = Pair(tmp_path, records.spec("dropout"))
     name, logits = f"float32/{rest}", "float32/forward_train/logits"
     for values in pair.both():
@@ -126,7 +126,7 @@ def test_float32_is_nearly_blind(
     keras_cnn: Path,
     torch_backend: Backend,
 ) -> None:
-    """In float32 a learning rate off by a millionth is rounding, for a CNN with batch norm."""
+    """Float32 only: a learning rate that is wrong by 1e-6 is within rounding."""
     rate_scaled(1 + 1e-6)(monkeypatch)
     with compared(keras_cnn, recorded(torch_backend, cases.spec_of(*CNN), DTYPES)) as comparison:
         assert all(check.ok for check in comparison.checks if check.dtype == "float32")
@@ -135,7 +135,7 @@ def test_float32_is_nearly_blind(
 
 
 def test_thread_count(recorded: Record, torch_backend: Backend) -> None:
-    """Other threads add up in another order: a comparison of bits calls one model two."""
+    """Bitwise equality: another number of threads sums in another order."""
     spec, own = cases.spec_of(*CNN), torch_backend.threads()["intra_op"]
     paths = []
     try:
@@ -152,7 +152,7 @@ def test_thread_count(recorded: Record, torch_backend: Backend) -> None:
 
 
 def own_sgd(rounded: Callable[[float], float]) -> Callable[[pytest.MonkeyPatch], None]:
-    """A user's ``torch.optim.SGD``, its velocity told in Keras's unit."""
+    """``torch.optim.SGD`` whose velocity is converted to Keras's unit."""
 
     def make(spec: OptimizerSpec, params: list[Tensor], *_: object) -> torch.optim.Optimizer:
         momentum = 0.0 if spec.name == "sgd" else rounded(spec.momentum)
@@ -176,7 +176,7 @@ def own_sgd(rounded: Callable[[float], float]) -> Callable[[pytest.MonkeyPatch],
 def test_rounded_constants(
     recorded: Record, keras_backend: Backend, torch_backend: Backend, optimizer: str
 ) -> None:
-    """Keras rounds constants to float32 in float64 too: unrounded, a faithful port would differ."""
+    """Unrounded constants: Keras rounds them to float32 in float64 too."""
     spec = cases.spec_of("softmax", "regression-logits", optimizer)
     k, made = recorded(keras_backend, spec), {}
     for rounded in (float, as_float32):
@@ -198,11 +198,11 @@ def test_null_gradients(
     keras_backend: Backend,
     torch_backend: Backend,
 ) -> None:
-    """Adam divides a gradient by its own size, so rounding about zero becomes a full step."""
+    """Null gradients: Adam divides a rounding error by its own size and makes a full step."""
     spec, name = cases.spec_of(*CNN), "step/weights/conv_1/bias"
 
     def apart(k: Path, t: Path) -> float:
-        """How far float32 moves the bias on one side only."""
+        """Change of the bias in float32 on one side."""
         with record.read(k) as a, record.read(t) as b:
             return float(abs(a.tensor(f"float32/{name}") - b.tensor(f"float32/{name}")).max())
 
@@ -225,7 +225,7 @@ def test_float64_follows_float32(
     keras_backend: Backend,
     torch_backend: Backend,
 ) -> None:
-    """Keras 2's batch norm keeps the unbiased variance in float32 alone, and float32 is used."""
+    """Keras 2's batch norm stores the unbiased variance in float32 only, which users run."""
     from keras_impl.framework import keras
     from keras_impl.parts.layers import BatchNormalization
 

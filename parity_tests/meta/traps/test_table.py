@@ -1,4 +1,4 @@
-"""No trap without a test, and no test that the table does not name."""
+"""The table of wrong comparisons and its tests are complete."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FILES = sorted(path.stem for path in Path(__file__).parent.glob("test_*.py"))
 
 
 def test_every_trap_has_its_test() -> None:
-    """The table and the tests beside this one cover each other, each test with its docstring."""
+    """Every row has a test with a docstring, and every test has a row."""
     found = {}
     for file in set(FILES) - {Path(__file__).stem}:
         module = importlib.import_module(f"{__package__}.{file}")

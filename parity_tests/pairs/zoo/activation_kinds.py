@@ -1,4 +1,4 @@
-"""Activations as layers, as strings and as functions, in both frameworks."""
+"""Pairs of activations: as layers, as strings and as functions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ BY_NAME: dict[str, tuple[Any, Any]] = {
     "relu6": (nn.ReLU6, F.relu6),
     "leaky_relu": (lambda: nn.LeakyReLU(0.2), lambda x: F.leaky_relu(x, 0.2)),
 }
-"""Keras's name to PyTorch's module and function."""
+"""PyTorch's module and function for each Keras activation."""
 
 
 def in_dense(name: str, module: Any) -> Kind:
@@ -45,13 +45,13 @@ def in_dense(name: str, module: Any) -> Kind:
 
 
 def gelu_tanh(L: Any) -> Any:
-    """The other formula, as a function of the user's."""
+    """The tanh approximation as a function written by the user."""
     keras = importlib_of(L)
     return L.Dense(5, activation=lambda x: keras.activations.gelu(x, approximate=True))
 
 
 def importlib_of(L: Any) -> Any:
-    """The Keras of its layers."""
+    """The Keras package of these layers."""
     import importlib
 
     return importlib.import_module("tf_keras" if L.__name__.startswith("tf_keras") else "keras")
@@ -130,5 +130,5 @@ ACTIVATIONS = [
     one("elu.function", IMAGE, lambda L: L.ELU(0.5), only(lambda x: F.elu(x, alpha=0.5))),
 ]
 ROUNDED = ("gelu", "leaky_relu", "relu.both")
-"""Beginnings of the names of those with a constant that Keras rounds."""
+"""Name prefixes of the activations with a constant that Keras rounds to float32."""
 ACTIVATIONS = [replace(kind, rounded=kind.name.startswith(ROUNDED)) for kind in ACTIVATIONS]

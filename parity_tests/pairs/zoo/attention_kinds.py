@@ -1,4 +1,4 @@
-"""Attention, of a sequence to itself and to another."""
+"""Pairs of self-attention and cross-attention."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def attention(
     size: int = 4,
     **given: Any,
 ) -> Kind:
-    """Attention of the first input to the last, by two heads of this size."""
+    """Attention with two heads of this size; the query is the first input, the key the last."""
     shapes = ((2, 5, 2 * size), (2, 7, 2 * size))[:count]
 
     def build(keras: Any) -> Any:
@@ -93,7 +93,7 @@ UNEVEN = [
         batch_first=True,
     ),
 ]
-"""The root of their heads' size is no power of two: Keras 3 rounds it to float32."""
+"""Pairs whose head size has an irrational root, which Keras 3 rounds to float32."""
 SCALED = [
     replace(kind, name=f"{kind.name}.{one[0]}", flavours=one, rounded=one == KERAS_3)
     for kind in UNEVEN

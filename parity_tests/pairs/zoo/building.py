@@ -1,4 +1,4 @@
-"""Small models, written as users write them, and weights that are nowhere zero or one."""
+"""Builders of small model pairs, with weights that are never zero or one."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ class Kind:
     """A faithful pair of one kind of layer.
 
     Attributes:
-        name: of the case.
-        shapes: of the inputs, as Keras takes them; (…, 'n') whole numbers below n.
-        keras: of the Keras package, gives a model.
-        torch: gives a module.
-        pairs: how many layers are found to belong together.
-        alone: classes of layers, and kinds of functions, that only one side has.
-        apart: whether one side has in a step of its own what the other's layer does.
-        unknown: likewise, of those that are known by input and output alone.
-        flavours: the Kerases that have such a layer.
-        own: the PyTorch inputs, made of the Keras ones.
-        rounded: whether Keras rounds a constant of it to float32.
-        padded: whether the sequences' ends are zeros.
+        name: name of the case.
+        shapes: shapes of the Keras inputs; (…, 'n') stands for integers below n.
+        keras: a function of the Keras package that builds the model.
+        torch: builds the module.
+        pairs: the expected number of aligned layers.
+        alone: kinds of layers and functions that only one side has.
+        apart: whether one side does in a separate step what the other does in one layer.
+        unknown: layers without a reference, compared by input and output only.
+        flavours: the Keras versions that have this layer.
+        own: makes the PyTorch inputs from the Keras inputs.
+        rounded: whether Keras rounds a constant of the layer to float32.
+        padded: whether the sequences end in zeros.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Kind:
     rounded: bool = False
 
     def inputs(self) -> list[np.ndarray]:
-        """Arrays of the shapes."""
+        """Random input arrays of the declared shapes."""
         rng = np.random.default_rng(5)
         found = []
         for shape in self.shapes:
@@ -61,7 +61,7 @@ class Kind:
 
 
 class Net(nn.Module):
-    """Parts by name, and what is done with them."""
+    """A module from named submodules and a forward function."""
 
     def __init__(self, run: Callable[..., Any], **parts: Any) -> None:
         super().__init__()
@@ -70,12 +70,12 @@ class Net(nn.Module):
             setattr(self, name, part)
 
     def forward(self, *inputs: Any) -> Any:
-        """What is done with them."""
+        """Call the forward function."""
         return self.run(self, *inputs)
 
 
 def filled(model: Any, positive: tuple[str, ...] = ()) -> Any:
-    """The Keras model with random weights, positive where they are variances, or of these names."""
+    """Give a Keras model random weights; variances and weights of these names are positive."""
     rng = np.random.default_rng(3)
     for variable in model.variables:
         if "float" in str(variable.dtype):
@@ -87,7 +87,7 @@ def filled(model: Any, positive: tuple[str, ...] = ()) -> Any:
 
 
 def chain(*layers: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A Sequential of what each makes of Keras's layers; its input is of the shape in front."""
+    """A function that builds a Sequential from an input shape and functions of keras.layers."""
 
     def build(keras: Any, shape: tuple[int, ...], dtype: str | None = None) -> Any:
         given = {"dtype": dtype} if dtype else {}
@@ -106,7 +106,7 @@ def one(
     pairs: int = 1,
     **more: Any,
 ) -> Kind:
-    """A pair of one input."""
+    """A pair with one input."""
     layers = layer if isinstance(layer, tuple) else (layer,)
     inner = shape[1:-1] if isinstance(shape[-1], str) else shape[1:]
     whole = "int32" if isinstance(shape[-1], str) else None
@@ -114,12 +114,12 @@ def one(
 
 
 def only(run: Callable[..., Any]) -> Callable[[], Net]:
-    """A function."""
+    """A module that calls a function."""
     return lambda: Net(lambda _, *x: run(*x))
 
 
 def turned(*parts: nn.Module) -> Net:
-    """Sequences (N, T, C) through modules that want the channels first."""
+    """A module that transposes (N, T, C) to channels-first and back around these modules."""
     net = nn.Sequential(*parts)
     return Net(lambda self, x: self.net(x.transpose(1, 2)).transpose(1, 2), net=net)
 
@@ -129,5 +129,5 @@ SHAPES = {1: SERIES, 2: IMAGE, 3: VOLUME}
 
 
 def spatial(rank: int, make: Callable[[], nn.Module]) -> Callable[[], nn.Module]:
-    """A module of that rank, for a model whose sequences come channels last."""
+    """A channels-first module for channels-last sequences."""
     return (lambda: turned(make())) if rank == 1 else make

@@ -1,4 +1,4 @@
-"""Convolutions, as pairs that users write."""
+"""Pairs of convolutions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The forms that models take, as faithful pairs."""
+"""Faithful pairs by form: branches, shared layers, nested models, custom layers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROWS, IMAGE = (3, 6), (2, 8, 8, 3)
 
 
 def branches(keras: Any) -> Any:
-    """Two branches that are joined, and two outputs."""
+    """Two branches that are joined, with two outputs."""
     L = keras.layers
     x = keras.Input((8, 8, 3))
     a = L.Conv2D(4, 3, padding="same", activation="relu", name="left")(x)
@@ -39,7 +39,7 @@ class Branches(nn.Module):
 
 
 def shared(keras: Any) -> Any:
-    """One layer for two inputs."""
+    """One layer applied to two inputs."""
     L = keras.layers
     x, y = keras.Input((6,), name="x"), keras.Input((6,), name="y")
     layer = L.Dense(4, activation="tanh")
@@ -57,7 +57,7 @@ class Shared(nn.Module):
 
 
 def block(keras: Any, name: str) -> Any:
-    """A model whose layers are called as those of its siblings."""
+    """A submodel whose layers have the same names as those of its siblings."""
     L = keras.layers
     return keras.Sequential(
         [keras.Input((6,)), L.Dense(6, name="dense", activation="relu"), L.Dense(6, name="out")],
@@ -66,7 +66,7 @@ def block(keras: Any, name: str) -> Any:
 
 
 def nested(keras: Any) -> Any:
-    """Models within a model, with the same names within."""
+    """Nested models with equal layer names."""
     x = keras.Input((6,))
     y = block(keras, "one")(x)
     z = block(keras, "two")(y)
@@ -94,7 +94,7 @@ class Nested(nn.Module):
 
 
 def subclassed(keras: Any) -> Any:
-    """Layers of the user's own with layers within, and functions between them."""
+    """Custom layers that contain layers, with functions between them."""
     L, tf = keras.layers, __import__("tensorflow")
 
     class Inner(L.Layer):
@@ -141,7 +141,7 @@ class Outer(nn.Module):
 
 
 def operators(keras: Any) -> Any:
-    """Functions and operators on symbolic tensors."""
+    """Functions and operators applied to symbolic tensors."""
     L = keras.layers
     x = keras.Input((6,))
     y = L.Dense(6)(x)
@@ -159,7 +159,7 @@ class Operators(nn.Module):
 
 
 def channels_first(keras: Any) -> Any:
-    """A Keras model of the other data format; what TensorFlow has of it on a CPU."""
+    """A channels-first Keras model, as far as TensorFlow supports it on a CPU."""
     L = keras.layers
     given = {"data_format": "channels_first"}
     return keras.Sequential(
@@ -186,7 +186,7 @@ class First(nn.Module):
 
 
 def excited(keras: Any) -> Any:
-    """Channels weighed by what is in them."""
+    """Squeeze and excitation."""
     L = keras.layers
     x = keras.Input((8, 8, 3))
     y = L.GlobalAveragePooling2D()(x)
@@ -205,7 +205,7 @@ class Excited(nn.Module):
 
 
 def compiled() -> nn.Module:
-    """One that is never compiled, for it is looked at without its wrapper."""
+    """A module that torch.compile wraps; the check uses the module inside."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         return torch.compile(nn.Linear(6, 2))
@@ -246,7 +246,7 @@ FORMS = [
 
 
 def own_layer(keras: Any) -> Any:
-    """A layer of the user's own, with a weight of its own."""
+    """A custom layer with a weight of its own."""
 
     class Scale(keras.layers.Layer):
         def build(self, shape: Any) -> None:

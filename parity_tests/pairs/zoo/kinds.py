@@ -1,4 +1,4 @@
-"""Every kind of layer that both frameworks have, as pairs that users write."""
+"""All faithful pairs of single layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers of several inputs, as pairs that users write."""
+"""Pairs of layers with several inputs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from parity_tests.pairs.zoo.building import IMAGE, ROWS, Kind, only
 
 
 def merged(kind: str, run: Callable[..., Any], shapes: Any = (IMAGE, IMAGE), **given: Any) -> Kind:
-    """Two inputs, or more, made one."""
+    """A pair of layers that merge two or more inputs."""
 
     def build(keras: Any) -> Any:
         inputs = [keras.Input(shape[1:]) for shape in shapes]

@@ -1,4 +1,4 @@
-"""Models in pairs: a Keras one, and a PyTorch one that is faithful but for what it is told."""
+"""Whole model pairs: PyTorch options inject a fault into a faithful port."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Pair:
-    """How both models are built, and what they are fed.
+    """Builders of both models, and their inputs.
 
     Attributes:
-        keras: of Keras (either one); its weights are what ``fill`` makes of them.
-        torch: of changes to the faithful model.
-        inputs: as Keras takes them.
+        keras: a function of the Keras package that builds the model.
+        torch: a function of the changed options that builds the port.
+        inputs: returns the Keras inputs.
     """
 
     keras: Callable[[Any], Any]
@@ -29,7 +29,7 @@ class Pair:
 
 
 def fill(model: Any, spread: float = 0.4) -> Any:
-    """The Keras model with random weights, positive where they are variances."""
+    """Give a Keras model random weights; vectors (variances among them) are positive."""
     numbers = np.random.default_rng(0)
     model.set_weights(
         [
@@ -42,7 +42,7 @@ def fill(model: Any, spread: float = 0.4) -> Any:
 
 
 def options(usual: dict[str, Any], changed: dict[str, Any]) -> types.SimpleNamespace:
-    """The faithful model's options, some of them changed.
+    """The options of the faithful port, some of them changed.
 
     Raises:
         KeyError: there is no such option.
@@ -53,12 +53,12 @@ def options(usual: dict[str, Any], changed: dict[str, Any]) -> types.SimpleNames
 
 
 def images() -> list[np.ndarray]:
-    """Four of 8×8 with 3 channels."""
+    """Four images of 8 × 8 pixels and 3 channels."""
     return [np.random.default_rng(1).normal(size=(4, 8, 8, 3))]
 
 
 def keras_cnn(keras: Any) -> Any:
-    """Two convolutions in a functional model."""
+    """A functional CNN with two convolutions."""
     layers = keras.layers
     x = inputs = keras.Input((8, 8, 3))
     x = layers.Conv2D(6, 3, strides=2, padding="same", use_bias=False, name="stem")(x)
@@ -74,7 +74,7 @@ def keras_cnn(keras: Any) -> Any:
 
 
 class Cnn(nn.Module):
-    """Its port."""
+    """The port."""
 
     USUAL: ClassVar[dict[str, Any]] = {
         "stem_padding": (0, 1, 0, 1),
@@ -103,7 +103,7 @@ class Cnn(nn.Module):
         self.dropout = nn.Dropout(self.o.rate)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Classes of images (N, C, H, W)."""
+        """Class scores (N, 4) of images (N, C, H, W)."""
         x = self.features["conv"](F.pad(x, self.o.stem_padding))
         if self.o.norm_first:
             x = self.act(self.features["bn"](x))
@@ -116,12 +116,12 @@ class Cnn(nn.Module):
         return x.softmax(-1) if self.o.softmax else x
 
     def act(self, x: Tensor) -> Tensor:
-        """The activation behind the first convolution."""
+        """The activation after the first convolution."""
         return {"relu": F.relu, "elu": F.elu, "none": nn.Identity()}[self.o.act](x)
 
 
 def keras_residual(keras: Any) -> Any:
-    """Branches that join, a dense layer that is called twice."""
+    """Branches that join, and a dense layer that is called twice."""
     layers = keras.layers
     a, b = keras.Input((6,), name="a"), keras.Input((6,), name="b")
     shared = layers.Dense(6, activation="tanh", name="shared")
@@ -136,7 +136,7 @@ def keras_residual(keras: Any) -> Any:
 
 
 class Residual(nn.Module):
-    """Its port."""
+    """The port."""
 
     USUAL: ClassVar[dict[str, Any]] = {
         "epsilon": 1e-3,
@@ -155,7 +155,7 @@ class Residual(nn.Module):
         self.heads = nn.ModuleList([nn.Linear(6, 3), nn.Linear(6, 2)])
 
     def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-        """Two outputs of two inputs (N, 6)."""
+        """Two outputs from two inputs (N, 6)."""
         squash = torch.tanh if self.o.tanh else torch.sigmoid
         left, right = squash(self.encoder(a)), squash(self.encoder(b))
         joined = torch.cat((right, left) if self.o.swapped else (left, right), 1)
@@ -166,7 +166,7 @@ class Residual(nn.Module):
 
 
 def keras_text(kind: str, **given: Any) -> Callable[[Any], Any]:
-    """Tokens through a recurrent layer."""
+    """Tokens, embedded, through a recurrent layer."""
 
     def build(keras: Any) -> Any:
         layers = keras.layers
@@ -184,7 +184,7 @@ def keras_text(kind: str, **given: Any) -> Callable[[Any], Any]:
 
 
 class Text(nn.Module):
-    """Its port."""
+    """The port."""
 
     USUAL: ClassVar[dict[str, Any]] = {"batch_first": True}
 
@@ -196,13 +196,13 @@ class Text(nn.Module):
         self.head = nn.Linear(5, 3)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Classes of tokens (N, T)."""
+        """Class scores of tokens (N, T)."""
         outputs, _ = self.rnn(self.embed(tokens))
         return self.head(outputs[:, -1])
 
 
 def keras_attention(keras: Any) -> Any:
-    """Attention within a sequence, whose kernels PyTorch keeps in one tensor."""
+    """Self-attention; PyTorch stores its three kernels in one tensor."""
     layers = keras.layers
     sequence = keras.Input((6, 8))
     normed = layers.LayerNormalization(name="norm")(sequence)
@@ -213,7 +213,7 @@ def keras_attention(keras: Any) -> Any:
 
 
 class Attention(nn.Module):
-    """Its port."""
+    """The port."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -222,14 +222,14 @@ class Attention(nn.Module):
         self.head = nn.Linear(8, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Classes of sequences (N, T, 8)."""
+        """Class scores of sequences (N, T, 8)."""
         normed = self.ln(x)
         mixed, _ = self.attend(normed, normed, normed)
         return self.head((x + mixed).mean(1))
 
 
 def tokens() -> list[np.ndarray]:
-    """Four sequences of seven."""
+    """Four sequences of seven steps."""
     return [np.random.default_rng(1).integers(0, 11, (4, 7))]
 
 
@@ -252,4 +252,4 @@ PAIRS = {
     ),
     "rnn": Pair(keras_text("SimpleRNN"), lambda **o: Text("RNN", **o), tokens),
 }
-"""Those whose port can be faithful, and one that cannot."""
+"""All pairs; "gru, reset before" has no faithful port."""

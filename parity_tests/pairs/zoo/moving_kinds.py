@@ -1,4 +1,4 @@
-"""What moves, adds, leaves out or repeats entries, as pairs that users write."""
+"""Pairs of layers that permute, pad, crop or repeat entries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that define a pair of models, as a user would write them."""
+"""Pair files, written the way a user would."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def torch_model():
 def inputs():
     return np.random.default_rng(0).normal(size=(2, 6, 6, 3))
 """
-"""A faithful port; ``KERAS`` stands for the Keras."""
+"""A faithful port; ``KERAS`` is replaced by the name of the Keras package."""
 
 FAULT = ("eps=1e-3", "eps=1e-5")
-"""What makes it ``batch_norm.epsilon``."""
+"""The replacement that injects ``batch_norm.epsilon``."""
 
 
 def write(folder: Path, flavour: str, *changes: tuple[str, str], name: str = "my_pair.py") -> Path:
-    """Write the pair, with some of its text replaced; gives the path."""
+    """Write the pair file, with some of its text replaced, and return its path."""
     text = PAIR.replace("KERAS", {"tf_keras": "tf_keras", "keras3": "keras"}[flavour])
     for before, after in changes:
         assert before in text

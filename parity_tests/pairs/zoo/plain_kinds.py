@@ -1,4 +1,4 @@
-"""Dense layers, norms and dropout, as pairs that users write."""
+"""Pairs of dense layers, norms and dropout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pools, as pairs that users write."""
+"""Pairs of pooling layers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from parity_tests.pairs.zoo.building import IMAGE, SERIES, SHAPES, VOLUME, Net, 
 
 
 def adaptive(rank: int, kind: str, keepdims: bool) -> Net:
-    """A pool to size 1."""
+    """A pair of global pooling layers."""
 
     def run(self: Any, x: Any) -> Any:
         y = self.pool(x.transpose(1, 2) if rank == 1 else x)

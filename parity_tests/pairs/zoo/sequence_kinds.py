@@ -1,4 +1,4 @@
-"""Layers of sequences: embeddings, recurrent layers, masks."""
+"""Pairs of sequence layers: embeddings, recurrent layers, masks."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ CELLS = {"SimpleRNN": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU}
 
 
 def h_of(state: Any) -> Tensor:
-    """The hidden state."""
+    """The hidden state of an RNN, GRU or LSTM."""
     return state[0] if isinstance(state, tuple) else state
 
 
 def ran(run: Callable[[Any, Any, Any], Any], rnn: nn.Module) -> Net:
-    """A recurrent module, and what is done with what it gives."""
+    """A recurrent module, and a function of its output and state."""
     return Net(lambda self, x: run(self, *self.rnn(x)), rnn=rnn)
 
 
@@ -31,13 +31,13 @@ def steps_first(rnn: nn.Module) -> Net:
 
 
 def both(state: Any) -> Tensor:
-    """The last states of both runs side by side."""
+    """The last states of both directions, concatenated."""
     h = h_of(state)
     return torch.cat((h[-2], h[-1]), dim=1)
 
 
 def packed(rnn: nn.Module, masked: Callable[[Any], Any]) -> Net:
-    """Behind zeros at the end of a sequence."""
+    """A recurrent module on packed sequences that end in zeros."""
 
     def run(self: Any, x: Tensor) -> Tensor:
         lengths = masked(x)
@@ -49,7 +49,7 @@ def packed(rnn: nn.Module, masked: Callable[[Any], Any]) -> Net:
 
 
 def gathered(rnn: nn.Module) -> Net:
-    """The same by way of the outputs at the last valid steps."""
+    """The same result from the outputs at the last valid steps."""
 
     def run(self: Any, x: Tensor) -> Tensor:
         lengths = steps_of(x)
@@ -61,7 +61,7 @@ def gathered(rnn: nn.Module) -> Net:
 
 
 def before_reset() -> nn.Module:
-    """A GRU of the older kind."""
+    """A GRU with reset_after=False."""
     rnn = ResetBeforeGRU(4, 5, False)
     for parameter in rnn.parameters():
         nn.init.normal_(parameter)

@@ -1,4 +1,4 @@
-"""Each kind of layer: captured in both frameworks, paired, and computed by its reference."""
+"""Each kind of layer is captured, aligned, and computed by its NumPy reference."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from torch_impl.capture.side import TorchSide
 pytestmark = pytest.mark.flavour
 LIMIT = FLOAT64["forward_eval"].limit
 ROUNDED = 2.0**-23
-"""What a constant rounded to float32 may come to."""
+"""The relative error that a constant rounded to float32 may cause."""
 
 
 @pytest.fixture(params=kinds.ALL, ids=lambda kind: kind.name)
@@ -37,7 +37,7 @@ def kind(request: pytest.FixtureRequest, flavour: str) -> Kind:
 
 
 def builder(kind: Kind, flavour: str) -> Any:
-    """A function that builds the Keras model with its random weights."""
+    """A function that builds the Keras model with random weights."""
     keras = importlib.import_module({"tf_keras": "tf_keras", "keras3": "keras"}[flavour])
     return functools.partial(lambda: filled(kind.keras(keras)))
 
@@ -45,7 +45,7 @@ def builder(kind: Kind, flavour: str) -> Any:
 def test_faithful_pair_is_the_same(
     kind: Kind, flavour: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A faithful pair is called the same, every layer found, and held against its partner."""
+    """A faithful pair is SAME, and every layer is found and compared with its partner."""
     inputs = kind.inputs()
     own = kind.own(*inputs) if kind.own else None
     monkeypatch.setattr(setup, "refuse_empty", lambda *_: None)  # a layer may have no weights
@@ -64,7 +64,7 @@ def test_faithful_pair_is_the_same(
 
 @pytest.mark.parametrize("side", ["keras", "torch"])
 def test_configuration_is_what_the_layer_does(kind: Kind, flavour: str, side: str) -> None:
-    """The reference, given what was read of a layer, gives what it gave; so does a replay."""
+    """The reference and a replay reproduce the output of the captured layer."""
     inputs = kind.inputs()
     if side == "keras":
         opened: Any = KerasSide(builder(kind, flavour), "float64")
