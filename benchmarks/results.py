@@ -1,4 +1,4 @@
-"""The page ``RESULTS.md``: measured figures, ratios first, then what bounds them."""
+"""Generate the page ``RESULTS.md``: measured figures, ratios first, then what limits them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Found = Mapping[str, Any]
 
 
 def page(found: Found) -> str:
-    """The whole page, of the parts that were measured."""
+    """The whole page, with the sections that were measured."""
     parts = {
         "throughput": _throughput,
         "first result": _first_result,
@@ -27,12 +27,12 @@ def page(found: Found) -> str:
     about = found["about"]
     packages = ", ".join(f"{name} {number}" for name, number in about["packages"].items())
     lines = [
-        "# What it costs",
+        "# Performance",
         "",
         f"Written by `{'make bench-quick' if about['quick'] else 'make bench'}`: {about['cores']} "
         f"cores ({about['machine']}), Python {about['python']}, {packages}. Each figure is a "
-        "median; in brackets the least and the most. Contestants take turns, each in a process of "
-        "its own.",
+        "median; the smallest and the largest value are in brackets. Contestants take turns, each "
+        "in its own process.",
     ]
     lines += ["", *_targets(found)]
     for name, part in parts.items():
@@ -48,28 +48,28 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def _targets(found: Found) -> list[str]:
-    """What was to be reached; the last section says what bounds what was not."""
+    """The targets; the last section explains those that were not reached."""
     rows = targets.rows(found)
     if not rows:
         return []
     return [
-        "## What was to be reached",
+        "## Targets",
         "",
-        "Where a target holds for several, the worst of them; reached if its median is.",
+        "Where a target applies to several cases, the worst one is shown; its median decides.",
         "",
-        *_table(["target", "wanted", "measured", "worst", "reached"], rows),
+        *_table(["target", "goal", "measured", "worst case", "reached"], rows),
     ]
 
 
 def _throughput(found: Found) -> list[str]:
-    """Ratios of ours to the usual loop and to the best one, then all milliseconds."""
+    """Speed relative to the usual and the best loop, then all times in milliseconds."""
     lines = [
         "## Training",
         "",
-        "How many times as fast ours trains: against what tutorials write (`fit`, the `DataLoader` "
-        "loop), and against the best loop by hand in the same framework (compiled or not); round "
-        "by round. Of the floor, how many times its time ours takes; it is made of PyTorch's "
-        "kernels alone.",
+        "Speed of this project's training, as a multiple of the usual loop's in tutorials (`fit`, "
+        "the `DataLoader` loop) and of the best hand-written loop's in the same framework "
+        "(compiled or not), measured round by round. For the floor, which consists only of "
+        "PyTorch's kernels: our time as a multiple of its time.",
         "",
     ]
     head = ["workload"]
@@ -95,7 +95,7 @@ def _throughput(found: Found) -> list[str]:
 
 
 def _ratios(framework: str, figures: Mapping[str, Figure]) -> list[str]:
-    """Ours against the usual, the best by hand, and the floor; empty where one is lacking."""
+    """Ratios to the usual loop, the best hand-written loop and the floor; empty if not measured."""
     if f"{framework}: ours" not in figures:
         return ["", "", ""]
     ratios = (targets.usual, targets.best, targets.floor)
@@ -103,12 +103,12 @@ def _ratios(framework: str, figures: Mapping[str, Figure]) -> list[str]:
 
 
 def _first_result(found: Found) -> list[str]:
-    """Seconds to the first epoch's line."""
+    """Seconds until the first epoch is reported."""
     lines = [
         "## The first result",
         "",
-        "Seconds from the start of the command to the line of its first epoch (embedded "
-        "Fashion-MNIST), imports and graphs included.",
+        "Seconds from the start of the command until it prints its first epoch (embedded "
+        "Fashion-MNIST), including imports and building graphs.",
         "",
     ]
     names = next(iter(found.values()))
@@ -117,12 +117,12 @@ def _first_result(found: Found) -> list[str]:
 
 
 def _check(found: Found) -> list[str]:
-    """What a check costs against training, and both backends at once against in turn."""
+    """The cost of a check relative to training, and of both backends at once or in turn."""
     lines = [
         "## A check",
         "",
-        "`parity run` with one model in float64 and float32, ensemble included, against `train` "
-        "for as many steps (ten) in both frameworks and both dtypes: seconds of whole commands.",
+        "`parity run` with one model in float64 and float32, including the ensemble, compared with "
+        "`train` for as many steps (ten) in both frameworks and both dtypes: seconds per command.",
         "",
     ]
     models = {name: one for name, one in found.items() if name != "all models"}
@@ -139,21 +139,21 @@ def _check(found: Found) -> list[str]:
     lines += [
         "",
         f"All models: `parity run` is {text(both['ratio'])} times as fast as both `record` and "
-        f"`compare` one after the other: {text(both['run'])} s against "
+        f"`compare` one after the other: {text(both['run'])} s instead of "
         f"{text(both['one after the other'])} s.",
     ]
     return lines
 
 
 def _records(found: Found) -> list[str]:
-    """Speeds of comparing, memory, start."""
+    """Speed and memory of comparing records, and the time to start."""
     speeds, start = found["speeds"], found["start"]
     lines = [
         "## Comparing records",
         "",
-        f"Two records, {found['size'] / 1e9:.2f} GB together, in the page cache; GB/s of both "
-        "together. `compare` is the comparison with all its statistics, without start and "
-        "checksums.",
+        f"Two records, {found['size'] / 1e9:.2f} GB in total, in the page cache; GB/s of both "
+        "together. `compare` is the comparison with all its statistics, without the start of the "
+        "process and without checksums.",
         "",
     ]
     lines += _table(
@@ -165,13 +165,13 @@ def _records(found: Found) -> list[str]:
         for size, one in found["memory"].items()
     )
     frameworks = ", ".join(found["frameworks"]) or "none"
-    lines += ["", f"Most resident memory of `parity compare`: {memory}."]
+    lines += ["", f"Peak resident memory of `parity compare`: {memory}."]
     lines += ["", f"Start, in seconds (frameworks imported: {frameworks}):", ""]
     return lines + _table(["", "seconds"], [[name, text(one)] for name, one in start.items()])
 
 
 def _pair(found: Found) -> list[str]:
-    """What a check of a user's pair takes."""
+    """Time and memory of checking a user's pair."""
     rows = [
         [name, one["verdict"], text(one["seconds"], digits=0), text(one["memory"], 1e-9, 1)]
         for name, one in found.items()
@@ -179,23 +179,23 @@ def _pair(found: Found) -> list[str]:
     return [
         "## A check of a pair",
         "",
-        "`parity.check`, in float64 and, where the two are the same, in float32: seconds without "
-        "building the two models, and the most resident memory, with them, in GB. MobileNetV2 has "
-        "images of 224×224, four in a batch.",
+        "`parity.check` in float64 and, if the two models are the same, in float32: seconds, "
+        "without building the two models, and peak resident memory in GB, including the models. "
+        "MobileNetV2 has a batch of four images, 224×224.",
         "",
         *_table(["", "verdict", "seconds", "GB"], rows),
     ]
 
 
 def _tries(found: Found) -> list[str]:
-    """Milliseconds per step of each try."""
+    """Milliseconds per step of each attempt."""
     names = list(dict.fromkeys(name for by_name in found.values() for name in by_name))
     rounds = len(next(iter(next(iter(found.values())).values()))["rounds"])
     return [
-        "## How the best loops by hand were found",
+        "## How the best hand-written loops were found",
         "",
-        f"Milliseconds per step, batch 64, {rounds} rounds, nothing of ours; each line adds to the "
-        "one above it but where it says rather.",
+        f"Milliseconds per step, batch 64, {rounds} rounds, without this project's code; each row "
+        "adds to the one above it, unless it says 'rather'.",
         "",
         *_table(
             ["", *found],
@@ -208,7 +208,7 @@ def _tries(found: Found) -> list[str]:
 
 
 def _growth(found: Found) -> list[str]:
-    """The picture, and memory with mapped data."""
+    """The plot, and memory and speed with mapped data."""
     rows = [
         [
             f"{float(times):g}",
@@ -223,7 +223,7 @@ def _growth(found: Found) -> list[str]:
         "",
         "![Examples per second against batch size, width, sequence length and data](growth.png)",
         "",
-        "Mapped examples, softmax 784-128-10, batch 256: most resident memory and examples per "
+        "Mapped examples, softmax 784-128-10, batch 256: peak resident memory and examples per "
         "second of one epoch.",
         "",
         *_table(

@@ -1,4 +1,4 @@
-"""What was to be reached, held against what was measured."""
+"""Compare the measured figures with the performance targets."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ Figures = Callable[[Found], Named]
 
 @dataclass(frozen=True)
 class Target:
-    """Something that was to be reached.
+    """One performance target.
 
     Attributes:
-        what: in words.
-        wanted: the number.
-        at_least: whether more is better; else less is.
-        of: the figures that it holds for, by name, of all results; all of them must reach it.
-        part: of the results.
-        unit: behind the numbers.
+        what: description.
+        wanted: the limit.
+        at_least: whether the limit is a minimum; otherwise it is a maximum.
+        of: returns the figures that the target applies to, by name; all of them must reach it.
+        part: the section of the results that contains the figures.
+        unit: printed after the numbers.
     """
 
     what: str
@@ -42,9 +42,9 @@ class Target:
     unit: str = ""
 
     def row(self, found: Found) -> list[str]:
-        """What, wanted, the worst of the figures, whose, whether its median is as wanted.
+        """The table row: description, limit, worst figure, its name, whether its median is reached.
 
-        Empty where nothing of it was measured.
+        Empty if none of its figures was measured.
         """
         figures = dict(self.of(found.get(self.part, {})))
         if not figures:
@@ -59,30 +59,30 @@ class Target:
 
 
 def rows(found: Found) -> list[list[str]]:
-    """Of every target of which something was measured."""
+    """The table rows of all targets with measured figures."""
     return [row for one in TARGETS if (row := one.row(found))]
 
 
 def usual(framework: str, figures: Mapping[str, Figure]) -> Figure:
-    """How many times as fast as what tutorials write."""
+    """Speed relative to the usual loop in tutorials."""
     usual = figures[f"{framework}: {USUAL[framework]}"]
     return ratio(usual, figures[f"{framework}: ours"])
 
 
 def best(framework: str, figures: Mapping[str, Figure]) -> Figure:
-    """How many times as fast as the faster of the loops by hand."""
+    """Speed relative to the fastest hand-written loop."""
     names = (f"{framework}: best loop by hand", f"{framework}: the same, compiled")
     fastest = min((figures[n] for n in names if n in figures), key=lambda one: one["median"])
     return ratio(fastest, figures[f"{framework}: ours"])
 
 
 def floor(framework: str, figures: Mapping[str, Figure]) -> Figure:
-    """How many times the time of the kernels alone."""
+    """Time relative to that of the kernels alone."""
     return ratio(figures[f"{framework}: ours"], figures["floor"])
 
 
 def _of(workload: str, function: Callable[[str, Any], Figure], *frameworks: str) -> Figures:
-    """By framework, of one workload."""
+    """A function that returns the ratio of one workload, by framework."""
 
     def figures(found: Found) -> Named:
         measured = found.get(workload, {})
@@ -94,7 +94,7 @@ def _of(workload: str, function: Callable[[str, Any], Figure], *frameworks: str)
 
 
 def _against_best(family: str = "") -> Figures:
-    """By framework and workload, of all, or of those whose name begins so."""
+    """A function that returns ratios to the best loop, for workloads named ``family``…."""
 
     def figures(found: Found) -> Named:
         for workload, measured in found.items():
@@ -140,7 +140,7 @@ def _start(command: str) -> Figures:
 
 
 def _pairs(name: str, what: str, unit: float) -> Figures:
-    """Of those whose name begins so."""
+    """A function that returns a figure of all pairs that begin with ``name``."""
 
     def figures(found: Found) -> Named:
         for pair, one in found.items():
@@ -151,34 +151,47 @@ def _pairs(name: str, what: str, unit: float) -> Figures:
 
 
 def _grown(found: Found) -> Named:
-    """Memory with the most mapped data over that with the least."""
+    """Memory with the largest mapped data, divided by that with the smallest."""
     sizes = [*found.get("data", {}).values()]
     for name in sizes[0] if sizes else ():
         yield name, figure([sizes[-1][name]["memory"] / sizes[0][name]["memory"]])
 
 
 TRAINING = (
-    Target("MLP against `fit`", 3, True, _of(MLP, usual, *KERAS)),
-    Target("CNN against `fit`", 1.2, True, _of(CNN, usual, *KERAS)),
-    Target("LSTM against `fit`", 2, True, _of(LSTM, usual, *KERAS)),
-    Target("MLP against the `DataLoader` loop", 1.4, True, _of(MLP, usual, "PyTorch")),
-    Target("CNN against the `DataLoader` loop", 1.25, True, _of(CNN, usual, "PyTorch")),
-    Target("LSTM against the `DataLoader` loop", 1.05, True, _of(LSTM, usual, "PyTorch")),
-    Target("all against the best loop by hand", 0.97, True, _against_best()),
-    Target("shared masks against the best loop's own", 0.95, True, _against_best("dropout")),
-    Target("MLP, times the floor", 1.8, False, _of(MLP, floor, *FRAMEWORKS)),
+    Target("MLP, speed relative to `fit`", 3, True, _of(MLP, usual, *KERAS)),
+    Target("CNN, speed relative to `fit`", 1.2, True, _of(CNN, usual, *KERAS)),
+    Target("LSTM, speed relative to `fit`", 2, True, _of(LSTM, usual, *KERAS)),
+    Target("MLP, speed relative to the `DataLoader` loop", 1.4, True, _of(MLP, usual, "PyTorch")),
+    Target("CNN, speed relative to the `DataLoader` loop", 1.25, True, _of(CNN, usual, "PyTorch")),
+    Target(
+        "LSTM, speed relative to the `DataLoader` loop", 1.05, True, _of(LSTM, usual, "PyTorch")
+    ),
+    Target("all, speed relative to the best hand-written loop", 0.97, True, _against_best()),
+    Target(
+        "shared masks, speed relative to the best loop with its own",
+        0.95,
+        True,
+        _against_best("dropout"),
+    ),
+    Target("MLP, time relative to the floor", 1.8, False, _of(MLP, floor, *FRAMEWORKS)),
 )
 OTHER = (
-    Target("first result, times `fit`'s", 1, False, _of_fit, "first result"),
-    Target("check, times the trainings", 3, False, _checks, "check"),
-    Target("both backends at once against in turn", 1.6, True, _at_once, "check"),
-    Target("`parity compare` against `assert_close`", 10, True, _compare, "records"),
-    Target("its memory", 400, False, _memory, "records", " MB"),
+    Target("first result, time relative to `fit`", 1, False, _of_fit, "first result"),
+    Target("check, time relative to training", 3, False, _checks, "check"),
+    Target("both backends at once, speed relative to in turn", 1.6, True, _at_once, "check"),
+    Target("`parity compare`, speed relative to `assert_close`", 10, True, _compare, "records"),
+    Target("`parity compare`, memory", 400, False, _memory, "records", " MB"),
     Target("`parity --help`", 0.25, False, _start("parity --help"), "records", " s"),
     Target(
         "`parity compare`, small records", 0.5, False, _start("parity compare"), "records", " s"
     ),
-    Target("memory of the most mapped data over the least", 1.05, False, _grown, "growth"),
+    Target(
+        "memory with the largest mapped data relative to the smallest",
+        1.05,
+        False,
+        _grown,
+        "growth",
+    ),
     Target("check of MobileNetV2", 120, False, _pairs("Mobile", "seconds", 1.0), "pair", " s"),
     Target("check of 200 million weights", 8, False, _pairs("200", "memory", 1e-9), "pair", " GB"),
 )
