@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from parity.cli import parser
+from parity_tests.support.diffs import hunks
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -126,26 +127,13 @@ def test_masking_leaves_all_but_numbers() -> None:
 
 
 def test_a_fifth_model_takes_four_touches(tmp_path: Path) -> None:
-    """The recipe's own code, put where it says into a copy of the project, gives SAME."""
+    """The example diff, applied to a copy of the project, adds a model whose verdict is SAME."""
     for package in ("parity", "keras_impl", "torch_impl", "datasets"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / package, tmp_path / package, ignore=ignored)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    for block in blocks("python"):
-        heading, _, code = block.partition("\n")
-        if not heading.startswith("# "):
-            continue  # no file of the recipe
-        path = tmp_path / heading.removeprefix("# ")
-        if path.exists():  # the registry: an import, then the head of the table with its new row
-            added, _, row = code.strip().partition("\n\n")
-            head = row.splitlines()[0]
-            text = path.read_text()
-            assert head in text
-            path.write_text(
-                text.replace(head, row).replace("\n\nfrom parity", f"\n\n{added}\nfrom parity", 1)
-            )
-        else:
-            path.write_text(code)
+    for hunk in hunks((ROOT / "docs" / "examples" / "add_model.diff").read_text()):
+        hunk.apply(tmp_path)
     touched = {
         str(path.relative_to(tmp_path))
         for path in tmp_path.rglob("*")
