@@ -1,1 +1,5 @@
-"""Readers of a PyTorch module's or function's configuration and weights, in canonical form."""
+"""Configurations and weights of modules and functions; every file registers what it reads."""
+
+from parity.system.submodules import submodules
+
+submodules(__name__)

@@ -1,4 +1,4 @@
-"""``nn.MultiheadAttention`` in Keras's terms."""
+"""Reader of multi-head attention, and its mask."""
 
 from __future__ import annotations
 
@@ -9,45 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from parity.reference.layers import attention
+from torch_impl.capture.read.registry import Config, reader
 from torch_impl.ladder.weights import Place
 
 
-def config_of(module: nn.MultiheadAttention) -> Any:
-    """The configuration; None for what Keras's layer has not."""
-    if module.bias_k is not None or module.add_zero_attn:
-        return None
-    return attention.MultiHeadAttention(
-        num_heads=module.num_heads,
-        key_dim=module.head_dim,
-        value_dim=module.head_dim,
-        use_bias=module.in_proj_bias is not None,
-    )
-
-
-def arguments(
-    module: nn.MultiheadAttention, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[tuple[Tensor, ...], dict[str, Any]]:
-    """The inputs (query, value, key where that is another), and the mask as Keras has it."""
-    given = inspect.signature(type(module).forward).bind(module, *args, **kwargs).arguments
-    query, key, value = (given[name] for name in ("query", "key", "value"))
-    inputs = (query, value) if key is value else (query, value, key)
-    steps = 1 if module.batch_first else 0
-    count, size, places = query.shape[1 - steps], query.shape[steps], key.shape[steps]
-    mask = torch.ones(count, size, places, dtype=torch.bool)
-    if given.get("attn_mask") is not None:
-        own = _allowed(given["attn_mask"])
-        mask = mask & (own.reshape(count, -1, size, places)[:, 0] if own.ndim == 3 else own)
-    if given.get("key_padding_mask") is not None:
-        mask = mask & _allowed(given["key_padding_mask"])[:, None]
-    return inputs, {} if mask.all() else {"attention_mask": mask.numpy()}
-
-
-def _allowed(mask: Tensor) -> Tensor:
-    """True where a query may attend: PyTorch says where it may not, or adds −∞."""
-    return ~mask if mask.dtype == torch.bool else mask == 0
-
-
-def places(module: nn.MultiheadAttention) -> dict[str, Place]:
+def _places(module: nn.MultiheadAttention, _: Any) -> dict[str, Place]:
     """Canonical name to place; kernels (in, heads, dim), that of the output (heads, dim, in)."""
     heads, size, width = module.num_heads, module.head_dim, module.embed_dim
     found = {}
@@ -86,3 +52,39 @@ def _rows(weight: Tensor, number: int, width: int, sizes: tuple[int, int]) -> Pl
         ),
         back,
     )
+
+
+@reader(nn.MultiheadAttention, weights=_places)
+def _attention(module: nn.MultiheadAttention) -> Config:
+    """None for options that Keras's layer does not have."""
+    if module.bias_k is not None or module.add_zero_attn:
+        return None
+    return attention.MultiHeadAttention(
+        num_heads=module.num_heads,
+        key_dim=module.head_dim,
+        value_dim=module.head_dim,
+        use_bias=module.in_proj_bias is not None,
+    )
+
+
+def arguments(
+    module: nn.MultiheadAttention, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Tensor, ...], dict[str, Any]]:
+    """The inputs (query, value, key where that is another), and the mask as Keras has it."""
+    given = inspect.signature(type(module).forward).bind(module, *args, **kwargs).arguments
+    query, key, value = (given[name] for name in ("query", "key", "value"))
+    inputs = (query, value) if key is value else (query, value, key)
+    steps = 1 if module.batch_first else 0
+    count, size, places = query.shape[1 - steps], query.shape[steps], key.shape[steps]
+    mask = torch.ones(count, size, places, dtype=torch.bool)
+    if given.get("attn_mask") is not None:
+        own = _allowed(given["attn_mask"])
+        mask = mask & (own.reshape(count, -1, size, places)[:, 0] if own.ndim == 3 else own)
+    if given.get("key_padding_mask") is not None:
+        mask = mask & _allowed(given["key_padding_mask"])[:, None]
+    return inputs, {} if mask.all() else {"attention_mask": mask.numpy()}
+
+
+def _allowed(mask: Tensor) -> Tensor:
+    """True where a query may attend: PyTorch says where it may not, or adds −∞."""
+    return ~mask if mask.dtype == torch.bool else mask == 0

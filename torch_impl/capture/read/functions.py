@@ -6,177 +6,23 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from parity.reference.layers import activations as formulas
-from parity.reference.layers import dropout, merging
-from parity.reference.layers.windowed import pooling
-from torch_impl.capture.read import activations, space_functions
 from torch_impl.capture.read.layout import Layout
-from torch_impl.capture.read.types import Function, Layouts, Reader, axis_of, dims_of, kwargs_dim
+from torch_impl.capture.read.registry import FUNCTIONS, Function, Layouts, dims_of
 
 
 def layer_of(
     function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], layouts: Layouts
 ) -> Function | None:
     """The layer that a function is, given the layouts of its tensors; None where it is none."""
-    name = name_of(function)
-    if name in ACTIVATIONS:
-        return Function(formulas.Activation(activation=ACTIVATIONS[name]), (args[0],))
-    reader = READERS.get(name)
+    reader = FUNCTIONS.get(name_of(function))
     if reader is None:
         return None
     try:
         return reader(layouts, *args, **kwargs)
     except (TypeError, IndexError):  # called in a way that the reader does not foresee
         return None
-
-
-ACTIVATIONS = {
-    **dict.fromkeys(("relu", "relu_"), "relu"),
-    **dict.fromkeys(("sigmoid", "sigmoid_"), "sigmoid"),
-    **dict.fromkeys(("tanh", "tanh_"), "tanh"),
-    **dict.fromkeys(("selu", "selu_"), "selu"),
-    "exp": "exponential",
-    "silu": "swish",
-    "mish": "mish",
-    "softsign": "softsign",
-    "hardsigmoid": "hard_sigmoid",
-    "hardswish": "hard_swish",
-}
-
-
-def _gelu(_: Any, x: Tensor, approximate: str = "none") -> Function:
-    return Function(activations.gelu(approximate), (x,))
-
-
-def _elu(_: Any, x: Tensor, alpha: float = 1.0, *__: Any, **___: Any) -> Function:
-    return Function(activations.elu(alpha), (x,))
-
-
-def _softplus(_: Any, x: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Function:
-    return Function(activations.softplus(beta), (x,))
-
-
-def _softmax(layouts: Layouts, x: Tensor, dim: Any = None, *_: Any, **__: Any) -> Function | None:
-    axis = axis_of(layouts[0] or Layout.plain(x.shape), dim)
-    return None if axis is None else Function(activations.softmax(axis, x.ndim), (x,))
-
-
-def _log_softmax(
-    layouts: Layouts, x: Tensor, dim: Any = None, *_: Any, **__: Any
-) -> Function | None:
-    last = axis_of(layouts[0] or Layout.plain(x.shape), dim) == x.ndim - 1
-    return Function(formulas.Activation(activation="log_softmax"), (x,)) if last else None
-
-
-def _relu6(_: Any, x: Tensor, inplace: bool = False) -> Function:
-    return Function(formulas.ReLU(max_value=6.0, negative_slope=0.0), (x,))
-
-
-def _leaky(_: Any, x: Tensor, negative_slope: float = 0.01, *__: Any, **___: Any) -> Function:
-    return Function(activations.leaky(negative_slope), (x,))
-
-
-def _clamp(_: Any, x: Tensor, min: Any = None, max: Any = None) -> Function | None:
-    if not isinstance(min, (int, float)) or min != 0 or isinstance(max, Tensor):
-        return None
-    if max is None:
-        return Function(formulas.Activation(activation="relu"), (x,))
-    return Function(formulas.ReLU(max_value=float(max), negative_slope=0.0), (x,))
-
-
-def _hardtanh(
-    _: Any, x: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
-) -> Function | None:
-    return _clamp(_, x, min_val, max_val)
-
-
-def _dropout(kind: type[dropout.Dropout], spatial: bool = False) -> Reader:
-    def read(_: Any, x: Tensor, p: float = 0.5, *others: Any, **__: Any) -> Function:
-        return Function(kind(rate=p), (x,), spatial)
-
-    return read
-
-
-def _merge(config: Any) -> Reader:
-    def read(_: Any, a: Any, b: Any, **kwargs: Any) -> Function | None:
-        tensors = isinstance(a, Tensor) and isinstance(b, Tensor) and a.ndim == b.ndim > 1
-        usual = kwargs.get("alpha", 1) == 1
-        return Function(config, (a, b)) if tensors and usual else None
-
-    return read
-
-
-def _either(config: Any, reduction: Reader | None = None) -> Reader:
-    """Of two tensors, or else along axes of one."""
-    of_two = _merge(config)
-
-    def read(layouts: Layouts, x: Tensor, *args: Any, **kwargs: Any) -> Function | None:
-        if isinstance(kwargs.get("other", next(iter(args), None)), Tensor):
-            return of_two(layouts, x, *args, **kwargs)
-        return reduction(layouts, x, *args, **kwargs) if reduction else None
-
-    return read
-
-
-def _hstack(layouts: Layouts, tensors: Any) -> Function | None:
-    return _cat(layouts, tensors, 1) if tensors[0].ndim > 1 else None
-
-
-def _cat(layouts: Layouts, tensors: Any, dim: int = 0, **_: Any) -> Function | None:
-    axis = axis_of(layouts[0] or Layout.plain(tensors[0].shape), kwargs_dim(dim, _))
-    return None if axis is None else Function(merging.Concatenate(axis=axis), tuple(tensors))
-
-
-READERS: dict[str, Reader] = {
-    "gelu": _gelu,
-    **dict.fromkeys(("elu", "elu_"), _elu),
-    "softplus": _softplus,
-    "softmax": _softmax,
-    "log_softmax": _log_softmax,
-    "relu6": _relu6,
-    **dict.fromkeys(("leaky_relu", "leaky_relu_"), _leaky),
-    **dict.fromkeys(("clamp", "clamp_", "clip"), _clamp),
-    **dict.fromkeys(("hardtanh", "hardtanh_"), _hardtanh),
-    "dropout": _dropout(dropout.Dropout),
-    "alpha_dropout": _dropout(dropout.AlphaDropout),
-    "feature_alpha_dropout": _dropout(dropout.SpatialAlphaDropout, spatial=True),
-    "dropout1d": _dropout(dropout.SpatialDropout1D, spatial=True),
-    "dropout2d": _dropout(dropout.SpatialDropout2D, spatial=True),
-    "dropout3d": _dropout(dropout.SpatialDropout3D, spatial=True),
-    **{
-        f"max_pool{rank}d": space_functions.pool(getattr(nn, f"MaxPool{rank}d"))
-        for rank in (1, 2, 3)
-    },
-    **{
-        f"avg_pool{rank}d": space_functions.pool(getattr(nn, f"AvgPool{rank}d"))
-        for rank in (1, 2, 3)
-    },
-    **{
-        f"adaptive_{short}_pool{rank}d": space_functions.pool(
-            getattr(nn, f"Adaptive{name}Pool{rank}d")
-        )
-        for short, name in (("max", "Max"), ("avg", "Avg"))
-        for rank in (1, 2, 3)
-    },
-    "mean": space_functions.global_pool(pooling.GlobalAveragePooling),
-    "amax": space_functions.global_pool(pooling.GlobalMaxPooling),
-    "max": _either(merging.Maximum(), space_functions.global_pool(pooling.GlobalMaxPooling)),
-    "min": _either(merging.Minimum()),
-    **dict.fromkeys(("add", "add_", "__add__", "__iadd__", "__radd__"), _merge(merging.Add())),
-    **dict.fromkeys(("mul", "mul_", "__mul__", "__imul__", "__rmul__"), _merge(merging.Multiply())),
-    **dict.fromkeys(("sub", "sub_", "__sub__", "__isub__"), _merge(merging.Subtract())),
-    "maximum": _merge(merging.Maximum()),
-    "minimum": _merge(merging.Minimum()),
-    **dict.fromkeys(("cat", "concat", "concatenate"), _cat),
-    "hstack": _hstack,
-    "pad": space_functions.pad,
-    "__getitem__": space_functions.slice_,
-    "interpolate": space_functions.interpolate,
-    "narrow": space_functions.narrow,
-    "repeat_interleave": space_functions.repeat,
-}
 
 
 MOVES = {

@@ -16,10 +16,36 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from parity.reference.layers.recurrent import bidirectional, gru, lstm, simple_rnn
+from torch_impl.capture.read.registry import Config, Places, reader
+from torch_impl.ladder.weights import Place, gru_biases, gru_kernel, of_recurrent, transposed
+from torch_impl.parts.layers import ResetBeforeGRU
 
 
-def config_of(module: Any) -> Any:
-    """The configuration of a module, returning sequences; None for what Keras has not."""
+def _weights(rnn: nn.RNNBase, _: Any) -> Places | None:
+    """Keras has the sum of the two biases, but both of a GRU's; None for several layers."""
+    if rnn.num_layers != 1:
+        return None
+    gru = isinstance(rnn, nn.GRU)
+    runs = {"forward/": "_l0", "backward/": "_l0_reverse"} if rnn.bidirectional else {"": "_l0"}
+    found = {}
+    for prefix, suffix in runs.items():
+        for name, own in (("kernel", "weight_ih"), ("recurrent_kernel", "weight_hh")):
+            found[prefix + name] = (gru_kernel if gru else transposed)(getattr(rnn, own + suffix))
+        if rnn.bias:
+            biases = getattr(rnn, f"bias_ih{suffix}"), getattr(rnn, f"bias_hh{suffix}")
+            found[f"{prefix}bias"] = gru_biases(*biases) if gru else _summed(*biases)
+    return found
+
+
+def _summed(into: Tensor, recurrent: Tensor) -> Place:
+    return Place(
+        (into, recurrent), lambda a, b: a + b, lambda value: (value, torch.zeros_like(value))
+    )
+
+
+@reader(nn.RNN, nn.LSTM, nn.GRU, weights=_weights)
+def _config(module: Any) -> Config:
+    """The configuration of a module that returns sequences; None for projections."""
     if getattr(module, "proj_size", 0):
         return None
     common: dict[str, Any] = {
@@ -41,8 +67,8 @@ def config_of(module: Any) -> Any:
     return config
 
 
-def before_reset(module: Any) -> Any:
-    """The same of one whose reset gate acts before the product."""
+@reader(ResetBeforeGRU, weights=lambda module, _: of_recurrent(module))
+def _before_reset(module: ResetBeforeGRU) -> Config:
     config = gru.GRU(
         units=module.units,
         activation="tanh",

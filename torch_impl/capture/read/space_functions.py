@@ -10,21 +10,20 @@ from torch import Tensor, nn
 from parity.reference.layers.windowed import padding, pooling
 from torch_impl.capture.read import windowed
 from torch_impl.capture.read.layout import Layout
-from torch_impl.capture.read.types import Function, Layouts, Reader
+from torch_impl.capture.read.modules import config_of
+from torch_impl.capture.read.registry import Function, FunctionReader, Layouts, function
 
 
-def pool(module: Callable[..., nn.Module]) -> Reader:
+def pool(module: Callable[..., nn.Module]) -> FunctionReader:
     """A pool of windows, by the module that does the same."""
 
     def read(_: Any, x: Tensor, *args: Any, **kwargs: Any) -> Function:
-        from torch_impl.capture.read.modules import config_of
-
         return Function(config_of(module(*args, **kwargs), x.shape), (x,), spatial=True)
 
     return read
 
 
-def global_pool(kind: type[pooling.GlobalMaxPooling]) -> Reader:
+def global_pool(kind: type[pooling.GlobalMaxPooling]) -> FunctionReader:
     """A reduction over all of space."""
 
     def read(
@@ -42,7 +41,8 @@ def global_pool(kind: type[pooling.GlobalMaxPooling]) -> Reader:
     return read
 
 
-def pad(
+@function("pad")
+def _pad(
     layouts: Layouts, x: Tensor, pad: Any, mode: str = "constant", value: Any = None
 ) -> Function | None:
     """``F.pad`` with zeros; less than none crops."""
@@ -65,7 +65,8 @@ def _space(layout: Layout | None, x: Tensor, sides: list[tuple[int, int]]) -> Fu
     return Function(config, (x,)) if config else None
 
 
-def slice_(layouts: Layouts, x: Tensor, index: Any) -> Function | None:
+@function("__getitem__")
+def _slice(layouts: Layouts, x: Tensor, index: Any) -> Function | None:
     """Slices that leave out the outermost entries."""
     index = index if isinstance(index, tuple) else (index,)
     if Ellipsis in [one for one in index if not isinstance(one, Tensor)]:
@@ -81,14 +82,16 @@ def slice_(layouts: Layouts, x: Tensor, index: Any) -> Function | None:
     return _space(layouts[0], x, sides)
 
 
-def narrow(layouts: Layouts, x: Tensor, dim: int, start: int, length: int) -> Function | None:
+@function("narrow")
+def _narrow(layouts: Layouts, x: Tensor, dim: int, start: int, length: int) -> Function | None:
     """The same along one axis."""
     sides = [(0, 0)] * x.ndim
     sides[dim] = (-start, start + length - x.shape[dim])
     return _space(layouts[0], x, sides)
 
 
-def repeat(layouts: Layouts, x: Tensor, repeats: Any, dim: Any = None) -> Function | None:
+@function("repeat_interleave")
+def _repeat(layouts: Layouts, x: Tensor, repeats: Any, dim: Any = None) -> Function | None:
     """Each entry of one axis so many times."""
     layout = layouts[0] or Layout.plain(x.shape)
     if not isinstance(repeats, int) or dim is None or any(one != 1 for one in layout.merged):
@@ -100,7 +103,8 @@ def repeat(layouts: Layouts, x: Tensor, repeats: Any, dim: Any = None) -> Functi
     return Function(padding.UpSampling(size=size), (x,))
 
 
-def interpolate(
+@function("interpolate")
+def _interpolate(
     _: Any,
     input: Tensor,
     size: Any = None,
@@ -112,3 +116,14 @@ def interpolate(
     """Up-sampling by whole numbers."""
     config = windowed.upsampling(input.shape, size, scale_factor, mode, align_corners)
     return Function(config, (input,), spatial=True)
+
+
+for _rank in (1, 2, 3):
+    for _name in ("Max", "Avg"):
+        for _prefix in ("", "Adaptive"):
+            _module = getattr(nn, f"{_prefix}{_name}Pool{_rank}d")
+            _short = f"{_prefix.lower()}_{_name.lower()}_pool{_rank}d".lstrip("_")
+            function(_short)(pool(_module))
+
+function("mean")(global_pool(pooling.GlobalAveragePooling))
+function("amax")(global_pool(pooling.GlobalMaxPooling))

@@ -6,12 +6,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from parity.reference.layers.windowed import conv, conv_transpose, padding, pooling
 from parity.reference.layers.windowed.geometry import Sides
+from torch_impl.capture.read.registry import (
+    Config,
+    Places,
+    holding,
+    kind_of,
+    parameter_function,
+    reader,
+)
+from torch_impl.ladder.weights import Place, same
 
-Config = Any
+Found = tuple[nn.Module, Tensor]
 
 
 def several(value: Any, count: int) -> tuple[int, ...]:
@@ -27,8 +36,38 @@ def sides(value: Any, count: int) -> str | tuple[tuple[int, int], ...]:
     return tuple((one, one) for one in found) if any(found) else "valid"
 
 
-def convolution(module: Any) -> Config:
-    """A convolution's; None where it pads with other than zeros."""
+def _weights(module: Any, _: Any) -> Places:
+    channels = module.in_channels
+    if module.groups == channels > 1:
+        return {"depthwise_kernel": _depthwise(module.weight, channels), "bias": same(module.bias)}
+    return {"kernel": _kernel(module.weight), "bias": same(module.bias)}
+
+
+def _kernel(weight: Tensor) -> Place:
+    """(out, in, *sizes) to (*sizes, in, out); of a transposed one likewise, in and out swapped."""
+    rank = weight.ndim - 2
+    there = (*range(2, 2 + rank), 1, 0)
+    back = (1 + rank, rank, *range(rank))
+    return Place(
+        (weight,), lambda value: value.permute(there), lambda kernel: (kernel.permute(back),)
+    )
+
+
+def _depthwise(weight: Tensor, channels: int) -> Place:
+    """(in·m, 1, *sizes) to (*sizes, in, m)."""
+    rank = weight.ndim - 2
+    apart = (channels, weight.shape[0] // channels, *weight.shape[2:])
+    there, back = (*range(2, 2 + rank), 0, 1), (rank, rank + 1, *range(rank))
+    return Place(
+        (weight,),
+        lambda value: value.reshape(apart).permute(there),
+        lambda kernel: (kernel.permute(back).reshape(weight.shape),),
+    )
+
+
+@reader(nn.Conv1d, nn.Conv2d, nn.Conv3d, weights=_weights, spatial=True)
+def _convolution(module: Any) -> Config:
+    """None if it pads with anything but zeros."""
     rank = len(module.kernel_size)
     if module.padding_mode != "zeros":
         return None
@@ -46,8 +85,13 @@ def convolution(module: Any) -> Config:
     return conv.Conv(filters=module.out_channels, groups=module.groups, **common)
 
 
-def transposed_convolution(module: Any) -> Config:
-    """A transposed convolution's; None where it is dilated or grouped."""
+@reader(
+    *(nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d),
+    weights=lambda module, _: {"kernel": _kernel(module.weight), "bias": same(module.bias)},
+    spatial=True,
+)
+def _transposed_convolution(module: Any) -> Config:
+    """None if it is dilated or grouped."""
     if any(one != 1 for one in module.dilation) or module.groups != 1:
         return None
     ends = zip(module.padding, module.output_padding, strict=True)
@@ -62,30 +106,30 @@ def transposed_convolution(module: Any) -> Config:
     )
 
 
-def pool(kind: type[pooling.MaxPooling], rank: int) -> Callable[[Any], Config]:
-    """What reads a pool of so many dimensions; None where it leaves gaps."""
+@reader(
+    *(nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d, nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d),
+    shaped=True,
+    spatial=True,
+)
+def _pool(module: Any, shape: Sequence[int]) -> Config:
+    """None if it is dilated."""
+    name = kind_of(module)
+    largest, rank = name.startswith("Max"), int(name[-2])
+    if getattr(module, "dilation", 1) not in (1, (1,) * rank):
+        return None
+    stride = module.kernel_size if module.stride is None else module.stride
+    config = (pooling.MaxPooling if largest else pooling.AveragePooling)(
+        pool_size=several(module.kernel_size, rank),
+        strides=several(stride, rank),
+        padding=sides(module.padding, rank),
+        **_counted(module, rank),
+    )
+    return _ceiled(config, module, shape[2:]) if module.ceil_mode else config
 
-    def read(module: Any) -> Config:
-        if getattr(module, "dilation", 1) not in (1, (1,) * rank):
-            return None
-        sizes = several(module.kernel_size, rank)
-        stride = module.kernel_size if module.stride is None else module.stride
-        return kind(
-            pool_size=sizes,
-            strides=several(stride, rank),
-            padding=sides(module.padding, rank),
-            **_counted(module, rank),
-        )
 
-    return read
-
-
-def ceiled(module: Any, shape: Sequence[int]) -> Config:
-    """A pool whose last window may reach over the end, by padding; None where it counts that."""
-    space = shape[2:]
-    kind = pooling.MaxPooling if hasattr(module, "dilation") else pooling.AveragePooling
-    config = pool(kind, len(space))(module)
-    if config is None or not space or _counted(module, len(space)):
+def _ceiled(config: Config, module: Any, space: Sequence[int]) -> Config:
+    """A pool whose last window may exceed the input, as padding; None if it counts padding."""
+    if not space or _counted(module, len(space)):
         return None
     around = several(module.padding, len(space))
     found = []
@@ -105,16 +149,20 @@ def _counted(module: Any, rank: int) -> dict[str, bool]:
     )
 
 
-def global_pool(kind: str, rank: int) -> Callable[[Any], Config]:
-    """What reads a pool to a given size; None where that is not 1."""
-
-    def read(module: Any) -> Config:
-        if any(one != 1 for one in several(module.output_size, rank)):
-            return None
-        config: Config = getattr(pooling, f"Global{kind}Pooling")(rank=rank, keepdims=True)
-        return config
-
-    return read
+@reader(
+    *(nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d),
+    *(nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d),
+    spatial=True,
+)
+def _global_pool(module: Any) -> Config:
+    """A pool to a given size; None unless the size is 1."""
+    name = kind_of(module)
+    rank = int(name[-2])
+    if any(one != 1 for one in several(module.output_size, rank)):
+        return None
+    largest = name.startswith("AdaptiveMax")
+    kind = pooling.GlobalMaxPooling if largest else pooling.GlobalAveragePooling
+    return kind(rank=rank, keepdims=True)
 
 
 def upsampling(shape: Sequence[int], size: Any, scale: Any, mode: str, corners: Any) -> Config:
@@ -130,8 +178,13 @@ def upsampling(shape: Sequence[int], size: Any, scale: Any, mode: str, corners: 
     return padding.UpSampling(size=tuple(int(one) for one in times), interpolation=mode)
 
 
-def zeros(module: Any) -> Config:
-    """A padding's; None where it is of other than zeros."""
+@reader(
+    *(nn.ZeroPad1d, nn.ZeroPad2d, nn.ZeroPad3d),
+    *(nn.ConstantPad1d, nn.ConstantPad2d, nn.ConstantPad3d),
+    spatial=True,
+)
+def _zeros(module: Any) -> Config:
+    """None if it pads with anything but zeros."""
     if getattr(module, "value", 0.0) != 0.0:
         return None
     pairs = list(zip(module.padding[::2], module.padding[1::2], strict=True))[::-1]
@@ -147,5 +200,63 @@ def around(sides: Sides) -> Config:
     return padding.Cropping(cropping=tuple((-before, -after) for before, after in sides))
 
 
-POOLS = tuple(getattr(nn, f"{short}Pool{rank}d") for short in ("Max", "Avg") for rank in (1, 2, 3))
-"""Modules with a ``ceil_mode``."""
+def _conv_function(kind: Callable[..., nn.Module]) -> Callable[..., Found]:
+    def read(
+        input: Tensor,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+    ) -> Found:
+        module = kind(
+            weight.shape[1] * groups,
+            weight.shape[0],
+            tuple(weight.shape[2:]),
+            stride,
+            padding,
+            dilation,
+            groups,
+            device="meta",
+        )
+        return holding(module, weight=weight, bias=bias), input
+
+    return read
+
+
+def _conv_transpose_function(
+    kind: Callable[..., nn.Module],
+) -> Callable[..., Found]:
+    def read(
+        input: Tensor,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        stride: Any = 1,
+        padding: Any = 0,
+        output_padding: Any = 0,
+        groups: int = 1,
+        dilation: Any = 1,
+    ) -> Found:
+        module = kind(
+            weight.shape[0],
+            weight.shape[1] * groups,
+            tuple(weight.shape[2:]),
+            stride,
+            padding,
+            output_padding,
+            groups,
+            True,
+            dilation,
+            device="meta",
+        )
+        return holding(module, weight=weight, bias=bias), input
+
+    return read
+
+
+for _rank in (1, 2, 3):
+    parameter_function(f"conv{_rank}d")(_conv_function(getattr(nn, f"Conv{_rank}d")))
+    parameter_function(f"conv_transpose{_rank}d")(
+        _conv_transpose_function(getattr(nn, f"ConvTranspose{_rank}d"))
+    )

@@ -13,7 +13,7 @@ from parity.reference.layers import merging
 from parity.reference.layers.windowed import pooling
 from torch_impl.capture.read import functions
 from torch_impl.capture.read.layout import Layout
-from torch_impl.capture.read.types import Function, dims_of
+from torch_impl.capture.read.registry import Function, dims_of
 from torch_impl.capture.trace.nesting import flat
 from torch_impl.capture.trace.parameter_calls import ParameterTrace
 

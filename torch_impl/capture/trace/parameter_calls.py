@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from parity.reference.layers import dense, merging
-from torch_impl.capture.read import functional_modules, functions, modules, weights
+from torch_impl.capture.read import functions, modules, weights
 from torch_impl.capture.trace.nesting import flat
 from torch_impl.capture.trace.recurrent_calls import RecurrentTrace
 from torch_impl.capture.trace.replay import Made
@@ -36,7 +36,7 @@ class ParameterTrace(RecurrentTrace):
             merged = self._biased(func, args)
             if merged is not None:
                 return merged
-            found = functional_modules.module_of(func, args, kwargs)
+            found = modules.module_of(func, args, kwargs)
         owner = self._of_parameter(own[0])[0]
         if found is not None and any(found[1] is one for one in flat(args)):
             module, x = found
