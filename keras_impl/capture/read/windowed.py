@@ -108,7 +108,9 @@ def _pool(layer: Any) -> Config:
     )
 
 
-@reader(*(f"Global{kind}Pooling{rank}D" for kind in ("Max", "Average") for rank in (1, 2, 3)))
+@reader("GlobalAveragePooling1D", masked=True)
+@reader("GlobalAveragePooling2D", "GlobalAveragePooling3D")
+@reader(*(f"GlobalMaxPooling{rank}D" for rank in (1, 2, 3)))
 def _global_pool(layer: Any) -> Config:
     kind, rank = kind_of(layer)[:-2], int(kind_of(layer)[-2])
     return getattr(pooling, kind)(rank=rank, keepdims=bool(layer.keepdims))
