@@ -19,16 +19,19 @@ NORMALS = ("GaussianDropout", "GaussianNoise")
 RANDOM = ("Dropout", *SPATIAL, "AlphaDropout", *NORMALS)
 
 
-class Injected:
+class SharedDraws:
     """While :meth:`layers` is entered, dropout and noise draw the shared numbers.
 
     Args:
         tf: TensorFlow.
         model: whose layers draw.
-        names: by which each call draws, in the order of the calls; an empty one changes nothing.
+        names: of the streams that each call draws from, in the order of the calls; with an empty
+            one it changes nothing.
+        layouts: whether the channels of what each call takes are its second axis; None: they are
+            looked up and remembered.
         seed: of all draws.
-        watched: number of the call of a layer that is under way, and whether what it takes lies
-            channels first.
+        step: of the training, from 0.
+        watched: number of the watched call under way, and whether a tensor is channels-first.
         paused: what suspends the computation in float64 of what the model computes in float32.
     """
 
@@ -37,36 +40,35 @@ class Injected:
         tf: Any,
         model: Any,
         names: Sequence[str],
+        layouts: Sequence[bool] | None,
         seed: int,
+        step: int,
         watched: Callable[[Any, Any], tuple[int, bool]],
         paused: Callable[[], contextlib.AbstractContextManager[None]],
     ) -> None:
         self.tf, self.model = tf, model
         self.names = names
-        self.seed = seed
+        self.layouts = layouts
+        self.seed, self.step = seed, step
         self.watched = watched
         self.paused = paused
-        self.numbers: list[int] = []
+        self.calls: list[int] = []
         self.normals: dict[int, int] = {}
         self.masks: dict[int, Mask] = {}
-        self.firsts: list[bool] = []
+        self.channels_first: list[bool] = []
 
     @contextlib.contextmanager
-    def layers(self, step: int, firsts: Sequence[bool] | None, fused: bool) -> Iterator[None]:
+    def layers(self, fused: bool) -> Iterator[None]:
         """Patch the model's layers for one call of it.
 
         Args:
-            step: of the training, from 0.
-            firsts: whether what each call takes lies channels first; None: it is asked for and
-                remembered.
             fused: whether batch norm follows Keras 2's kernel for float32 images.
         """
-        self.numbers, self.normals, self.masks, self.firsts = [], {}, {}, []
         changed = []
         for layer in self.model._flatten_layers(include_self=False, recursive=True):
             call = None
             if kind_of(layer) in RANDOM and _own_call(layer):
-                call = self._random(layer, step, firsts)
+                call = self._random(layer)
             elif fused and kind_of(layer) == "BatchNormalization" and _own_call(layer):
                 call = self._batch_norm(layer)
             if call is not None:
@@ -78,29 +80,19 @@ class Injected:
             for layer in changed:
                 object.__delattr__(layer, "call")
 
-    def unshared(self) -> list[str]:
-        """Layers that draw and that this does not reach."""
-        return [
-            layer.name
-            for layer in self.model._flatten_layers(include_self=False, recursive=True)
-            if (kind_of(layer) in RANDOM and not _own_call(layer))
-            or bool(getattr(layer, "recurrent_dropout", False))
-            or (kind_of(layer) in ("LSTM", "GRU", "SimpleRNN") and layer.dropout)
-        ]
-
-    def _random(self, layer: Any, step: int, firsts: Sequence[bool] | None) -> Callable[..., Any]:
+    def _random(self, layer: Any) -> Callable[..., Any]:
         noisy = kind_of(layer) in NORMALS
 
         def call(inputs: Any, training: Any = None, **_: Any) -> Any:
             if not training:
                 return inputs
-            place = len(self.numbers)
-            if firsts is None:
+            place = len(self.calls)
+            if self.layouts is None:
                 number, first = self.watched(inputs, layer)
             else:
-                number, first = -1, place < len(firsts) and firsts[place]
-            self.numbers.append(number)
-            self.firsts.append(first)
+                number, first = -1, place < len(self.layouts) and self.layouts[place]
+            self.calls.append(number)
+            self.channels_first.append(first)
             if noisy:
                 self.normals[place] = math.prod(inputs.shape)
             elif layer.rate:
@@ -110,7 +102,7 @@ class Injected:
             if not name:
                 return inputs
             draw = normal if noisy else uniform
-            numbers = draw(self.seed, name, step, _canonical(inputs.shape, first))
+            numbers = draw(self.seed, name, self.step, _canonical(inputs.shape, first))
             numbers = np.moveaxis(numbers, -1, 1) if first else numbers
             factor, offset = _formula(layer, numbers, first)
             out = inputs if factor is None else inputs * self.tf.constant(factor, inputs.dtype)
@@ -139,6 +131,17 @@ class Injected:
             return out
 
         return call
+
+
+def unshared(model: Any) -> list[str]:
+    """Names of layers that draw random numbers which cannot be replaced."""
+    return [
+        layer.name
+        for layer in model._flatten_layers(include_self=False, recursive=True)
+        if (kind_of(layer) in RANDOM and not _own_call(layer))
+        or bool(getattr(layer, "recurrent_dropout", False))
+        or (kind_of(layer) in ("LSTM", "GRU", "SimpleRNN") and layer.dropout)
+    ]
 
 
 def _own_call(layer: Any) -> bool:

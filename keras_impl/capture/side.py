@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from parity.adapters.backend import require
 from parity.adapters.calls import Arrays, Run
 from parity.adapters.side import CannotRun
 from parity.errors import ParityError, format_shapes
+from parity.reference.formula import Settings
 from parity.system.quiet import without_chatter
 
 
@@ -62,8 +64,7 @@ class KerasSide:
         self.keras = _keras(self.flavour)
         self.tf = importlib.import_module("tensorflow")
         self.layers: dict[str, Any] = {}
-        self.whole = False
-        self.islands = Islands(self.whole)
+        self.islands = Islands(False)  # of the last run
         self.forget()
 
     def forget(self) -> None:
@@ -77,11 +78,12 @@ class KerasSide:
         own: Sequence[np.ndarray] | None = None,
         given: Mapping[int, np.ndarray] | None = None,
         training: bool = False,
+        promote_to_float64: bool = False,
     ) -> Run:
         """See :meth:`parity.adapters.side.Side.run`."""
         self.forget()
         tensors = [self.tensor(value) for value in (inputs if own is None else own)]
-        self.islands = Islands(self.whole)
+        self.islands = Islands(promote_to_float64)
         watch = self.watch = calls.Watch(
             self.keras,
             self.model,
@@ -107,14 +109,9 @@ class KerasSide:
         for call, made in zip(watch.calls, watch.made, strict=True):
             self.layers[call.name] = made.target
         try:
-            return watch.run_of(out)
+            return replace(watch.run_of(out), computed_in_float32=self.islands.rounded)
         except TypeError as error:
             raise ParityError(f"keras_model: its output: {error}") from error
-
-    @property
-    def rounded(self) -> dict[str, str]:
-        """See :attr:`parity.adapters.side.Side.rounded`."""
-        return self.islands.rounded
 
     def set_weights(self, layer: str, values: Mapping[str, np.ndarray]) -> None:
         """See :meth:`parity.adapters.side.Side.set_weights`."""
@@ -183,10 +180,19 @@ class KerasSide:
             if "float" in str(one.dtype) and id(one) not in seen
         }
 
-    def trainer(self, loss: Any, optimizer: Any, seed: int, flavour: str) -> KerasTrainer:
+    def trainer(
+        self,
+        loss: Any,
+        optimizer: Any,
+        seed: int,
+        flavour: str,
+        *,
+        shared_loss: bool = False,
+        schedule: Settings | None = None,
+    ) -> KerasTrainer:
         """See :meth:`parity.adapters.side.Side.trainer`."""
         self._refuse_own("loss: received one", "none")
-        return KerasTrainer(self, loss, optimizer, seed)
+        return KerasTrainer(self, loss, optimizer, seed, shared_loss)
 
     def tensor(self, value: np.ndarray) -> Any:
         """Floats in the model's dtype, whole numbers as they are."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,13 +14,10 @@ from keras_impl.capture.errors import describe_error
 from keras_impl.capture.float32_islands import Islands
 from keras_impl.capture.losses import Loss
 from keras_impl.capture.read import weights
-from keras_impl.capture.shared_draws import Injected
+from keras_impl.capture.shared_draws import SharedDraws, unshared
 from keras_impl.capture.watch import Watch, named_outputs
-from parity.adapters.calls import Run
-from parity.adapters.random_draws import Mask
-from parity.adapters.side import Side
-from parity.adapters.trainer import LOOSE, Batch, Gradients, Key
-from parity.errors import ParityError
+from parity.adapters.side import CannotRun, Side
+from parity.adapters.trainer import LOOSE, Batch, Gradients, Key, RunOptions, TrainingRun
 from parity.reference.formula import Settings
 from parity.reference.keras_config import schedule_of, spec_of
 
@@ -45,22 +42,26 @@ class Watched(Side, Protocol):
 class KerasTrainer:
     """Fulfils :class:`parity.adapters.trainer.Trainer`."""
 
-    def __init__(self, side: Watched, loss: Any, optimizer: Any, seed: int) -> None:
+    def __init__(
+        self, side: Watched, loss: Any, optimizer: Any, seed: int, shared_loss: bool
+    ) -> None:
         """Take over the side's model.
 
         Args:
             side: whose model is trained; it must have run.
             loss: a name, a loss of Keras's, or a callable of (targets, outputs).
             optimizer: a name, or an optimizer, which is copied; None: no steps.
-            seed: of all draws.
+            seed: of all shared random numbers.
+            shared_loss: whether PyTorch gets the same loss.
 
         Raises:
             ParityError: one of them is none.
         """
         self.side = side
         self.tf, self.keras = side.tf, side.keras
-        self.given = optimizer
-        self.shared = False  # whether PyTorch gets the same loss
+        self.original_optimizer = optimizer
+        self.shared_loss = shared_loss
+        self.seed = seed
         self._config: dict[str, Any] = {}
         with in_dtype(side.keras, side.flavour, side.dtype):
             self.loss = Loss(side.tf, side.keras, loss, side.dtype)
@@ -71,15 +72,7 @@ class KerasTrainer:
         self.spec = spec_of(type(self.optimizer).__name__, self._config) if self.optimizer else None
         self.schedule = schedule_of(self._config)
         self.first = [(one, weights.array_of(one)) for one in side.model.variables]
-        self.names: list[str] = []
-        self.injected = Injected(
-            side.tf, side.model, self.names, seed, self._watched, lambda: side.islands.resting()
-        )
-        self.firsts: list[bool] = []
-        self.unshared = self.injected.unshared()
-        self.random_calls: list[int] = []
-        self.normals: dict[int, int] = {}
-        self.masks: dict[int, Mask] = {}
+        self.unshared = unshared(side.model)
         self.last_penalty = 0.0
         self.loose: dict[Key, Any] = {}
         self._found: dict[Key, Any] = {}
@@ -90,9 +83,9 @@ class KerasTrainer:
         for variable, value in self.first:
             if not np.may_share_memory(weights.array_of(variable), value):  # it has moved
                 variable.assign(value)
-        if self.given is not None:
+        if self.original_optimizer is not None:
             with in_dtype(self.keras, self.side.flavour, self.side.dtype):
-                self.optimizer, _ = optimizers.users(self.keras, self.given)
+                self.optimizer, _ = optimizers.users(self.keras, self.original_optimizer)
 
     def keep(self) -> None:
         """See :class:`parity.adapters.trainer.Trainer`: TensorFlow changes no array in place."""
@@ -103,19 +96,29 @@ class KerasTrainer:
         self.loose = {(name, LOOSE): held[name] for name in names}
         self._layers_then = -1
 
-    def run(self, batch: Batch, step: int, given: Mapping[int, np.ndarray] | None = None) -> Run:
+    def run(
+        self, batch: Batch, step: int, substitutes: Mapping[int, np.ndarray] | None = None
+    ) -> TrainingRun:
         """See :meth:`parity.adapters.trainer.Trainer.run`."""
-        with self._layers(step, None):
-            found = self.side.run(batch.inputs, None, given, training=True)
-        self.random_calls, self.firsts = self.injected.numbers, self.injected.firsts
-        self.normals, self.masks = self.injected.normals, self.injected.masks
-        return found
+        options = batch.keras_options
+        draws = self._draws(options, step, None, lambda: self.side.islands.resting())
+        promote = options.promote_to_float64
+        with draws.layers(self.side.flavour == "tf_keras"):
+            found = self.side.run(batch.inputs, None, substitutes, True, promote)
+        layouts = tuple(draws.channels_first)
+        return TrainingRun(found, tuple(draws.calls), layouts, draws.normals, draws.masks)
 
-    def _layers(
-        self, step: int, firsts: Sequence[bool] | None
-    ) -> contextlib.AbstractContextManager[None]:
-        self.injected.names = self.names
-        return self.injected.layers(step, firsts, self.side.flavour == "tf_keras")
+    def _draws(
+        self,
+        options: RunOptions,
+        step: int,
+        layouts: Sequence[bool] | None,
+        paused: Callable[[], contextlib.AbstractContextManager[None]],
+    ) -> SharedDraws:
+        model = self.side.model
+        return SharedDraws(
+            self.tf, model, options.names, layouts, self.seed, step, self._watched, paused
+        )
 
     def _watched(self, tensor: Any, layer: Any) -> tuple[int, bool]:
         watch = self.side.watch
@@ -130,14 +133,27 @@ class KerasTrainer:
         keys = {key: one for key, one in self._variables().items() if only is None or key in only}
         wanted = {id(one) for one in keys.values()}
         variables = [one for one in model.trainable_variables if id(one) in wanted]
+        islands = Islands(batch.keras_options.promote_to_float64)
+        layouts = batch.keras_options.layouts or ()
+        draws = self._draws(batch.keras_options, step, layouts, islands.resting)
         with in_dtype(self.keras, self.side.flavour, self.side.dtype):
             with self.tf.GradientTape() as tape:
-                with self._layers(step, self.firsts), self._whole():
+                with draws.layers(self.side.flavour == "tf_keras"), _promoted(islands):
                     out = model(tensors[0] if len(tensors) == 1 else tensors, training=True)
-                loss = self._loss([one for _, one in named_outputs(out)], batch)
+                with (
+                    contextlib.nullcontext()
+                    if self.loss.settings
+                    else _promoted(Islands(islands.whole))
+                ):
+                    loss = self._loss([one for _, one in named_outputs(out)], batch)
                 penalties = [self.tf.cast(one, loss.dtype) for one in model.losses]
                 total = self.tf.add_n([loss, *penalties])
-            found = tape.gradient(total, [_value(one) for one in variables])
+            try:
+                found = tape.gradient(total, [_value(one) for one in variables])
+            except Exception as error:
+                raise CannotRun(
+                    f"keras_model: its gradients cannot be computed: {describe_error(error)}"
+                ) from error
         self.last_penalty = float(sum(float(one) for one in penalties))
         by_id = {
             id(variable): weights.array_of(value)
@@ -150,11 +166,6 @@ class KerasTrainer:
             if id(variable) in by_id
         }
         return float(total), own
-
-    def _whole(self) -> contextlib.AbstractContextManager[None]:
-        """What the model computes in float32 meanwhile is computed as its side says."""
-        self.side.islands = Islands(self.side.whole)
-        return self.side.islands.followed() if self.side.whole else contextlib.nullcontext()
 
     def penalties(self) -> dict[str, dict[str, Any]]:
         """See :meth:`parity.adapters.trainer.KerasTrainer.penalties`."""
@@ -171,25 +182,24 @@ class KerasTrainer:
 
     def _loss(self, outputs: Sequence[Any], batch: Batch) -> Any:
         targets = [self.side.tensor(value) for value in batch.targets]
-        with contextlib.nullcontext() if self.loss.settings else self._whole():
-            return self.loss.of(outputs, targets, self.shared)
+        return self.loss.of(outputs, targets, self.shared_loss)
 
     def apply(self, gradients: Gradients) -> None:
         """See :meth:`parity.adapters.trainer.Trainer.apply`."""
         trained = {id(variable) for variable in self.side.model.trainable_variables}
         variables = {id(one): (key, one) for key, one in self._variables().items()}
-        given = [
+        pairs = [
             (self.side.tensor(gradients[key].reshape(variable.shape)), variable)
             for number, (key, variable) in variables.items()
             if number in trained and key in gradients
         ]
         with in_dtype(self.keras, self.side.flavour, self.side.dtype):
-            if not given:  # Keras 3 would fail of none
+            if not pairs:  # Keras 3 raises an error then
                 return
             try:
-                self.optimizer.apply_gradients(given)
+                self.optimizer.apply_gradients(pairs)
             except Exception as error:
-                raise ParityError(
+                raise CannotRun(
                     f"optimizer: Keras's cannot make a step: {describe_error(error)}"
                 ) from error
 
@@ -244,6 +254,11 @@ class KerasTrainer:
             if id(variable) not in known
         } | self.loose
         return self._found
+
+
+def _promoted(islands: Islands) -> contextlib.AbstractContextManager[None]:
+    """What is computed in float32 meanwhile is computed in float64, if the islands are to be."""
+    return islands.followed() if islands.whole else contextlib.nullcontext()
 
 
 def _value(variable: Any) -> Any:

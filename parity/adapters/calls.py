@@ -109,6 +109,9 @@ class Run:
         sources: for each of them the call it comes from, as of :attr:`Call.sources`.
         lying: the outputs in the model's own layout, where that is not the canonical one.
         through: for each of them what :attr:`Call.through` is for an input.
+        computed_in_float32: layers of a model in float64 whose code computed in float32 and cast
+            the result to float64; with a number's value and what it would be in float64, empty
+            for tensors.
     """
 
     calls: list[Call]
@@ -116,6 +119,7 @@ class Run:
     sources: dict[str, int | None]
     lying: Arrays = field(default_factory=dict)
     through: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    computed_in_float32: Mapping[str, str] = field(default_factory=dict)
 
     def forget(self) -> None:
         """Let go of what its calls were fed and gave, but for their shapes."""

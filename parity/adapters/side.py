@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from parity.adapters.calls import Arrays, Run
+from parity.reference.formula import Settings
 from parity.errors import ParityError
 
 GROUP = "parity.sides"
@@ -36,16 +37,6 @@ class Side(Protocol):
     suffixes: tuple[str, ...]
     """Ends of the names of files with weights that it reads and writes."""
 
-    whole: bool
-    """Whether what code computes in float32 is computed in float64 where that is the dtype."""
-
-    @property
-    def rounded(self) -> Mapping[str, str]:
-        """Layers in which the last run has computed in float32, and cast that to float64.
-
-        With what a number was, and would be in float64; empty for tensors.
-        """
-
     @staticmethod
     def start() -> None:
         """Import the framework, with nothing of what it says meanwhile on stderr.
@@ -68,6 +59,7 @@ class Side(Protocol):
         own: Sequence[np.ndarray] | None = None,
         given: Mapping[int, np.ndarray] | None = None,
         training: bool = False,
+        promote_to_float64: bool = False,
     ) -> Run:
         """Call the model and watch its layers.
 
@@ -76,6 +68,8 @@ class Side(Protocol):
             own: as this model takes them, where that is not how such inputs usually are.
             given: number of a call to what it hands on in place of its own output.
             training: whether in training mode; buffers stay as they are.
+            promote_to_float64: whether a Keras model in float64 computes in float64 what its code
+                computes in float32.
 
         Raises:
             ParityError: the model cannot be called with them.
@@ -90,7 +84,16 @@ class Side(Protocol):
     def replay(self, number: int, inputs: Sequence[np.ndarray]) -> np.ndarray:
         """What the layer of that call in the last run gives for other inputs; canonical both."""
 
-    def trainer(self, loss: Any, optimizer: Any, seed: int, flavour: str) -> Any:
+    def trainer(
+        self,
+        loss: Any,
+        optimizer: Any,
+        seed: int,
+        flavour: str,
+        *,
+        shared_loss: bool = False,
+        schedule: Settings | None = None,
+    ) -> Any:
         """The model with a loss and an optimizer, a :class:`parity.adapters.trainer.Trainer`.
 
         Args:
@@ -98,6 +101,8 @@ class Side(Protocol):
             optimizer: likewise; None: no steps.
             seed: of what random layers draw.
             flavour: the Keras that is meant.
+            shared_loss: of Keras, whether PyTorch gets the same loss.
+            schedule: of PyTorch, a schedule of Keras's that its optimizer follows.
         """
 
     def all_parameters(self) -> Arrays:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -26,6 +26,61 @@ Gradients = dict[Key, np.ndarray]
 
 
 @dataclass(frozen=True)
+class RunOptions:
+    """How a model in training mode runs otherwise than as its owner wrote it.
+
+    Attributes:
+        names: which stream of shared random numbers each random call draws from, in the order of
+            the calls. A call without a name has a stream of its own; a call with an empty name
+            changes nothing: dropout keeps every entry, noise is zero.
+        layouts: of each random call's tensor, as :attr:`TrainingRun.layouts` reported them; needed
+            for gradients, where the layers are not watched.
+        masks: place of a random call to the mask of a Keras dropout whose numbers it gets; of
+            uniform numbers that PyTorch code draws by itself.
+        descending: those places of ``masks`` that get 1 minus each number: code that keeps entries
+            below a threshold, not above, then keeps the same entries.
+        float32_constants: whether PyTorch's functions take their constants rounded to float32, as
+            Keras's do.
+        through_detach: whether gradients pass through what PyTorch's forward pass detaches.
+        native_layout: of each PyTorch output, whether Keras's has PyTorch's own layout, so that
+            the loss transposes neither; outputs beyond its end are transposed.
+        promote_to_float64: whether Keras computes in float64 what its code computes in float32.
+    """
+
+    names: tuple[str, ...] = ()
+    layouts: tuple[Any, ...] | None = None
+    masks: Mapping[int, Mask] = field(default_factory=dict)
+    descending: frozenset[int] = frozenset()
+    float32_constants: bool = False
+    through_detach: bool = False
+    native_layout: tuple[bool, ...] = ()
+    promote_to_float64: bool = False
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """One run in training mode, and the random numbers that it drew.
+
+    Attributes:
+        run: the watched calls and the outputs.
+        random_calls: of each random call the number of the watched call that it belongs to; -1
+            where it belongs to none.
+        layouts: of each random call's tensor, for :attr:`RunOptions.layouts`.
+        normals: places of random calls that draw normal numbers, and how many each draws.
+        noise: those of them that PyTorch code draws by itself: the numbers, canonical.
+        masks: places of random calls that draw uniform numbers; of PyTorch those that its code
+            draws by itself.
+    """
+
+    run: Run
+    random_calls: tuple[int, ...]
+    layouts: tuple[Any, ...]
+    normals: Mapping[int, int]
+    masks: Mapping[int, Mask]
+    noise: Mapping[int, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Batch:
     """What both models are trained with, in every step.
 
@@ -33,37 +88,31 @@ class Batch:
         inputs: as Keras takes them.
         torch_inputs: as PyTorch does, where that is not how such inputs usually are.
         targets: one array for every output, or as many as the losses take.
+        keras_options: how the Keras model runs.
+        torch_options: how the PyTorch model runs.
     """
 
     inputs: Sequence[np.ndarray]
     torch_inputs: Sequence[np.ndarray] | None
     targets: Sequence[np.ndarray]
+    keras_options: RunOptions = RunOptions()
+    torch_options: RunOptions = RunOptions()
 
 
 class Trainer(Protocol):
-    """A side's model with a loss and an optimizer; what it changes, :meth:`start` undoes."""
+    """A side's model with a loss and an optimizer; :meth:`start` undoes what it changes.
 
-    names: list[str]
-    """By what name each random call draws, in the order of the calls: missing ones have their
-    place for a name, an empty one keeps everything and adds nothing."""
+    What a run does is determined by its arguments: the batch, with its options, and the step.
+    """
 
-    random_calls: list[int]
-    """Which watched call each random call belonged to in the last :meth:`run`."""
-
-    normals: dict[int, int]
-    """Places of those that drew normal numbers, and how many each drew."""
-
-    masks: dict[int, Mask]
-    """Places of those that drew uniform numbers, of PyTorch those that its code draws by itself."""
-
-    unshared: list[str]
-    """Names of layers whose random numbers cannot be given to them."""
+    unshared: Sequence[str]
+    """Names of layers that draw random numbers which cannot be replaced by shared ones."""
 
     def start(self) -> None:
         """Weights, buffers and optimizer as they were at first."""
 
     def keep(self) -> None:
-        """Take down trained parameters that something else is about to move, for :meth:`start`.
+        """Copy trained parameters that something else is about to change, for :meth:`start`.
 
         The optimizer's steps do so themselves: before them there is no copy.
         """
@@ -71,41 +120,57 @@ class Trainer(Protocol):
     def count_in(self, names: Sequence[str]) -> None:
         """Count these among the weights, parameters of the framework's own names."""
 
-    def run(self, batch: Batch, step: int, given: Mapping[int, np.ndarray] | None = None) -> Run:
-        """Call the model in training mode and watch it; buffers stay as they are."""
+    def run(
+        self, batch: Batch, step: int, substitutes: Mapping[int, np.ndarray] | None = None
+    ) -> TrainingRun:
+        """Call the model in training mode and watch it; buffers stay as they are.
+
+        Args:
+            batch: what the model is called with, and how it runs.
+            step: of the training, from 0: each step draws other numbers.
+            substitutes: number of a watched call to the output that it hands on instead of its own.
+
+        Raises:
+            CannotRun: the model raises in training mode.
+        """
 
     def gradients(
         self, batch: Batch, step: int, only: Collection[Key] | None = None
     ) -> tuple[float, Gradients]:
-        """Loss, penalties included, and what it gives for weights; moves buffers.
+        """Loss, penalties included, and its gradients; updates buffers.
 
         Args:
-            batch: what the loss is of.
+            batch: what the loss is of, and how the model runs.
             step: of the training, from 0.
             only: these weights; None: every one.
 
         Raises:
-            ParityError: the loss cannot be had.
+            CannotRun: the gradients cannot be computed.
+            ParityError: the loss cannot be called with these outputs and targets.
         """
 
     def apply(self, gradients: Gradients) -> None:
-        """One step of the optimizer with these; a weight without one has none."""
+        """One step of the optimizer with these gradients; a weight without one is left out.
+
+        Raises:
+            CannotRun: the optimizer raises.
+        """
 
     def weights(self) -> Mapping[Key, np.ndarray]:
         """Parameters and buffers as they are; PyTorch's each at the time that it is asked for."""
 
     def settings_of(self, key: Key) -> Settings | None:
-        """The optimizer of a weight; None where it is of no kind that is known."""
+        """The optimizer of a weight; None where it is of no known kind."""
 
     def frozen(self, key: Key) -> bool:
         """Whether a weight is kept from training."""
 
 
 class KerasTrainer(Trainer, Protocol):
-    """What only Keras's side tells: what PyTorch's shall do as well."""
+    """What a Keras trainer offers beyond :class:`Trainer`: its settings, for PyTorch to follow."""
 
-    shared: bool
-    """Whether both have the same loss, of probabilities where the model gives such."""
+    shared_loss: bool
+    """Whether PyTorch has the same loss, of probabilities where the model returns such."""
 
     loss_settings: Settings | None
     """Of a loss of Keras's own."""
@@ -114,7 +179,7 @@ class KerasTrainer(Trainer, Protocol):
     """Of an optimizer of Keras's own."""
 
     schedule: Settings | None
-    """Of a schedule of Keras's own; none where the rate stays as it is."""
+    """Of a schedule of Keras's own; None where the rate is constant."""
 
     def rate(self) -> float:
         """Of the next step."""
@@ -130,31 +195,13 @@ class KerasTrainer(Trainer, Protocol):
 
 
 class TorchTrainer(Trainer, Protocol):
-    """What only PyTorch's side can be made to do."""
-
-    schedule: Settings | None
-    """A schedule of Keras's that it shall follow."""
-
-    rounded: bool
-    """Whether its functions take their constants rounded to float32, as Keras's do."""
-
-    attached: bool
-    """Whether gradients pass through what the model's forward pass detaches."""
-
-    given: dict[int, Mask]
-    """Places of uniform draws of its code that have one of Keras's dropouts' numbers."""
-
-    turned: set[int]
-    """Those of them that are counted down from 1: what keeps below a share then keeps the same."""
-
-    lying: list[bool]
-    """Of each output, whether Keras's is as PyTorch's lies, so that neither is turned."""
+    """What a PyTorch trainer offers beyond :class:`Trainer`: changes that test a cause."""
 
     def loss_of(self, outputs: Sequence[np.ndarray], batch: Batch) -> float:
         """The loss of outputs as Keras's model returned them."""
 
     def take(self, layer: str, values: Mapping[str, float]) -> bool:
-        """Give a layer constants of Keras's: ``momentum``, ``epsilon``, ``negative_slope``.
+        """Give a layer Keras's constants: ``momentum``, ``epsilon``, ``negative_slope``.
 
         Returns:
             Whether any was another before.
@@ -182,6 +229,6 @@ def as_outputs(run: Run) -> list[np.ndarray]:
     return list(found.values())
 
 
-def as_they_lie(run: Run) -> list[np.ndarray]:
-    """Likewise, as the model returned them."""
+def native_outputs(run: Run) -> list[np.ndarray]:
+    """Likewise, in the layout in which the model returned them."""
     return [run.lying.get(name, value) for name, value in run.outputs.items()]

@@ -1,77 +1,86 @@
-"""What rounding does to a model: how far float32 may stand off, and gradients in float64."""
+"""What rounding explains: tolerances for outputs in float32, and for gradients in both dtypes."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from parity.adapters.calls import Run
+from parity.adapters.calls import Call
 from parity.adapters.side import Side
 from parity.adapters.trainer import LOOSE, Batch, Gradients, Key, TorchTrainer, Trainer
 from parity.errors import ParityError
 from parity.numerics import random, tolerance
 from parity.numerics.arrays import distance, largest
-from parity.pairs import allowance
-from parity.pairs.align.match import Alignment
+from parity.pairs.forward.setup import Pair
 
+LIMIT = tolerance.FLOAT64["gradients"].limit
 MOST = tolerance.FLOAT64["training"].limit
-"""That rounding may ever explain in float64: the policy's last rung, below any fault."""
+"""The most that rounding may ever explain in float64: the policy's last rung, below any fault."""
+
+Keys = tuple[Key, Key]
+"""A weight that both have, by its key in Keras and in PyTorch."""
 
 
-def allow(
-    torch: Side,
-    run: Run,
-    alignment: Alignment,
-    inputs: Sequence[np.ndarray],
-    torch_inputs: Sequence[np.ndarray] | None,
-) -> None:
-    """Give each Keras call its allowance: a multiple of what one ulp in the weights moves.
+def output_limits(pair: Pair) -> dict[int, float]:
+    """The tolerance of each pair's output in float32: a multiple of the effect of one ulp.
 
     Args:
-        torch: the PyTorch model, whose weights are moved and put back.
-        run: its calls with the weights as they are.
-        alignment: which call is which; its Keras calls are changed.
-        inputs: as of :func:`parity.pairs.check.check`.
-        torch_inputs: likewise.
+        pair: both models, which have run; PyTorch's weights are changed and restored.
+
+    Returns:
+        By number of the Keras call.
     """
-    heavy = [t for _, t in alignment.pairs if t.weights]
+    torch, run = pair.torch, pair.torch_run
+    heavy = [t for _, t in pair.alignment.pairs if t.weights]
     first = [{name: value.copy() for name, value in t.weights.items()} for t in heavy]
-    moved = [0.0] * len(run.calls)
+    effect = [0.0] * len(run.calls)
     for member in range(tolerance.ENSEMBLE):
         for t, values in zip(heavy, first, strict=True):
             named = {f"{t.name}/{name}": value for name, value in values.items()}
             near = random.ulp_neighbour(named, 0, member)
             torch.set_weights(t.name, {key[len(t.name) + 1 :]: one for key, one in near.items()})
-        other = torch.run(inputs, torch_inputs).facing(run)
-        other = other.with_outputs(other.calls)
-        for place, (own, call) in enumerate(zip(run.calls, other.calls, strict=False)):
-            away = distance(own.output, call.output)
-            if np.isfinite(away):  # what is no number explains nothing
-                moved[place] = max(moved[place], away)
-        other.forget()
+        changed = torch.run(pair.inputs, pair.torch_inputs).facing(run)
+        changed = changed.with_outputs(changed.calls)
+        for place, (call, other) in enumerate(zip(run.calls, changed.calls, strict=False)):
+            difference = distance(call.output, other.output)
+            if np.isfinite(difference):  # NaN explains nothing
+                effect[place] = max(effect[place], difference)
+        changed.forget()
     for t, values in zip(heavy, first, strict=True):
         torch.set_weights(t.name, values)
-    for k, t in alignment.pairs:
-        rounding = tolerance.ENSEMBLE_MULTIPLE * moved[t.number]
-        k.allowed = max(tolerance.FLOAT32_FLOOR, rounding)
+    return {
+        k.number: max(tolerance.FLOAT32_FLOOR, tolerance.ENSEMBLE_MULTIPLE * effect[t.number])
+        for k, t in pair.alignment.pairs
+    }
+
+
+def with_output_limits(pair: Pair) -> Pair:
+    """The pair with these tolerances."""
+    limits = output_limits(pair)
+
+    def limited(call: Call) -> Call:
+        return replace(call, allowed=limits.get(call.number, call.allowed))
+
+    run = replace(pair.keras_run, calls=[limited(call) for call in pair.keras_run.calls])
+    return replace(pair, keras_run=run, alignment=pair.alignment.of(run, pair.torch_run))
 
 
 def gradients_allowed(
     side: Side, trainer: Trainer, batch: Batch, least: float, dtype: str = "float64"
 ) -> dict[Key, float]:
-    """How far each gradient may stand off: what one ulp in the weights moves, multiplied.
+    """The tolerance of each gradient: a multiple of the effect of one ulp in the weights.
 
-    Batch norm that sees few values divides by what is left of their difference: rounding before it
-    grows. In float64 never more than the smallest semantic fault, which the policy's last rung
-    allows for.
+    Batch norm over few values divides by a small difference, which magnifies the rounding before
+    it. In float64 never more than :data:`MOST`, which is below the smallest semantic fault.
 
     Args:
-        side: either, as it was at first; it ends so.
+        side: either model, as it was at first; it ends so.
         trainer: its trainer.
-        batch: that the gradients are of.
-        least: what is allowed anyhow.
+        batch: what the gradients are of.
+        least: the smallest tolerance.
         dtype: of the side.
     """
 
@@ -81,8 +90,8 @@ def gradients_allowed(
         return found
 
     trainer.keep()
-    own = gradients()
-    moved = dict.fromkeys(own, 0.0)
+    reference = gradients()
+    effect = dict.fromkeys(reference, 0.0)
     for member in range(tolerance.ENSEMBLE):
         for (layer, name), value in trainer.weights().items():
             key = f"{layer}/{name}"
@@ -90,23 +99,17 @@ def gradients_allowed(
             if name == LOOSE:
                 side.set_loose({layer: near[key]})
                 continue
-            with contextlib.suppress(ParityError):  # what is computed of other weights
+            with contextlib.suppress(ParityError):  # a weight that is computed from others
                 side.set_weights(layer, {name: near[key]})
-        for one, other in gradients().items():
-            away = distance(own[one], other)
-            if np.isfinite(away):  # what is no number explains nothing
-                moved[one] = max(moved[one], away)
+        for one, changed in gradients().items():
+            difference = distance(reference[one], changed)
+            if np.isfinite(difference):  # NaN explains nothing
+                effect[one] = max(effect[one], difference)
     most = MOST if dtype == "float64" else np.inf
     return {
-        key: max(least, min(tolerance.ENSEMBLE_MULTIPLE * one, most)) for key, one in moved.items()
+        key: max(least, min(tolerance.ENSEMBLE_MULTIPLE * one, most))
+        for key, one in effect.items()
     }
-
-
-Pair = tuple[Key, Key]
-"""A weight that both have, by the names of either side."""
-
-
-LIMIT = tolerance.FLOAT64["gradients"].limit
 
 
 def sizes_of(gradients: Gradients) -> dict[Key, float]:
@@ -115,39 +118,39 @@ def sizes_of(gradients: Gradients) -> dict[Key, float]:
 
 
 def negligible(
-    own: Mapping[Key, float], other: Mapping[Key, float], keys: Sequence[Pair]
+    keras: Mapping[Key, float], torch: Mapping[Key, float], keys: Sequence[Keys]
 ) -> set[Key]:
-    """Weights, by Keras's names, whose gradient is rounding and no more on both sides.
+    """Weights, by their keys in Keras, whose gradient is mere rounding on both sides.
 
     Args:
-        own: the largest entry of each of Keras's gradients.
-        other: likewise of PyTorch's.
+        keras: the largest entry of each of Keras's gradients.
+        torch: likewise of PyTorch's.
         keys: weights that both have.
     """
-    theirs = {k: other[t] for k, t in keys if t in other}
+    by_keras_key = {k: torch[t] for k, t in keys if t in torch}
     sides = [
         tolerance.negligible_gradients({"\0".join(key): size for key, size in side.items()})
-        for side in (own, theirs)
+        for side in (keras, by_keras_key)
     ]
     return {key for key, _ in keys if all("\0".join(key) in side for side in sides)}
 
 
 def limits(torch: Side, t: TorchTrainer, batch: Batch) -> Callable[[Key, float], float]:
-    """How far a gradient may stand off that stands so far, of PyTorch's model as it is now.
+    """The tolerance for a gradient, by its key in PyTorch and its difference, for the model as is.
 
-    What rounding does to it is found out once, and only where that decides.
+    The effect of rounding is measured once, and only where it decides.
 
     Args:
         torch: the PyTorch side, its weights as they are compared.
         t: its trainer.
-        batch: that the gradients are of.
+        batch: what the gradients are of.
     """
     allowed: dict[Key, float] = {}
 
-    def limit_of(theirs: Key, away: float) -> float:
-        if LIMIT < away <= allowance.MOST and not allowed:
+    def limit_of(key: Key, difference: float) -> float:
+        if LIMIT < difference <= MOST and not allowed:
             t.start()
-            allowed.update(allowance.gradients_allowed(torch, t, batch, LIMIT))
-        return allowed.get(theirs, LIMIT)
+            allowed.update(gradients_allowed(torch, t, batch, LIMIT))
+        return allowed.get(key, LIMIT)
 
     return limit_of

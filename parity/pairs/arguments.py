@@ -1,4 +1,4 @@
-"""Arguments of a check, as it uses them."""
+"""Checks and converts the arguments of a check."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from parity.errors import ParityError, describe_error
 
 
 def arrays(values: Any, name: str) -> list[np.ndarray]:
-    """One array or several, or a function that gives them, as NumPy's.
+    """Convert one array or several, or the result of a function that returns them, to NumPy.
 
     Args:
         values: arrays or tensors of numbers, of at least one entry each.
@@ -53,40 +53,40 @@ def _array(value: Any, name: str) -> np.ndarray:
     return array.astype(np.float64) if array.dtype == np.longdouble else array
 
 
-def mapping(given: Any) -> dict[str, str]:
-    """Keras layers to PyTorch modules.
+def mapping(names: Any) -> dict[str, str]:
+    """Convert ``layer_map`` to a mapping of Keras layers to PyTorch modules.
 
     Args:
-        given: a mapping of names, pairs of them, or None.
+        names: a mapping of names, pairs of them, or None.
 
     Raises:
         ParityError: it is nothing of the kind, or a layer has two modules.
     """
     try:
-        pairs = [*(given.items() if isinstance(given, Mapping) else given or ())]
-        pairs = [(own, other) for own, other in pairs]
+        pairs = [*(names.items() if isinstance(names, Mapping) else names or ())]
+        pairs = [(layer, module) for layer, module in pairs]
     except (TypeError, ValueError):
         raise ParityError(
-            f"layer_map: received {type(given).__name__}, accepted: a mapping of Keras's names to "
+            f"layer_map: received {type(names).__name__}, accepted: a mapping of Keras's names to "
             "PyTorch's"
         ) from None
     found: dict[str, str] = {}
-    for own, other in pairs:
-        if not (isinstance(own, str) and isinstance(other, str)):
-            raise ParityError(f"layer_map: received {own!r}: {other!r}, accepted: names")
-        if found.setdefault(own, other) != other:
+    for layer, module in pairs:
+        if not (isinstance(layer, str) and isinstance(module, str)):
+            raise ParityError(f"layer_map: received {layer!r}: {module!r}, accepted: names")
+        if found.setdefault(layer, module) != module:
             raise ParityError(
-                f"layer_map: received {own}={found[own]} and {own}={other}, accepted: each layer "
-                "once"
+                f"layer_map: received {layer}={found[layer]} and {layer}={module}, accepted: each "
+                "layer once"
             )
     return found
 
 
-def whole(value: Any, name: str, least: int) -> None:
-    """Refuse what is no whole number from ``least`` on.
+def refuse_below(value: Any, name: str, least: int) -> None:
+    """Refuse anything but a whole number of at least ``least``.
 
     Raises:
-        ParityError: it is none.
+        ParityError: it is not one.
     """
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
         raise ParityError(f"{name}: received {value!r}, accepted: a whole number from {least} on")

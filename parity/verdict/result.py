@@ -161,3 +161,43 @@ class Float32Deviation:
     def share(self) -> float:
         """Observed as a share of allowed."""
         return self.observed / self.allowed
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the comparison of some rungs found.
+
+    Attributes:
+        rungs: their results, in the ladder's order.
+        causes: with their proofs; :data:`UNKNOWN` where no known difference explains a divergence.
+        latent: settings that differ without effect on what was compared.
+        notes: sentences about what was done and what could not be.
+    """
+
+    rungs: tuple[Rung, ...] = ()
+    causes: tuple[Cause, ...] = ()
+    latent: tuple[Cause, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __add__(self, later: Findings) -> Findings:
+        """These, then those of later rungs."""
+        return Findings(
+            self.rungs + later.rungs,
+            self.causes + later.causes,
+            self.latent + later.latent,
+            self.notes + later.notes,
+        )
+
+    @property
+    def divergences(self) -> tuple[Divergence, ...]:
+        """Of all rungs, in their order."""
+        return tuple(one for rung in self.rungs for one in rung.findings)
+
+    def status(self, rung: str) -> str:
+        """Of that rung; empty where it was not asked for."""
+        return next((one.status for one in self.rungs if one.name == rung), "")
+
+
+def not_run(rungs: Sequence[str], reason: str) -> Findings:
+    """Rungs that could not be compared, and why."""
+    return Findings(tuple(Rung(name, NOT_RUN, reason=reason) for name in rungs))

@@ -1,4 +1,4 @@
-"""A forward pass whose gradients nothing holds back."""
+"""A forward pass whose gradients pass through ``detach``, ``.data`` and ``torch.no_grad``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 
-class _Attached(TorchFunctionMode):
+class _ThroughDetach(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
@@ -21,12 +21,12 @@ class _Attached(TorchFunctionMode):
 
 
 @contextlib.contextmanager
-def attached() -> Iterator[None]:
+def through_detach() -> Iterator[None]:
     """Meanwhile ``detach``, ``.data`` and ``torch.no_grad`` do nothing."""
     before = torch.no_grad.__enter__
     torch.no_grad.__enter__ = lambda self: setattr(self, "prev", torch.is_grad_enabled())
     try:
-        with _Attached():
+        with _ThroughDetach():
             yield
     finally:
         torch.no_grad.__enter__ = before

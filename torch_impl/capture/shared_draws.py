@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from parity.adapters.random_draws import Mask, normal, uniform
+from parity.adapters.trainer import RunOptions
 from parity.constants import as_float32
 from parity.reference.layers.activations import SELU_LIMIT
 from torch_impl.capture.read.functions import name_of
@@ -30,51 +31,47 @@ LAST = 1.0 - 2.0**-24
 """The largest number that is drawn: all are multiples of what it lacks of 1."""
 
 
-class Injected(TorchFunctionMode):
+class SharedDraws(TorchFunctionMode):
     """While it is entered, dropout and noise draw the shared numbers.
 
     Modules call the functions, so both are reached.
 
     Args:
-        names: by which each call draws, in the order of the calls; an empty one changes nothing.
-        layouts: how each call's tensor lies; None: they are asked for and remembered.
+        options: the streams that each call draws from, the masks of the model's own code that get
+            shared numbers, and whether functions take constants rounded to float32.
+        layouts: of each call's tensor; None: they are looked up and remembered.
         seed: of all draws.
         step: of the training, from 0.
-        watched: number of the call that is under way, and how a tensor lies, whose second axis
+        watched: number of the watched call under way, and the layout of a tensor, whose second axis
             may be known for channels.
-        rounded: whether functions take their constants rounded to float32, as Keras's do.
     """
 
     def __init__(
         self,
-        names: Sequence[str],
+        options: RunOptions,
         layouts: Sequence[Layout] | None,
         seed: int,
         step: int,
         watched: Callable[[Tensor, bool], tuple[int, Layout]],
-        rounded: bool = False,
     ) -> None:
         super().__init__()
-        self.names = names
+        self.options = options
         self.known = layouts
         self.seed = seed
         self.step = step
         self.watched = watched
-        self.rounded = rounded
-        self.numbers: list[int] = []
+        self.calls: list[int] = []
         self.layouts: list[Layout] = []
-        self.drawn: dict[int, np.ndarray] = {}  # normal numbers, canonical, by place
+        self.noise: dict[int, np.ndarray] = {}  # normal numbers, canonical, by place
         self.masks: dict[int, Mask] = {}  # of uniform numbers, by place
-        self.given: Mapping[int, Mask] = {}  # those that are drawn from shared numbers
-        self.turned: set[int] = set()  # those of them that are counted down from 1
-        self.asked: dict[tuple[int, ...], Layout] = {}  # shapes that were, and how those lie
+        self.asked: dict[tuple[int, ...], Layout] = {}  # layouts of shapes that code looked up
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
         name = name_of(func)
-        if self.rounded and name in ROUNDED:
+        if self.options.float32_constants and name in ROUNDED:
             return ROUNDED[name](func, *args, **kwargs)
         if name in EXACT and args[0].dtype == torch.float64:
             return EXACT[name](*args, **kwargs)
@@ -105,16 +102,16 @@ class Injected(TorchFunctionMode):
 
     def _uniform(self, name: str, args: tuple[Any, ...], kwargs: Any, out: Tensor) -> Tensor:
         """What was drawn, or from shared numbers where there are any for it."""
-        place = len(self.numbers)
+        place = len(self.calls)
         own, layout = self._next(_like(out, args, kwargs), noise=True)
-        self.numbers[place] = -1  # it belongs to no layer
+        self.calls[place] = -1  # it belongs to no layer
         shape = tuple(layout.to_canonical(out.detach()).shape)
         self.masks[place] = Mask(shape, shape)
-        mask = self.given.get(place)
+        mask = self.options.masks.get(place)
         if mask is None or not own or mask.sizes != Mask(shape, shape).sizes:
             return out
         numbers = mask.of(uniform(self.seed, own, self.step, mask.shape)).astype(np.float64)
-        numbers = LAST - numbers if place in self.turned else numbers
+        numbers = LAST - numbers if place in self.options.descending else numbers
         lies = layout.from_canonical(torch.as_tensor(numbers).reshape(shape)).reshape(out.shape)
         with torch.no_grad():
             if name.startswith("bernoulli"):
@@ -127,11 +124,11 @@ class Injected(TorchFunctionMode):
     def _normal(self, name: str, args: tuple[Any, ...], kwargs: Any, out: Tensor) -> Tensor:
         """The shared numbers in the place of what was drawn."""
         given = args[1:] if name == "normal_" else () if name in ("randn", "randn_like") else args
-        place = len(self.numbers)
+        place = len(self.calls)
         own, layout = self._next(_like(out, args, kwargs), noise=True)
         shape = layout.to_canonical(out.detach()).shape
         drawn = normal(self.seed, own, self.step, shape) if own else np.zeros(shape, np.float32)
-        self.drawn[place] = drawn
+        self.noise[place] = drawn
         lies = layout.from_canonical(torch.as_tensor(drawn)).reshape(out.shape)
         mean, stddev = _moments(*given, **kwargs)
         with torch.no_grad():
@@ -143,7 +140,7 @@ class Injected(TorchFunctionMode):
 
         As ``x``; noise of no known order as the tensor that was last asked for such a shape.
         """
-        place, shape = len(self.numbers), tuple(x.shape)
+        place, shape = len(self.calls), tuple(x.shape)
         if self.known is None:
             number, layout = self.watched(x, spatial)
             if noise and layout.canonical:
@@ -151,9 +148,10 @@ class Injected(TorchFunctionMode):
         else:
             fits = place < len(self.known) and self.known[place].shape == shape
             number, layout = -1, self.known[place] if fits else Layout.plain(shape)
-        self.numbers.append(number)
+        self.calls.append(number)
         self.layouts.append(layout)
-        return self.names[place] if place < len(self.names) else f"torch/{place}", layout
+        names = self.options.names
+        return names[place] if place < len(names) else f"torch/{place}", layout
 
 
 def _gelu(func: Any, x: Tensor, *, approximate: str = "none") -> Any:

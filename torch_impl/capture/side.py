@@ -17,6 +17,7 @@ from torch.nn.utils import parametrize
 from parity.adapters.calls import Arrays, Run
 from parity.adapters.side import CannotRun
 from parity.errors import ParityError, format_shapes
+from parity.reference.formula import Settings
 from torch_impl.capture import files
 from torch_impl.capture.dtypes import default_dtype
 from torch_impl.capture.errors import describe_error
@@ -49,8 +50,6 @@ class TorchSide:
         Raises:
             ParityError: it is none, or its builder fails.
         """
-        self.whole = False
-        self.rounded: dict[str, str] = {}
         self.dtype: torch.dtype = getattr(torch, dtype)
         self.model = _module_of(model).to(self.dtype)
         self.channels_first = False  # whether sequences are given so
@@ -70,6 +69,7 @@ class TorchSide:
         own: Sequence[np.ndarray] | None = None,
         given: Mapping[int, np.ndarray] | None = None,
         training: bool = False,
+        promote_to_float64: bool = False,
     ) -> Run:
         """See :meth:`parity.adapters.side.Side.run`."""
         try:
@@ -196,9 +196,18 @@ class TorchSide:
             if one.is_floating_point() and id(one) not in seen
         }
 
-    def trainer(self, loss: Any, optimizer: Any, seed: int, flavour: str) -> TorchTrainer:
+    def trainer(
+        self,
+        loss: Any,
+        optimizer: Any,
+        seed: int,
+        flavour: str,
+        *,
+        shared_loss: bool = False,
+        schedule: Settings | None = None,
+    ) -> TorchTrainer:
         """See :meth:`parity.adapters.side.Side.trainer`."""
-        return TorchTrainer(self, loss, optimizer, seed, flavour)
+        return TorchTrainer(self, loss, optimizer, seed, flavour, schedule)
 
     def tensor(self, value: np.ndarray) -> Tensor:
         """On the model's device, floats in its dtype."""

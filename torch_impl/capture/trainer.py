@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,24 +12,21 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from parity.adapters.calls import Run, Weights
-from parity.adapters.random_draws import Mask
-from parity.adapters.side import Side
-from parity.adapters.trainer import LOOSE, Batch, Gradients, Key
-from parity.errors import ParityError
+from parity.adapters.calls import Weights
+from parity.adapters.side import CannotRun, Side
+from parity.adapters.trainer import LOOSE, Batch, Gradients, Key, TrainingRun
 from parity.numerics import tolerance
-from parity.pairs.causes.dropout import Written, written
 from parity.reference.formula import Settings
 from parity.reference.keras_config import rounded
 from parity.reference.optimizers.spec import OptimizerSpec
 from torch_impl.capture import optimizers
 from torch_impl.capture.dtypes import default_dtype
 from torch_impl.capture.errors import describe_error
-from torch_impl.capture.gradients_through_detach import attached
+from torch_impl.capture.gradients_through_detach import through_detach
 from torch_impl.capture.losses import Loss
 from torch_impl.capture.read import weights
 from torch_impl.capture.read.layout import Layout
-from torch_impl.capture.shared_draws import Injected, unshared
+from torch_impl.capture.shared_draws import SharedDraws, unshared
 from torch_impl.capture.trace.watch import Watch, named_outputs
 from torch_impl.ladder.network import to_numpy
 from torch_impl.ladder.weights import Place, same
@@ -62,7 +58,15 @@ class Watched(Side, Protocol):
 class TorchTrainer:
     """Fulfils :class:`parity.adapters.trainer.Trainer`."""
 
-    def __init__(self, side: Watched, loss: Any, optimizer: Any, seed: int, flavour: str) -> None:
+    def __init__(
+        self,
+        side: Watched,
+        loss: Any,
+        optimizer: Any,
+        seed: int,
+        flavour: str,
+        schedule: Settings | None,
+    ) -> None:
         """Take over the side's model.
 
         Args:
@@ -71,6 +75,7 @@ class TorchTrainer:
             optimizer: a function of the parameters, a spec of Keras's, or None: no steps.
             seed: of all draws.
             flavour: the Keras whose loss and optimizer are meant.
+            schedule: of Keras's, which the optimizer follows.
         """
         self.side = side
         self.seed = seed
@@ -80,20 +85,9 @@ class TorchTrainer:
         self.first = weights.untrained(side.model)
         self.kept = False  # whether trained parameters are in it as well
         self.loose: dict[Key, Tensor] = {}
-        self.names: list[str] = []
-        self.random_calls: list[int] = []
-        self.normals: dict[int, int] = {}
-        self.masks: dict[int, Mask] = {}
-        self.given: dict[int, Mask] = {}
-        self.turned: set[int] = set()
-        self.written: dict[int, Written | None] = {}  # by a random call's place
-        self.layouts: list[Layout] | None = None
-        self.rounded = False
-        self.attached = False
-        self.lying: list[bool] = []
         self.unshared = unshared(side.model)
         self.optimizer: Optimizer | None = None
-        self.schedule: Settings | None = None
+        self.schedule = schedule
         self.scheduler: Any = None
 
     def start(self) -> None:
@@ -113,37 +107,18 @@ class TorchTrainer:
         held = self.side.loose_tensors()
         self.loose = {(name, LOOSE): held[name] for name in names}
 
-    def run(self, batch: Batch, step: int, given: Mapping[int, np.ndarray] | None = None) -> Run:
+    def run(
+        self, batch: Batch, step: int, substitutes: Mapping[int, np.ndarray] | None = None
+    ) -> TrainingRun:
         """See :meth:`parity.adapters.trainer.Trainer.run`."""
         copies = self.side.copies
-        with self._injected(None, step) as injected:
-            found = self.side.run(batch.inputs, batch.torch_inputs, given, training=True)
+        with SharedDraws(batch.torch_options, None, self.seed, step, self._watched) as draws:
+            found = self.side.run(batch.inputs, batch.torch_inputs, substitutes, training=True)
         if self.side.copies != copies:  # it ran twice, and drew twice
-            return self.run(batch, step, given)
-        self.random_calls, self.layouts = injected.numbers, injected.layouts
-        self.normals = {place: drawn.size for place, drawn in injected.drawn.items()}
-        self.masks = injected.masks
-        return self._with_noise(found, injected.drawn)
-
-    def _with_noise(self, run: Run, drawn: Mapping[int, np.ndarray]) -> Run:
-        """The run with the noise that the model's code makes as calls of Keras's layers.
-
-        It is found once, for it cannot be where nothing is drawn.
-        """
-        calls = list(run.calls)
-        for place, numbers in drawn.items():
-            if place not in self.written:
-                self.written[place] = written(calls, self.random_calls[place], numbers)
-            one = self.written[place]
-            self.random_calls[place] = -1 if one is None else one.number
-            if one is not None:
-                calls[one.number] = one.of(calls[one.number])
-        return replace(run, calls=calls)
-
-    def _injected(self, layouts: Sequence[Layout] | None, step: int) -> Injected:
-        injected = Injected(self.names, layouts, self.seed, step, self._watched, self.rounded)
-        injected.given, injected.turned = self.given, self.turned
-        return injected
+            return self.run(batch, step, substitutes)
+        normals = {place: numbers.size for place, numbers in draws.noise.items()}
+        calls, layouts = tuple(draws.calls), tuple(draws.layouts)
+        return TrainingRun(found, calls, layouts, normals, draws.masks, draws.noise)
 
     def _watched(self, tensor: Tensor, spatial: bool) -> tuple[int, Layout]:
         watch = self.side.watch
@@ -159,9 +134,10 @@ class TorchTrainer:
         places = {key: one for key, one in self._places().items() if only is None or key in only}
         wanted = [one for place in places.values() for one in place.tensors if one.requires_grad]
         tensors, _ = self.side.tensors(batch.inputs, batch.torch_inputs)
+        options = batch.torch_options
+        draws = SharedDraws(options, options.layouts or (), self.seed, step, self._watched)
         with default_dtype(self.side.dtype):
-            kept = attached() if self.attached else contextlib.nullcontext()
-            with self._injected(self.layouts or [], step), kept:
+            with draws, through_detach() if options.through_detach else contextlib.nullcontext():
                 out = model(*tensors)
             loss = self._loss([one for _, one in named_outputs(out)], batch)
             leaves = [one for one in wanted if one.is_leaf]
@@ -169,10 +145,10 @@ class TorchTrainer:
                 try:
                     loss.backward(inputs=None if only is None else leaves)
                 except RuntimeError as error:
-                    raise ParityError(
-                        f"torch_model: its gradients cannot be had: {describe_error(error)}"
+                    raise CannotRun(
+                        f"torch_model: its gradients cannot be computed: {describe_error(error)}"
                     ) from error
-        for one in model.buffers() if self.attached else ():
+        for one in model.buffers() if options.through_detach else ():
             one.detach_()
         found = {}
         for key, place in places.items():
@@ -188,21 +164,21 @@ class TorchTrainer:
         """See :meth:`parity.adapters.trainer.TorchTrainer.loss_of`."""
         tensors = [
             layout.from_canonical(self.side.tensor(value))
-            for layout, value in zip(self._layouts(), outputs, strict=True)
+            for layout, value in zip(self._layouts(batch), outputs, strict=True)
         ]
         with torch.no_grad(), default_dtype(self.side.dtype):
             return float(self._loss(tensors, batch))
 
     def _loss(self, outputs: Sequence[Tensor], batch: Batch) -> Tensor:
         targets = [self.side.tensor(value) for value in batch.targets]
-        return self.loss.of(outputs, self._layouts(), targets)
+        return self.loss.of(outputs, self._layouts(batch), targets)
 
-    def _layouts(self) -> list[Layout]:
-        """How each output lies against Keras's."""
-        lying = [*self.lying, *(False for _ in self.side.outputs)]
+    def _layouts(self, batch: Batch) -> list[Layout]:
+        """The layout of each output in relation to Keras's."""
+        native = [*batch.torch_options.native_layout, *(False for _ in self.side.outputs)]
         return [
-            Layout.plain(layout.shape) if as_it_lies else layout
-            for layout, as_it_lies in zip(self.side.outputs, lying, strict=False)
+            Layout.plain(layout.shape) if as_it_is else layout
+            for layout, as_it_is in zip(self.side.outputs, native, strict=False)
         ]
 
     def apply(self, gradients: Gradients) -> None:
@@ -227,7 +203,7 @@ class TorchTrainer:
             try:
                 optimizer.step()
             except Exception as error:
-                raise ParityError(
+                raise CannotRun(
                     f"optimizer: PyTorch's cannot make a step: {describe_error(error)}"
                 ) from error
             if self.scheduler is not None:

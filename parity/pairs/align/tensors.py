@@ -1,4 +1,4 @@
-"""Where two models part: layers fed with the same numbers, and what stands between them."""
+"""Tensors of one framework in the shape of the other's, and how much two layers' inputs differ."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from parity.reference.layers import merging
 
 
 def as_keras(value: np.ndarray, like: np.ndarray, call: Call) -> np.ndarray:
-    """A PyTorch output as Keras gives it: the last step of a sequence, without axes of one.
+    """A PyTorch output in the shape of Keras's: the last step of a sequence, no axes of size 1.
 
     Args:
         value: canonical output of the PyTorch call.
@@ -30,17 +30,17 @@ def as_keras(value: np.ndarray, like: np.ndarray, call: Call) -> np.ndarray:
     return value
 
 
-def inputs_apart(k: Call, t: Call) -> float:
-    """How far the inputs of two calls stand apart; inf where there are not as many of either.
+def input_difference(k: Call, t: Call) -> float:
+    """Relative difference of the inputs of two calls; inf where their numbers differ.
 
-    Those of a sum and the like may come in any order.
+    The inputs of a sum and the like may come in any order.
     """
     if len(k.inputs) != len(t.inputs):
         return float("inf")
-    turned = isinstance(k.config, COMMUTATIVE) and isinstance(t.config, COMMUTATIVE)
-    orders = itertools.permutations(t.inputs) if turned and len(k.inputs) < 5 else [t.inputs]
+    any_order = isinstance(k.config, COMMUTATIVE) and isinstance(t.config, COMMUTATIVE)
+    orders = itertools.permutations(t.inputs) if any_order and len(k.inputs) < 5 else [t.inputs]
     return min(
-        max((distance(own, as_keras(other, own, k)) for own, other in pairs), default=0.0)
+        max((distance(one, as_keras(other, one, k)) for one, other in pairs), default=0.0)
         for pairs in (tuple(zip(k.inputs, order, strict=True)) for order in orders)
     )
 
@@ -50,7 +50,7 @@ COMMUTATIVE = (merging.Add, merging.Multiply, merging.Average, merging.Maximum, 
 
 
 def as_torch(value: np.ndarray, like: np.ndarray, call: Call) -> np.ndarray | None:
-    """A Keras output as PyTorch's call gives it: the way back; None where there is none.
+    """A Keras output in the shape of PyTorch's; None where that is impossible.
 
     Args:
         value: of the Keras call.

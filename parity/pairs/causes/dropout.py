@@ -82,7 +82,7 @@ def written(calls: Sequence[Call], first: int, drawn: np.ndarray) -> Written | N
     return None
 
 
-def facing(k: Call, t: Call) -> Call:
+def in_shape_of(k: Call, t: Call) -> Call:
     """PyTorch's call in the shape of Keras's, where one acts on a map and the other flattened.
 
     Both are canonical, and each entry is for itself; channels that drop as a whole are not.

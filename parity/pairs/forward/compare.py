@@ -1,162 +1,239 @@
-"""The comparison itself: pairs of layers, each fed what Keras's was fed, and what feeds them."""
+"""Compares a pair in evaluation mode: each PyTorch layer is fed the inputs of its Keras layer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from parity.adapters.calls import Call, Output, Run, leading
-from parity.adapters.side import Side
 from parity.numerics import tolerance
 from parity.numerics.arrays import distance
 from parity.pairs.align import config_diff
-from parity.pairs.align.fusion import fused_run
-from parity.pairs.align.match import Alignment
-from parity.pairs.align.tensors import as_keras, as_torch, inputs_apart
+from parity.pairs.align.tensors import as_keras, as_torch, input_difference
 from parity.pairs.causes import graph, layer
-from parity.pairs.causes.graph import Misfit
+from parity.pairs.causes.graph import UnequalInputs
+from parity.pairs.forward.setup import Pair
 from parity.progress import Progress
-from parity.verdict.result import Cause, Divergence, LayerComparison
+from parity.verdict.result import (
+    UNKNOWN,
+    Cause,
+    Divergence,
+    Findings,
+    LayerComparison,
+    Proof,
+    compared_rung,
+)
+
+RUNG = "forward_eval"
 
 
-@dataclass
-class Findings:
-    """What a comparison has found so far, in Keras's order.
+@dataclass(frozen=True)
+class EvaluationFindings:
+    """What the comparison in evaluation mode found, in Keras's order.
 
     Attributes:
-        keras: the Keras model.
-        torch: the PyTorch model.
-        keras_run: its calls.
-        torch_run: its calls in its own course.
-        alignment: which call is which.
-        compared, parted, causes, latent: for the report.
+        layers: every pair of layers.
+        divergences: layers whose outputs, or inputs, differ.
+        outputs: each of the models' outputs as they ran, whether it differs or not.
+        causes: with their proofs, of differences that may have no effect on the outputs.
+        latent: settings that differ without effect.
         rounded: layers whose constants differ by Keras's rounding to float32 alone.
-        ran: PyTorch call to how far it stands from its partner in the models' own course.
     """
 
-    keras: Side
-    torch: Side
-    keras_run: Run
-    torch_run: Run
-    alignment: Alignment
-    compared: list[LayerComparison] = field(default_factory=list)
-    parted: list[Divergence] = field(default_factory=list)
-    causes: list[Cause] = field(default_factory=list)
-    latent: list[Cause] = field(default_factory=list)
-    rounded: list[str] = field(default_factory=list)
-    ran: dict[int, float] = field(default_factory=dict)
+    layers: tuple[LayerComparison, ...]
+    divergences: tuple[Divergence, ...]
+    outputs: tuple[Divergence, ...]
+    causes: tuple[Cause, ...]
+    latent: tuple[Cause, ...]
+    rounded: tuple[str, ...]
 
-    def compare(
-        self,
-        inputs: Sequence[np.ndarray],
-        torch_inputs: Sequence[np.ndarray] | None,
-        progress: Progress,
-    ) -> None:
-        """Every pair, the PyTorch model fed Keras's output behind each layer that was compared.
+    @property
+    def different_outputs(self) -> tuple[Divergence, ...]:
+        """Outputs of the models that differ by more than is allowed."""
+        return tuple(one for one in self.outputs if not one.observed <= one.allowed)
 
-        Layers with weights first; what stands between them, only where they are not fed alike.
-        """
-        anchors = [pair for pair in self.alignment.pairs if pair[0].anchor]
-        self._run_apart()
-        fed = self._fed(inputs, torch_inputs, anchors)
-        astray = self._astray(anchors, fed)
-        light = [pair for pair in self.alignment.pairs if pair[0].number in astray]
+    @property
+    def largest_difference(self) -> float:
+        """Of any output."""
+        return max((one.observed for one in self.outputs), default=0.0)
+
+    @property
+    def unknown(self) -> int:
+        """Number of causes that are unknown."""
+        return sum(cause.id == UNKNOWN for cause in self.causes)
+
+    @property
+    def different(self) -> bool:
+        """Whether the outputs differ by more than rounded constants explain."""
+        return bool(self.different_outputs and (self.causes or self._unexplained()))
+
+    @property
+    def explained_layers(self) -> set[str]:
+        """Keras layers that differ, where a cause was found."""
+        names = {one.keras_layer or "" for one in self.divergences if self.causes}
+        return names | {cause.layer for cause in self.causes}
+
+    def findings(self) -> Findings:
+        """The result of the rung; causes without effect on the outputs are latent."""
+        unexplained = self._unexplained()
+        proofs = [(one.name, Proof(one.observed, one.observed)) for one in unexplained]
+        causes = (*self.causes, *(Cause(UNKNOWN, name, "", "", proof) for name, proof in proofs))
+        if self.different:
+            rung = compared_rung(RUNG, (*self.divergences, *unexplained))
+            return Findings((rung,), causes, self.latent)
+        worst = max(self.outputs, key=lambda one: one.observed, default=None)
+        numbers = (worst.observed, worst.allowed) if worst else (None, None)
+        hidden = tuple(one for one in causes if one.id != UNKNOWN)
+        return Findings(
+            (compared_rung(RUNG, (), *numbers),), (), hidden + self.latent, self._rounding_note()
+        )
+
+    def _unexplained(self) -> tuple[Divergence, ...]:
+        """Outputs that differ without any cause, by more than rounded constants explain."""
+        limit = tolerance.FLOAT32_FLOOR if self.rounded else 0.0
+        outputs = () if self.causes else self.different_outputs
+        return tuple(one for one in outputs if one.observed > limit)
+
+    def _rounding_note(self) -> tuple[str, ...]:
+        if not self.rounded:
+            return ()
+        return (
+            f"Keras rounds constants to float32, also in float64: {', '.join(self.rounded)}. "
+            "With PyTorch's constants rounded likewise the outputs are equal.",
+        )
+
+
+def compare(pair: Pair, progress: Progress) -> EvaluationFindings:
+    """Compare every pair of layers; the arrays of the PyTorch run are released meanwhile.
+
+    PyTorch's model hands on Keras's output behind each layer with weights. Layers without weights
+    are compared only where they lead to a layer whose inputs differ.
+
+    Args:
+        pair: both models, which have run.
+        progress: counts the pairs.
+    """
+    return _Comparison(pair).compare(progress)
+
+
+class _Comparison:
+    """Collects the findings layer by layer."""
+
+    def __init__(self, pair: Pair) -> None:
+        self.pair = pair
+        self.flavour = pair.keras.flavour
+        self.as_they_ran: dict[int, float] = {}  # by number of the PyTorch call
+        self.layers: list[LayerComparison] = []
+        self.divergences: list[Divergence] = []
+        self.causes: list[Cause] = []
+        self.latent: list[Cause] = []
+        self.rounded: list[str] = []
+
+    def compare(self, progress: Progress) -> EvaluationFindings:
+        pairs, calls = self.pair.alignment.pairs, self.pair.keras_run.calls
+        anchors = [pair for pair in pairs if pair[0].anchor]
+        self._measure_own_run()
+        fed = self._substituted(anchors)
+        upstream = self._upstream_of_unequal(anchors, fed)
+        light = [pair for pair in pairs if pair[0].number in upstream]
         if light:
             fed.forget()
-            fed = self._fed(inputs, torch_inputs, [*anchors, *light])
-        misfits: list[Misfit] = []
-        torn: set[int] = set()
-        for k, ran in self.alignment.pairs:
+            fed = self._substituted([*anchors, *light])
+        unequal: list[UnequalInputs] = []
+        cannot_substitute: set[int] = set()
+        for k, own in pairs:
             progress.advance(k.name)
-            t = fed.calls[ran.number]
+            t = fed.calls[own.number]
             observed = distance(k.output, as_keras(t.output, k.output, k))
             named: list[Cause] = []
-            if observed > k.allowed and (k.anchor or k.number in astray):
-                misfit, named = self._differs(k, t, observed, torn)
-                misfits += [misfit] if misfit else []
+            judged = k.anchor or k.number in upstream
+            if observed > k.allowed and judged:
+                inputs, named = self._differs(k, t, observed, cannot_substitute)
+                unequal += [inputs] if inputs else []
                 if as_torch(k.output, t.output, k) is None or config_diff.refilled(t):
-                    torn.add(k.number)
-            beside = observed > k.allowed and not (k.anchor or k.number in astray)
-            if isinstance(k.config, Output) or beside:
-                continue  # what stands between was matched otherwise, and comes to the same
-            self.latent += layer.latent(k, t, {cause.id for cause in named}, self.keras.flavour)
-            self._note(k, ran, observed)
+                    cannot_substitute.add(k.number)
+            if isinstance(k.config, Output) or (observed > k.allowed and not judged):
+                continue  # a layer in between was matched with another that has the same effect
+            self.latent += layer.latent(k, t, {cause.id for cause in named}, self.flavour)
+            self._note(k, own, observed)
         self.causes += graph.causes_of(
-            misfits, self.alignment, self.keras_run.calls, fed.calls, self.keras.flavour
+            unequal, self.pair.alignment, calls, fed.calls, self.flavour
         )
-        self.causes = graph.without_parts(self.causes)
-        places = {call.name: call.number for call in reversed(self.keras_run.calls)}
-        self.causes.sort(key=lambda cause: places.get(cause.layer, len(places)))
+        places = {call.name: call.number for call in reversed(calls)}
+        causes = graph.without_contained(self.causes)
+        causes.sort(key=lambda cause: places.get(cause.layer, len(places)))
+        return EvaluationFindings(
+            layers=tuple(self.layers),
+            divergences=tuple(self.divergences),
+            outputs=tuple(
+                Divergence(
+                    RUNG, k.name, t.name, "output", self.as_they_ran[t.number], k.allowed
+                )
+                for k, t in self.pair.outputs()
+            ),
+            causes=tuple(causes),
+            latent=tuple(self.latent),
+            rounded=tuple(self.rounded),
+        )
 
-    def _run_apart(self) -> None:
-        """How far every pair stands apart in the models' own course; what it gave may go then.
+    def _measure_own_run(self) -> None:
+        """The difference of every pair without substitutes; PyTorch's arrays are released then.
 
-        The steps of a sequence stay, for Keras may not give them.
+        The steps of a sequence are kept, because Keras may return only the last one.
         """
-        for k, t in self.alignment.pairs:
-            own = isinstance(k.config, Output)
-            given = t.output if own else as_keras(t.output, k.output, k)
-            self.ran[t.number] = distance(k.output, given)
-        steps = {
-            t.number: t.output for k, t in self.alignment.pairs if k.output.ndim < t.output.ndim
-        }
-        self.torch_run.forget()
-        for number, output in steps.items():
-            self.torch_run.calls[number].output = output
+        pairs = self.pair.alignment.pairs
+        for k, t in pairs:
+            whole = isinstance(k.config, Output)
+            output = t.output if whole else as_keras(t.output, k.output, k)
+            self.as_they_ran[t.number] = distance(k.output, output)
+        sequences = {t.number: t.output for k, t in pairs if k.output.ndim < t.output.ndim}
+        self.pair.torch_run.forget()
+        for number, output in sequences.items():
+            self.pair.torch_run.calls[number].output = output
 
-    def forget(self) -> None:
-        """Let go of what the layers were fed and gave; nothing is compared any more."""
-        self.keras_run.forget()
-        self.torch_run.forget()
-        self.keras.forget()
-        self.torch.forget()
+    def _substituted(self, pairs: Sequence[tuple[Call, Call]]) -> Run:
+        """PyTorch's run where these pairs hand on the Keras layer's output."""
+        values = {t.number: as_torch(k.output, t.output, k) for k, t in pairs}
+        return self.pair.run_torch(
+            {number: value for number, value in values.items() if value is not None}
+        )
 
-    def _fed(
-        self,
-        inputs: Sequence[np.ndarray],
-        torch_inputs: Sequence[np.ndarray] | None,
-        pairs: Sequence[tuple[Call, Call]],
-    ) -> Run:
-        """The PyTorch model where these pairs hand on what Keras's layer gave."""
-        given = {t.number: as_torch(k.output, t.output, k) for k, t in pairs}
-        fitting = {number: value for number, value in given.items() if value is not None}
-        run = self.torch.run(inputs, torch_inputs, given=fitting).facing(self.keras_run)
-        return fused_run(run)
-
-    def _astray(self, anchors: Sequence[tuple[Call, Call]], fed: Run) -> set[int]:
-        """Keras calls without weights that lead to an anchor that is not fed alike."""
+    def _upstream_of_unequal(self, anchors: Sequence[tuple[Call, Call]], fed: Run) -> set[int]:
+        """Keras calls without weights that lead to an anchor whose inputs differ."""
         found: set[int] = set()
         for k, t in anchors:
-            if inputs_apart(k, fed.calls[t.number]) > k.allowed:
-                found |= leading(k.sources, self.keras_run.calls)
+            if input_difference(k, fed.calls[t.number]) > k.allowed:
+                found |= leading(k.sources, self.pair.keras_run.calls)
         return found
 
     def _differs(
-        self, k: Call, t: Call, observed: float, torn: set[int]
-    ) -> tuple[Misfit | None, list[Cause]]:
-        """A pair whose outputs stand apart: what it is fed, its own causes, or both.
+        self, k: Call, t: Call, observed: float, cannot_substitute: set[int]
+    ) -> tuple[UnequalInputs | None, list[Cause]]:
+        """A pair whose outputs differ: because of its inputs, of itself, or of both.
 
-        What is fed by one of ``torn``, whose output PyTorch's could not hand on, only follows it.
+        What is fed by one of ``cannot_substitute``, whose output PyTorch could not hand on, only
+        follows from it.
         """
-        away = inputs_apart(k, t)
-        if away <= k.allowed:
-            return None, self._own(k, t, as_keras(t.output, k.output, k), observed)
-        forced = self._forced(k, t)
-        left = observed if forced is None else distance(k.output, forced)
-        if isinstance(t.config, Output):  # which is what it is fed
-            left = 0.0
-        if not torn & {*k.sources}:
-            self._part(k, t, "input", away)
+        difference = input_difference(k, t)
+        if difference <= k.allowed:
+            return None, self._causes(k, t, as_keras(t.output, k.output, k), observed)
+        follows = bool(cannot_substitute & {*k.sources})
+        replayed = self._replayed(k, t)
+        residual = observed if replayed is None else distance(k.output, replayed)
+        if isinstance(t.config, Output):  # which is its input
+            residual = 0.0
+        if not follows:
+            self._diverge(k, t, "input", difference)
         named = []
-        if forced is not None and left > k.allowed:
-            named = self._own(k, t, forced, left)
-            left = max((one.proof.after for one in named if one.proof), default=0.0)
-        return None if torn & {*k.sources} else Misfit(k, t, away, left), named
+        if replayed is not None and residual > k.allowed:
+            named = self._causes(k, t, replayed, residual)
+            residual = max((one.proof.after for one in named if one.proof), default=0.0)
+        return None if follows else UnequalInputs(k, t, difference, residual), named
 
-    def _forced(self, k: Call, t: Call) -> np.ndarray | None:
-        """What PyTorch's layer gives for Keras's input; None where it cannot take its shape."""
+    def _replayed(self, k: Call, t: Call) -> np.ndarray | None:
+        """PyTorch's output for the Keras layer's inputs; None where it cannot take their shape."""
         if isinstance(t.config, Output):
             return k.output
         if len(k.inputs) != len(t.inputs):
@@ -164,17 +241,16 @@ class Findings:
         values: Sequence[np.ndarray] = k.inputs
         try:
             for part in t.parts:
-                values = [self.torch.replay(part, values)]
+                values = [self.pair.torch.replay(part, values)]
         except (RuntimeError, ValueError, IndexError, TypeError, AssertionError):
             return None
         return as_keras(values[0], k.output, k)
 
-    def _own(self, k: Call, t: Call, forced: np.ndarray, observed: float) -> list[Cause]:
-        """Causes within the layer; none where only constants are rounded otherwise."""
-        flattened = self._flattened(k)
-        named = layer.causes_of(k, t, k.inputs, forced, self.keras.flavour, flattened)
+    def _causes(self, k: Call, t: Call, actual: np.ndarray, observed: float) -> list[Cause]:
+        """Causes within the layer; none where only the rounding of constants differs."""
+        named = layer.causes_of(k, t, k.inputs, actual, self.flavour, self._flattened(k))
         if named:
-            self._part(k, t, "output", observed)
+            self._diverge(k, t, "output", observed)
             self.causes += named
         else:
             self.rounded.append(k.name)
@@ -184,7 +260,7 @@ class Findings:
         """Shape of the map that was flattened into a layer's input."""
         source = k.sources[0] if k.sources else None
         while source is not None and source >= 0:
-            call = self.keras_run.calls[source]
+            call = self.pair.keras_run.calls[source]
             if call.layer == "Flatten":
                 return call.inputs[0].shape[1:] if call.inputs[0].ndim > 2 else None
             if call.weights:
@@ -192,34 +268,11 @@ class Findings:
             source = call.sources[0] if call.sources else None
         return None
 
-    def _part(self, k: Call, t: Call, tensor: str, observed: float) -> None:
-        self.parted.append(Divergence("forward_eval", k.name, t.name, tensor, observed, k.allowed))
+    def _diverge(self, k: Call, t: Call, tensor: str, observed: float) -> None:
+        self.divergences.append(Divergence(RUNG, k.name, t.name, tensor, observed, k.allowed))
 
     def _note(self, k: Call, t: Call, observed: float) -> None:
         names = f"{k.name} ({k.kind})", f"{t.name} ({t.kind})"
         known = k.config is not None and t.config is not None
-        self.compared.append(
-            LayerComparison(*names, observed, k.allowed, self.ran[t.number], known)
-        )
-
-    def outputs_apart(self) -> list[Divergence]:
-        """Outputs of the models that stand off, in their own course."""
-        return [
-            Divergence("forward_eval", k.name, t.name, "output", away, k.allowed)
-            for k, t in self._ends()
-            if (away := self.ran[t.number]) > k.allowed
-        ]
-
-    def farthest(self) -> float:
-        """How far an output stands off at most."""
-        return max((self.ran[t.number] for _, t in self._ends()), default=0.0)
-
-    def _ends(self) -> list[tuple[Call, Call]]:
-        return [pair for pair in self.alignment.pairs if isinstance(pair[0].config, Output)]
-
-    def unexplained(self) -> list[Divergence]:
-        """Those for which no cause was found, and that rounded constants are too small for."""
-        if self.causes:
-            return []
-        limit = tolerance.FLOAT32_FLOOR if self.rounded else 0.0
-        return [parted for parted in self.outputs_apart() if parted.observed > limit]
+        ran = self.as_they_ran[t.number]
+        self.layers.append(LayerComparison(*names, observed, k.allowed, ran, known))

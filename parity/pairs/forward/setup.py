@@ -1,12 +1,14 @@
-"""Both models of a pair in one dtype, with the same weights, their calls side by side."""
+"""Both models of a pair in one dtype, with the same weights, after a run in evaluation mode."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from parity.adapters.calls import Call, Output, Run
 from parity.adapters.side import Side, open_side, refuse_empty
 from parity.errors import ParityError
 from parity.numerics import tolerance
@@ -14,53 +16,102 @@ from parity.numerics.arrays import distance
 from parity.pairs.align import unowned_parameters
 from parity.pairs.align.fusion import fused_run
 from parity.pairs.align.match import Alignment, align
-from parity.pairs.forward.compare import Findings
 from parity.progress import Progress
 
 WEIGHTS = ("keras", "torch", "as-is")
-"""Whose are carried over to the other model."""
+"""Whose are copied to the other model."""
 
 STAGES = 5
-"""Of having both models run with the same weights, as progress counts them."""
+"""Of :func:`prepare`, as progress counts them."""
 
 
-def aligned(
-    keras_model: Any,
-    torch_model: Any,
-    inputs: list[np.ndarray],
-    own: list[np.ndarray] | None,
-    weights: str,
-    layer_map: Mapping[str, str] | None,
-    dtype: str,
-    progress: Progress,
-) -> tuple[Findings, list[str]]:
-    """Both models run with the same weights, their calls side by side.
+@dataclass(frozen=True)
+class Models:
+    """What is compared: arguments of :func:`parity.pairs.check.check`, checked and converted.
+
+    Attributes:
+        keras: the Keras model, or a function that builds it.
+        torch: the PyTorch model, likewise.
+        inputs: of the Keras model.
+        torch_inputs: of the PyTorch model, where it takes others.
+        weights: one of :data:`WEIGHTS`.
+        layer_map: Keras layers to PyTorch modules.
+    """
+
+    keras: Any
+    torch: Any
+    inputs: list[np.ndarray]
+    torch_inputs: list[np.ndarray] | None
+    weights: str
+    layer_map: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two models with the same weights, and one run of each in evaluation mode.
+
+    Attributes:
+        keras: the Keras model.
+        torch: the PyTorch model.
+        keras_run: its calls.
+        torch_run: its calls, without substitutes.
+        alignment: which call belongs to which.
+        inputs: of the Keras model.
+        torch_inputs: of the PyTorch model, where it takes others.
+        notes: on weights that could not be copied.
+        promoted: whether Keras computes in float64 what its code computes in float32.
+    """
+
+    keras: Side
+    torch: Side
+    keras_run: Run
+    torch_run: Run
+    alignment: Alignment
+    inputs: list[np.ndarray]
+    torch_inputs: list[np.ndarray] | None
+    notes: tuple[str, ...] = ()
+    promoted: bool = False
+
+    def run_torch(self, substitutes: Mapping[int, np.ndarray] | None = None) -> Run:
+        """Run PyTorch's model again.
+
+        Args:
+            substitutes: number of a call to the output that it hands on instead of its own.
+        """
+        run = self.torch.run(self.inputs, self.torch_inputs, substitutes)
+        return fused_run(run.facing(self.keras_run))
+
+    def outputs(self) -> list[tuple[Call, Call]]:
+        """The models' own outputs, as calls."""
+        return [pair for pair in self.alignment.pairs if isinstance(pair[0].config, Output)]
+
+    def release(self) -> None:
+        """Release all arrays of the runs."""
+        for one in (self.keras_run, self.torch_run, self.keras, self.torch):
+            one.forget()
+
+
+def prepare(models: Models, dtype: str, progress: Progress) -> Pair:
+    """Build both models, give them the same weights, and run both.
 
     Args:
-        keras_model: as of :func:`parity.pairs.check.check`; so are the next five.
-        torch_model: likewise.
-        inputs: likewise.
-        own: PyTorch's.
-        weights: likewise.
-        layer_map: likewise.
+        models: what is compared.
         dtype: of both.
         progress: counts :data:`STAGES`.
 
-    Returns:
-        Nothing found as yet, and sentences on weights that did not fit.
-
     Raises:
-        CannotRun: a model cannot be had or called in that dtype.
+        CannotRun: a model cannot be built or called in that dtype.
         ParityError: an argument cannot be used.
     """
-    keras = open_side("keras", keras_model, dtype)
-    progress.advance("Keras's is built")
-    torch = open_side("torch", torch_model, dtype)
-    progress.advance("PyTorch's is built")
+    keras = open_side("keras", models.keras, dtype)
+    progress.advance("Keras's model is built")
+    torch = open_side("torch", models.torch, dtype)
+    progress.advance("PyTorch's model is built")
+    inputs, torch_inputs, weights = models.inputs, models.torch_inputs, models.weights
     keras_run = fused_run(keras.run(inputs))
-    progress.advance("Keras's has run")
-    torch_run = fused_run(torch.run(inputs, own).facing(keras_run))
-    progress.advance("PyTorch's has run")
+    progress.advance("Keras's model has run")
+    torch_run = fused_run(torch.run(inputs, torch_inputs).facing(keras_run))
+    progress.advance("PyTorch's model has run")
     refuse_empty("keras_model", keras, keras_run)
     refuse_empty("torch_model", torch, torch_run)
     if len(keras_run.outputs) != len(torch_run.outputs):
@@ -68,51 +119,53 @@ def aligned(
             f"outputs: received {', '.join(keras_run.outputs)} of Keras and "
             f"{', '.join(torch_run.outputs)} of PyTorch, accepted: as many of either"
         )
-    alignment = align(keras_run.calls, torch_run.calls, layer_map)
-    notes = []
+    alignment = align(keras_run.calls, torch_run.calls, models.layer_map)
+    notes: list[str] = []
     if weights != "as-is":
-        notes += _copy_weights(alignment, keras, torch, weights)
+        notes = _copy_weights(alignment, keras, torch, weights)
         if weights == "torch":
             keras_run.forget()
             keras_run = fused_run(keras.run(inputs))
         torch_run.forget()
-        torch_run = fused_run(torch.run(inputs, own).facing(keras_run))
+        torch_run = fused_run(torch.run(inputs, torch_inputs).facing(keras_run))
         alignment = alignment.of(keras_run, torch_run)
-    progress.advance("they have the same weights")
-    return Findings(keras, torch, keras_run, torch_run, alignment), notes
+    progress.advance("both have the same weights")
+    return Pair(keras, torch, keras_run, torch_run, alignment, inputs, torch_inputs, tuple(notes))
 
 
-def drawn(found: Findings, inputs: list[np.ndarray], own: list[np.ndarray] | None) -> list[str]:
-    """A note where PyTorch's model gives something else each time, in evaluation mode.
+def unstable_outputs(pair: Pair) -> list[str]:
+    """A note where PyTorch's outputs in evaluation mode change from call to call.
 
     Raises:
-        ParityError: Keras's does, so that there is nothing to compare with.
+        ParityError: Keras's do, so that there is nothing to compare with.
     """
-    for name, side, given in (("keras", found.keras, None), ("torch", found.torch, own)):
-        first, second = (side.run(inputs, given).outputs.values() for _ in range(2))
+    sides = (("keras", pair.keras, None), ("torch", pair.torch, pair.torch_inputs))
+    for name, side, inputs in sides:
+        first, second = (side.run(pair.inputs, inputs).outputs.values() for _ in range(2))
         both = zip(first, second, strict=True)
-        moved = [pair for pair in both if not np.array_equal(*pair, equal_nan=True)]
-        away = max((distance(*pair) for pair in moved), default=0.0)
-        if away <= tolerance.FLOAT32_FLOOR:
+        changed = [pair for pair in both if not np.array_equal(*pair, equal_nan=True)]
+        difference = max((distance(*pair) for pair in changed), default=0.0)
+        if difference <= tolerance.FLOAT32_FLOOR:
             continue
-        what = f"outputs in evaluation mode stand {away:.1g} apart from one call to the next"
+        what = f"outputs in evaluation mode differ by {difference:.1g} from one call to the next"
         if name == "torch":
-            return [f"PyTorch's model draws numbers where it must not: its {what}."]
+            return [f"PyTorch's model draws random numbers where it must not: its {what}."]
         raise ParityError(
             f"keras_model: received {type(side.model).__name__}, whose {what}, accepted: a model "
-            "that draws no numbers there; what it draws may be an input"
+            "that draws no random numbers there; what it draws may be an input"
         )
     return []
 
 
-def not_numbers(found: Findings) -> list[str]:
-    """A note on outputs of Keras's own that hold NaN."""
-    held = [name for name, value in found.keras_run.outputs.items() if np.isnan(value).any()]
-    return [f"Keras's own {name} holds NaN, which equals nothing." for name in held]
+def nan_outputs(pair: Pair) -> list[str]:
+    """A note on each output of Keras's that contains NaN."""
+    outputs = pair.keras_run.outputs.items()
+    names = [name for name, value in outputs if np.isnan(value).any()]
+    return [f"Keras's own {name} contains NaN, which equals nothing." for name in names]
 
 
 def _copy_weights(alignment: Alignment, keras: Side, torch: Side, weights: str) -> list[str]:
-    """Each layer's weights over to its partner; what does not fit is told and left as it is."""
+    """Copy each layer's weights to its partner; notes on what does not fit and stays as it is."""
     notes = []
     for k, t in alignment.pairs:
         source, target = (k, t) if weights == "keras" else (t, k)
@@ -124,13 +177,15 @@ def _copy_weights(alignment: Alignment, keras: Side, torch: Side, weights: str) 
         side = torch if weights == "keras" else keras
         if fitting:
             side.set_weights(target.name, fitting)
-        left = sorted({*k.weights, *t.weights} - {*fitting})
-        if left:
-            notes.append(f"{k.name} / {t.name}: not copied, for they do not fit: {', '.join(left)}")
+        missing = sorted({*k.weights, *t.weights} - {*fitting})
+        if missing:
+            names = ", ".join(missing)
+            notes.append(f"{k.name} / {t.name}: not copied, because they do not fit: {names}")
     carried = unowned_parameters.carry(alignment, keras, torch, weights)
     if carried.keras and carried.torch:
         names = f"Keras's {', '.join(carried.keras)}; PyTorch's {', '.join(carried.torch)}"
         notes.append(
-            f"Parameters that no layer holds, not copied, for none is like another: {names}"
+            "Unowned parameters (no layer holds them), not copied, because no two names match: "
+            f"{names}"
         )
     return notes

@@ -1,73 +1,69 @@
-"""Gradients of two models in float32, held against what rounding explains."""
+"""Gradients of two models in float32, compared with what rounding explains."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from parity.adapters.trainer import Batch
 from parity.numerics import tolerance
 from parity.numerics.arrays import distance
 from parity.pairs import allowance
-from parity.pairs.forward.compare import Findings
-from parity.pairs.training.forward import FUSED, Forward
+from parity.pairs.forward.setup import Models, Pair
+from parity.pairs.training.forward import FUSED, unshared_draws
+from parity.pairs.training.runs import Runner
 from parity.pairs.training.setup import count_in, refuse_targets, trainers
 from parity.progress import Progress
 from parity.verdict.result import Divergence
 
 
-def compared(
-    found: Findings,
-    batch: Batch,
-    loss: Any,
-    seed: int,
-    layer_map: Mapping[str, str] | None,
+def compare(
+    models: Models, pair: Pair, batch: Batch, loss: Any, seed: int
 ) -> tuple[list[Divergence], list[str]]:
-    """How far each gradient stands apart in float32, from the loss backwards, and how far it may.
+    """Each gradient's difference in float32, from the loss back, and what is allowed.
 
     Args:
-        found: both models in float32, which have run.
-        batch: as of :func:`parity.pairs.training.session.train_findings`; so are the next three.
-        loss: likewise.
-        seed: likewise.
-        layer_map: likewise.
+        models: what is compared.
+        pair: both models in float32, which have run.
+        batch: what the gradients are of.
+        loss: see :func:`parity.pairs.check.check`.
+        seed: of the shared random numbers.
 
     Returns:
-        One for each, and sentences on what draws numbers of its own.
+        One for each gradient, whether it differs or not; notes on random numbers that cannot be
+        shared.
 
     Raises:
-        ParityError: the loss cannot be had.
+        ParityError: the loss cannot be used, or a model cannot be run in training mode.
     """
-    k, t = trainers(found.keras, found.torch, loss, None, seed)
+    k, t = trainers(pair.keras, pair.torch, loss, None, seed)
+    refuse_targets(k, batch, pair.keras_run)
+    runner = Runner(k, t, pair.keras.flavour, models.layer_map)
     try:
         with Progress("gradients in float32", 2) as progress:
-            seen = Forward(k, t, batch, found.keras.flavour, seed, set())
-            seen.run(layer_map)
-            refuse_targets(k, batch, seen.keras_run)
-            seen.tell()
-            held = count_in(found.keras, found.torch, k, t, seen.alignment)
-            both = [*held, *seen.alignment.weights()]
-            seen.keras_run.forget()
-            seen.torch_run.forget()
-            found.forget()
-            _, own = k.gradients(batch, 0)
-            _, other = t.gradients(batch, 0)
+            runs = runner.run_alike(batch)
+            notes = unshared_draws(runner, runs)
+            unowned = count_in(pair.keras, pair.torch, k, t, runs.alignment)
+            keys = [*unowned, *runs.alignment.weights()]
+            runs.release()
+            pair.release()
+            _, expected = k.gradients(runs.batch, 0)
+            _, actual = t.gradients(runs.batch, 0)
             progress.advance("as they are")
             t.start()
             k.start()
-            given = batch, tolerance.FLOAT32_FLOOR, "float32"
-            ours = allowance.gradients_allowed(found.keras, k, *given)
-            others = allowance.gradients_allowed(found.torch, t, *given)
-            progress.advance("with weights moved by rounding")
+            rest = runs.batch, tolerance.FLOAT32_FLOOR, "float32"
+            keras_allowed = allowance.gradients_allowed(pair.keras, k, *rest)
+            torch_allowed = allowance.gradients_allowed(pair.torch, t, *rest)
+            progress.advance("with weights changed by rounding")
     finally:
         k.start()
         t.start()
-    apart = []
-    for key, theirs in reversed(both):
-        if key not in own and theirs not in other:
+    found = []
+    for key, other in reversed(keys):
+        if key not in expected and other not in actual:
             continue
-        there = key in own and theirs in other
-        away = distance(own[key], other[theirs]) if there else float("inf")
-        allowed = max(ours.get(key, 0.0), others.get(theirs, 0.0))
-        apart.append(Divergence("gradients", key[0], theirs[0], key[1], away, allowed))
-    return apart, [note for note in seen.notes if note != FUSED]
+        both = key in expected and other in actual
+        observed = distance(expected[key], actual[other]) if both else float("inf")
+        allowed = max(keras_allowed.get(key, 0.0), torch_allowed.get(other, 0.0))
+        found.append(Divergence("gradients", key[0], other[0], key[1], observed, allowed))
+    return found, [note for note in notes if note != FUSED]

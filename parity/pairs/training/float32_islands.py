@@ -3,66 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from parity.adapters.side import Side
 from parity.adapters.trainer import Batch, Key, Trainer
 from parity.numerics.arrays import largest
 from parity.pairs.causes.loss import apart
 from parity.pairs.forward.float32_islands import ID
-from parity.pairs.training.result import Training
-from parity.verdict.result import UNKNOWN
+from parity.verdict.result import NOT_RUN, UNKNOWN, Findings
 
 Parts = Sequence[Sequence[tuple[Key, Key]]]
 
 
-def trained_in_float64(keras: Side, train: Callable[[], Training]) -> Training:
-    """Training, once more with that in float64 where a loss parts for no reason that is known.
+def train(compare: Callable[[bool], Findings], promote: bool) -> Findings:
+    """Compare training; once more with that in float64 where a loss differs without known cause.
 
     Args:
-        keras: the Keras side; it stays so where nothing is left then.
-        train: trains both sides' models, from where they began.
+        compare: trains and compares both models; its argument is whether Keras computes in float64
+            what its code computes in float32.
+        promote: whether it does so from the start.
     """
-    found = train()
-    early = all(one.rung in ("forward_train", "loss") for one in found.parted)
+    found = compare(promote)
+    early = {one.rung for one in found.divergences[:1]} <= {"forward_train", "loss"}
     known = any(one.id != UNKNOWN for one in found.causes)
-    if keras.whole or not found.parted or not early or known:
+    if promote or not found.divergences or not early or known:
         return found
-    keras.whole = True
-    again = train()
-    if again.parted or "loss" not in again.rungs:
-        keras.whole = False
+    again = compare(True)
+    if again.divergences or again.status("loss") == NOT_RUN:
         return found
-    away = max(one.observed for one in found.parted)
-    again.notes.append(
+    before = max(one.observed for one in found.divergences)
+    note = (
         f"{ID}: in training, Keras's side computes in float32, whatever the model's own dtype. "
-        f"With that in float64 nothing is left of {away:.1g}. This is rounding, and no fault."
+        f"With that in float64 the difference of {before:.1g} disappears. This is rounding, not a "
+        "fault."
     )
-    return again
+    return replace(again, notes=(*again.notes, note))
 
 
-def moved_by(keras: Side, trainer: Trainer, batch: Batch, parts: Parts) -> float:
-    """How far Keras's loss and gradients in float64 throughout stand from those as the model is.
+def change(trainer: Trainer, batch: Batch, parts: Parts) -> float:
+    """The change of Keras's loss and gradients by computing everything in float64.
 
     Args:
-        keras: the Keras side, which is so again in the end; 0 where nothing of it is changed.
-        trainer: its trainer.
-        batch: that the gradients are of.
-        parts: weights whose gradients are looked at together, first Keras's name of each.
+        trainer: Keras's.
+        batch: what the gradients are of; with its option ``promote_to_float64``, else the change
+            is 0.
+        parts: weights whose gradients are computed together, the key of each in Keras first.
 
     Returns:
         The largest difference, relative to the loss or the largest entry of all gradients; inf
-        where one is missing.
+        where a gradient is missing.
     """
-    away = scale = losses = 0.0
-    for part in parts if keras.whole else ():
+    options = batch.keras_options
+    plain_batch = replace(batch, keras_options=replace(options, promote_to_float64=False))
+    difference = scale = losses = 0.0
+    for part in parts if options.promote_to_float64 else ():
         keys = [key for key, _ in part]
-        loss, own = trainer.gradients(batch, 0, keys)
-        keras.whole = False
-        before, plain = trainer.gradients(batch, 0, keys)
-        keras.whole = True
-        if own.keys() != plain.keys():
+        loss, promoted = trainer.gradients(batch, 0, keys)
+        plain_loss, plain = trainer.gradients(plain_batch, 0, keys)
+        if promoted.keys() != plain.keys():
             return float("inf")
-        losses = apart(loss, before)
-        for key, value in own.items():
-            away, scale = max(away, largest(value - plain[key])), max(scale, largest(value))
-    return max(losses, away / scale if scale else away)
+        losses = apart(loss, plain_loss)
+        for key, value in promoted.items():
+            difference = max(difference, largest(value - plain[key]))
+            scale = max(scale, largest(value))
+    return max(losses, difference / scale if scale else difference)

@@ -1,43 +1,43 @@
-"""Gradients of a pair, for some of the weights at a time, and how far each may stand off."""
+"""Gradients of a pair, for some of the weights at a time to save memory."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from parity.adapters.trainer import Batch, Key, Trainer
 from parity.numerics.arrays import distance
-from parity.pairs.allowance import Pair, sizes_of
+from parity.pairs.allowance import Keys, sizes_of
 
 PART = 50_000_000
-"""Entries of the gradients that are there at a time, on either side; of one weight, all are."""
+"""Entries of the gradients that are in memory at a time, on either side; of one weight, all are."""
 
 
-@dataclass
-class Found:
-    """What the gradients show.
+@dataclass(frozen=True)
+class Compared:
+    """Both sides' gradients, compared.
 
     Attributes:
         losses: Keras's, penalties included, and PyTorch's.
         sizes: the largest entry of each gradient of Keras's, and of PyTorch's.
-        away: how far two gradients stand apart, where both are there.
+        differences: relative difference of two gradients, where both exist.
     """
 
-    losses: tuple[float, float] = (0.0, 0.0)
-    sizes: tuple[dict[Key, float], dict[Key, float]] = field(default_factory=lambda: ({}, {}))
-    away: dict[Pair, float] = field(default_factory=dict)
+    losses: tuple[float, float]
+    sizes: tuple[Mapping[Key, float], Mapping[Key, float]]
+    differences: Mapping[Keys, float]
 
 
-def parts(keys: Sequence[Pair], weights: Mapping[Key, np.ndarray]) -> list[list[Pair]]:
-    """The weights in groups whose gradients are there together; one group where they are small.
+def parts(keys: Sequence[Keys], weights: Mapping[Key, np.ndarray]) -> list[list[Keys]]:
+    """Split the weights into groups whose gradients are in memory together.
 
     Args:
         keys: in order.
         weights: of Keras.
     """
-    found: list[list[Pair]] = [[]]
+    found: list[list[Keys]] = [[]]
     count = 0
     for pair in keys:
         size = weights[pair[0]].size
@@ -49,8 +49,8 @@ def parts(keys: Sequence[Pair], weights: Mapping[Key, np.ndarray]) -> list[list[
     return found
 
 
-def compare(k: Trainer, t: Trainer, batch: Batch, groups: Sequence[Sequence[Pair]]) -> Found:
-    """Of every group both sides' at a time.
+def compare(k: Trainer, t: Trainer, batch: Batch, groups: Sequence[Sequence[Keys]]) -> Compared:
+    """Compare the gradients group by group.
 
     Args:
         k: Keras's side.
@@ -58,16 +58,18 @@ def compare(k: Trainer, t: Trainer, batch: Batch, groups: Sequence[Sequence[Pair
         batch: that the gradients are of.
         groups: see :func:`parts`.
     """
-    found = Found()
+    losses = (0.0, 0.0)
+    sizes: tuple[dict[Key, float], dict[Key, float]] = ({}, {})
+    differences: dict[Keys, float] = {}
     for group in groups:
         few = len(groups) > 1
-        own_loss, own = k.gradients(batch, 0, [key for key, _ in group] if few else None)
-        other_loss, other = t.gradients(batch, 0, [theirs for _, theirs in group] if few else None)
-        found.losses = own_loss, other_loss
-        for key, theirs in group:
-            if key in own and theirs in other:
-                found.away[key, theirs] = distance(own[key], other[theirs])
-        for sizes, gradients in zip(found.sizes, (own, other), strict=True):
-            sizes |= sizes_of(gradients)
-        del own, other, gradients  # before there are others
-    return found
+        keras_loss, expected = k.gradients(batch, 0, [key for key, _ in group] if few else None)
+        torch_loss, actual = t.gradients(batch, 0, [key for _, key in group] if few else None)
+        losses = keras_loss, torch_loss
+        for key, other in group:
+            if key in expected and other in actual:
+                differences[key, other] = distance(expected[key], actual[other])
+        sizes[0].update(sizes_of(expected))
+        sizes[1].update(sizes_of(actual))
+        del expected, actual  # before the next group's are computed
+    return Compared(losses, sizes, differences)

@@ -1,217 +1,263 @@
-"""A pair being trained: forward, loss, gradients, optimizer, each fed alike; then as they run.
+"""Compares the training of a pair: forward pass, loss, gradients, optimizer steps.
 
-Both draw the same numbers for dropout. A gradient is held against Keras's from the loss backwards;
-PyTorch's optimizer is given Keras's gradients, so that it answers for itself alone.
+Both models draw the same random numbers for dropout. Gradients are compared from the loss back to
+the first layer. To test the optimizer alone, PyTorch's gets Keras's gradients.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from parity.adapters.side import Side
-from parity.adapters.trainer import Batch, KerasTrainer, Key, TorchTrainer, as_they_lie
+from parity.adapters.side import CannotRun
+from parity.adapters.trainer import Batch, KerasTrainer, Key, TorchTrainer, native_outputs
 from parity.constants import as_float32
+from parity.errors import ParityError
 from parity.numerics import tolerance
 from parity.pairs import allowance
 from parity.pairs.causes import loss as loss_causes
 from parity.pairs.causes.gradients import Backwards
 from parity.pairs.causes.graph import NOTHING
-from parity.pairs.forward import float32_islands
-from parity.pairs.training import float32_islands as training_float32_islands
-from parity.pairs.training import gradients, steps
-from parity.pairs.training.forward import Forward
-from parity.pairs.training.result import Training
-from parity.pairs.training.setup import count_in, refuse_targets, trainers
+from parity.pairs.forward.setup import Pair
+from parity.pairs.training import float32_islands, forward, gradients, steps
+from parity.pairs.training.runs import BothRuns, Runner
+from parity.pairs.training.setup import count_in
 from parity.progress import Progress
-from parity.verdict.result import UNKNOWN, Cause, Divergence, Proof
+from parity.verdict.result import (
+    NOT_RUN,
+    UNKNOWN,
+    Cause,
+    Divergence,
+    Findings,
+    Proof,
+    compared_rung,
+    not_run,
+)
 
 LIMITS = {rung: row.limit for rung, row in tolerance.FLOAT64.items()}
+Keys = list[tuple[Key, Key]]
+LADDER = ("forward_train", "loss", "gradients")
+"""Rungs of training before the optimizer's."""
 
 
-def train_findings(
-    keras: Side,
-    torch: Side,
-    batch: Batch,
-    loss: Any,
-    optimizer: Any = None,
-    *,
-    count: int = 10,
-    seed: int = 0,
-    layer_map: Mapping[str, str] | None = None,
-    known: Iterable[str] = (),
-) -> Training:
-    """Train both sides' models and compare them rung by rung; the models end as they began.
+class Training:
+    """Two models with losses that are trained and compared."""
 
-    Args:
-        keras: the Keras side, which has run, its weights as they shall be compared.
-        torch: the PyTorch side, likewise.
-        batch: what every step is trained with.
-        loss: a Keras loss or its name, which both get; or two: Keras's and a callable of
-            (outputs, targets).
-        optimizer: a Keras optimizer or its name, which both get; or two: Keras's and a function of
-            the parameters. None: no steps.
-        count: optimizer steps.
-        seed: of what dropout draws.
-        layer_map: see :func:`parity.pairs.check.check`.
-        known: Keras layers that differ in evaluation already, and are not looked into again.
-
-    Raises:
-        ParityError: an argument cannot be used, or a loss cannot be had.
-    """
-    k, t = trainers(keras, torch, loss, optimizer, seed)
-    result = Training()
-    try:
-        with Progress("training", 2 if optimizer is None else 3) as progress:
-            seen = Forward(k, t, batch, keras.flavour, seed, set(known))
-            seen.compare(layer_map)
-            refuse_targets(k, batch, seen.keras_run)
-            progress.advance("forward")
-            held = count_in(keras, torch, k, t, seen.alignment)
-            for call in (*seen.keras_run.calls, *seen.torch_run.calls):
-                if call.layer != "BatchNormalization":  # whose statistics are looked at again
-                    call.forget()
-            keras.forget()
-            torch.forget()
-            result = Training(seen.parted, seen.causes, [], seen.notes, ["forward_train"])
-            found = _Ladder(keras, torch, k, t, batch, seen, held, result)
-            found.gradients()
-            progress.advance("gradients")
-            if optimizer is not None and "loss" in result.rungs:
-                found.steps(count)
-                progress.advance("steps")
-    finally:
-        k.start()
-        t.start()
-    return result
-
-
-@dataclass
-class _Ladder:
-    """The rungs behind the forward pass."""
-
-    keras: Side
-    torch: Side
-    k: KerasTrainer
-    t: TorchTrainer
-    batch: Batch
-    seen: Forward
-    held: Sequence[tuple[Key, Key]]
-    result: Training
-
-    def _loss(self, own: float, ran: float) -> None:
-        """Keras's own against PyTorch's of Keras's outputs.
+    def __init__(
+        self, pair: Pair, trainers: tuple[KerasTrainer, TorchTrainer], batch: Batch, seed: int
+    ) -> None:
+        """Take both models over; :meth:`compare` leaves them as they were.
 
         Args:
-            own: Keras's as it ran, without penalties: behind a softmax it may go back to logits.
-            ran: PyTorch's of its own outputs.
+            pair: both models, which have run, with the weights that are compared.
+            trainers: both models with losses and optimizers.
+            batch: what every step is trained with.
+            seed: of the shared random numbers.
         """
-        outputs, limit = as_they_lie(self.seen.keras_run), LIMITS["loss"]
-        other = self.t.loss_of(outputs, self.batch)
-        away = loss_causes.apart(own, other)
-        if min(away, loss_causes.apart(own, ran)) <= limit:
-            return
-        self._part("loss", "loss", "loss", "loss", away, limit)
-        if len(outputs) > 1 or len(self.batch.targets) > 1:
-            proof = Proof(away, away)
-            self.result.causes.append(Cause(UNKNOWN, "loss", own, other, proof, "loss"))
-            return
-        probes = [(self.batch.targets[0], outputs[0], own, other)]
-        for turn in (1, len(outputs[0]) // 2):
-            target = np.roll(self.batch.targets[0], turn, 0)
-            turned = replace(self.batch, targets=[target])
-            total, _ = self.k.gradients(turned, 0)
-            values = total - self.k.penalty(), self.t.loss_of(outputs, turned)
-            probes.append((target, outputs[0], *values))
+        self.pair, self.batch, self.seed = pair, batch, seed
+        self.k, self.t = trainers
+
+    def compare(
+        self,
+        layer_map: Mapping[str, str],
+        known: Iterable[str],
+        count: int,
+        promote: bool,
+        proven: bool,
+    ) -> Findings:
+        """Train both and compare them rung by rung.
+
+        Args:
+            layer_map: see :func:`parity.pairs.check.check`.
+            known: Keras layers that differ in evaluation already, and are not examined again.
+            count: optimizer steps; 0: no optimizer.
+            promote: whether Keras computes in float64 what its code computes in float32.
+            proven: whether a divergence is proven already, which an error must not discard.
+
+        Returns:
+            One result for each rung; a rung that could not be run says why.
+
+        Raises:
+            ParityError: the loss or the optimizer cannot be used, and nothing is proven.
+        """
+        options = replace(self.batch.keras_options, promote_to_float64=promote)
+        batch = replace(self.batch, keras_options=options)
+        runner = Runner(self.k, self.t, self.pair.keras.flavour, layer_map)
+        stepped = steps_of(count)
+        with Progress("training", 3 if stepped else 2) as progress:
+            try:
+                found, runs = forward.compare(runner, batch, self.seed, known)
+            except ParityError as error:
+                return _not_run(error, (*LADDER, *stepped), proven)
+            finally:
+                self._restart()
+            progress.advance("forward")
+            proven = proven or bool(found.divergences)
+            keys = self._keys(runs)
+            try:
+                found += self._loss_and_gradients(runs, keys, found)
+            except ParityError as error:
+                return found + _not_run(error, (*LADDER[1:], *stepped), proven)
+            finally:
+                self._restart()
+            progress.advance("gradients")
+            if stepped:
+                found += self._steps(runs, keys, found, count, proven)
+                progress.advance("steps")
+        return found
+
+    def _restart(self) -> None:
         self.k.start()
-        given = self.k.loss_settings
-        smoothing = float(given.values.get("label_smoothing", 0.0)) if given else 0.0
-        smoothings = (smoothing, as_float32(smoothing), 0.1)
-        self.result.causes += loss_causes.causes_of(probes, smoothings, limit)
+        self.t.start()
 
-    def gradients(self) -> None:
-        """Of every weight that both have, from the loss backwards."""
-        keys = self.keys()
+    def _loss_and_gradients(self, runs: BothRuns, keys: Keys, before: Findings) -> Findings:
+        """Loss, then gradients of every weight that both have, from the loss back."""
+        for call in (*runs.keras.run.calls, *runs.torch.run.calls):
+            if call.layer != "BatchNormalization":  # whose statistics are compared after a step
+                call.forget()
+        self.pair.keras.forget()
+        self.pair.torch.forget()
         parts = gradients.parts(keys, self.k.weights())
-        moved = training_float32_islands.moved_by(self.keras, self.k, self.batch, parts)
-        if moved > tolerance.FLOAT32_FLOOR:
-            reason = (
-                f"{float32_islands.ID}: Keras's model computes in float32, and its loss and "
-                f"gradients differ by {moved:.1g} in float64, more than rounding explains"
+        change = float32_islands.change(self.k, runs.batch, parts)
+        if change > tolerance.FLOAT32_FLOOR:
+            return not_run(
+                LADDER[1:],
+                f"{float32_islands.ID}: Keras's model computes in float32; in float64 its loss and "
+                f"gradients differ by {change:.1g}, which is more than rounding explains",
             )
-            self.result.missing |= dict.fromkeys(("loss", "gradients", "step", "steps"), reason)
-            return
-        found = gradients.compare(self.k, self.t, self.batch, parts)
-        own_loss, other_loss = found.losses
-        self._loss(own_loss - self.k.penalty(), other_loss)
-        self._penalty(own_loss, other_loss)
-        self.result.rungs.append("loss")
-        if self.result.parted:  # gradients of other losses differ for no reason of their own
-            before = "losses" if self.result.parted[-1].rung == "loss" else "outputs in training"
-            self.result.missing["gradients"] = f"the {before} differ"
-            return
-        self.result.rungs.append("gradients")
-        null = allowance.negligible(*found.sizes, keys)
-        limit_of = allowance.limits(self.torch, self.t, self.batch)
-        for key, theirs in reversed(keys):
-            if key in null or (key not in found.sizes[0] and theirs not in found.sizes[1]):
-                continue
-            away = found.away.get((key, theirs), float("inf"))
-            limit = limit_of(theirs, away)
-            if away > limit:
-                self._part("gradients", key[0], theirs[0], key[1], away, limit)
-        if self.result.parted:
-            _, own = self.k.gradients(self.batch, 0)
-            back = Backwards(self.torch, self.k, self.t, self.batch, keys, own)
-            self.result.causes += back.causes(self.result.parted)
+        found = gradients.compare(self.k, self.t, runs.batch, parts)
+        loss = self._loss(runs, found.losses, bool(before.divergences))
+        if loss.divergences or before.divergences:
+            which = "losses" if loss.divergences else "outputs in training mode"
+            return loss + not_run(LADDER[2:], f"the {which} differ")
+        return loss + self._gradients(runs.batch, keys, found)
 
-    def _penalty(self, own: float, other: float) -> None:
-        """Keras adds penalties on weights to the loss; PyTorch's loss has to do it itself."""
+    def _loss(self, runs: BothRuns, losses: tuple[float, float], diverged: bool) -> Findings:
+        """Keras's loss and PyTorch's: of the same outputs, then with penalties.
+
+        Args:
+            runs: both models' run in training mode.
+            losses: of both as they ran, Keras's with penalties.
+            diverged: whether the outputs differ, so that penalties cannot be compared.
+        """
+        # Without penalties. Behind a softmax Keras may compute it from the logits.
         penalty, limit = self.k.penalty(), LIMITS["loss"]
-        away = loss_causes.apart(own, other)
-        if away <= limit or self.result.parted:
-            return
-        self._part("loss", "loss", "loss", "loss", away, limit)
-        after = loss_causes.apart(own, other + penalty)
-        if not penalty or after > limit:
-            cause = Cause(UNKNOWN, "loss", own, other, Proof(away, away), "loss")
+        outputs = native_outputs(runs.keras.run)
+        expected, as_it_ran = losses[0] - penalty, losses[1]
+        actual = self.t.loss_of(outputs, runs.batch)
+        observed = loss_causes.apart(expected, actual)
+        smaller = min(observed, loss_causes.apart(expected, as_it_ran))
+        if not smaller <= limit:
+            if len(outputs) > 1 or len(runs.batch.targets) > 1:
+                proof = Proof(observed, observed)
+                causes = [Cause(UNKNOWN, "loss", expected, actual, proof, "loss")]
+            else:
+                causes = self._loss_causes(runs, outputs[0], expected, actual)
         else:
-            name, factors = _penalties(self.k.penalties())
-            cause = Cause(name, "loss", factors, NOTHING, Proof(away, after), "loss")
-        self.result.causes.append(cause)
+            observed = loss_causes.apart(*losses)
+            if observed <= limit or diverged:
+                return Findings((compared_rung("loss", (), smaller, limit),))
+            causes = [self._penalty_cause(losses, observed)]
+        divergence = Divergence("loss", "loss", "loss", "loss", observed, limit)
+        return Findings((compared_rung("loss", [divergence]),), tuple(causes))
 
-    def keys(self) -> list[tuple[Key, Key]]:
-        """Weights that both have, by the names of either side, in Keras's order."""
-        return [*self.held, *self.seen.alignment.weights()]
+    def _loss_causes(
+        self, runs: BothRuns, outputs: np.ndarray, expected: float, actual: float
+    ) -> list[Cause]:
+        """Why the losses of the same outputs differ; with other targets as further evidence."""
+        targets = runs.batch.targets[0]
+        probes = [(targets, outputs, expected, actual)]
+        for shift in (1, len(outputs) // 2):
+            shifted = replace(runs.batch, targets=[np.roll(targets, shift, 0)])
+            total, _ = self.k.gradients(shifted, 0)
+            values = total - self.k.penalty(), self.t.loss_of([outputs], shifted)
+            probes.append((shifted.targets[0], outputs, *values))
+        self.k.start()
+        settings = self.k.loss_settings
+        smoothing = float(settings.values.get("label_smoothing", 0.0)) if settings else 0.0
+        smoothings = (smoothing, as_float32(smoothing), 0.1)
+        return loss_causes.causes_of(probes, smoothings, LIMITS["loss"])
 
-    def steps(self, count: int) -> None:
+    def _penalty_cause(self, losses: tuple[float, float], before: float) -> Cause:
+        """Keras adds penalties on weights to the loss; PyTorch's loss has to do it itself."""
+        penalty = self.k.penalty()
+        after = loss_causes.apart(losses[0], losses[1] + penalty)
+        if not penalty or after > LIMITS["loss"]:
+            return Cause(UNKNOWN, "loss", *losses, Proof(before, before), "loss")
+        name, factors = _penalties(self.k.penalties())
+        return Cause(name, "loss", factors, NOTHING, Proof(before, after), "loss")
+
+    def _gradients(self, batch: Batch, keys: Keys, found: gradients.Compared) -> Findings:
+        null = allowance.negligible(*found.sizes, keys)
+        limit_of = allowance.limits(self.pair.torch, self.t, batch)
+        divergences, worst = [], (0.0, LIMITS["gradients"])
+        for key, other in reversed(keys):
+            if key in null or (key not in found.sizes[0] and other not in found.sizes[1]):
+                continue
+            observed = found.differences.get((key, other), float("inf"))
+            limit = limit_of(other, observed)
+            worst = max(worst, (observed, limit))
+            if observed > limit:
+                divergences.append(
+                    Divergence("gradients", key[0], other[0], key[1], observed, limit)
+                )
+        causes: list[Cause] = []
+        if divergences:
+            _, expected = self.k.gradients(batch, 0)
+            causes = Backwards(
+                self.pair.torch, self.k, self.t, batch, keys, expected
+            ).causes(divergences)
+        return Findings((compared_rung("gradients", divergences, *worst),), tuple(causes))
+
+    def _keys(self, runs: BothRuns) -> Keys:
+        """Weights that both have, by Keras's and PyTorch's keys, in Keras's order."""
+        unowned = count_in(self.pair.keras, self.pair.torch, self.k, self.t, runs.alignment)
+        return [*unowned, *runs.alignment.weights()]
+
+    def _steps(
+        self, runs: BothRuns, keys: Keys, before: Findings, count: int, proven: bool
+    ) -> Findings:
         """One optimizer step, and more."""
-        pairs = {k.name: (k, t) for k, t in self.seen.alignment.pairs}
-        settled = {cause.layer for cause in self.result.causes}
-        found = steps.compare(
-            self.k, self.t, self.batch, self.keys(), pairs, settled, count, self.keras.flavour
-        )
-        self.result.rungs += found.rungs
-        self.result.notes += found.notes
-        first = not self.result.parted
-        if first or found.causes:
-            self.result.parted += found.parted
-        self.result.causes += found.causes
-        self.result.latent += found.latent
-        if first and found.parted and not found.causes:
+        names = steps_of(count)
+        loss = next(one for one in before.rungs if one.name == "loss")
+        if loss.status == NOT_RUN:
+            return not_run(names, loss.reason)
+        pairs = {k.name: (k, t) for k, t in runs.alignment.pairs}
+        settled = {cause.layer for cause in before.causes}
+        flavour = self.pair.keras.flavour
+        try:
+            found = steps.compare(
+                self.k, self.t, runs.batch, keys, pairs, settled, count, flavour
+            )
+        except ParityError as error:
+            return _not_run(error, names, proven or bool(before.divergences))
+        finally:
+            self._restart()
+        causes = tuple(found.causes)
+        if found.parted and not causes and not before.divergences:
             one = found.parted[0]
             proof = Proof(one.observed, one.observed)
-            self.result.causes.append(
-                Cause(UNKNOWN, one.keras_layer or "", one.tensor, one.tensor, proof, one.rung)
-            )
+            layer = one.keras_layer or ""
+            causes = (Cause(UNKNOWN, layer, one.tensor, one.tensor, proof, one.rung),)
+        rungs = tuple(
+            compared_rung(name, [one for one in found.parted if one.rung == name]) for name in names
+        )
+        return Findings(rungs, causes, tuple(found.latent), tuple(found.notes))
 
-    def _part(
-        self, rung: str, keras: str, torch: str, tensor: str, away: float, limit: float
-    ) -> None:
-        self.result.parted.append(Divergence(rung, keras, torch, tensor, away, limit))
+
+def steps_of(count: int) -> tuple[str, ...]:
+    """The rungs of ``count`` optimizer steps."""
+    return ("step", "steps")[: min(count, 2)]
+
+
+def _not_run(error: ParityError, rungs: tuple[str, ...], proven: bool) -> Findings:
+    """Rungs that an error kept from being run; the error where it is wrong use and all there is."""
+    if not (proven or isinstance(error, CannotRun)):
+        raise error
+    return not_run(rungs, str(error))
 
 
 def _penalties(penalties: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
@@ -229,8 +275,8 @@ def _penalties(penalties: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
         factors.startswith("l2 ") and not any(one.endswith(".activity") for one in places)
         for factors, places in where.items()
     )
-    told = "; ".join(
+    text = "; ".join(
         f"{factors} on {places[0]}" + (f", {len(places) - 1} more" if places[1:] else "")
         for factors, places in where.items()
     )
-    return "l2.factor" if squares else "penalty.missing", told
+    return "l2.factor" if squares else "penalty.missing", text

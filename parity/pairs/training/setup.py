@@ -1,4 +1,4 @@
-"""A pair that is about to be trained: both sides with what they shall be trained with."""
+"""The trainers of a pair: both models with their losses and optimizers."""
 
 from __future__ import annotations
 
@@ -15,69 +15,81 @@ from parity.pairs.align.match import Alignment
 def trainers(
     keras: Side, torch: Side, loss: Any, optimizer: Any, seed: int
 ) -> tuple[KerasTrainer, TorchTrainer]:
-    """Both sides' models with their losses and optimizers.
+    """Give both models their losses and optimizers.
 
-    Args: as of :func:`parity.pairs.training.session.train_findings`.
+    Args:
+        keras: the Keras model, which has run.
+        torch: the PyTorch model, likewise.
+        loss: see :func:`parity.pairs.check.check`.
+        optimizer: likewise; None: no steps.
+        seed: of the shared random numbers.
 
     Raises:
         ParityError: an argument cannot be used.
     """
-    own_loss, other_loss = _two(loss, "loss")
-    own_rule, other_rule = _two(optimizer, "optimizer")
-    k: KerasTrainer = keras.trainer(own_loss, own_rule, seed, keras.flavour)
-    if other_loss is None:
-        other_loss = k.loss_settings
-        k.shared = True
-        if other_loss is None:
+    keras_loss, torch_loss = _two(loss, "loss")
+    keras_optimizer, torch_optimizer = _two(optimizer, "optimizer")
+    shared = torch_loss is None
+    k: KerasTrainer = keras.trainer(
+        keras_loss, keras_optimizer, seed, keras.flavour, shared_loss=shared
+    )
+    if shared:
+        torch_loss = k.loss_settings
+        if torch_loss is None:
             raise ParityError(
-                f"loss: received {own_loss!r}, accepted: a name, a loss of Keras's own, or two: "
+                f"loss: received {keras_loss!r}, accepted: a name, a loss of Keras's own, or two: "
                 "(Keras's, PyTorch's)"
             )
-    if own_rule is not None and other_rule is None:
-        other_rule = k.spec
-        if other_rule is None:
+    schedule = None
+    if keras_optimizer is not None and torch_optimizer is None:
+        torch_optimizer, schedule = k.spec, k.schedule
+        if torch_optimizer is None:
             raise ParityError(
-                f"optimizer: received {own_rule!r}, accepted: a name, an optimizer of Keras's own "
-                "with a constant rate or a schedule of Keras's own, or two: (Keras's, PyTorch's)"
+                f"optimizer: received {keras_optimizer!r}, accepted: a name, an optimizer of "
+                "Keras's own with a constant rate or a schedule of Keras's own, or two: (Keras's, "
+                "PyTorch's)"
             )
-    t: TorchTrainer = torch.trainer(other_loss, other_rule, seed, keras.flavour)
-    t.schedule = k.schedule if other_rule is k.spec else None
+    t: TorchTrainer = torch.trainer(
+        torch_loss, torch_optimizer, seed, keras.flavour, schedule=schedule
+    )
     return k, t
 
 
 def count_in(
     keras: Side, torch: Side, k: KerasTrainer, t: TorchTrainer, alignment: Alignment
 ) -> list[tuple[Key, Key]]:
-    """Have both trainers count in what no layer holds and both sides have.
+    """Make both trainers include unowned parameters that both models have.
 
     Returns:
-        The keys that they have now, Keras's and PyTorch's.
+        Their keys, Keras's and PyTorch's.
     """
-    held = unowned_parameters.partners(
+    pairs = unowned_parameters.partners(
         keras.loose([one.name for one, _ in alignment.pairs]),
         torch.loose([one.name for _, one in alignment.pairs]),
     )
-    k.count_in([own for own, _ in held])
-    t.count_in([theirs for _, theirs in held])
-    return [((own, LOOSE), (theirs, LOOSE)) for own, theirs in held]
+    k.count_in([name for name, _ in pairs])
+    t.count_in([name for _, name in pairs])
+    return [((keras_name, LOOSE), (torch_name, LOOSE)) for keras_name, torch_name in pairs]
 
 
 def refuse_targets(k: KerasTrainer, batch: Batch, run: Run) -> None:
-    """Refuse another number of targets than a loss that both share takes.
+    """Refuse a number of targets that a shared loss cannot take.
 
     Raises:
         ParityError: there are more or fewer than outputs.
     """
     outputs = len(run.outputs)
-    if k.shared and outputs != len(batch.targets):
+    if k.shared_loss and outputs != len(batch.targets):
         raise ParityError(
             f"targets: received {len(batch.targets)}, accepted: {outputs}, one for each output"
         )
 
 
-def _two(given: Any, name: str) -> tuple[Any, Any]:
-    if not isinstance(given, (tuple, list)):
-        return given, None
-    if len(given) != 2:
-        raise ParityError(f"{name}: received {len(given)}, accepted: one, or Keras's and PyTorch's")
-    return given[0], given[1]
+def _two(argument: Any, name: str) -> tuple[Any, Any]:
+    if not isinstance(argument, (tuple, list)):
+        return argument, None
+    if len(argument) != 2:
+        raise ParityError(
+            f"{name}: received {len(argument)}, accepted: one, or Keras's and PyTorch's"
+        )
+    return argument[0], argument[1]
