@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from parity.adapters.calls import Arrays, Run
-from parity.reference.formula import Settings
 from parity.errors import ParityError
+from parity.reference.formula import Settings
 
 GROUP = "parity.sides"
 """Entry points: each a class that fulfils :class:`Side`, called with the model, or a function that

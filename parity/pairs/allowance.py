@@ -107,8 +107,7 @@ def gradients_allowed(
                 effect[one] = max(effect[one], difference)
     most = MOST if dtype == "float64" else np.inf
     return {
-        key: max(least, min(tolerance.ENSEMBLE_MULTIPLE * one, most))
-        for key, one in effect.items()
+        key: max(least, min(tolerance.ENSEMBLE_MULTIPLE * one, most)) for key, one in effect.items()
     }
 
 

@@ -173,9 +173,7 @@ def _evaluated(pair: Pair, dtype: str) -> tuple[Pair, EvaluationFindings, list[s
     return pair, found, [*notes, *more]
 
 
-def _train(
-    models: Models, pair: Pair, evaluation: EvaluationFindings, asked: _Asked
-) -> Findings:
+def _train(models: Models, pair: Pair, evaluation: EvaluationFindings, asked: _Asked) -> Findings:
     """Train both models and compare them."""
     both = trainers(pair.keras, pair.torch, asked.loss, asked.optimizer, asked.seed)
     refuse_targets(both[0], asked.batch, pair.keras_run)
@@ -206,7 +204,9 @@ def _train_in_float32(
     numbers = (worst.observed, worst.allowed) if worst else (None, None)
     rung = compared_rung("gradients", different, *numbers)
     causes = tuple(
-        Cause(UNKNOWN, one.name, one.tensor, one.tensor, Proof(one.observed, one.observed), one.rung)
+        Cause(
+            UNKNOWN, one.name, one.tensor, one.tensor, Proof(one.observed, one.observed), one.rung
+        )
         for one in different[:1]
     )
     return Findings((rung,), causes, (), tuple(notes)) + steps

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -110,16 +110,14 @@ class Backwards:
         """What PyTorch's forward pass holds back; unknown where that does not explain it."""
         first = parted[0]
         name, before = first.keras_layer or "", max(one.observed for one in parted)
-        self.t.attached = True
+        options = replace(self.batch.torch_options, through_detach=True)
         try:
-            _, other = self.t.gradients(self.batch, 0)
+            _, other = self.t.gradients(replace(self.batch, torch_options=options), 0)
             apart, limit_of = self.apart(other), limits(self.torch, self.t, self.batch)
             left = {pair[1]: apart[pair] for pair in pairs}
             known = all(away <= limit_of(theirs, away) for theirs, away in left.items())
         except (RuntimeError, ParityError):  # it writes where nothing may be written then
             known = False
-        finally:
-            self.t.attached = False
         if known:
             proof = Proof(before, max(left.values()))
             return Cause("gradient.detached", name, "passes", "detached", proof, "gradients")

@@ -21,25 +21,25 @@ NOTHING = "nothing"
 
 
 @dataclass(frozen=True)
-class Misfit:
-    """Two layers whose inputs differ although all before them is the same.
+class UnequalInputs:
+    """Two layers whose inputs differ although everything upstream is equal.
 
     Attributes:
         keras: the call.
-        torch: its partner, fed by Keras's outputs of all layers before it.
-        away: how far the inputs stand apart.
-        left: how far the outputs do once both are fed Keras's input, and the layers' own causes
-            are mended.
+        torch: its partner, where all PyTorch layers upstream hand on Keras's outputs.
+        difference: of the inputs.
+        residual: difference of the outputs once both are fed Keras's inputs and the layers' own
+            causes are corrected.
     """
 
     keras: Call
     torch: Call
-    away: float
-    left: float
+    difference: float
+    residual: float
 
 
 def causes_of(
-    misfits: Sequence[Misfit],
+    unequal: Sequence[UnequalInputs],
     alignment: Alignment,
     keras: Sequence[Call],
     torch: Sequence[Call],
@@ -48,7 +48,7 @@ def causes_of(
     """One cause for each place; layers in another order that follow one another are one place.
 
     Args:
-        misfits: in Keras's order.
+        unequal: in Keras's order.
         alignment: which call is which.
         keras: all of its calls.
         torch: all of its calls.
@@ -56,19 +56,19 @@ def causes_of(
     """
     partners = {k.number: t.number for k, t in alignment.pairs}
     found: list[Cause] = []
-    turned: list[Misfit] = []
-    for misfit in misfits:
-        causes = _between(misfit, partners, keras, torch, flavour)
-        wanted = mapped(feeds(misfit.keras, keras, set(partners)), partners)
-        actual = feeds(misfit.torch, torch, set(partners.values()))
+    reordered: list[UnequalInputs] = []
+    for pair in unequal:
+        causes = _between(pair, partners, keras, torch, flavour)
+        wanted = mapped(feeds(pair.keras, keras, set(partners)), partners)
+        actual = feeds(pair.torch, torch, set(partners.values()))
         followed = None not in wanted and None not in actual
         if causes[0].id in (UNKNOWN, "input.scale") and followed and wanted != actual:
-            turned.append(misfit)
+            reordered.append(pair)
             continue
-        found += _order(turned)
-        turned = []
+        found += _order(reordered)
+        reordered = []
         found += causes
-    found += _order(turned)
+    found += _order(reordered)
     return list({(cause.id, cause.layer): cause for cause in found}.values())
 
 
@@ -77,72 +77,72 @@ def _told(chain: Sequence[Call], call: Call) -> str:
     return " > ".join(one.name for one in chain) or " > ".join(call.through) or NOTHING
 
 
-def _order(turned: Sequence[Misfit]) -> list[Cause]:
+def _order(turned: Sequence[UnequalInputs]) -> list[Cause]:
     """Layers that are fed by others than their partners; fed alike, nothing is left."""
     if not turned:
         return []
-    own = " > ".join(misfit.keras.name for misfit in turned)
-    other = sorted((misfit.torch for misfit in turned), key=lambda call: call.number)
-    left = max(misfit.left for misfit in turned)
-    proof = Proof(max(misfit.away for misfit in turned), left)
+    own = " > ".join(pair.keras.name for pair in turned)
+    other = sorted((pair.torch for pair in turned), key=lambda call: call.number)
+    left = max(pair.residual for pair in turned)
+    proof = Proof(max(pair.difference for pair in turned), left)
     name = "structure.order" if left <= turned[0].keras.allowed else UNKNOWN
     names = " > ".join(call.name for call in other)
     return [Cause(name, turned[0].keras.name, own, names, proof)]
 
 
 def _between(
-    misfit: Misfit,
+    pair: UnequalInputs,
     partners: dict[int, int],
     keras: Sequence[Call],
     torch: Sequence[Call],
     flavour: str,
 ) -> list[Cause]:
     """A layer more or less: its reference, put in or left out, gives Keras's input."""
-    own = _chain(misfit.keras, keras, set(partners))
-    other = _chain(misfit.torch, torch, set(partners.values()))
-    names, others = _told(own, misfit.keras), _told(other, misfit.torch)
-    proven = _turned_inputs(misfit) or _channels_first(own, other, misfit)
+    own = _chain(pair.keras, keras, set(partners))
+    other = _chain(pair.torch, torch, set(partners.values()))
+    names, others = _told(own, pair.keras), _told(other, pair.torch)
+    proven = _turned_inputs(pair) or _channels_first(own, other, pair)
     if proven:
         return [proven]
-    replaced = _replaced(own, other, misfit, flavour)
+    replaced = _replaced(own, other, pair, flavour)
     if replaced:
         return replaced
-    if not own and _pads_a_pool(other, misfit):
-        name = POOLS[type(misfit.keras.config).__name__]
-        proof = Proof(misfit.away, misfit.left)
-        return [Cause(name, misfit.keras.name, "within the pool", others, proof)]
-    left = misfit.away
-    if misfit.torch.inputs and bool(own) != bool(other):
-        put_in = _applied(own, misfit.torch.inputs[0], flavour) if own else _before(other)
+    if not own and _pads_a_pool(other, pair):
+        name = POOLS[type(pair.keras.config).__name__]
+        proof = Proof(pair.difference, pair.residual)
+        return [Cause(name, pair.keras.name, "within the pool", others, proof)]
+    left = pair.difference
+    if pair.torch.inputs and bool(own) != bool(other):
+        put_in = _applied(own, pair.torch.inputs[0], flavour) if own else _before(other)
         if put_in is not None:
-            left = distance(misfit.keras.inputs[0], put_in)
-    if left > misfit.keras.allowed:
-        layer = (own or [misfit.keras])[0].name
-        scaled = _scaled(misfit)
+            left = distance(pair.keras.inputs[0], put_in)
+    if left > pair.keras.allowed:
+        layer = (own or [pair.keras])[0].name
+        scaled = _scaled(pair)
         if scaled:
             return [scaled]
-        return [Cause(UNKNOWN, layer, names, others, Proof(misfit.away, left))]
+        return [Cause(UNKNOWN, layer, names, others, Proof(pair.difference, left))]
     cause = "structure.missing" if own else "structure.extra"
     layer = (own or other)[0].name
-    return [Cause(cause, layer, names, others, Proof(misfit.away, left))]
+    return [Cause(cause, layer, names, others, Proof(pair.difference, left))]
 
 
 POOLS = {"MaxPooling": "max_pool.padding_value", "AveragePooling": "average_pool.same_padding"}
 """Pools to what it comes to if zeros are put around their input beforehand."""
 
 
-def _pads_a_pool(other: Sequence[Call], misfit: Misfit) -> bool:
+def _pads_a_pool(other: Sequence[Call], pair: UnequalInputs) -> bool:
     """Whether PyTorch pads before a pool that pads by itself in Keras."""
-    pool = misfit.keras
+    pool = pair.keras
     if type(pool.config).__name__ not in POOLS or pool.config.padding == "valid":
         return False
     before = _before(other)
     padding = len(other) == 1 and type(other[0].config).__name__ == "ZeroPadding"
     fed = before is not None and distance(pool.inputs[0], before) <= pool.allowed
-    return padding and fed and misfit.left <= pool.allowed
+    return padding and fed and pair.residual <= pool.allowed
 
 
-def without_parts(causes: Sequence[Cause]) -> list[Cause]:
+def without_contained(causes: Sequence[Cause]) -> list[Cause]:
     """Causes less those that are part of another: a pool's padding where it stands before it."""
     padded = {one.layer for one in causes if one.id == POOLS["MaxPooling"]}
     kept = [c for c in causes if c.id != "max_pool.same_padding" or c.layer not in padded]
@@ -150,13 +150,13 @@ def without_parts(causes: Sequence[Cause]) -> list[Cause]:
 
 
 def _replaced(
-    own: Sequence[Call], other: Sequence[Call], misfit: Misfit, flavour: str
+    own: Sequence[Call], other: Sequence[Call], pair: UnequalInputs, flavour: str
 ) -> list[Cause]:
     """Keras's layers in the place of PyTorch's give Keras's input: of another kind, or fewer."""
     before = _before(other) if own and other else None
     if before is None:
         return []
-    wanted, limit = misfit.keras.inputs[0], misfit.keras.allowed
+    wanted, limit = pair.keras.inputs[0], pair.keras.allowed
     if len(own) == len(other) == 1:
         forced = as_keras(other[0].output, own[0].output, own[0])
         found = layer_causes.causes_of(own[0], other[0], own[0].inputs, forced, flavour)
@@ -165,18 +165,18 @@ def _replaced(
     left = float("inf") if put_in is None else distance(wanted, put_in)
     if left > limit:
         return []
-    actual = as_keras(misfit.torch.inputs[0], wanted, misfit.keras)
+    actual = as_keras(pair.torch.inputs[0], wanted, pair.keras)
     for place, call in enumerate(own):
         without = _applied([*own[:place], *own[place + 1 :]], before, flavour)
         if without is not None and distance(actual, without) <= limit:
-            proof = Proof(misfit.away, left)
+            proof = Proof(pair.difference, left)
             return [Cause("structure.missing", call.name, call.name, NOTHING, proof)]
     return []
 
 
-def _turned_inputs(misfit: Misfit) -> Cause | None:
+def _turned_inputs(pair: UnequalInputs) -> Cause | None:
     """The same inputs in another order, or sequences whose steps are taken for examples."""
-    k, t = misfit.keras, misfit.torch
+    k, t = pair.keras, pair.torch
     if len(k.inputs) == len(t.inputs) > 1:
         away = [[distance(own, other) for other in t.inputs] for own in k.inputs]
         order = [row.index(min(row)) for row in away]
@@ -184,13 +184,13 @@ def _turned_inputs(misfit: Misfit) -> Cause | None:
         if left <= k.allowed and len(set(order)) == len(order):
             names = ", ".join(map(str, range(len(order))))
             others = ", ".join(map(str, order))
-            return Cause("structure.order", k.name, names, others, Proof(misfit.away, left))
+            return Cause("structure.order", k.name, names, others, Proof(pair.difference, left))
     kind = kind_of(k.config, k.layer)
     if kind and kind.name in RECURRENT and t.inputs[0].ndim == 3:
-        left = max(distance(k.inputs[0], t.inputs[0].swapaxes(0, 1)), misfit.left)
+        left = max(distance(k.inputs[0], t.inputs[0].swapaxes(0, 1)), pair.residual)
         if left <= k.allowed:
             own, other = "examples first", "steps first"
-            proof = Proof(misfit.away, left)
+            proof = Proof(pair.difference, left)
             return Cause(f"{kind.name}.batch_first", k.name, own, other, proof)
     return None
 
@@ -199,13 +199,13 @@ RECURRENT = ("simple_rnn", "lstm", "gru", "bidirectional")
 """Kinds of layers that run along the steps of a sequence."""
 
 
-def _scaled(misfit: Misfit) -> Cause | None:
+def _scaled(pair: UnequalInputs) -> Cause | None:
     """PyTorch's input is Keras's times one number plus another, for all entries or each channel."""
-    if not misfit.torch.inputs or misfit.left > misfit.keras.allowed:
+    if not pair.torch.inputs or pair.residual > pair.keras.allowed:
         return None
-    if misfit.away <= tolerance.FLOAT32_FLOOR:
+    if pair.difference <= tolerance.FLOAT32_FLOOR:
         return None  # a number that is rounded otherwise
-    x, y = misfit.keras.inputs[0], misfit.torch.inputs[0]
+    x, y = pair.keras.inputs[0], pair.torch.inputs[0]
     if x.shape != y.shape or x.dtype.kind != "f" or not all(np.isfinite(z).all() for z in (x, y)):
         return None
     for channels in (1, x.shape[-1]):
@@ -218,10 +218,10 @@ def _scaled(misfit: Misfit) -> Cause | None:
         factor = (spread * other).sum(0) / (spread**2).sum(0)
         shift = (other - factor * own).mean(0)
         left = distance(own, (other - shift) / factor) if factor.all() else float("inf")
-        if left <= misfit.keras.allowed:
+        if left <= pair.keras.allowed:
             told = " ".join(f"{a:.4g}·x{b:+.4g}" for a, b in zip(factor, shift, strict=True))
-            proof = Proof(misfit.away, left)
-            return Cause("input.scale", misfit.keras.name, "x", told, proof)
+            proof = Proof(pair.difference, left)
+            return Cause("input.scale", pair.keras.name, "x", told, proof)
     return None
 
 
@@ -229,7 +229,9 @@ VALUES = 8
 """Of a channel at the least: any two points lie on a line."""
 
 
-def _channels_first(own: Sequence[Call], other: Sequence[Call], misfit: Misfit) -> Cause | None:
+def _channels_first(
+    own: Sequence[Call], other: Sequence[Call], pair: UnequalInputs
+) -> Cause | None:
     """A vector that Keras makes a map of, and PyTorch one whose channels come first."""
     if other or [call.layer for call in own] != ["Reshape"]:
         return None
@@ -238,10 +240,10 @@ def _channels_first(own: Sequence[Call], other: Sequence[Call], misfit: Misfit) 
     if x.ndim != 2 or len(shape) < 4:
         return None
     turned = np.moveaxis(x.reshape(shape[0], shape[-1], *shape[1:-1]), 1, -1)
-    left = max(distance(turned, misfit.torch.inputs[0]), misfit.left)
-    if left > misfit.keras.allowed:
+    left = max(distance(turned, pair.torch.inputs[0]), pair.residual)
+    if left > pair.keras.allowed:
         return None
-    proof = Proof(misfit.away, left)
+    proof = Proof(pair.difference, left)
     return Cause("reshape.order", call.name, "channels last", "channels first", proof)
 
 

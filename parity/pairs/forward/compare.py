@@ -158,9 +158,7 @@ class _Comparison:
                 continue  # a layer in between was matched with another that has the same effect
             self.latent += layer.latent(k, t, {cause.id for cause in named}, self.flavour)
             self._note(k, own, observed)
-        self.causes += graph.causes_of(
-            unequal, self.pair.alignment, calls, fed.calls, self.flavour
-        )
+        self.causes += graph.causes_of(unequal, self.pair.alignment, calls, fed.calls, self.flavour)
         places = {call.name: call.number for call in reversed(calls)}
         causes = graph.without_contained(self.causes)
         causes.sort(key=lambda cause: places.get(cause.layer, len(places)))
@@ -168,9 +166,7 @@ class _Comparison:
             layers=tuple(self.layers),
             divergences=tuple(self.divergences),
             outputs=tuple(
-                Divergence(
-                    RUNG, k.name, t.name, "output", self.as_they_ran[t.number], k.allowed
-                )
+                Divergence(RUNG, k.name, t.name, "output", self.as_they_ran[t.number], k.allowed)
                 for k, t in self.pair.outputs()
             ),
             causes=tuple(causes),

@@ -44,9 +44,7 @@ def promoted(
     )
     torch_run = fused_run(pair.torch.run(pair.inputs, pair.torch_inputs).facing(run))
     alignment = pair.alignment.of(run, torch_run)
-    pair = replace(
-        pair, keras_run=run, torch_run=torch_run, alignment=alignment, promoted=True
-    )
+    pair = replace(pair, keras_run=run, torch_run=torch_run, alignment=alignment, promoted=True)
     with Progress("layers", len(alignment.pairs)) as progress:
         after = compare(pair, progress)
     explains = after.unknown < found.unknown or not after.different_outputs

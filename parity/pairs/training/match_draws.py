@@ -32,13 +32,13 @@ def match_draws(
         {place for place, one in enumerate(keras.random_calls) if one not in partners.values()},
         {place for place, one in enumerate(torch.random_calls) if one not in partners},
     )
-    normals = (_only(one.normals, places) for one, places in zip((keras, torch), alone, strict=True))
-    for first, second in _in_order(*normals):
+    runs = tuple(zip((keras, torch), alone, strict=True))
+    for first, second in _in_order(*(_only(run.normals, places) for run, places in runs)):
         torch_names[second] = keras_names[first]
     masks: dict[int, Mask] = {}
     sizes = (
-        _only({place: mask.sizes for place, mask in one.masks.items()}, places)
-        for one, places in zip((keras, torch), alone, strict=True)
+        _only({place: mask.sizes for place, mask in run.masks.items()}, places)
+        for run, places in runs
     )
     for first, second in _in_order(*sizes):
         torch_names[second], masks[second] = keras_names[first], keras.masks[first]

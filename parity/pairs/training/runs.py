@@ -133,9 +133,7 @@ class Runner:
         calls = self._run_torch(runs.batch, runs.keras, substitutes)[0].run.calls
         found = [(k, dropout.in_shape_of(k, calls[t.number])) for k, t in pairs]
         return [
-            (k, t)
-            for k, t in found
-            if max(input_difference(k, t), output_difference(k, t)) > LIMIT
+            (k, t) for k, t in found if max(input_difference(k, t), output_difference(k, t)) > LIMIT
         ]
 
     def _run_torch(

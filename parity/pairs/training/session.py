@@ -21,6 +21,7 @@ from parity.pairs import allowance
 from parity.pairs.causes import loss as loss_causes
 from parity.pairs.causes.gradients import Backwards
 from parity.pairs.causes.graph import NOTHING
+from parity.pairs.forward.float32_islands import ID
 from parity.pairs.forward.setup import Pair
 from parity.pairs.training import float32_islands, forward, gradients, steps
 from parity.pairs.training.runs import BothRuns, Runner
@@ -125,7 +126,7 @@ class Training:
         if change > tolerance.FLOAT32_FLOOR:
             return not_run(
                 LADDER[1:],
-                f"{float32_islands.ID}: Keras's model computes in float32; in float64 its loss and "
+                f"{ID}: Keras's model computes in float32; in float64 its loss and "
                 f"gradients differ by {change:.1g}, which is more than rounding explains",
             )
         found = gradients.compare(self.k, self.t, runs.batch, parts)
@@ -207,9 +208,9 @@ class Training:
         causes: list[Cause] = []
         if divergences:
             _, expected = self.k.gradients(batch, 0)
-            causes = Backwards(
-                self.pair.torch, self.k, self.t, batch, keys, expected
-            ).causes(divergences)
+            causes = Backwards(self.pair.torch, self.k, self.t, batch, keys, expected).causes(
+                divergences
+            )
         return Findings((compared_rung("gradients", divergences, *worst),), tuple(causes))
 
     def _keys(self, runs: BothRuns) -> Keys:
@@ -229,9 +230,7 @@ class Training:
         settled = {cause.layer for cause in before.causes}
         flavour = self.pair.keras.flavour
         try:
-            found = steps.compare(
-                self.k, self.t, runs.batch, keys, pairs, settled, count, flavour
-            )
+            found = steps.compare(self.k, self.t, runs.batch, keys, pairs, settled, count, flavour)
         except ParityError as error:
             return _not_run(error, names, proven or bool(before.divergences))
         finally:
