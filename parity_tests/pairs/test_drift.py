@@ -136,4 +136,4 @@ def test_large_models_are_not_run_in_float32_as_well(
     monkeypatch.setattr(checking, "LARGE", 10)
     report = check(fill(CNN.keras(keras)), CNN.torch(), CNN.inputs())
     assert report.float32 == ()
-    assert any("Drift in float32 was not measured" in note for note in report.notes)
+    assert any("deviation in float32 was not measured" in note for note in report.notes)

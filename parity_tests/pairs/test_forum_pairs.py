@@ -162,7 +162,7 @@ def test_a_port_that_draws_in_evaluation_is_told(
     model = fill(keras.Sequential([keras.Input((6,)), *layers]))
     report = check(model, Between(function), X)
     assert report.verdict == "different"
-    assert any("draws numbers where it must not" in note for note in report.notes)
+    assert any("draws random numbers where it must not" in note for note in report.notes)
     assert {one.id for one in report.causes} <= {"unknown", "structure.extra"}, str(report)
 
 

@@ -76,7 +76,7 @@ def test_nan_is_different_and_told(where: str, keras: Any) -> None:
     report = check(model, Net(run, dense=nn.Linear(4, 3)), X)
     assert report.verdict == "different"
     assert report.first_divergence.observed == INF
-    assert any("holds NaN, which equals nothing" in note for note in report.notes), str(report)
+    assert any("contains NaN, which equals nothing" in note for note in report.notes), str(report)
 
 
 @pytest.mark.flavour

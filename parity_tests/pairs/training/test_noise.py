@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from parity.adapters.calls import Call
+from parity.adapters.trainer import Batch, RunOptions, TrainingRun
 from parity.pairs.causes.dropout import written
 from parity.pairs.check import check
-from parity.pairs.training.forward import Forward
+from parity.pairs.training import runs
 from parity.reference.layers import dropout, merging
 from parity_tests.pairs.zoo.building import Net, filled
 from parity_tests.support.selection import first_of_each
@@ -124,7 +126,7 @@ def test_a_faithful_port_trains_alike(layer: str, way: str, keras: Any) -> None:
     report = compared(keras, build, ways[way])
     assert report.verdict == "same", str(report)
     assert not report.causes
-    assert not any("numbers of its own" in note for note in report.notes)
+    assert not any("its own random numbers" in note for note in report.notes)
     assert {one.rung for one in report.float32} == {"forward_eval", "gradients"}
     assert all(one.observed <= one.allowed for one in report.float32)
 
@@ -135,11 +137,14 @@ def test_numbers_that_are_not_shared_part(
 ) -> None:
     """Else sharing them would prove nothing."""
 
-    def share(forward: Forward) -> None:
-        for trainer, side in ((forward.k, "keras"), (forward.t, "torch")):
-            trainer.names = [f"{side}/{place}" for place in range(len(trainer.random_calls))]
+    def unshared(batch: Batch, keras: TrainingRun, torch: TrainingRun, *_: Any) -> Batch:
+        options = (
+            RunOptions(names=tuple(f"{side}/{place}" for place in range(len(run.random_calls))))
+            for run, side in ((keras, "keras"), (torch, "torch"))
+        )
+        return replace(batch, keras_options=next(options), torch_options=next(options))
 
-    monkeypatch.setattr(Forward, "_share_draws", share)
+    monkeypatch.setattr(runs, "match_draws", unshared)
     torch.manual_seed(0)
     build, ways = LAYERS[layer]
     report = compared(keras, build, next(iter(ways.values())))
@@ -300,6 +305,6 @@ def test_draws_that_cannot_be_shared_are_told(side: str, keras: Any) -> None:
 
     report = compared(keras, lambda L: Own(name="own"), own if side == "PyTorch" else lambda x: x)
     assert report.verdict == "different"
-    told = [note for note in report.notes if "numbers of its own in training" in note]
+    told = [note for note in report.notes if "its own random numbers in training" in note]
     assert len(told) == 1, str(report)
     assert told[0].startswith(side)
