@@ -48,11 +48,10 @@ def test_a_fault_is_found_placed_and_named(name: str, keras: Any) -> None:
 
 def ported(model: Any, module: Any, inputs: Any) -> Any:
     """The PyTorch model with Keras's weights, in float64 as the check has them."""
-    from parity.pairs.forward.setup import STAGES, aligned
+    from parity.pairs.forward.setup import STAGES, Models, prepare
     from parity.progress import Progress
 
     arrays = inputs if isinstance(inputs, list) else [inputs]
-    given = model, copy.deepcopy(module), arrays, None, "keras", None
+    models = Models(model, copy.deepcopy(module), arrays, None, "keras", {})
     with Progress("models", STAGES) as progress:
-        found, _ = aligned(*given, "float64", progress)
-    return found.torch.model
+        return prepare(models, "float64", progress).torch.model
