@@ -1,4 +1,4 @@
-"""Adam and its kin: AMSGrad, AdamW, Adamax, Nadam."""
+"""Adam and its variants: AMSGrad, AdamW, Adamax, Nadam."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch_impl.optim.base import Group, KerasOptimizer
 
 
 class _Moments(KerasOptimizer):
-    """What Adam and its kin share: m ← m + (g − m)(1 − β₁) and s ← s + (g² − s)(1 − β₂)."""
+    """Base class with the moments m ← m + (g − m)(1 − β₁) and s ← s + (g² − s)(1 − β₂)."""
 
     slots: tuple[str, ...] = ("m", "v")
 
@@ -34,7 +34,7 @@ class _Moments(KerasOptimizer):
             raise ValueError(f"eps: received {eps}, accepted: 0 or more")
         super().__init__(params, lr, betas=betas, eps=eps, **others)
 
-    def _move_moments(
+    def _update_moments(
         self,
         betas: tuple[float, float],
         params: list[Tensor],
@@ -51,9 +51,9 @@ class _Moments(KerasOptimizer):
 class Adam(_Moments):
     """w ← w − m·α·√(1 − β₂ᵗ)/(1 − β₁ᵗ) / (√s + ε); with AMSGrad the largest s so far for s.
 
-    ε is added to the uncorrected root, and the rate carries the correction;
-    ``torch.optim.Adam`` corrects s first and has 1e-8 for ε. In the correction Keras rounds the
-    betas to float32.
+    ε is added to the uncorrected root, and the correction is applied to the rate;
+    ``torch.optim.Adam`` corrects s first, and ε is 1e-8. In the correction Keras rounds the betas
+    to float32.
     Source: Kingma and Ba, 2014, the form before section 2.1; Reddi et al., 2018;
     ``keras/src/optimizers/adam.py``.
 
@@ -88,10 +88,10 @@ class Adam(_Moments):
         rate = group["lr"] * math.sqrt(1.0 - beta_2**step) / (1.0 - beta_1**step)
         largest = self.of(params, "v_hat") if group["amsgrad"] else []
         moments = self.of(params, "m"), self.of(params, "v")
-        if _alike(params, gradients, *moments, *([largest] if largest else [])):
+        if _can_fuse(params, gradients, *moments, *([largest] if largest else [])):
             _fused(group, params, gradients, moments, largest, rate)
             return
-        first, second = self._move_moments(group["betas"], params, gradients)
+        first, second = self._update_moments(group["betas"], params, gradients)
         if group["amsgrad"]:
             torch._foreach_maximum_(largest, second)
             second = largest
@@ -100,10 +100,10 @@ class Adam(_Moments):
         torch._foreach_addcdiv_(params, first, roots, -rate)
 
 
-def _alike(*lists: list[Tensor]) -> bool:
-    """Whether all tensors share a dtype and a usual device, and those of one weight their strides.
+def _can_fuse(*lists: list[Tensor]) -> bool:
+    """Whether the fused kernel can be used: equal dtypes and devices, equal strides per weight.
 
-    PyTorch's fused kernels do not look: given other strides they mix up entries in silence.
+    PyTorch's fused kernels do not check: with unequal strides they mix up entries silently.
     """
     dtype, device = lists[0][0].dtype, lists[0][0].device
     kinds = [[(one.dtype, one.device, one.stride()) for one in tensors] for tensors in lists]
@@ -127,10 +127,10 @@ def _fused(
     largest: list[Tensor],
     rate: float,
 ) -> None:
-    """The same by PyTorch's one kernel for all of it, some five times as fast on a CPU.
+    """The same update by PyTorch's fused kernel, about five times as fast on a CPU.
 
-    It computes w ← w − α'·m/(1 − β₁ⁿ) / (√s/√(1 − β₂ⁿ) + ε'); told that each step is the first,
-    n = 1, it takes α' and ε' such that its corrections cancel.
+    It computes w ← w − α'·m/(1 − β₁ⁿ) / (√s/√(1 − β₂ⁿ) + ε'). It always gets n = 1, and α' and ε'
+    such that its corrections cancel.
     Source: ``aten/src/ATen/native/cpu/FusedAdamKernel.cpp``.
     """
     beta_1, beta_2 = group["betas"]
@@ -152,9 +152,10 @@ def _fused(
 
 
 class AdamW(Adam):
-    """Adam with a weight decay of 0.004 by default; ``torch.optim.AdamW`` has 0.01.
+    """Adam with a default weight decay of 0.004; that of ``torch.optim.AdamW`` is 0.01.
 
-    Every Keras optimizer decays like this. Source: ``keras/src/optimizers/adamw.py``.
+    Every Keras optimizer applies weight decay in this way. Source:
+    ``keras/src/optimizers/adamw.py``.
     """
 
     def __init__(
@@ -173,7 +174,7 @@ class AdamW(Adam):
 class Adamax(_Moments):
     """u ← max(β₂·u, |g|); w ← w − α·m / ((1 − β₁ᵗ)(u + ε)).
 
-    ``torch.optim.Adamax`` adds ε to |g| within the maximum, where this cannot be had.
+    ``torch.optim.Adamax`` adds ε to |g| within the maximum.
     Source: Kingma and Ba, 2014, section 7; ``keras/src/optimizers/adamax.py``.
 
     Args: as :class:`Adam`, without AMSGrad.
@@ -196,15 +197,15 @@ class Adamax(_Moments):
 
 
 class Nadam(_Moments):
-    """Adam that looks ahead along its first moment.
+    """Adam with Nesterov's momentum.
 
     With μₜ = β₁(1 − ½·0.96ᵗ) and Π = μ₁⋯μₜ: m̂ = μₜ₊₁·m/(1 − Π·μₜ₊₁) + (1 − μₜ)·g/(1 − Π), and
-    w ← w − α·m̂ / (√(s/(1 − β₂ᵗ)) + ε). Keras rounds 0.96 and the betas to float32 throughout, but
-    Keras 3 not in Π; ``torch.optim.NAdam`` has 1e-8 for ε and 0.96 to the power of 0.004·t.
+    w ← w − α·m̂ / (√(s/(1 − β₂ᵗ)) + ε). Keras rounds 0.96 and the betas to float32, except Keras 3
+    in Π; ``torch.optim.NAdam`` uses 1e-8 for ε and the exponent 0.004·t of 0.96.
 
-    In Keras 2, compiled (which is how ``fit`` runs it), Π is multiplied once for every weight
-    tensor, not once in a step: its Nadam then depends on how many tensors there are. This is the
-    one of eager mode, of Keras 3 and of the paper.
+    Compiled Keras 2 (as in ``fit``) multiplies Π once per weight tensor instead of once per step,
+    so that the result depends on the number of tensors. This class follows eager mode, Keras 3 and
+    the paper.
     Source: Dozat, 2015; ``keras/src/optimizers/nadam.py``.
 
     Args: as :class:`Adam`, without AMSGrad.
@@ -215,11 +216,11 @@ class Nadam(_Moments):
     ) -> None:
         """See :meth:`KerasOptimizer.update`."""
         beta_1, beta_2 = map(as_float32, group["betas"])
-        first, second = self._move_moments((beta_1, beta_2), params, gradients)
+        first, second = self._update_moments((beta_1, beta_2), params, gradients)
         decay = as_float32(0.96)
         now, following = (beta_1 * (1.0 - 0.5 * decay**t) for t in (step, step + 1))
         factor = now
-        if self.flavour == "keras3":  # which rounds nothing in the product
+        if self.flavour == "keras3":  # the product is not rounded
             factor = group["betas"][0] * (1.0 - 0.5 * 0.96**step)
         product = group["product"] = group.get("product", 1.0) * factor
         ahead = torch._foreach_mul(first, following / (1.0 - product * following))

@@ -1,4 +1,4 @@
-"""Optimizers that divide by the root of the squares seen so far: Adagrad, Adadelta, RMSprop."""
+"""Optimizers that divide by the root of past squared gradients: Adagrad, Adadelta, RMSprop."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from torch_impl.optim.base import Group, KerasOptimizer
 
 
 class Adagrad(KerasOptimizer):
-    """a ← a + g²; w ← w − α·g/√(a + ε), a being 0.1 at first.
+    """a ← a + g²; w ← w − α·g/√(a + ε); a starts at 0.1.
 
-    ``torch.optim.Adagrad`` begins with 0 and adds ε outside the root.
+    ``torch.optim.Adagrad`` starts at 0 and adds ε to the root.
     Source: Duchi et al., 2011; ``keras/src/optimizers/adagrad.py``.
 
     Args:
@@ -35,7 +35,7 @@ class Adagrad(KerasOptimizer):
         eps: float = 1e-7,
         **common: Any,
     ) -> None:
-        _refuse_negative(initial_accumulator_value=initial_accumulator_value, eps=eps)
+        _check_ranges(initial_accumulator_value=initial_accumulator_value, eps=eps)
         super().__init__(
             params, lr, initial_accumulator_value=initial_accumulator_value, eps=eps, **common
         )
@@ -59,7 +59,7 @@ class Adagrad(KerasOptimizer):
 class Adadelta(KerasOptimizer):
     """a ← ρ·a + (1 − ρ)g²; d = √(b + ε)·g/√(a + ε); b ← ρ·b + (1 − ρ)d²; w ← w − α·d.
 
-    ``torch.optim.Adadelta`` has ρ = 0.9 and ε = 1e-6; Keras's α is 0.001, the paper's 1.
+    Defaults of ``torch.optim.Adadelta``: ρ = 0.9, ε = 1e-6. Keras's α is 0.001, the paper's is 1.
     Source: Zeiler, 2012; ``keras/src/optimizers/adadelta.py``.
 
     Args:
@@ -79,7 +79,7 @@ class Adadelta(KerasOptimizer):
         eps: float = 1e-7,
         **common: Any,
     ) -> None:
-        _refuse_negative(rho=rho, eps=eps)
+        _check_ranges(rho=rho, eps=eps)
         super().__init__(params, lr, rho=rho, eps=eps, **common)
 
     def update(
@@ -87,17 +87,17 @@ class Adadelta(KerasOptimizer):
     ) -> None:
         """See :meth:`KerasOptimizer.update`."""
         rho, eps = group["rho"], group["eps"]
-        squares, moves = self.of(params, "accumulated_grad"), self.of(params, self.slots[1])
+        squares, updates = self.of(params, "accumulated_grad"), self.of(params, self.slots[1])
         torch._foreach_mul_(squares, rho)
         torch._foreach_addcmul_(squares, gradients, gradients, 1.0 - rho)
-        deltas = torch._foreach_add(moves, eps)
+        deltas = torch._foreach_add(updates, eps)
         torch._foreach_sqrt_(deltas)
         torch._foreach_mul_(deltas, gradients)
         roots = torch._foreach_add(squares, eps)
         torch._foreach_sqrt_(roots)
         torch._foreach_div_(deltas, roots)
-        torch._foreach_mul_(moves, rho)
-        torch._foreach_addcmul_(moves, deltas, deltas, 1.0 - rho)
+        torch._foreach_mul_(updates, rho)
+        torch._foreach_addcmul_(updates, deltas, deltas, 1.0 - rho)
         torch._foreach_add_(params, deltas, alpha=-group["lr"])
 
 
@@ -105,18 +105,18 @@ class RMSprop(KerasOptimizer):
     """s ← ρ·s + (1 − ρ)g²; d = α·g/√(s + ε); w ← w − d.
 
     Centered: c ← ρ·c + (1 − ρ)g, and s − c² for s within the root. With momentum: v ← μ·v + d and
-    w ← w − v. ``torch.optim.RMSprop`` adds ε outside the root, scales by the rate outside the
-    buffer, and has ρ = 0.99 and ε = 1e-8.
+    w ← w − v. ``torch.optim.RMSprop`` adds ε to the root, applies the rate to the buffer
+    instead of to d, and has the defaults ρ = 0.99 and ε = 1e-8.
     Source: Hinton, 2012, lecture 6e; ``keras/src/optimizers/rmsprop.py``.
 
     Args:
-        params: see :class:`KerasOptimizer`, as for all arguments not named here. (Keras 2 has 100
-            for ``ema_overwrite_frequency`` here, with an average.)
+        params: see :class:`KerasOptimizer`, as for all arguments not named here. (In Keras 2,
+            ``ema_overwrite_frequency`` defaults to 100 for this optimizer.)
         lr: learning rate α.
         rho: ρ, from 0 to 1.
-        momentum: μ, from 0 to 1; 0: none.
+        momentum: μ, from 0 to 1; 0 for none.
         eps: ε.
-        centered: divide by the root of the variance.
+        centered: divide by the root of the variance instead of the mean square.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class RMSprop(KerasOptimizer):
         centered: bool = False,
         **common: Any,
     ) -> None:
-        _refuse_negative(rho=rho, momentum=momentum, eps=eps)
+        _check_ranges(rho=rho, momentum=momentum, eps=eps)
         super().__init__(
             params, lr, rho=rho, momentum=momentum, eps=eps, centered=centered, **common
         )
@@ -163,7 +163,7 @@ class RMSprop(KerasOptimizer):
             torch._foreach_addcdiv_(params, gradients, roots, -group["lr"])
 
 
-def _refuse_negative(**values: float) -> None:
+def _check_ranges(**values: float) -> None:
     for name, value in values.items():
         highest = "" if name in ("eps", "initial_accumulator_value") else " to 1"
         if not value >= 0 or (highest and value > 1):

@@ -1,4 +1,4 @@
-"""What every Keras optimizer does around its formula: clipping, decay, averages, accumulation."""
+"""Base class of Keras's optimizers: clipping, weight decay, averages, gradient accumulation."""
 
 from __future__ import annotations
 
@@ -16,40 +16,42 @@ Group = dict[str, Any]
 
 
 class KerasOptimizer(Optimizer):
-    """A Keras optimizer in PyTorch's manner; subclasses add the formula.
+    """A Keras optimizer with PyTorch's interface; subclasses define the update rule.
 
-    In the order of a step: the gradients' clipping, the weight decay w ← w − w·λ·α, the formula,
-    the weights' moving average e ← κ·e + (1 − κ)w.
+    A step clips the gradients, applies the weight decay w ← w − w·λ·α, applies the update rule, and
+    updates the moving average of the weights e ← κ·e + (1 − κ)w.
 
-    ``torch.optim`` parts from it: its weight decay is added to the gradient but in AdamW, and
-    ``clip_grad_norm_`` adds 1e-6 to the norm. How often :meth:`step` was called is in
-    ``param_groups[…]["calls"]``: Keras counts steps for the optimizer, not for each weight.
+    ``torch.optim`` differs: except in AdamW, weight decay is added to the gradient, and
+    ``clip_grad_norm_`` adds 1e-6 to the norm. ``param_groups[…]["calls"]`` counts the calls of
+    :meth:`step`: Keras counts steps per optimizer, not per weight.
     Source: ``tf_keras/src/optimizers/optimizer.py``, ``keras/src/optimizers/base_optimizer.py``.
 
     Args:
         params: tensors or groups of them, as for any optimizer. ``lr``, ``weight_decay``,
-            ``clipnorm``, ``clipvalue`` and the formula's options can be set by group.
-        lr: learning rate α, taken as it is; a Keras schedule gives float32 numbers.
-        weight_decay: λ, of all tensors, also biases; 0: none. Rounded to float32, as Keras does.
-        clipnorm: largest norm of each tensor's gradient; 0: any.
-        clipvalue: largest absolute entry of a gradient; 0: any.
-        global_clipnorm: largest norm of all gradients of all groups together; 0: any. Of the
-            three, Keras takes the first that is set in the order clipnorm, global, value; here
-            more than one is refused.
-        ema_momentum: κ; None: no average is kept.
-        ema_overwrite_frequency: steps after which the average takes the weights' place; 0: none.
-        gradient_accumulation_steps: so many calls of :meth:`step` make one step with the mean of
-            their gradients; as in Keras 3, averages move in every call. Keras 2 has none.
-        joint: tensors that are one in Keras (a GRU's two biases), for ``clipnorm``; by default
-            each is one.
-        flavour: ``tf_keras`` (Keras 2) or ``keras3``, where they part.
+            ``clipnorm``, ``clipvalue`` and the options of the update rule can be set per group.
+        lr: learning rate α, used without rounding; Keras's schedules return float32 numbers.
+        weight_decay: λ, for all tensors including biases; 0 for none. Rounded to float32, as in
+            Keras.
+        clipnorm: largest norm of each tensor's gradient; 0 for no limit.
+        clipvalue: largest absolute entry of a gradient; 0 for no limit.
+        global_clipnorm: largest norm of all gradients of all groups together; 0 for no limit. If
+            several are set, Keras uses the first of clipnorm, global_clipnorm and clipvalue; here
+            it is an error.
+        ema_momentum: κ; None for no average.
+        ema_overwrite_frequency: number of steps after which the weights are set to the average; 0
+            for never.
+        gradient_accumulation_steps: number of calls of :meth:`step` that make one step with the
+            mean of their gradients. As in Keras 3, averages are updated in every call. Keras 2 does
+            not have this option.
+        joint: tensors that form one tensor in Keras (a GRU's two biases), for ``clipnorm``.
+        flavour: ``tf_keras`` (Keras 2) or ``keras3``.
 
     Raises:
-        ValueError: a value is out of range, or contradicts another.
+        ValueError: a value is out of range, or two values exclude each other.
     """
 
     slots: tuple[str, ...] = ()
-    """Names of the tensors kept in ``state`` for every weight, of its shape and dtype."""
+    """Names of the tensors in each weight's ``state``, which have its shape and dtype."""
 
     def __init__(
         self,
@@ -105,10 +107,10 @@ class KerasOptimizer(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Move every weight that has a gradient; the gradients are left alone.
+        """Update every weight that has a gradient; the gradients are not changed.
 
         Args:
-            closure: evaluates the model anew and returns the loss; called with gradients enabled.
+            closure: evaluates the model again and returns the loss; called with gradients enabled.
 
         Returns:
             The closure's loss, or None.
@@ -142,26 +144,26 @@ class KerasOptimizer(Optimizer):
     def update(
         self, group: Group, params: list[Tensor], gradients: list[Tensor], step: int
     ) -> None:
-        """The formula.
+        """Apply the update rule to the weights.
 
         Args:
-            group: of ``param_groups``, with its options.
-            params: weights, changed in place.
-            gradients: one for each, as clipped; may be changed in place no more.
+            group: one of ``param_groups``, with its options.
+            params: the weights, changed in place.
+            gradients: the clipped gradients, one per weight; they must not be changed.
             step: number of this step, from 1.
         """
 
     def first(self, group: Group, slot: str, param: Tensor) -> Tensor:
-        """What a slot holds before the first step: zeros, but where a subclass says otherwise."""
+        """The initial value of a slot: zeros, unless a subclass overrides it."""
         return torch.zeros_like(param)
 
     def of(self, params: Sequence[Tensor], slot: str) -> list[Tensor]:
-        """A slot's tensors for these weights."""
+        """The tensors of a slot for these weights."""
         return [self.state[param][slot] for param in params]
 
     @torch.no_grad()
     def finalize(self) -> None:
-        """Put the moving averages in the weights' place, as Keras's ``fit`` does when it ends."""
+        """Set the weights to their moving averages, as Keras's ``fit`` does when it ends."""
         if self.ema_momentum is not None:
             for group in self.param_groups:
                 for param in group["params"]:
@@ -170,7 +172,7 @@ class KerasOptimizer(Optimizer):
 
     @torch.no_grad()
     def start(self) -> None:
-        """Make the slots of all weights now, rather than at their first step."""
+        """Create the slots of all weights now instead of at their first step."""
         for group in self.param_groups:
             self._start(group, group["params"])
 
@@ -187,13 +189,13 @@ class KerasOptimizer(Optimizer):
                 state["accumulated_gradient"] = torch.zeros_like(param)
 
     def slots_of(self, group: Group) -> tuple[str, ...]:
-        """The slots that a group's options call for."""
+        """Names of the slots that a group's options require."""
         return self.slots
 
     def _accumulated(
         self, weights: list[list[Tensor]], gradients: list[list[Tensor]], calls: int
     ) -> bool:
-        """Whether a step is due; the gradients are then the mean over its batches."""
+        """Add up gradients; return whether a step is due, with ``gradients`` set to their mean."""
         due = (calls + 1) % self.accumulation_steps == 0
         for params, own in zip(weights, gradients, strict=True):
             if not params:
@@ -206,7 +208,7 @@ class KerasOptimizer(Optimizer):
         return due
 
     def _clip(self, weights: list[list[Tensor]], gradients: list[list[Tensor]]) -> None:
-        """Put clipped gradients in their places."""
+        """Replace the gradients in the lists by clipped ones."""
         every = [gradient for own in gradients for gradient in own] if self.global_clipnorm else []
         if every:
             factor = self.global_clipnorm / _norm(every).clamp_min(self.global_clipnorm)
@@ -223,7 +225,7 @@ class KerasOptimizer(Optimizer):
                 ]
 
     def _parts(self, param: Tensor, gradients: dict[Tensor, Tensor]) -> list[Tensor]:
-        """The gradients of all that is one with a weight in Keras."""
+        """The gradients of all tensors that form one tensor with this weight in Keras."""
         return [gradients[part] for part in self.joint.get(param, (param,)) if part in gradients]
 
     def _average(self, weights: list[list[Tensor]], step: int) -> None:
@@ -246,5 +248,5 @@ def _norm(tensors: Sequence[Tensor]) -> Tensor:
 
 
 def _with_gradients(params: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-    moved = [param for param in params if param.grad is not None]
-    return moved, [param.grad for param in moved if param.grad is not None]
+    found = [param for param in params if param.grad is not None]
+    return found, [param.grad for param in found if param.grad is not None]

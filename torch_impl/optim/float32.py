@@ -1,8 +1,8 @@
-"""TensorFlow's float32 arithmetic on single numbers, to the bit.
+"""Reproduce TensorFlow's float32 arithmetic on single numbers, bit for bit.
 
-Sums, products and quotients are PyTorch's: IEEE 754 leaves no choice. TensorFlow takes powers,
-cosines and logarithms of single numbers from the C library, and its kernels give zero for numbers
-closer to it than :data:`SMALLEST`.
+Sums, products and quotients are PyTorch's own, because IEEE 754 defines them exactly. TensorFlow
+uses the C library for powers, cosines and logarithms of single numbers, and its kernels return zero
+for results below :data:`SMALLEST` in absolute value.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ SMALLEST = 2.0**-126
 
 
 def float32(value: float) -> Tensor:
-    """A single number on the CPU, wherever new tensors go by default."""
+    """A float32 scalar on the CPU, whatever the default device is."""
     return torch.tensor(value, dtype=torch.float32, device="cpu")
 
 
 def flushed(value: Tensor) -> Tensor:
-    """With zero for subnormal numbers."""
+    """The value with subnormal numbers replaced by zero."""
     return torch.where(value.abs() < SMALLEST, 0.0, value)
 
 
 def power(base: Tensor, exponent: Tensor) -> Tensor:
-    """The base to the exponent."""
+    """The base raised to the exponent."""
     return flushed(torch.pow(base, exponent))
 
 
 def cosine(angle: Tensor) -> Tensor:
-    """Of an angle in radians; ``torch.cos`` is an ulp away for one number in twenty."""
+    """Cosine of an angle in radians; ``torch.cos`` differs by an ulp for one number in twenty."""
     return torch.polar(torch.ones_like(angle), angle).real
 
 
 def logarithm(value: Tensor) -> Tensor:
-    """The natural one; ``torch.log`` is an ulp away for one number in a thousand."""
+    """Natural logarithm; ``torch.log`` differs by an ulp for one number in a thousand."""
     return torch.special.xlogy(torch.ones_like(value), value)

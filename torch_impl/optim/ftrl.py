@@ -1,4 +1,4 @@
-"""Follow the regularised leader."""
+"""The Ftrl optimizer (follow the regularised leader)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch_impl.optim.base import Group, KerasOptimizer
 class Ftrl(KerasOptimizer):
     """h = g + 2·λₛ·w; n = a + g²; z ← z + h − (n⁻ᵖ − a⁻ᵖ)/α·w; a ← n.
 
-    Then w ← (clip(z, ±λ₁) − z) / (n⁻ᵖ/α + 2(λ₂ + β/(2α))). PyTorch has none.
+    Then w ← (clip(z, ±λ₁) − z) / (n⁻ᵖ/α + 2(λ₂ + β/(2α))). PyTorch has no such optimizer.
     Source: McMahan et al., 2013; ``keras/src/optimizers/ftrl.py``.
 
     Args:
@@ -25,7 +25,7 @@ class Ftrl(KerasOptimizer):
         initial_accumulator_value: a before the first step, 0 or more.
         l1: λ₁, 0 or more.
         l2: λ₂, 0 or more.
-        l2_shrinkage: λₛ, 0 or more: added to the gradient, not to the leader's own penalty.
+        l2_shrinkage: λₛ, 0 or more: an L2 penalty that is added to the gradient.
         beta: β, 0 or more.
     """
 

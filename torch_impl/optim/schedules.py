@@ -1,13 +1,14 @@
-"""Keras's learning-rate schedules as PyTorch schedulers, with Keras's float32 numbers.
+"""Keras's learning-rate schedules as PyTorch schedulers, with Keras's float32 rates.
 
-Keras computes a rate in float32 whatever the weights are, one rounding after the other, and so does
-this file: its rates have the same bits. PyTorch's own schedulers compute in double precision, and
-most of them go from one rate to the next instead of by a formula.
+Keras computes a rate in float32, whatever the dtype of the weights, and rounds after each
+operation. This file does the same, so its rates have the same bits. PyTorch's own schedulers
+compute in double precision, and most of them derive a rate from the previous one instead of from a
+formula.
 
-There are two kinds of Keras's rates. Within a ``tf.function``, as in Keras 2's ``fit``, TensorFlow
-multiplies by 1/n where the schedule divides by n, and some rates are an ulp away; but 21·(1/7) is
-above 3, so a cycle of seven steps then ends a step later. ``compiled=True`` gives these. Keras 3's
-``fit`` compiles with XLA, which fuses roundings: its rates lie within some ulps of them.
+Compiled rates differ. Within a ``tf.function``, as in Keras 2's ``fit``, TensorFlow multiplies by
+1/n where the schedule divides by n, so some rates differ by an ulp; as 21·(1/7) is greater than 3,
+a cycle of seven steps even ends a step later. ``compiled=True`` gives these rates. Keras 3's
+``fit`` compiles with XLA, which omits some roundings: its rates differ from these by a few ulps.
 Source: ``keras/src/optimizers/schedules/learning_rate_schedule.py``.
 """
 
@@ -28,16 +29,16 @@ from torch_impl.optim.float32 import cosine, float32, flushed, logarithm, power
 
 
 class KerasSchedule(LRScheduler):
-    """A rate as a function of the number of steps; subclasses are the functions.
+    """Base class: the rate is a function of the number of steps, defined by the subclass.
 
-    Call :meth:`step` once after every ``optimizer.step()``; the first step is made with the rate
-    at 0. Each of the optimizer's groups starts from a rate of its own.
+    Call :meth:`step` once after every ``optimizer.step()``; the first step uses the rate at step 0.
+    Each of the optimizer's groups has its own initial rate.
 
     Args:
         optimizer: any of ``torch.optim`` or :mod:`torch_impl.optim`.
-        initial_learning_rate: of all groups; None: the rate that each group has.
-        compiled: the rates of the schedule within a ``tf.function``.
-        last_epoch: number of steps made so far when training goes on, else −1.
+        initial_learning_rate: for all groups; None for the rate that each group has.
+        compiled: return the rates of the schedule within a ``tf.function``.
+        last_epoch: number of steps done so far if training is resumed, otherwise −1.
 
     Raises:
         ValueError: a value is out of range.
@@ -59,24 +60,24 @@ class KerasSchedule(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
-        """The rate of each group at the present step."""
+        """The rate of each group at the current step."""
         return [self.rate(float(initial), self.last_epoch) for initial in self.base_lrs]
 
     def rate(self, initial: float, step: int) -> float:
-        """The rate after so many steps, of a group that starts at ``initial``; a float32."""
+        """The rate after ``step`` steps, from the initial rate; a float32 number."""
         return float(flushed(self.formula(float32(initial), float32(step))))
 
     def over(self, value: Tensor, divisor: Tensor) -> Tensor:
-        """A quotient, as TensorFlow has it if the divisor is a constant."""
+        """A quotient, computed as TensorFlow does if the divisor is a constant."""
         return value * (float32(1.0) / divisor) if self.compiled else value / divisor
 
     @abstractmethod
     def formula(self, initial: Tensor, step: Tensor) -> Tensor:
-        """The rate; all three are single float32 numbers."""
+        """The rate, from the initial rate and the step; all are float32 scalars."""
 
 
 class _StepwiseDecay(KerasSchedule):
-    """What the next two classes share: t/n, the number of decays passed, and the rate r."""
+    """Base class with t/n, the number of decays so far, and the decay rate r."""
 
     def __init__(
         self,
@@ -92,13 +93,13 @@ class _StepwiseDecay(KerasSchedule):
         super().__init__(optimizer, **common)
 
     def passed(self, step: Tensor) -> Tensor:
-        """Decays so far; whole ones only, on a staircase."""
+        """Number of decays so far, rounded down if ``staircase`` is set."""
         passed = self.over(step, float32(self.decay_steps))
         return passed.floor() if self.staircase else passed
 
 
 class ExponentialDecay(_StepwiseDecay):
-    """α(t) = α₀·r^(t/n). ``ExponentialLR(optimizer, r ** (1 / n))`` is near it, without staircase.
+    """α(t) = α₀·r^(t/n). ``ExponentialLR(optimizer, r ** (1 / n))`` is similar, without staircase.
 
     Args:
         optimizer: see :class:`KerasSchedule`, as for all arguments not named here.
@@ -113,7 +114,10 @@ class ExponentialDecay(_StepwiseDecay):
 
 
 class InverseTimeDecay(_StepwiseDecay):
-    """α(t) = α₀ / (1 + r·t/n). PyTorch has none. For arguments see :class:`ExponentialDecay`."""
+    """α(t) = α₀ / (1 + r·t/n). PyTorch has no such schedule.
+
+    Args: as :class:`ExponentialDecay`.
+    """
 
     def formula(self, initial: Tensor, step: Tensor) -> Tensor:
         """See :meth:`KerasSchedule.formula`."""
@@ -123,14 +127,14 @@ class InverseTimeDecay(_StepwiseDecay):
 class PolynomialDecay(KerasSchedule):
     """α(t) = (α₀ − α₁)(1 − min(t, n)/n)^p + α₁.
 
-    ``PolynomialLR`` ends at zero, and has no cycles.
+    ``PolynomialLR`` ends at zero and has no cycles.
 
     Args:
         optimizer: see :class:`KerasSchedule`, as for all arguments not named here.
         decay_steps: n, above 0.
         end_learning_rate: α₁, 0 or more.
         power: p, 0 or more.
-        cycle: instead of ending, n becomes its first multiple that is not below t.
+        cycle: instead of ending, replace n by its smallest multiple that is at least t.
     """
 
     def __init__(
@@ -160,12 +164,12 @@ class PolynomialDecay(KerasSchedule):
 
 
 class PiecewiseConstantDecay(KerasSchedule):
-    """α(t) = vᵢ for bᵢ₋₁ < t ≤ bᵢ. ``MultiStepLR`` changes at its milestones, a step earlier.
+    """α(t) = vᵢ for bᵢ₋₁ < t ≤ bᵢ. ``MultiStepLR`` changes one step earlier, at its milestones.
 
     Args:
-        optimizer: see :class:`KerasSchedule`; its rates do not matter.
-        boundaries: b, strictly rising.
-        values: v, each 0 or more, one more than boundaries.
+        optimizer: see :class:`KerasSchedule`; its rates are not used.
+        boundaries: b, strictly increasing.
+        values: v, each 0 or more; one value more than there are boundaries.
     """
 
     def __init__(
@@ -177,7 +181,7 @@ class PiecewiseConstantDecay(KerasSchedule):
     ) -> None:
         if not boundaries or not all(low < high for low, high in pairwise(boundaries)):
             raise ValueError(
-                f"boundaries: received {list(boundaries)}, accepted: at least one, strictly rising"
+                f"boundaries: received {list(boundaries)}, accepted: at least one, increasing"
             )
         if len(values) != len(boundaries) + 1:
             raise ValueError(f"values: received {len(values)}, accepted: {len(boundaries) + 1}")
@@ -192,16 +196,16 @@ class PiecewiseConstantDecay(KerasSchedule):
 
 
 class CosineDecay(KerasSchedule):
-    """α(t) = α₁·((1 − a)·½(1 + cos πτ/n) + a), τ = min(t − w, n), after a linear rise to α₁.
+    """α(t) = α₁·((1 − a)·½(1 + cos πτ/n) + a), τ = min(t − w, n), after a linear warmup to α₁.
 
     During the first w steps α(t) = α₀ + (α₁ − α₀)·t/w; without a target α₁ = α₀ and w = 0.
-    ``CosineAnnealingLR`` rises again after its end.
+    ``CosineAnnealingLR`` increases again after its end.
 
     Args:
         optimizer: see :class:`KerasSchedule`, as for all arguments not named here.
-        decay_steps: n, above 0; counted from the end of the rise.
+        decay_steps: n, above 0; counted from the end of the warmup.
         alpha: a, smallest rate as a share of α₁, 0 or more.
-        warmup_target: α₁, 0 or more; None: no rise, and ``warmup_steps`` does not matter.
+        warmup_target: α₁, 0 or more; None for no warmup (``warmup_steps`` is then ignored).
         warmup_steps: w, 0 or more.
     """
 
@@ -225,7 +229,7 @@ class CosineDecay(KerasSchedule):
     def formula(self, initial: Tensor, step: Tensor) -> Tensor:
         """See :meth:`KerasSchedule.formula`."""
         steps, top, pi = float32(self.decay_steps), initial, float32(math.pi)
-        if self.warmup_target is not None:  # in branches, which are compiled as they are
+        if self.warmup_target is not None:  # branches are compiled unchanged
             top, warmup = float32(self.warmup_target), float32(self.warmup_steps)
             if step < warmup:
                 return (top - initial) * (step / warmup) + initial
@@ -234,16 +238,16 @@ class CosineDecay(KerasSchedule):
             step = step.minimum(steps)
             angle = self.over(pi, steps) * step if self.compiled else pi * (step / steps)
         shape = 0.5 * (1 + cosine(angle))
-        # 1 − a is Keras's only difference of Python numbers: rounded once, here and nowhere else
+        # only here Keras subtracts Python numbers: 1 − a is rounded once
         return top * (float32(1 - self.alpha) * shape + float32(self.alpha))
 
 
 class CosineDecayRestarts(KerasSchedule):
-    """α(t) = α₀·((1 − a)·mⁱ·½(1 + cos πx) + a), x being the share of the i-th period passed.
+    """α(t) = α₀·((1 − a)·mⁱ·½(1 + cos πx) + a), x: elapsed share of the i-th period.
 
-    The first period has n steps, each following one k times as many; it starts m times as high.
-    ``CosineAnnealingWarmRestarts`` has no m, and the share a is there a rate. Where a period of
-    k ≠ 1 begins, float32 logarithms decide: Keras may be a step off, and so is this.
+    The first period has n steps. Each following period is k times as long and starts m times as
+    high. ``CosineAnnealingWarmRestarts`` has no m, and takes a rate instead of the share a. For k ≠
+    1, float32 logarithms determine where a period begins: Keras, and this class, may be a step off.
 
     Args:
         optimizer: see :class:`KerasSchedule`, as for all arguments not named here.
@@ -282,7 +286,7 @@ class CosineDecayRestarts(KerasSchedule):
         height, wave = power(float32(self.m_mul), restarts), 1 + cosine(float32(math.pi) * share)
         if not self.compiled:
             return initial * ((1 - alpha) * (flushed(0.5 * height) * wave) + alpha)
-        if alpha == 0:  # TensorFlow moves constant factors next to each other
+        if alpha == 0:  # TensorFlow multiplies constant factors first
             return flushed(0.5 * initial * height) * wave
         return initial * (flushed((1 - alpha) * 0.5 * height) * wave + alpha)
 

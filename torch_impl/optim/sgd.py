@@ -1,4 +1,4 @@
-"""Gradient descent: plain, with momentum, with Nesterov's; and Lion, which goes by signs."""
+"""Gradient descent (plain, with momentum, with Nesterov's momentum), and Lion."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from torch_impl.optim.base import Group, KerasOptimizer
 class SGD(KerasOptimizer):
     """w ← w − α·g; with momentum v ← μ·v − α·g and w ← w + v; Nesterov: w ← w + μ·v − α·g.
 
-    ``torch.optim.SGD`` scales by the rate outside the buffer, so there a change of rate acts at
-    once on the whole buffer; and it does not round μ to float32.
+    ``torch.optim.SGD`` applies the rate to the buffer instead of to the gradient, so a new rate
+    affects the whole buffer at once; and it does not round μ to float32.
     Source: ``keras/src/optimizers/sgd.py``.
 
     Args:
         params: see :class:`KerasOptimizer`, as for all arguments not named here.
         lr: learning rate α. (Keras's default is 0.01.)
-        momentum: μ, from 0 to 1; 0: none.
-        nesterov: look ahead along the velocity.
+        momentum: μ, from 0 to 1; 0 for none.
+        nesterov: use Nesterov's momentum.
     """
 
     def __init__(
@@ -50,12 +50,12 @@ class SGD(KerasOptimizer):
             torch._foreach_add_(params, gradients, alpha=-group["lr"])
             return
         momentum, velocities = as_float32(group["momentum"]), self.of(params, "velocity")
-        moves = torch._foreach_mul(gradients, -group["lr"])
+        updates = torch._foreach_mul(gradients, -group["lr"])
         torch._foreach_mul_(velocities, momentum)
-        torch._foreach_add_(velocities, moves)
+        torch._foreach_add_(velocities, updates)
         if group["nesterov"]:
-            torch._foreach_add_(moves, torch._foreach_mul(velocities, momentum))
-            torch._foreach_add_(params, moves)
+            torch._foreach_add_(updates, torch._foreach_mul(velocities, momentum))
+            torch._foreach_add_(params, updates)
         else:
             torch._foreach_add_(params, velocities)
 
@@ -63,11 +63,11 @@ class SGD(KerasOptimizer):
 class Lion(KerasOptimizer):
     """w ← w − α·sign(β₁·m + (1 − β₁)g); then m ← β₂·m + (1 − β₂)g.
 
-    PyTorch has none. Source: Chen et al., 2023; ``keras/src/optimizers/lion.py``.
+    PyTorch has no such optimizer. Source: Chen et al., 2023; ``keras/src/optimizers/lion.py``.
 
     Args:
         params: see :class:`KerasOptimizer`, as for all arguments not named here.
-        lr: learning rate α: the length of every weight's step.
+        lr: learning rate α, the size of every weight's update.
         betas: (β₁, β₂), each from 0 to 1.
     """
 
