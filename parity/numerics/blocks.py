@@ -50,7 +50,9 @@ def blocks(
             yield begin + at, [one[at : at + block] for one in pieces]
 
 
-def in_shares(function: Callable[[int, int], Result], size: int) -> list[Result]:
+def in_shares(
+    function: Callable[[int, int], Result], size: int, alone: bool = False
+) -> list[Result]:
     """What a function makes of each core's share of ``size`` entries, from the first to the last.
 
     The others' shares are worked on by forks of this process, for threads of NumPy's short calls
@@ -60,8 +62,9 @@ def in_shares(function: Callable[[int, int], Result], size: int) -> list[Result]
     Args:
         function: takes the first entry and the one after the last; its result can be pickled.
         size: how many entries there are.
+        alone: whether this process does all of it, as one that has loaded a framework must.
     """
-    count = CORES if size >= LARGE and threading.active_count() == 1 else 1
+    count = CORES if not alone and size >= LARGE and threading.active_count() == 1 else 1
     each = -(-size // count // PIECE) * PIECE if count > 1 else size
     shares = [(start, min(start + each, size)) for start in range(0, size, max(each, 1))]
     context = multiprocessing.get_context("fork")

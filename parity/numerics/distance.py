@@ -1,4 +1,4 @@
-"""How far tensors stand apart, block by block, so that none need be in memory whole."""
+"""The difference between tensors, measured block by block so that none need be in memory whole."""
 
 from __future__ import annotations
 
@@ -8,23 +8,29 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from parity.numerics.blocks import BLOCK, Entries, blocks, in_shares
 
 SQUARED = (2.0**-480, 2.0**480)
-"""Differences whose squares can be added up as they are: none overflows, and what underflows is too
-small to matter."""
+"""Range of differences whose squares are added without scaling: none overflows, and those that
+underflow are too small to matter."""
+
+PART = 1_000_000
+"""Entries of an array that :func:`relative_error` reads at a time, at least a row: an array that is
+not contiguous is copied part by part."""
 
 
 @dataclass(frozen=True)
 class Distance:
-    """What separates a tensor from its reference.
+    """The difference between a tensor and its reference.
 
     Attributes:
-        largest: largest absolute difference; inf where an entry of either side is not finite.
+        largest: largest absolute difference; inf if an entry of either side is not finite (see
+            :func:`measure`).
         rms: root of the mean squared difference; inf likewise.
         scales: largest absolute finite entry of (the reference, the other).
-        index: where the largest difference is.
+        index: position of the largest difference.
         values: (reference's, other's) entry there; None for tensors without entries.
         not_finite: number of NaN and infinite entries of (the reference, the other).
     """
@@ -43,16 +49,43 @@ class Distance:
 
     @property
     def relative(self) -> float:
-        """Largest difference relative to the scale; 0 where both are zero throughout."""
+        """Largest difference relative to the scale; 0 if all entries of both are zero."""
         return self.largest / self.scale if self.scale else self.largest
 
 
+def relative_error(
+    reference: ArrayLike, other: ArrayLike, *, equal_infinities: bool = True
+) -> float:
+    """Largest absolute difference between two arrays, relative to the largest entry of either.
+
+    Args:
+        reference: any shape and dtype of numbers.
+        other: likewise.
+        equal_infinities: whether an infinity equals the same one at the same position, as in
+            scores that a mask removes; see :func:`measure`.
+
+    Returns:
+        inf if shapes differ, or if an entry of either is not finite and has no such equal.
+    """
+    a, b = np.asarray(reference), np.asarray(other)
+    if a.shape != b.shape:
+        return math.inf
+    parts = max(1, min(len(a), a.size // PART)) if a.ndim else 1
+    split = (np.array_split(np.atleast_1d(one), parts) for one in (a, b))
+    measured = partial(measure, equal_infinities=equal_infinities, alone=True)
+    found = [
+        measured(x.shape, x.reshape(-1), y.reshape(-1))[0] for x, y in zip(*split, strict=True)
+    ]
+    scale, largest = max(one.scale for one in found), max(one.largest for one in found)
+    return largest / scale if scale else largest
+
+
 ROW = 1 << 13
-"""Entries whose squares are added up together."""
+"""Entries whose squares are added together."""
 
 
-class _Found:
-    """What is known of a tensor against its reference, after some blocks.
+class _Partial:
+    """The difference between a tensor and its reference over the blocks read so far.
 
     Attributes:
         largest, scales, not_finite: as in :class:`Distance`; -1 for ``largest`` before any block.
@@ -60,7 +93,8 @@ class _Found:
         squares: of each block (s, u): the sum of its squared differences is s·u².
     """
 
-    def __init__(self) -> None:
+    def __init__(self, equal_infinities: bool) -> None:
+        self.equal_infinities = equal_infinities
         self.largest, self.start = -1.0, 0
         self.scales = [0.0, 0.0]
         self.not_finite = [0, 0]
@@ -69,7 +103,7 @@ class _Found:
     def add(
         self, start: int, reference: np.ndarray, other: np.ndarray, scale: float, away: np.ndarray
     ) -> None:
-        """Take a block in.
+        """Add a block.
 
         Args:
             start: its first entry.
@@ -83,9 +117,9 @@ class _Found:
             np.copyto(away, other)
             other_64 = away
         np.subtract(reference, other_64, out=away)
-        largest = _largest(away)
-        if not math.isfinite(largest):  # or else every entry is finite
-            away = _away(reference, other)
+        largest = largest_entry(away)
+        if not math.isfinite(largest):  # otherwise every entry is finite
+            away = _absolute_differences(reference, other, self.equal_infinities)
             largest = float(away.max())
             for side, entries in enumerate((reference, other)):
                 self.not_finite[side] += int(np.count_nonzero(~np.isfinite(entries)))
@@ -97,28 +131,42 @@ class _Found:
         if largest > self.largest:
             self.largest, self.start = largest, start
         self.scales[0] = max(self.scales[0], scale)
-        if (scale + largest) * (1.0 + 2.0**-50) >= self.scales[1]:  # or else it cannot be larger
+        if (scale + largest) * (1.0 + 2.0**-50) >= self.scales[1]:  # otherwise it is not larger
             self.scales[1] = max(self.scales[1], _largest_finite(other))
 
 
-def measure(shape: tuple[int, ...], reference: Entries, *others: Entries) -> list[Distance]:
-    """Measure tensors of ``shape`` against a reference, which is read once for all of them.
+def measure(
+    shape: tuple[int, ...],
+    reference: Entries,
+    *others: Entries,
+    equal_infinities: bool = False,
+    alone: bool = False,
+) -> list[Distance]:
+    """Measure the difference between a reference and tensors of its shape, in float64.
 
-    Differences are taken in float64. A NaN or infinity on either side counts as infinitely far,
-    also where both sides have it.
+    A NaN on either side is an infinite difference, and so is an infinity.
+
+    Args:
+        shape: of all tensors.
+        reference: read once for all others.
+        others: measured one by one.
+        equal_infinities: whether the same infinity at the same position of both sides is no
+            difference.
+        alone: whether this process does all of it; see :func:`parity.numerics.blocks.in_shares`.
     """
-    shares = in_shares(partial(_measure_share, reference, others), reference.size)
+    share = partial(_measure_share, reference, others, equal_infinities)
+    shares = in_shares(share, reference.size, alone)
     return [
-        _in_all(shape, reference, other, [share[number] for share in shares])
+        _total(shape, reference, other, [share[number] for share in shares], equal_infinities)
         for number, other in enumerate(others)
     ]
 
 
 def _measure_share(
-    reference: Entries, others: Sequence[Entries], start: int, stop: int
-) -> list[_Found]:
+    reference: Entries, others: Sequence[Entries], equal_infinities: bool, start: int, stop: int
+) -> list[_Partial]:
     """Each of the others against the reference, entries ``start:stop``."""
-    found = [_Found() for _ in others]
+    found = [_Partial(equal_infinities) for _ in others]
     room = np.empty(min(BLOCK, stop - start))
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
         for place, (x, *those) in blocks(start, stop, reference, *others, block=BLOCK):
@@ -128,16 +176,20 @@ def _measure_share(
     return found
 
 
-def _in_all(
-    shape: tuple[int, ...], reference: Entries, other: Entries, shares: Sequence[_Found]
+def _total(
+    shape: tuple[int, ...],
+    reference: Entries,
+    other: Entries,
+    shares: Sequence[_Partial],
+    equal_infinities: bool,
 ) -> Distance:
-    """The distance, from that of all shares."""
+    """The difference over all shares."""
     if not shares:
         return Distance(0.0, 0.0, (0.0, 0.0), (0,) * len(shape), None, (0, 0))
     worst = max(shares, key=lambda share: share.largest)  # the first of them
     largest, start = worst.largest, worst.start
     x, y = (entries[start : start + BLOCK] for entries in (reference, other))
-    place = int(_away(x, y).argmax())
+    place = int(_absolute_differences(x, y, equal_infinities).argmax())
     rms = largest
     if 0 < largest < math.inf:
         squares = [s * (unit / largest) ** 2 for share in shares for s, unit in share.squares]
@@ -152,28 +204,32 @@ def _in_all(
     )
 
 
-def _away(reference: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Absolute differences in float64; inf wherever a side is not finite."""
+def _absolute_differences(
+    reference: np.ndarray, other: np.ndarray, equal_infinities: bool
+) -> np.ndarray:
+    """Absolute differences in float64; inf where a side is not finite, but for equal infinities."""
     with np.errstate(invalid="ignore", over="ignore"):
-        away: np.ndarray = np.abs(np.subtract(reference, other, dtype=np.float64))
-    away[~(np.isfinite(reference) & np.isfinite(other))] = np.inf
-    return away
+        found: np.ndarray = np.abs(np.subtract(reference, other, dtype=np.float64))
+    found[~(np.isfinite(reference) & np.isfinite(other))] = np.inf
+    if equal_infinities:
+        found[np.isinf(reference) & (reference == other)] = 0.0
+    return found
 
 
 def _sum_of_squares(entries: np.ndarray) -> float:
-    """Row by row: added up more exactly, and BLAS starts no threads of its own."""
+    """Sum of squares, row by row: more exact, and BLAS starts no threads of its own."""
     whole = entries.size // ROW * ROW
     rows, rest = entries[:whole].reshape(-1, ROW), entries[whole:]
     return float(np.vecdot(rows, rows).sum() + np.vecdot(rest, rest))
 
 
-def _largest(entries: np.ndarray) -> float:
-    """Largest absolute entry; a NaN goes through."""
-    return abs(max(float(entries.max()), -float(entries.min())))
+def largest_entry(values: np.ndarray) -> float:
+    """Largest absolute entry, without a copy; 0 if there is none, NaN if one is."""
+    return abs(max(float(values.max()), -float(values.min()))) if values.size else 0.0
 
 
 def _largest_finite(entries: np.ndarray) -> float:
-    top = _largest(entries)
+    top = largest_entry(entries)
     if math.isfinite(top):
         return top
     return float(np.abs(entries).max(where=np.isfinite(entries), initial=0.0))

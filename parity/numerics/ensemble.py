@@ -1,4 +1,4 @@
-"""What rounding does to a run: how far the members of an ensemble stand from it."""
+"""The effect of rounding on a run: how far the members of an ensemble differ from it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from parity import rungs
+from parity.numerics.distance import measure
 
 
 def spread(
@@ -15,13 +16,14 @@ def spread(
     base: Mapping[str, np.ndarray],
     other: Mapping[str, np.ndarray],
 ) -> None:
-    """Widen ``rounding`` to the distance between a member's tensors and the base run's.
+    """Raise ``rounding`` to the differences between a member's tensors and the base run's.
 
-    float32 keeps the root of the mean squared difference, float64 the largest one, as each is
-    judged. Tensors that the member lacks, and whole numbers, have none.
+    That is the root mean square in float32 and the largest difference in float64, as each dtype is
+    judged. Tensors that the member lacks, and those of integers, are left out.
 
     Args:
-        rounding: tensor name to distance, in the tensor's own unit; changed in place.
+        rounding: tensor name to difference, in the tensor's own unit; changed in place. It is inf
+            if an entry of any member is not finite.
         dtype: of both runs.
         base: tensor name without the dtype to array.
         other: likewise.
@@ -29,7 +31,7 @@ def spread(
     for name, value in base.items():
         if value.dtype.kind != "f" or name not in other:
             continue
-        away = np.abs(other[name].astype(np.float64) - value.astype(np.float64))
-        distance = np.sqrt(np.mean(away**2)) if dtype == "float32" else away.max(initial=0.0)
+        (found,) = measure(value.shape, value.reshape(-1), other[name].reshape(-1), alone=True)
         key = rungs.join(dtype, name)
-        rounding[key] = float(np.maximum(rounding.get(key, 0.0), distance))  # which keeps a NaN
+        difference = found.rms if dtype == "float32" else found.largest
+        rounding[key] = max(rounding.get(key, 0.0), difference)

@@ -13,7 +13,7 @@ from parity.adapters.side import Side
 from parity.adapters.trainer import LOOSE, Batch, Gradients, Key, TorchTrainer, Trainer
 from parity.errors import ParityError
 from parity.numerics import random, tolerance
-from parity.numerics.arrays import distance, largest
+from parity.numerics.distance import largest_entry, relative_error
 from parity.pairs.forward.setup import Pair
 
 LIMIT = tolerance.FLOAT64["gradients"].limit
@@ -45,7 +45,7 @@ def output_limits(pair: Pair) -> dict[int, float]:
         changed = torch.run(pair.inputs, pair.torch_inputs).facing(run)
         changed = changed.with_outputs(changed.calls)
         for place, (call, other) in enumerate(zip(run.calls, changed.calls, strict=False)):
-            difference = distance(call.output, other.output)
+            difference = relative_error(call.output, other.output)
             if np.isfinite(difference):  # NaN explains nothing
                 effect[place] = max(effect[place], difference)
         changed.forget()
@@ -102,7 +102,7 @@ def gradients_allowed(
             with contextlib.suppress(ParityError):  # a weight that is computed from others
                 side.set_weights(layer, {name: near[key]})
         for one, changed in gradients().items():
-            difference = distance(reference[one], changed)
+            difference = relative_error(reference[one], changed)
             if np.isfinite(difference):  # NaN explains nothing
                 effect[one] = max(effect[one], difference)
     most = MOST if dtype == "float64" else np.inf
@@ -113,7 +113,7 @@ def gradients_allowed(
 
 def sizes_of(gradients: Gradients) -> dict[Key, float]:
     """The largest entry of each."""
-    return {key: largest(one) for key, one in gradients.items()}
+    return {key: largest_entry(one) for key, one in gradients.items()}
 
 
 def negligible(

@@ -14,7 +14,7 @@ from parity.adapters.calls import Call, Run
 from parity.adapters.side import Side, open_side, sides
 from parity.errors import ParityError
 from parity.numerics import tolerance
-from parity.numerics.arrays import distance
+from parity.numerics.distance import relative_error
 from parity.pairs.align import unowned_parameters
 from parity.pairs.align.fusion import fused
 from parity.pairs.align.match import Alignment, align
@@ -214,4 +214,4 @@ def _checked(
 def _apart(own: list[np.ndarray], other: list[np.ndarray]) -> float:
     if len(own) != len(other):
         return float("inf")
-    return max((distance(*both) for both in zip(own, other, strict=True)), default=0.0)
+    return max((relative_error(*both) for both in zip(own, other, strict=True)), default=0.0)

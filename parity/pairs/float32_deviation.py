@@ -6,7 +6,7 @@ from typing import Any
 
 from parity.adapters.trainer import Batch
 from parity.errors import ParityError
-from parity.numerics.arrays import distance
+from parity.numerics.distance import relative_error
 from parity.pairs import allowance
 from parity.pairs.forward.setup import STAGES, Models, prepare
 from parity.pairs.training import float32_gradients
@@ -33,7 +33,7 @@ def float32_deviation(
         with Progress("float32", STAGES) as progress:
             pair = prepare(models, "float32", progress)
         outputs = pair.outputs()
-        observed = [distance(k.output, t.output) for k, t in outputs]
+        observed = [relative_error(k.output, t.output) for k, t in outputs]
         pair.keras_run.forget()
         limits = allowance.output_limits(pair)
         pair.torch_run.forget()

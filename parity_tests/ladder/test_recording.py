@@ -31,14 +31,14 @@ def test_spread_is_the_largest_rms_of_the_members() -> None:
 
 @pytest.mark.parametrize("place", [0, 1])
 def test_spread_keeps_a_member_that_is_not_finite(place: int) -> None:
-    """A NaN in any member makes the spread NaN, whichever member comes last."""
+    """A NaN in any member makes the spread infinite, whichever member comes last."""
     base = {"loss/loss": np.array([1.0])}
     members = [{"loss/loss": np.array([1.5])}, {"loss/loss": np.array([1.5])}]
     members[place] = {"loss/loss": np.array([np.nan])}
     rounding: dict[str, float] = {}
     for member in members:
         spread(rounding, "float32", base, member)
-    assert math.isnan(rounding["float32/loss/loss"])
+    assert math.isinf(rounding["float32/loss/loss"])
 
 
 def test_null_gradients_are_those_of_biases_before_batch_norm(torch_backend: Backend) -> None:

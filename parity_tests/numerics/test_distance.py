@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 import parity.numerics.distance
 from parity.numerics import blocks
-from parity.numerics.distance import Distance, measure
+from parity.numerics.distance import Distance, measure, relative_error
 
 NAN, INF = float("nan"), float("inf")
 
@@ -68,6 +68,25 @@ def test_what_is_not_finite_is_infinitely_far(a, b, counts: tuple[int, int]) -> 
     assert (found.largest, found.rms, found.relative) == (INF, INF, INF)
     assert found.not_finite == counts
     assert not np.isfinite(found.values).all()
+
+
+def test_equal_infinities_are_no_difference_on_request() -> None:
+    """The finite entries decide, and a NaN or an infinity of one side is still infinite."""
+    equal = np.array([2.0, INF, -INF]), np.array([1.0, INF, -INF])
+    assert relative_error(*equal) == 0.5
+    assert relative_error(*equal, equal_infinities=False) == INF
+    for reference, other in (([INF, 1.0], [-INF, 1.0]), ([INF, NAN], [INF, NAN]), ([1.0], [INF])):
+        assert relative_error(np.array(reference), np.array(other)) == INF
+
+
+def test_relative_error_of_arrays() -> None:
+    """Numbers, arrays of other strides and unequal shapes."""
+    assert relative_error(1.0, 3.0) == 2 / 3
+    assert relative_error(np.zeros((0, 3)), np.zeros((0, 3))) == 0.0
+    assert relative_error(np.zeros((2, 1)), np.zeros((1, 2))) == INF
+    a = np.arange(12.0).reshape(3, 4)
+    assert relative_error(a, np.asfortranarray(a)) == 0.0
+    assert relative_error(a[:, ::2], a[:, 1::2]) == 1 / 11
 
 
 @pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0)])

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from parity.numerics.arrays import distance
+from parity.numerics.distance import relative_error
 from parity.pairs.check import check
 from parity_tests.pairs.zoo.building import Net, filled
 
@@ -18,7 +18,7 @@ INF = np.inf
 
 
 @pytest.mark.parametrize(
-    ("own", "other", "apart"),
+    ("own", "other", "expected"),
     [
         ([1.0, -INF], [1.0, -INF], 0.0),
         ([2.0, INF], [1.0, INF], 0.5),
@@ -30,10 +30,10 @@ INF = np.inf
     ],
 )
 def test_infinities_are_alike_in_the_same_place(
-    own: list[float], other: list[float], apart: float
+    own: list[float], other: list[float], expected: float
 ) -> None:
     """What is finite beside them is compared; NaN equals nothing, not even itself."""
-    assert distance(np.array(own), np.array(other)) == apart
+    assert relative_error(np.array(own), np.array(other)) == expected
 
 
 @pytest.mark.flavour

@@ -21,7 +21,7 @@ from parity.adapters.calls import Call, Output, Run, leading
 from parity.adapters.trainer import Key
 from parity.errors import ParityError
 from parity.numerics import tolerance
-from parity.numerics.arrays import distance
+from parity.numerics.distance import relative_error
 from parity.pairs.align import config_diff
 from parity.reference.layers.activations import Activation
 from parity.reference.layers.kinds import family_of
@@ -192,7 +192,7 @@ def _best(
             return 0.5
         return len(own & wanted) / len(own | wanted)
 
-    def distance(t: Call) -> tuple[bool, bool]:
+    def order_key(t: Call) -> tuple[bool, bool]:
         return t.layer != k.layer, t.output.shape != k.output.shape
 
     agreed = {t.number: agreement(t) for t in free}
@@ -202,8 +202,8 @@ def _best(
         closest = _between(k, free, keras, matched, reach)
         if not closest:
             return None
-    nearest = min(distance(t) for t in closest)
-    closest = [t for t in closest if distance(t) == nearest]
+    nearest = min(order_key(t) for t in closest)
+    closest = [t for t in closest if order_key(t) == nearest]
     siblings = [t for t in closest if feeds(t, torch, taken) == feeds(closest[0], torch, taken)]
     if len(siblings) > 1:
         around = _around(k, keras)
@@ -288,7 +288,7 @@ def _same_output(k: Call, t: Call) -> bool:
 
 def _same(own: np.ndarray, other: np.ndarray) -> bool:
     """Up to rounding to float32, in which weights may have been carried."""
-    return distance(own, other) <= tolerance.FLOAT32_FLOOR
+    return relative_error(own, other) <= tolerance.FLOAT32_FLOOR
 
 
 def _likeness(own: str, other: str) -> int:

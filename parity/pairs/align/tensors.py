@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from parity.adapters.calls import Call
-from parity.numerics.arrays import distance
+from parity.numerics.distance import relative_error
 from parity.reference.layers import merging
 
 
@@ -40,7 +40,7 @@ def input_difference(k: Call, t: Call) -> float:
     any_order = isinstance(k.config, COMMUTATIVE) and isinstance(t.config, COMMUTATIVE)
     orders = itertools.permutations(t.inputs) if any_order and len(k.inputs) < 5 else [t.inputs]
     return min(
-        max((distance(one, as_keras(other, one, k)) for one, other in pairs), default=0.0)
+        max((relative_error(one, as_keras(other, one, k)) for one, other in pairs), default=0.0)
         for pairs in (tuple(zip(k.inputs, order, strict=True)) for order in orders)
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from parity.adapters.calls import Call
 from parity.constants import as_float32
-from parity.numerics.arrays import distance
+from parity.numerics.distance import relative_error
 from parity.reference.layers import batch_norm
 from parity.verdict.result import UNKNOWN, Cause, Proof
 
@@ -45,20 +45,20 @@ def statistics_causes(
         flavour: the Keras.
         limit: how far the two may stand apart.
     """
-    before = distance(*after)
+    before = relative_error(*after)
     own: dict[str, Any] = {"momentum": share(k.config, flavour), "variance": _kind(k, flavour)}
     other: dict[str, Any] = {"momentum": 1.0 - t.config.momentum, "variance": "unbiased"}
     unknown = [Cause(UNKNOWN, k.name, k.kind, t.kind, Proof(before, before), "step")]
-    if distance(after[1], _moved(t, name, old, other)) > limit:
+    if relative_error(after[1], _moved(t, name, old, other)) > limit:
         return unknown
     other["momentum"] = _as_keras(own["momentum"], other["momentum"])
-    if distance(after[0], _moved(k, name, old, other)) <= limit:
+    if relative_error(after[0], _moved(k, name, old, other)) <= limit:
         return []  # only what they were fed differs
     parted = [one for one in IDS if own[one] != other[one]]
     for count in range(1, len(parted) + 1):
         for chosen in itertools.combinations(parted, count):
             settings = {**other, **{one: own[one] for one in chosen}}
-            away = distance(after[0], _moved(k, name, old, settings))
+            away = relative_error(after[0], _moved(k, name, old, settings))
             if away <= limit:
                 return [
                     Cause(
@@ -112,7 +112,7 @@ def norm_causes(
         flavour: the Keras.
         limit: how far the outputs may stand apart.
     """
-    before = distance(k.output, forced)
+    before = relative_error(k.output, forced)
     x = k.inputs[0]
     mask = k.options.get("mask")
 
@@ -128,8 +128,8 @@ def norm_causes(
         ("batch_norm.mask", given(True, mask), given(True), ("steps that count", "all steps")),
     ]
     for name, own, other, values in tried:
-        after = distance(k.output, own)
-        if max(after, distance(forced, other)) <= limit:
+        after = relative_error(k.output, own)
+        if max(after, relative_error(forced, other)) <= limit:
             return [Cause(name, k.name, *values, Proof(before, after), "forward_train")]
     proof = Proof(before, before)
     return [Cause(UNKNOWN, k.name, k.kind, t.kind, proof, "forward_train")]

@@ -12,7 +12,7 @@ import numpy as np
 from parity.adapters.calls import Call
 from parity.adapters.random_draws import normal, uniform
 from parity.numerics import tolerance
-from parity.numerics.arrays import distance
+from parity.numerics.distance import relative_error
 from parity.reference.layers import dropout, merging
 from parity.verdict.result import UNKNOWN, Cause, Proof
 
@@ -73,7 +73,7 @@ def written(calls: Sequence[Call], first: int, drawn: np.ndarray) -> Written | N
             noise = call.inputs[1 - place]
             stddev = float(f"{np.vdot(z, noise - mean) / np.vdot(z, z):.{DIGITS}g}")
             limit = LIMITS.get(str(noise.dtype), 0.0)
-            if distance(noise, mean + stddev * z) > limit:
+            if relative_error(noise, mean + stddev * z) > limit:
                 continue
             if added:
                 return Written(call.number, dropout.GaussianNoise(stddev=stddev), place)
@@ -119,7 +119,7 @@ def causes_of(
         draw: seed and name of what both drew.
         limit: how far the outputs may stand apart.
     """
-    before = distance(k.output, forced)
+    before = relative_error(k.output, forced)
     own, other = _settings(k), _settings(t)
     gaussian = any(one.startswith("Gaussian") for one in (own["kind"], other["kind"]))
     ids = {
@@ -129,7 +129,7 @@ def causes_of(
     }
 
     def away(settings: Mapping[str, Any], wanted: np.ndarray) -> float:
-        return distance(wanted, _gave(settings, k.inputs[0], draw))
+        return relative_error(wanted, _gave(settings, k.inputs[0], draw))
 
     unknown = [Cause(UNKNOWN, k.name, k.kind, t.kind, Proof(before, before), "forward_train")]
     if away(own, k.output) > limit or away(other, forced) > limit:

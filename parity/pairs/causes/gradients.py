@@ -10,7 +10,7 @@ import numpy as np
 from parity.adapters.side import Side
 from parity.adapters.trainer import LOOSE, Batch, Gradients, Key, TorchTrainer, Trainer
 from parity.errors import ParityError
-from parity.numerics.arrays import distance
+from parity.numerics.distance import relative_error
 from parity.pairs.allowance import limits, negligible, sizes_of
 from parity.verdict.result import UNKNOWN, Cause, Divergence, Proof
 
@@ -47,7 +47,7 @@ class Backwards:
             elif key not in self.own or theirs not in other:
                 found[key, theirs] = float("inf")
             else:
-                found[key, theirs] = distance(self.own[key], other[theirs])
+                found[key, theirs] = relative_error(self.own[key], other[theirs])
         return found
 
     def causes(self, parted: Sequence[Divergence]) -> list[Cause]:
@@ -94,12 +94,12 @@ class Backwards:
             k, t = self.own[key], other[theirs]
             if k.ndim != 2:
                 continue
-            before = distance(k, t)
+            before = relative_error(k, t)
             rows = np.flatnonzero(k.any(-1) & ~t.any(-1))
             if len(rows) != 1 or before <= limit_of(theirs, before):
                 continue
             kept = np.arange(len(k)) != rows[0]
-            after = distance(k[kept], t[kept])
+            after = relative_error(k[kept], t[kept])
             if after <= limit_of(theirs, after):
                 states = "every row trains", f"padding_idx={rows[0]}"
                 proof = Proof(before, after)

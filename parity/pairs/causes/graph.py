@@ -9,7 +9,7 @@ import numpy as np
 
 from parity.adapters.calls import Call
 from parity.numerics import tolerance
-from parity.numerics.arrays import distance
+from parity.numerics.distance import relative_error
 from parity.pairs.align.match import Alignment, feeds
 from parity.pairs.align.tensors import as_keras, mapped
 from parity.pairs.causes import layer as layer_causes
@@ -115,7 +115,7 @@ def _between(
     if pair.torch.inputs and bool(own) != bool(other):
         put_in = _applied(own, pair.torch.inputs[0], flavour) if own else _before(other)
         if put_in is not None:
-            left = distance(pair.keras.inputs[0], put_in)
+            left = relative_error(pair.keras.inputs[0], put_in)
     if left > pair.keras.allowed:
         layer = (own or [pair.keras])[0].name
         scaled = _scaled(pair)
@@ -138,7 +138,7 @@ def _pads_a_pool(other: Sequence[Call], pair: UnequalInputs) -> bool:
         return False
     before = _before(other)
     padding = len(other) == 1 and type(other[0].config).__name__ == "ZeroPadding"
-    fed = before is not None and distance(pool.inputs[0], before) <= pool.allowed
+    fed = before is not None and relative_error(pool.inputs[0], before) <= pool.allowed
     return padding and fed and pair.residual <= pool.allowed
 
 
@@ -162,13 +162,13 @@ def _replaced(
         found = layer_causes.causes_of(own[0], other[0], own[0].inputs, forced, flavour)
         return [one for one in found if one.id != UNKNOWN]
     put_in = _applied(own, before, flavour)
-    left = float("inf") if put_in is None else distance(wanted, put_in)
+    left = float("inf") if put_in is None else relative_error(wanted, put_in)
     if left > limit:
         return []
     actual = as_keras(pair.torch.inputs[0], wanted, pair.keras)
     for place, call in enumerate(own):
         without = _applied([*own[:place], *own[place + 1 :]], before, flavour)
-        if without is not None and distance(actual, without) <= limit:
+        if without is not None and relative_error(actual, without) <= limit:
             proof = Proof(pair.difference, left)
             return [Cause("structure.missing", call.name, call.name, NOTHING, proof)]
     return []
@@ -178,7 +178,7 @@ def _turned_inputs(pair: UnequalInputs) -> Cause | None:
     """The same inputs in another order, or sequences whose steps are taken for examples."""
     k, t = pair.keras, pair.torch
     if len(k.inputs) == len(t.inputs) > 1:
-        away = [[distance(own, other) for other in t.inputs] for own in k.inputs]
+        away = [[relative_error(own, other) for other in t.inputs] for own in k.inputs]
         order = [row.index(min(row)) for row in away]
         left = max(map(min, away))
         if left <= k.allowed and len(set(order)) == len(order):
@@ -187,7 +187,7 @@ def _turned_inputs(pair: UnequalInputs) -> Cause | None:
             return Cause("structure.order", k.name, names, others, Proof(pair.difference, left))
     kind = kind_of(k.config, k.layer)
     if kind and kind.name in RECURRENT and t.inputs[0].ndim == 3:
-        left = max(distance(k.inputs[0], t.inputs[0].swapaxes(0, 1)), pair.residual)
+        left = max(relative_error(k.inputs[0], t.inputs[0].swapaxes(0, 1)), pair.residual)
         if left <= k.allowed:
             own, other = "examples first", "steps first"
             proof = Proof(pair.difference, left)
@@ -217,7 +217,7 @@ def _scaled(pair: UnequalInputs) -> Cause | None:
             continue
         factor = (spread * other).sum(0) / (spread**2).sum(0)
         shift = (other - factor * own).mean(0)
-        left = distance(own, (other - shift) / factor) if factor.all() else float("inf")
+        left = relative_error(own, (other - shift) / factor) if factor.all() else float("inf")
         if left <= pair.keras.allowed:
             told = " ".join(f"{a:.4g}·x{b:+.4g}" for a, b in zip(factor, shift, strict=True))
             proof = Proof(pair.difference, left)
@@ -240,7 +240,7 @@ def _channels_first(
     if x.ndim != 2 or len(shape) < 4:
         return None
     turned = np.moveaxis(x.reshape(shape[0], shape[-1], *shape[1:-1]), 1, -1)
-    left = max(distance(turned, pair.torch.inputs[0]), pair.residual)
+    left = max(relative_error(turned, pair.torch.inputs[0]), pair.residual)
     if left > pair.keras.allowed:
         return None
     proof = Proof(pair.difference, left)
@@ -262,7 +262,7 @@ def _applied(chain: Sequence[Call], x: np.ndarray, flavour: str) -> np.ndarray |
     for call in chain:
         if call.config is None:
             return None
-        nearest = min(range(len(call.inputs)), key=lambda n: distance(call.inputs[n], x))
+        nearest = min(range(len(call.inputs)), key=lambda n: relative_error(call.inputs[n], x))
         fed = (*call.inputs[:nearest], x, *call.inputs[nearest + 1 :])
         y = reference(call.config, call.weights, fed, flavour, call.options)
         if y is None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from parity.adapters.trainer import KerasTrainer, Key, Trainer
 from parity.numerics import tolerance
-from parity.numerics.arrays import distance
+from parity.numerics.distance import relative_error
 from parity.pairs.align.config_diff import alike
 from parity.pairs.causes import batch_norm, optimizer
 from parity.reference.formula import Settings
@@ -60,6 +60,6 @@ def first_shown(own: Settings, other: Settings, name: str) -> str:
             for side in (own, other)
         )
         one, two = (optimizer.weight_after(side, np.ones_like(gradient), [step]) for side in tried)
-        if distance(one, two) > tolerance.FLOAT64["step"].limit:
+        if relative_error(one, two) > tolerance.FLOAT64["step"].limit:
             return "step"
     return "steps"

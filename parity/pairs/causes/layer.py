@@ -18,7 +18,7 @@ import numpy as np
 from parity.adapters.calls import Call
 from parity.constants import as_float32
 from parity.numerics import tolerance
-from parity.numerics.arrays import distance
+from parity.numerics.distance import relative_error
 from parity.pairs.align import config_diff
 from parity.pairs.align.config_diff import Setting
 from parity.pairs.align.tensors import as_keras
@@ -52,7 +52,7 @@ def causes_of(
         The causes, each necessary and all together sufficient; one unknown where there is none;
         none where nothing is left once constants are rounded as Keras rounds them.
     """
-    before = distance(k.output, forced)
+    before = relative_error(k.output, forced)
     unknown = [Cause(UNKNOWN, k.name, k.layer, t.layer, Proof(before, before))]
     if k.config is None or t.config is None:
         return unknown
@@ -105,7 +105,7 @@ class _Replay:
         other = reference(self.t.config, self.t.weights, self.fed, PYTORCH, self.other)
         if other is None or min(own) > self.k.allowed:
             return False
-        return distance(forced, as_keras(other, self.wanted, self.k)) <= self.k.allowed
+        return relative_error(forced, as_keras(other, self.wanted, self.k)) <= self.k.allowed
 
     def rounded_alone(self) -> bool:
         """Whether PyTorch's constants, rounded as Keras rounds them, give what Keras gives."""
@@ -146,7 +146,7 @@ class _Replay:
         found = reference(config, weights, self.fed, self.flavour if own else PYTORCH, options)
         if found is None:
             return float("inf")
-        return distance(self.wanted, as_keras(found, self.wanted, self.k))
+        return relative_error(self.wanted, as_keras(found, self.wanted, self.k))
 
 
 def _worst(replay: _Replay, forced: np.ndarray) -> tuple[_Replay, np.ndarray]:
@@ -196,7 +196,7 @@ def _functions(k: Call, t: Call, flavour: str) -> list[Setting]:
     x = np.linspace(-30.0, 30.0, 121)
     own = reference(k.config, {}, (x,), flavour, {})
     other = reference(t.config, {}, (x,), PYTORCH, {})
-    if own is None or other is None or distance(own, other) <= tolerance.FLOAT32_FLOOR:
+    if own is None or other is None or relative_error(own, other) <= tolerance.FLOAT32_FLOOR:
         return []
     if type(k.config) is not type(t.config):
         return [Setting("kind", k.config, t.config)]

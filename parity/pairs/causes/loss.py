@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from parity.constants import as_float32
+from parity.numerics.distance import relative_error
 from parity.reference.losses.formulas import LOG_EPSILON, PROBABILITY_EPSILON, of_targets
 from parity.verdict.result import UNKNOWN, Cause, Proof
 
@@ -53,7 +54,7 @@ def causes_of(probes: Sequence[Probe], smoothings: Sequence[float], limit: float
         smoothings: label smoothings that may be at work.
         limit: how far two numbers may stand apart.
     """
-    before = apart(probes[0][2], probes[0][3])
+    before = relative_error(probes[0][2], probes[0][3])
     found: list[list[dict[str, Any]]] = [[], []]
     for settings in _all(sorted({0.0, *smoothings})):
         for side in (0, 1):
@@ -80,14 +81,6 @@ def causes_of(probes: Sequence[Probe], smoothings: Sequence[float], limit: float
         )
         for one in parted
     ]
-
-
-def apart(own: float, other: float) -> float:
-    """Distance of two losses, relative to the larger."""
-    if not (np.isfinite(own) and np.isfinite(other)):
-        return 0.0 if own == other else float("inf")
-    scale = max(abs(own), abs(other))
-    return abs(own - other) / scale if scale else 0.0
 
 
 def _id(name: str, settings: Values, other: Values, shares: bool) -> str:
@@ -133,7 +126,7 @@ def _away(settings: Values, probe: Probe, side: int) -> float:
     y, outputs, *wanted = probe
     with np.errstate(all="ignore"):
         value = _loss(settings, y, outputs)
-    return float("inf") if value is None else apart(wanted[side], value)
+    return float("inf") if value is None else relative_error(wanted[side], value)
 
 
 def _loss(settings: Values, y: np.ndarray, outputs: np.ndarray) -> float | None:

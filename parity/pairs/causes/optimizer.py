@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from parity.numerics.arrays import distance
+from parity.numerics.distance import relative_error
 from parity.pairs.causes.search import smallest_explanation
 from parity.reference.formula import Settings
 from parity.reference.optimizers.formulas import DECOUPLED, updated
@@ -64,7 +64,7 @@ def causes_of(update: Update, keras: Settings | None, torch: Settings | None) ->
         keras: the optimizer, as :meth:`parity.adapters.trainer.Trainer.settings_of` reports it.
         torch: likewise.
     """
-    before = distance(update.keras, update.torch)
+    before = relative_error(update.keras, update.torch)
     own, other = (
         _with_rates(of_either(one), [step.rates[side] for step in update.steps])
         for side, one in enumerate((keras, torch))
@@ -147,7 +147,7 @@ def id_of(settings: Settings, other: Settings, name: str) -> str:
 
 def _error(settings: Settings, update: Update, expected: np.ndarray) -> float:
     """The relative error of the rule's weight against a framework's."""
-    return distance(expected, weight_after(settings, update.start, update.steps))
+    return relative_error(expected, weight_after(settings, update.start, update.steps))
 
 
 def weight_after(settings: Settings, start: np.ndarray, steps: Sequence[StepInput]) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 
 from parity.adapters.calls import Call, Output, Run, leading
 from parity.numerics import tolerance
-from parity.numerics.arrays import distance
+from parity.numerics.distance import relative_error
 from parity.pairs.align import config_diff
 from parity.pairs.align.tensors import as_keras, as_torch, input_difference
 from parity.pairs.causes import graph, layer
@@ -146,7 +146,7 @@ class _Comparison:
         for k, own in pairs:
             progress.advance(k.name)
             t = fed.calls[own.number]
-            observed = distance(k.output, as_keras(t.output, k.output, k))
+            observed = relative_error(k.output, as_keras(t.output, k.output, k))
             named: list[Cause] = []
             judged = k.anchor or k.number in upstream
             if observed > k.allowed and judged:
@@ -183,7 +183,7 @@ class _Comparison:
         for k, t in pairs:
             whole = isinstance(k.config, Output)
             output = t.output if whole else as_keras(t.output, k.output, k)
-            self.as_they_ran[t.number] = distance(k.output, output)
+            self.as_they_ran[t.number] = relative_error(k.output, output)
         sequences = {t.number: t.output for k, t in pairs if k.output.ndim < t.output.ndim}
         self.pair.torch_run.forget()
         for number, output in sequences.items():
@@ -217,7 +217,7 @@ class _Comparison:
             return None, self._causes(k, t, as_keras(t.output, k.output, k), observed)
         follows = bool(cannot_substitute & {*k.sources})
         replayed = self._replayed(k, t)
-        residual = observed if replayed is None else distance(k.output, replayed)
+        residual = observed if replayed is None else relative_error(k.output, replayed)
         if isinstance(t.config, Output):  # which is its input
             residual = 0.0
         if not follows:

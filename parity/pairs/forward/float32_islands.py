@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from parity.numerics import tolerance
-from parity.numerics.arrays import distance
+from parity.numerics.distance import relative_error
 from parity.pairs.align.fusion import fused_run
 from parity.pairs.forward.compare import EvaluationFindings, compare
 from parity.pairs.forward.setup import Pair
@@ -40,7 +40,7 @@ def promoted(
         return None
     run = fused_run(pair.keras.run(pair.inputs, promote_to_float64=True))
     change = max(
-        distance(run.outputs[name], value) for name, value in pair.keras_run.outputs.items()
+        relative_error(run.outputs[name], value) for name, value in pair.keras_run.outputs.items()
     )
     torch_run = fused_run(pair.torch.run(pair.inputs, pair.torch_inputs).facing(run))
     alignment = pair.alignment.of(run, torch_run)

@@ -12,7 +12,7 @@ from parity.adapters.calls import Call, Output, Run
 from parity.adapters.side import Side, open_side, refuse_empty
 from parity.errors import ParityError
 from parity.numerics import tolerance
-from parity.numerics.arrays import distance
+from parity.numerics.distance import relative_error
 from parity.pairs.align import unowned_parameters
 from parity.pairs.align.fusion import fused_run
 from parity.pairs.align.match import Alignment, align
@@ -144,7 +144,7 @@ def unstable_outputs(pair: Pair) -> list[str]:
         first, second = (side.run(pair.inputs, inputs).outputs.values() for _ in range(2))
         both = zip(first, second, strict=True)
         changed = [pair for pair in both if not np.array_equal(*pair, equal_nan=True)]
-        difference = max((distance(*pair) for pair in changed), default=0.0)
+        difference = max((relative_error(*pair) for pair in changed), default=0.0)
         if difference <= tolerance.FLOAT32_FLOOR:
             continue
         what = f"outputs in evaluation mode differ by {difference:.1g} from one call to the next"

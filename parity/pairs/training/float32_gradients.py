@@ -6,7 +6,7 @@ from typing import Any
 
 from parity.adapters.trainer import Batch
 from parity.numerics import tolerance
-from parity.numerics.arrays import distance
+from parity.numerics.distance import relative_error
 from parity.pairs import allowance
 from parity.pairs.forward.setup import Models, Pair
 from parity.pairs.training.forward import FUSED, unshared_draws
@@ -63,7 +63,7 @@ def compare(
         if key not in expected and other not in actual:
             continue
         both = key in expected and other in actual
-        observed = distance(expected[key], actual[other]) if both else float("inf")
+        observed = relative_error(expected[key], actual[other]) if both else float("inf")
         allowed = max(keras_allowed.get(key, 0.0), torch_allowed.get(other, 0.0))
         found.append(Divergence("gradients", key[0], other[0], key[1], observed, allowed))
     return found, [note for note in notes if note != FUSED]

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from parity.adapters.trainer import Batch, Key, Trainer
-from parity.numerics.arrays import largest
-from parity.pairs.causes.loss import apart
+from parity.numerics.distance import largest_entry, relative_error
 from parity.pairs.forward.float32_islands import ID
 from parity.verdict.result import NOT_RUN, UNKNOWN, Findings
 
@@ -61,8 +60,8 @@ def change(trainer: Trainer, batch: Batch, parts: Parts) -> float:
         plain_loss, plain = trainer.gradients(plain_batch, 0, keys)
         if promoted.keys() != plain.keys():
             return float("inf")
-        losses = apart(loss, plain_loss)
+        losses = relative_error(loss, plain_loss)
         for key, value in promoted.items():
-            difference = max(difference, largest(value - plain[key]))
-            scale = max(scale, largest(value))
+            difference = max(difference, largest_entry(value - plain[key]))
+            scale = max(scale, largest_entry(value))
     return max(losses, difference / scale if scale else difference)

@@ -8,7 +8,7 @@ from typing import Any
 
 from parity.adapters.calls import Call
 from parity.adapters.trainer import Batch
-from parity.numerics.arrays import distance
+from parity.numerics.distance import relative_error
 from parity.pairs.align.tensors import as_keras, input_difference
 from parity.pairs.causes import batch_norm, dropout, layer
 from parity.pairs.causes.dropout import NOISE
@@ -98,7 +98,7 @@ class _Causes:
             self._unequal_inputs(k, t, upstream)
             return
         actual = as_keras(t.output, k.output, k)
-        observed = distance(k.output, actual)
+        observed = relative_error(k.output, actual)
         causes: list[Cause] | None = None
         if not k.anchor and k.layer not in NOISE:
             causes = layer.causes_of(k, t, k.inputs, actual, self.runner.flavour)
@@ -201,7 +201,7 @@ class _Causes:
         ):
             again = trainer.run(self.runs.batch, 0).run.calls
             both = zip(found.run.calls, again, strict=False)
-            changed = (a.name for a, b in both if distance(a.output, b.output) > LIMIT)
+            changed = (a.name for a, b in both if relative_error(a.output, b.output) > LIMIT)
             name = next(changed, None)
             if name is not None and not trainer.unshared:
                 notes.append(

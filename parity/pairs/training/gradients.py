@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from parity.adapters.trainer import Batch, Key, Trainer
-from parity.numerics.arrays import distance
+from parity.numerics.distance import relative_error
 from parity.pairs.allowance import Keys, sizes_of
 
 PART = 50_000_000
@@ -68,7 +68,7 @@ def compare(k: Trainer, t: Trainer, batch: Batch, groups: Sequence[Sequence[Keys
         losses = keras_loss, torch_loss
         for key, other in group:
             if key in expected and other in actual:
-                differences[key, other] = distance(expected[key], actual[other])
+                differences[key, other] = relative_error(expected[key], actual[other])
         sizes[0].update(sizes_of(expected))
         sizes[1].update(sizes_of(actual))
         del expected, actual  # before the next group's are computed

@@ -12,7 +12,7 @@ from parity.adapters.side import CannotRun
 from parity.adapters.trainer import Batch, KerasTrainer, TorchTrainer, TrainingRun, as_outputs
 from parity.constants import as_float32
 from parity.numerics import tolerance
-from parity.numerics.arrays import distance
+from parity.numerics.distance import relative_error
 from parity.pairs.align.fusion import fused_run
 from parity.pairs.align.match import Alignment, align
 from parity.pairs.align.tensors import as_keras, as_torch, input_difference
@@ -44,7 +44,7 @@ class BothRuns:
     def output_difference(self) -> float:
         """Largest relative difference of the outputs."""
         both = zip(as_outputs(self.keras.run), as_outputs(self.torch.run), strict=False)
-        return max(distance(expected, actual) for expected, actual in both)
+        return max(relative_error(expected, actual) for expected, actual in both)
 
     def release(self) -> None:
         """Release all arrays."""
@@ -231,7 +231,7 @@ class Runner:
 
 def output_difference(k: Call, t: Call) -> float:
     """Relative difference of the outputs of two calls."""
-    return distance(k.output, as_keras(t.output, k.output, k))
+    return relative_error(k.output, as_keras(t.output, k.output, k))
 
 
 def _descending(batch: Batch, places: frozenset[int]) -> Batch:

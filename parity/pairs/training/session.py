@@ -17,6 +17,7 @@ from parity.adapters.trainer import Batch, KerasTrainer, Key, TorchTrainer, nati
 from parity.constants import as_float32
 from parity.errors import ParityError
 from parity.numerics import tolerance
+from parity.numerics.distance import relative_error
 from parity.pairs import allowance
 from parity.pairs.causes import loss as loss_causes
 from parity.pairs.causes.gradients import Backwards
@@ -149,8 +150,8 @@ class Training:
         outputs = native_outputs(runs.keras.run)
         expected, as_it_ran = losses[0] - penalty, losses[1]
         actual = self.t.loss_of(outputs, runs.batch)
-        observed = loss_causes.apart(expected, actual)
-        smaller = min(observed, loss_causes.apart(expected, as_it_ran))
+        observed = relative_error(expected, actual)
+        smaller = min(observed, relative_error(expected, as_it_ran))
         if not smaller <= limit:
             if len(outputs) > 1 or len(runs.batch.targets) > 1:
                 proof = Proof(observed, observed)
@@ -158,7 +159,7 @@ class Training:
             else:
                 causes = self._loss_causes(runs, outputs[0], expected, actual)
         else:
-            observed = loss_causes.apart(*losses)
+            observed = relative_error(*losses)
             if observed <= limit or diverged:
                 return Findings((compared_rung("loss", (), smaller, limit),))
             causes = [self._penalty_cause(losses, observed)]
@@ -185,7 +186,7 @@ class Training:
     def _penalty_cause(self, losses: tuple[float, float], before: float) -> Cause:
         """Keras adds penalties on weights to the loss; PyTorch's loss has to do it itself."""
         penalty = self.k.penalty()
-        after = loss_causes.apart(losses[0], losses[1] + penalty)
+        after = relative_error(losses[0], losses[1] + penalty)
         if not penalty or after > LIMITS["loss"]:
             return Cause(UNKNOWN, "loss", *losses, Proof(before, before), "loss")
         name, factors = _penalties(self.k.penalties())

@@ -10,7 +10,7 @@ import numpy as np
 from parity.adapters.calls import Call
 from parity.adapters.trainer import Batch, KerasTrainer, Key, TorchTrainer, Trainer
 from parity.numerics import tolerance
-from parity.numerics.arrays import distance, largest
+from parity.numerics.distance import largest_entry, relative_error
 from parity.pairs import allowance
 from parity.pairs.allowance import negligible, sizes_of
 from parity.pairs.causes import batch_norm, latent, optimizer
@@ -96,9 +96,9 @@ def _floors(pairs: Mapping[str, tuple[Call, Call]]) -> dict[Key, float]:
 
 
 def _distance(own: np.ndarray, other: np.ndarray, floor: float) -> float:
-    """As :func:`distance`, relative to ``floor`` where no entry is as large."""
-    scale = max(largest(own), largest(other))
-    away = distance(own, other)
+    """As :func:`relative_error`, relative to ``floor`` where no entry is as large."""
+    scale = max(largest_entry(own), largest_entry(other))
+    away = relative_error(own, other)
     return away * scale / floor if scale < floor else away
 
 

@@ -13,7 +13,7 @@ import torch
 
 from keras_impl.capture.side import KerasSide
 from parity.constants import as_float32
-from parity.numerics.arrays import distance
+from parity.numerics.distance import relative_error
 from parity.numerics.tolerance import FLOAT64
 from parity.pairs.check import check
 from parity.pairs.forward import setup
@@ -76,7 +76,9 @@ def test_configuration_is_what_the_layer_does(kind: Kind, flavour: str, side: st
     unknown = {call.kind for call in run.calls if call.config is None}
     assert unknown <= set(kind.unknown), unknown
     for call in run.calls:
-        assert distance(call.output, opened.replay(call.number, call.inputs)) <= LIMIT, call.name
+        assert relative_error(call.output, opened.replay(call.number, call.inputs)) <= LIMIT, (
+            call.name
+        )
         if call.config is not None:
             told = flavour if side == "keras" else "torch"
             config = call.config
@@ -85,5 +87,5 @@ def test_configuration_is_what_the_layer_does(kind: Kind, flavour: str, side: st
                 config = dataclasses.replace(config, negative_slope=slope)
             own = computed(config, call.weights, call.inputs, call.options, told)
             assert own.shape == call.output.shape, (call.name, config)
-            assert distance(call.output, own) <= LIMIT, (call.name, config)
+            assert relative_error(call.output, own) <= LIMIT, (call.name, config)
     assert all(np.isfinite(one).all() for one in run.outputs.values())
