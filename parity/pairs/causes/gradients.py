@@ -111,9 +111,10 @@ class Backwards:
         first = parted[0]
         name, before = first.keras_layer or "", max(one.observed for one in parted)
         options = replace(self.batch.torch_options, through_detach=True)
+        batch = replace(self.batch, torch_options=options)
         try:
-            _, other = self.t.gradients(replace(self.batch, torch_options=options), 0)
-            apart, limit_of = self.apart(other), limits(self.torch, self.t, self.batch)
+            _, other = self.t.gradients(batch, 0)
+            apart, limit_of = self.apart(other), limits(self.torch, self.t, batch)
             left = {pair[1]: apart[pair] for pair in pairs}
             known = all(away <= limit_of(theirs, away) for theirs, away in left.items())
         except (RuntimeError, ParityError):  # it writes where nothing may be written then
