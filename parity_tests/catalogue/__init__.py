@@ -27,8 +27,8 @@ class Shown:
         return distance(self.keras, self.naive), distance(self.keras, self.faithful)
 
 
-Demonstration = Callable[[str], Shown]
-"""Flavour to what was found."""
+Demonstration = Callable[[str], Shown | None]
+"""Keras version to what was found; None for a version that does not have the layer."""
 
 
 def distance(keras: np.ndarray, port: np.ndarray | None) -> float:

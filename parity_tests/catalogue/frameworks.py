@@ -17,6 +17,13 @@ def normal(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(shape)
 
 
+def has(config: Any) -> bool:
+    """Whether this version of Keras has the layer of a configuration."""
+    from keras_impl.framework import keras
+
+    return hasattr(keras.layers, config.keras)
+
+
 def keras_layer(kind: str, x: Any, weights: Mapping[str, Any] | None = None, **given: Any) -> Any:
     """A layer of Keras in float64, built by calling it on x.
 

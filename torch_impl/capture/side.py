@@ -21,7 +21,7 @@ from parity.reference.formula import Settings
 from torch_impl.capture import files
 from torch_impl.capture.dtypes import default_dtype
 from torch_impl.capture.errors import describe_error
-from torch_impl.capture.read import weights
+from torch_impl.capture.read import modules, weights
 from torch_impl.capture.read.layout import Layout, of_input
 from torch_impl.capture.trace import watch as calls
 from torch_impl.capture.trainer import TorchTrainer
@@ -52,6 +52,7 @@ class TorchSide:
         """
         self.dtype: torch.dtype = getattr(torch, dtype)
         self.model = _module_of(model).to(self.dtype)
+        modules.follow_float32(self.model)
         self.channels_first = False  # whether sequences are given so
         self.copies = False  # whether the model writes into tensors that it has handed on
         self.outputs: list[Layout] = []

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from parity_tests.pairs.zoo.building import (
     IMAGE,
     KERAS_2,
+    KERAS_3,
     ROWS,
     SERIES,
     VOLUME,
@@ -114,6 +115,30 @@ NORMS = [
         IMAGE,
         (lambda L: L.Flatten(), lambda L: L.BatchNormalization()),
         lambda: nn.Sequential(nn.Flatten(), nn.BatchNorm1d(288, eps=1e-3, momentum=0.01)),
+    ),
+    one(
+        "rms_norm",
+        SERIES,
+        lambda L: L.RMSNormalization(),
+        lambda: nn.RMSNorm(4, eps=1e-6),
+        flavours=KERAS_3,
+    ),
+    one(
+        "rms_norm.default_of_torch",
+        SERIES,
+        lambda L: L.RMSNormalization(epsilon=1.1920929e-7),
+        lambda: nn.RMSNorm(4),
+        flavours=KERAS_3,
+    ),
+    one(
+        "rms_norm.function",
+        IMAGE,
+        lambda L: L.RMSNormalization(axis=[-2, -1]),
+        lambda: Net(
+            lambda self, x: F.rms_norm(x.movedim(1, -1), (8, 4), self.w, 1e-6).movedim(-1, 1),
+            w=nn.Parameter(torch.randn(8, 4)),
+        ),
+        flavours=KERAS_3,
     ),
     one("layer_norm", SERIES, lambda L: L.LayerNormalization(), lambda: nn.LayerNorm(4, eps=1e-3)),
     one(

@@ -49,6 +49,13 @@ def along_last(module: nn.Module) -> bool:
     return along(module) if callable(along) else along
 
 
+def follow_float32(model: nn.Module) -> None:
+    """Set the constants that PyTorch chooses by dtype as in float32, the dtype that users run."""
+    for module in model.modules():
+        if reader := reader_of(module):
+            reader.in_float32(module)
+
+
 def module_of(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> tuple[nn.Module, Tensor] | None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from parity_tests.pairs.faults.planted.row import Row
-from parity_tests.pairs.zoo.building import KERAS_2, Net
+from parity_tests.pairs.zoo.building import KERAS_2, KERAS_3, Net
 
 X = (6, 5)
 STEPS = (4, 5, 5)
@@ -115,6 +115,11 @@ FAULTS = [
         lambda: port(Rms()), "norm", (), unnamed="a module of the user's own has no settings"),
     Row("layer_norm.for_batch_norm", X, BATCH, lambda: port(nn.LayerNorm(5, eps=1e-3)), "norm",
         ("batch_norm.kind",)),
+    Row("rms_norm.epsilon", X, normed(lambda L: L.RMSNormalization(name="norm")),
+        lambda: port(nn.RMSNorm(5)), "norm", ("rms_norm.epsilon",), flavours=KERAS_3),
+    Row("rms_norm.for_layer_norm", X, normed(lambda L: L.RMSNormalization(name="norm")),
+        lambda: port(nn.LayerNorm(5, eps=1e-6, elementwise_affine=False)), "norm",
+        ("rms_norm.kind",), flavours=KERAS_3),
     Row("group_norm.epsilon", IMAGES,
         lambda L: [L.GroupNormalization(2, name="norm"), L.GlobalAveragePooling2D(),
                    L.Dense(3, name="b")],
