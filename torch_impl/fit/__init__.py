@@ -1,7 +1,8 @@
-"""Keras's callbacks for PyTorch training loops; they decide as Keras does.
+"""Keras's callbacks for PyTorch training loops, with Keras's decisions.
 
 Call ``on_epoch_end(epoch, logs)`` of each callback after every epoch, counted from 0, and
-``on_train_end()`` at the end; ``logs`` holds the epoch's metrics by name, as in Keras's ``fit``::
+``on_train_end()`` at the end; ``logs`` contains the epoch's metrics by name, as in Keras's
+``fit``::
 
     stopping = EarlyStopping(model, patience=3, restore_best_weights=True)
     plateau = ReduceLROnPlateau(optimizer, patience=1)

@@ -1,4 +1,4 @@
-"""What callbacks share: the metric that they watch, what is better, and how they are resumed."""
+"""Base classes of the callbacks: monitored metric, comparison of values, resuming."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ RISING = frozenset(
         "top_k_categorical_accuracy",
     }
 )
-"""Keras 3's metrics of which more is better, by the name that Keras gives them."""
+"""Names of Keras 3's metrics for which larger is better."""
 
 FALLING = frozenset(
     {
@@ -70,23 +70,23 @@ FALLING = frozenset(
         "squared_hinge",
     }
 )
-"""Keras 3's metrics of which less is better."""
+"""Names of Keras 3's metrics for which smaller is better."""
 
 
 class Callback:
-    """Something that can be resumed; ``kept`` names the attributes that this takes."""
+    """A callback that can be resumed; ``kept`` names the attributes to save."""
 
     kept: tuple[str, ...] = ()
 
     def state_dict(self) -> dict[str, Any]:
-        """What :meth:`load_state_dict` needs; ``torch.load(weights_only=True)`` reads it."""
+        """The saved attributes; ``torch.load(weights_only=True)`` can read them."""
         return {name: getattr(self, name) for name in self.kept}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on where the callback stood that gave this.
+        """Restore the attributes from :meth:`state_dict`.
 
         Raises:
-            ValueError: it is of another kind of callback.
+            ValueError: it is from another kind of callback.
         """
         if set(state_dict) != set(self.kept):
             raise ValueError(
@@ -98,21 +98,21 @@ class Callback:
 
 
 class MonitorCallback(Callback):
-    """Watches one metric.
+    """A callback that monitors one metric.
 
-    Keras 2 compares in float64 and starts from ∞, so that a NaN is never the best. Keras 3 rounds
-    both sides to float32 and takes the first value as the best whatever it is: after a NaN nothing
-    is ever better.
+    Keras 2 compares in float64 and starts from ∞, so a NaN is never the best value. Keras 3 rounds
+    both values to float32 and always takes the first value as the best: after a NaN no value is
+    better.
 
     Args:
         monitor: the metric's name in ``logs``.
-        mode: ``min`` or ``max``, what is better; ``auto``: by the name. Keras 3 asks the model's
-            metric, so here its name must be one of Keras's.
-        min_delta: a value is better only by more than this; 0 or more.
+        mode: ``min`` or ``max``: which values are better; ``auto``: depends on the name. (Keras 3
+            asks the model's metric; here the name must be one of Keras's metrics.)
+        min_delta: minimum improvement, 0 or more; a value must be better by more than this.
         flavour: ``tf_keras`` (Keras 2) or ``keras3``.
 
     Raises:
-        ValueError: a value is none of those accepted.
+        ValueError: a value is not accepted.
     """
 
     def __init__(self, monitor: str, mode: str, min_delta: float, flavour: str) -> None:
@@ -131,7 +131,7 @@ class MonitorCallback(Callback):
     @staticmethod
     @abstractmethod
     def keras_2_rises(monitor: str) -> bool:
-        """Whether Keras 2 takes a metric of this name as better the larger it is."""
+        """Whether Keras 2 treats larger values of this metric as better."""
 
     def _rises(self) -> bool:
         if self.flavour == "tf_keras":
@@ -145,13 +145,13 @@ class MonitorCallback(Callback):
         return name in RISING
 
     def first_best(self) -> float | None:
-        """The best so far when there is none."""
+        """The initial best value."""
         if self.flavour == "keras3":
             return None
         return -math.inf if self.rises else math.inf
 
     def value(self, logs: Mapping[str, Any] | None) -> float | None:
-        """The metric's value, or None with a warning if it is not there."""
+        """The metric's value; None, with a warning, if it is missing."""
         found = (logs or {}).get(self.monitor)
         if found is None:
             warnings.warn(
@@ -163,19 +163,19 @@ class MonitorCallback(Callback):
         return float(found)
 
     def better(self, value: float, reference: float | None) -> bool:
-        """Whether a value is better than another one by more than ``min_delta``."""
+        """Whether a value is better than the reference by more than ``min_delta``."""
         if reference is None:
             return True
-        moved = value - self.min_delta if self.rises else value + self.min_delta
+        shifted = value - self.min_delta if self.rises else value + self.min_delta
         if self.flavour == "keras3":
-            moved, reference = as_tensorflow(moved), as_tensorflow(reference)
-        return moved > reference if self.rises else moved < reference
+            shifted, reference = as_tensorflow(shifted), as_tensorflow(reference)
+        return shifted > reference if self.rises else shifted < reference
 
 
 def as_tensorflow(value: float) -> float:
-    """As TensorFlow compares it: rounded to float32, subnormal numbers as zero.
+    """The value as TensorFlow compares it: rounded to float32, subnormal numbers as zero.
 
-    What is too large for float32 is infinite here; Keras 3 stops with an error.
+    Values too large for float32 become infinite here; Keras 3 raises an error.
     """
     with np.errstate(over="ignore"):
         rounded = float(np.float32(value))
@@ -183,12 +183,12 @@ def as_tensorflow(value: float) -> float:
 
 
 def plain(value: Any) -> Any:
-    """A tensor of one as its number; anything else as it is."""
+    """A scalar tensor as a number; other values unchanged."""
     return value.item() if isinstance(value, Tensor) and value.ndim == 0 else value
 
 
 def check_count(name: str, value: int, least: int = 0) -> int:
-    """The number, if it is a whole one and large enough."""
+    """The value as an int; it must be a whole number of at least ``least``."""
     if value != int(value) or value < least:
         raise ValueError(f"{name}: received {value}, accepted: {least} or more, whole")
     return int(value)

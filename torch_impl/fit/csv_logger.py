@@ -11,20 +11,20 @@ from torch_impl.fit.callback import Callback, plain
 
 
 class CSVLogger(Callback):
-    r"""Keras's ``CSVLogger``: the same bytes for the same numbers; PyTorch has none.
+    r"""Keras's ``CSVLogger``: writes the same bytes for the same numbers.
 
-    The first epoch decides the columns: ``epoch``, then its metrics by name, then, if none begins
-    with ``val_``, each again with that before it (for validation that comes later). What is
-    missing is ``NA``; later newcomers are left out. Rows end in ``\r\n``.
+    The first epoch determines the columns: ``epoch``, its metrics sorted by name, and, if no name
+    begins with ``val_``, each name again with this prefix (for later validation). Missing values
+    are ``NA``; metrics that are new in later epochs are omitted. Rows end with ``\r\n``.
     Source: ``tf_keras/src/callbacks.py``, ``keras/src/callbacks/csv_logger.py``.
 
     Args:
-        path: the file, overwritten when this object is made, unless ``append`` is set.
+        path: the file; it is emptied at once unless ``append`` is set.
         separator: one character.
-        append: go on at the file's end, without another header.
+        append: continue at the end of the file, without another header.
 
     Raises:
-        ValueError: a value is none of those accepted.
+        ValueError: a value is not accepted.
     """
 
     kept = ("columns",)
@@ -44,7 +44,7 @@ class CSVLogger(Callback):
         self.path.open("a" if append else "w").close()
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Write a row, at once.
+        """Write a row immediately.
 
         Args:
             epoch: its number, from 0.
@@ -55,7 +55,7 @@ class CSVLogger(Callback):
             self.columns = sorted(logs)
             if not any(name.startswith("val_") for name in self.columns):
                 self.columns += [f"val_{name}" for name in self.columns]
-        # opened for each row: nothing is lost, and no file left open, if training breaks off
+        # opened for each row, so that an interrupted training loses nothing
         with self.path.open("a", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, delimiter=self.separator)
             if self._header:
@@ -64,7 +64,7 @@ class CSVLogger(Callback):
             writer.writerow([epoch, *(_cell(logs.get(name, "NA")) for name in self.columns)])
 
     def on_train_end(self) -> None:
-        """Nothing: the file is whole after every row."""
+        """Do nothing: the file is complete after every row."""
 
 
 def _cell(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Stop when a metric has not become better for some epochs, and go back to the best weights."""
+"""Stop training when a metric no longer improves, and restore the best weights."""
 
 from __future__ import annotations
 
@@ -12,31 +12,32 @@ from torch_impl.fit.callback import MonitorCallback, check_count
 
 
 class EarlyStopping(MonitorCallback):
-    """Keras's ``EarlyStopping``; PyTorch has none.
+    """Keras's ``EarlyStopping``.
 
-    The best weights come back also where training ran to its end, as in Keras. Until a value was
-    better than all before (in Keras 2: a NaN is not) the first epoch's weights count as the best.
+    As in Keras, the best weights are restored even if training was not stopped. Until a value has
+    improved (in Keras 2 a NaN is no improvement), the first epoch's weights count as the best.
     Source: ``tf_keras/src/callbacks.py``, ``keras/src/callbacks/early_stopping.py``.
 
     Args:
-        model: whose weights and buffers are kept and put back: its whole ``state_dict``.
+        model: the model whose ``state_dict`` (weights and buffers) is saved and restored.
         monitor: name in ``logs`` of the metric to watch.
-        min_delta: a value is better only by more than this; 0 or more.
-        patience: stop at the so-many-th epoch in a row without a better value; 0 is as 1.
-        mode: ``min`` or ``max``, what is better; ``auto``: by the name. In Keras 2 more is better
-            where it ends in acc, accuracy or auc; see :class:`MonitorCallback` for Keras 3.
-        baseline: patience begins anew only with a value that is better than this one, too.
-        restore_best_weights: keep the best epoch's weights and put them back at the end.
-        start_from_epoch: earlier ones do not count, nor can their weights be the best.
+        min_delta: minimum improvement, 0 or more; a value must be better by more than this.
+        patience: number of consecutive epochs without improvement before stopping; 0 acts as 1.
+        mode: ``min`` or ``max``: which values are better; ``auto``: depends on the name. In Keras
+            2 larger is better if it ends in acc, accuracy or auc; for Keras 3 see
+            :class:`MonitorCallback`.
+        baseline: the epoch count restarts only for a value that is also better than this one.
+        restore_best_weights: save the best epoch's weights and restore them at the end.
+        start_from_epoch: earlier epochs are ignored.
         flavour: ``tf_keras`` (Keras 2) or ``keras3``.
 
     Attributes:
-        best: the best value; in Keras 2 ±∞ and in Keras 3 None before there is one.
+        best: the best value; before the first one ±∞ (Keras 2) or None (Keras 3).
         best_epoch: its epoch, from 0.
-        stopped_epoch: the epoch that training was stopped at, from 0; 0: it was not.
+        stopped_epoch: the epoch at which training was stopped, from 0; 0 if it was not stopped.
 
     Raises:
-        ValueError: a value is none of those accepted.
+        ValueError: a value is not accepted.
     """
 
     kept = ("best", "best_epoch", "best_weights", "stopped_epoch", "wait")
@@ -68,7 +69,7 @@ class EarlyStopping(MonitorCallback):
         return monitor.endswith(("acc", "accuracy", "auc"))
 
     def on_train_begin(self) -> None:
-        """Forget everything; only needed before the same object serves a second training."""
+        """Reset the state; only needed if the object is used for a second training."""
         self.best = self.first_best()
         self.best_epoch = 0
         self.best_weights: dict[str, Any] | None = None
@@ -76,12 +77,12 @@ class EarlyStopping(MonitorCallback):
         self.wait = 0
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> bool:
-        """Look at the epoch's metrics.
+        """Process the metrics of an epoch.
 
         Args:
-            epoch: its number, from 0; the first one never stops.
-            logs: metrics by name, numbers or tensors of one. Without the one that is watched
-                there is a warning, and the epoch does not count.
+            epoch: its number, from 0; the first epoch never stops.
+            logs: metrics by name, numbers or scalar tensors. If the monitored one is missing, there
+                is a warning, and the epoch does not count.
 
         Returns:
             Whether to stop.
@@ -106,7 +107,7 @@ class EarlyStopping(MonitorCallback):
         return True
 
     def on_train_end(self) -> None:
-        """Put the best weights back, if they are kept."""
+        """Restore the best weights, if they were saved."""
         if self.best_weights is not None:
             self.model.load_state_dict(self.best_weights)
 

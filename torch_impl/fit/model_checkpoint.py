@@ -1,4 +1,4 @@
-"""Save a model after every epoch, every so many batches, or whenever a metric is at its best."""
+"""Save a model after every epoch, every N batches, or whenever a metric improves."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from torch_impl.fit.callback import MonitorCallback, check_count, plain
 
 
 class ModelCheckpoint(MonitorCallback):
-    """Keras's ``ModelCheckpoint``, with PyTorch's files; PyTorch has none.
+    """Keras's ``ModelCheckpoint`` with PyTorch's file format.
 
-    A file appears under its name only when it is whole, and ``torch.load(weights_only=True)`` reads
-    it. It holds ``{"model": model.state_dict(), …}``, or the model's ``state_dict`` alone.
+    A file gets its name only when it is complete. ``torch.load(weights_only=True)`` can read it. It
+    contains ``{"model": model.state_dict(), …}``, or the model's ``state_dict`` alone.
     Source: ``tf_keras/src/callbacks.py``, ``keras/src/callbacks/model_checkpoint.py``.
 
     Args:
-        model: what is saved.
+        model: the model to save.
         path: the file; ``{epoch}`` (from 1), ``{batch}`` (from 1, if saved after batches) and
-            metrics (``{val_loss:.2f}``) stand for their values, as in ``str.format``. Folders are
-            made. A file that is there is replaced.
-        others: what else goes into the file, by the name that it has there: anything with a
-            ``state_dict`` (optimizer, schedule, callbacks).
+            metrics (``{val_loss:.2f}``) are replaced by their values, as in ``str.format``. Folders
+            are created. An existing file is replaced.
+        others: further objects to save, by name: anything with a ``state_dict`` (optimizer,
+            schedule, callbacks).
         monitor: name in ``logs`` of the metric to watch.
-        save_best_only: save only when the metric is better than ever. Where it is missing, there
-            is a warning; Keras 2 then saves nothing, Keras 3 saves.
-        save_weights_only: leave out the others, and the name ``model``.
-        mode: ``min`` or ``max``, what is better; ``auto``: by the name. In Keras 2 more is better
-            where it has acc in it or begins with fmeasure; for Keras 3 see
+        save_best_only: save only when the metric improves. If it is missing, there is a warning;
+            Keras 2 then saves nothing, Keras 3 saves.
+        save_weights_only: save only the model's ``state_dict``, without the name ``model``.
+        mode: ``min`` or ``max``: which values are better; ``auto``: depends on the name. In Keras
+            2 larger is better if it contains acc or begins with fmeasure; for Keras 3 see
             :class:`MonitorCallback`.
-        save_freq: ``epoch``, or so many batches.
-        initial_value_threshold: the best so far at the beginning.
+        save_freq: ``epoch``, or a number of batches.
+        initial_value_threshold: the initial best value.
         flavour: ``tf_keras`` (Keras 2) or ``keras3``.
 
     Raises:
-        ValueError: a value is none of those accepted, or the path names a metric that is not there.
+        ValueError: a value is not accepted, or the path names a missing metric.
     """
 
     kept = ("best", "batches_since_saved", "last_batch")
@@ -88,12 +88,12 @@ class ModelCheckpoint(MonitorCallback):
     def on_batch_end(
         self, epoch: int, batch: int, logs: Mapping[str, Any] | None = None
     ) -> Path | None:
-        """Save if ``save_freq`` batches have passed; not needed where that is ``epoch``.
+        """Save if ``save_freq`` batches have passed; not needed if it is ``epoch``.
 
         Args:
             epoch: its number, from 0.
             batch: its number within the epoch, from 0.
-            logs: metrics by name, numbers or tensors of one.
+            logs: metrics by name, numbers or scalar tensors.
 
         Returns:
             The file written, or None.
@@ -113,7 +113,7 @@ class ModelCheckpoint(MonitorCallback):
 
         Args:
             epoch: its number, from 0.
-            logs: metrics by name, numbers or tensors of one.
+            logs: metrics by name, numbers or scalar tensors.
 
         Returns:
             The file written, or None.
@@ -150,7 +150,7 @@ class ModelCheckpoint(MonitorCallback):
 
 
 def _write(content: dict[str, Any], path: Path) -> None:
-    """Under another name first: nobody finds half a file, even if the power fails."""
+    """Write to a temporary file first, so that no incomplete file gets the name."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with partial.open("wb") as file:

@@ -1,4 +1,4 @@
-"""Lower the learning rate when a metric has not become better for some epochs."""
+"""Reduce the learning rate when a metric no longer improves."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from torch_impl.fit.callback import MonitorCallback, check_count
 class ReduceLROnPlateau(MonitorCallback):
     """Keras's ``ReduceLROnPlateau``: α ← max(α·factor, min_lr).
 
-    PyTorch's counts one epoch more before it reduces and one less of a cooldown of any length,
-    takes the threshold as a share of the best value, and leaves out reductions of less than 1e-8;
+    PyTorch's class waits one epoch longer before it reduces, counts one epoch less of a cooldown,
+    treats the threshold as relative to the best value, and skips reductions smaller than 1e-8.
     ``(patience=p - 1, cooldown=max(c - 1, 0), threshold=d, threshold_mode="abs", eps=0)`` makes it
     reduce at the same epochs as Keras 2.
-    Keras keeps the rate in float32, or in float64 if ``floatx`` is so. Here it is float64 if the
-    group's weights are, else float32.
+    Keras stores the rate in ``floatx``. Here it is float64 if the group's weights are, otherwise
+    float32.
     Source: ``tf_keras/src/callbacks.py``, ``keras/src/callbacks/reduce_lr_on_plateau.py``.
 
     Args:
         optimizer: any of ``torch.optim`` or :mod:`torch_impl.optim`; the rate of each of its groups
-            is reduced. A scheduler that computes rates by itself would overwrite them.
+            is reduced. A scheduler that computes rates itself would overwrite them.
         monitor: name in ``logs`` of the metric to watch.
         factor: 0 to below 1.
-        patience: reduce at the so-many-th epoch in a row without a better value; 0 is as 1.
-        mode: ``min`` or ``max``, what is better; ``auto``: by the name. In Keras 2 more is better
-            where it has acc in it (but not where it ends in auc, as it is for ``EarlyStopping``);
-            see :class:`MonitorCallback` for Keras 3.
-        min_delta: a value is better only by more than this; 0 or more.
-        cooldown: epochs after a reduction that do not count against patience.
+        patience: number of consecutive epochs without improvement before reducing; 0 acts as 1.
+        mode: ``min`` or ``max``: which values are better; ``auto``: depends on the name. In Keras
+            2 larger is better if it contains acc (auc does not count, unlike in
+            ``EarlyStopping``); for Keras 3 see :class:`MonitorCallback`.
+        min_delta: minimum improvement, 0 or more; a value must be better by more than this.
+        cooldown: number of epochs after a reduction that do not count for ``patience``.
         min_lr: smallest rate, 0 or more.
         flavour: ``tf_keras`` (Keras 2) or ``keras3``.
 
     Raises:
-        ValueError: a value is none of those accepted.
+        ValueError: a value is not accepted.
     """
 
     kept = ("best", "cooldown_counter", "wait")
@@ -75,7 +75,7 @@ class ReduceLROnPlateau(MonitorCallback):
         return "acc" in monitor
 
     def better(self, value: float, reference: float | None) -> bool:
-        """See :meth:`MonitorCallback.better`; Keras 2 here moves the best, not the value."""
+        """See :meth:`MonitorCallback.better`; Keras 2 shifts the best value instead."""
         if reference is None or self.flavour == "keras3":
             return super().better(value, reference)
         if self.rises:
@@ -83,16 +83,16 @@ class ReduceLROnPlateau(MonitorCallback):
         return value < reference - self.min_delta
 
     def on_train_begin(self) -> None:
-        """Forget everything; only needed before the same object serves a second training."""
+        """Reset the state; only needed if the object is used for a second training."""
         self.best = self.first_best()
         self.cooldown_counter = 0
         self.wait = 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> bool:
-        """Look at the epoch's metrics.
+        """Process the metrics of an epoch.
 
         Args:
-            epoch: its number; what is decided does not depend on it.
+            epoch: its number; it has no effect.
             logs: metrics by name, numbers or tensors of one; as in Keras, the rate that the epoch
                 had is put among them, of the first group, as ``lr`` (Keras 2) or
                 ``learning_rate``. Without the metric that is watched there is a warning, and the
@@ -127,13 +127,13 @@ class ReduceLROnPlateau(MonitorCallback):
         return True
 
     def _reduce(self, group: dict[str, Any]) -> bool:
-        """Reduce a group's rate, if it is above the smallest one."""
+        """Reduce a group's rate if it is above the minimum; return whether it was."""
         rate = _rate(group)
         kind, smallest = type(rate), np.float32(self.min_lr)
         if self.flavour == "tf_keras":
             above = rate > smallest
             new = max(rate * kind(self.factor), kind(self.min_lr))
-        else:  # compares in float32 at most, and multiplies in double precision
+        else:  # Keras 3 compares in float32 and multiplies in double precision
             above = np.float32(rate) > smallest
             new = kind(max(float(rate) * self.factor, self.min_lr))
         if not above:
@@ -146,6 +146,6 @@ class ReduceLROnPlateau(MonitorCallback):
 
 
 def _rate(group: dict[str, Any]) -> np.float32 | np.float64:
-    """A group's learning rate as Keras would hold it."""
+    """A group's learning rate in the dtype that Keras stores it in."""
     kind = np.float64 if group["params"][0].dtype == torch.float64 else np.float32
     return kind(float(group["lr"]))

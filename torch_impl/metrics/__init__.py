@@ -1,7 +1,7 @@
 """Keras's metrics for PyTorch, with the methods ``update``, ``compute`` and ``reset``.
 
-The state is on the outputs' device and has Keras's dtype; nothing is copied to the host until the
-result of ``compute`` is read.
+The state has Keras's dtype and stays on the outputs' device; nothing is copied to the host until
+the result of ``compute`` is read.
 """
 
 from torch_impl.metrics.accuracy import (

@@ -1,4 +1,4 @@
-"""Accuracies: the share of right answers, weighted by example if asked for."""
+"""Accuracies: the share of correct predictions, with optional sample weights."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from torch_impl.metrics.base import Metric, divided, same_rank
 class MeanOfMatches(Metric):
     """Σ w·match / Σ w over all batches; 0 before the first one.
 
-    Where matches have axes beyond the weights' (one for each time step), Keras 2 counts them one by
-    one and Keras 3 takes their mean for each example first. **A single number as weight** counts
-    N·w in Keras 2; in Keras 3 the whole batch counts as one value of weight w, so that a short
-    last batch counts as much as a full one.
+    If the matches have more axes than the weights (one match per time step), Keras 2 counts each
+    one and Keras 3 first computes their mean per example. **A single number as weight** counts as
+    N·w in Keras 2; in Keras 3 the whole batch counts as one value of weight w, so a short last
+    batch counts as much as a full one.
     Source: ``tf_keras/src/metrics/base_metric.py`` (``Reduce``),
     ``keras/src/metrics/reduction_metrics.py``.
     """
 
     @abstractmethod
     def matches(self, outputs: Tensor, target: Tensor) -> Tensor:
-        """True where the answer is right, (N, …)."""
+        """True where the prediction is correct, (N, …)."""
 
     @torch.no_grad()
     def update(
@@ -38,7 +38,7 @@ class MeanOfMatches(Metric):
         reduce = self._one_by_one if self.flavour == "tf_keras" else self._example_by_example
         try:
             values, weight = reduce(values, weight)
-        except RuntimeError:  # PyTorch's word for shapes that do not broadcast
+        except RuntimeError:  # the shapes do not broadcast
             raise ValueError(
                 f"sample_weight: received shape {tuple(torch.as_tensor(sample_weight).shape)}, "
                 f"accepted: what broadcasts to {tuple(values.shape)}"
@@ -56,7 +56,7 @@ class MeanOfMatches(Metric):
 
     @staticmethod
     def _one_by_one(values: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Keras 2: weighted values, and their weights."""
+        """Keras 2: weighted values and their weights."""
         if weight is None:
             return values, None
         if weight.ndim == values.ndim + 1:
@@ -70,7 +70,7 @@ class MeanOfMatches(Metric):
 
     @staticmethod
     def _example_by_example(values: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Keras 3: one weighted value for each example, and its weight."""
+        """Keras 3: one weighted value per example and its weight."""
         if weight is not None:
             if weight.ndim == values.ndim + 1 and weight.shape[-1] == 1:
                 weight = weight.squeeze(-1)
@@ -90,7 +90,7 @@ class MeanOfMatches(Metric):
 class Accuracy(MeanOfMatches):
     """Share of outputs that equal the target.
 
-    Both are of any shape, and compared as numbers of ``dtype`` (Keras 3: of the outputs' dtype).
+    Both have any shape and are compared in ``dtype`` (Keras 3: in the outputs' dtype).
     """
 
     def matches(self, outputs: Tensor, target: Tensor) -> Tensor:
@@ -104,11 +104,11 @@ class Accuracy(MeanOfMatches):
 class BinaryAccuracy(MeanOfMatches):
     """Share of outputs on the target's side of the threshold: 1 if **strictly** above it, else 0.
 
-    The threshold is 0.5 also for a model that returns logits, unless another is given (0 is the
-    one for logits). Keras rounds it to float32; Keras 2 also rounds the outputs to ``dtype``.
+    The default of 0.5 is also used for models that return logits, for which 0 would be correct.
+    Keras rounds it to float32; Keras 2 also rounds the outputs to ``dtype``.
 
     Args:
-        threshold: the largest output that means 0.
+        threshold: the largest output that counts as 0.
         **common: see :class:`Metric`.
     """
 
@@ -123,7 +123,7 @@ class BinaryAccuracy(MeanOfMatches):
         self.threshold = as_float32(threshold)
 
     def matches(self, outputs: Tensor, target: Tensor) -> Tensor:
-        """See :meth:`MeanOfMatches.matches`; outputs and targets (0 or 1) of one shape."""
+        """See :meth:`MeanOfMatches.matches`; outputs and targets (0 or 1) of equal shapes."""
         outputs, target = same_rank(outputs, target)
         if self.flavour == "tf_keras":
             outputs = outputs.to(self.dtype)
@@ -134,8 +134,8 @@ class SparseCategoricalAccuracy(MeanOfMatches):
     """Share of examples whose largest output is that of the target class.
 
     Outputs (N, …, classes), probabilities or logits; targets (N, …) or (N, …, 1), class numbers.
-    Of several largest ones the first counts. NaN is never the largest, where ``torch.argmax``
-    takes it. In Keras 3 −0.0 is less than 0.0.
+    Of several largest outputs the first counts. NaN is never the largest, unlike in
+    ``torch.argmax``. In Keras 3 −0.0 is less than 0.0.
     """
 
     def matches(self, outputs: Tensor, target: Tensor) -> Tensor:
@@ -155,7 +155,7 @@ class SparseCategoricalAccuracy(MeanOfMatches):
 
 
 class CategoricalAccuracy(SparseCategoricalAccuracy):
-    """The same with targets of the outputs' shape: the class of the largest one (one-hot)."""
+    """As the base class, for one-hot targets: the class is that of the largest entry."""
 
     def matches(self, outputs: Tensor, target: Tensor) -> Tensor:
         """See :meth:`MeanOfMatches.matches`."""
@@ -165,13 +165,13 @@ class CategoricalAccuracy(SparseCategoricalAccuracy):
 class SparseTopKCategoricalAccuracy(MeanOfMatches):
     """Share of examples where fewer than k outputs are strictly greater than the target class's.
 
-    So every tie counts as a hit; a sort, or ``torch.topk``, decides ties by place. A row with a
-    NaN or an infinity in it is a miss, as is a class number out of range. Compared in float32,
-    the only dtype that TensorFlow's kernel has: Keras refuses float64 outputs.
-    Shapes as in :class:`SparseCategoricalAccuracy`.
+    So every tie counts as correct; a sort, or ``torch.topk``, decides ties by position. A row with
+    a NaN or an infinity, or with a class number out of range, counts as wrong. Outputs are compared
+    in float32, the only dtype of TensorFlow's kernel: Keras raises an error for float64. Shapes as
+    in :class:`SparseCategoricalAccuracy`.
 
     Args:
-        k: how many places there are, 1 or more.
+        k: number of largest outputs that count as correct, 1 or more.
         **common: see :class:`Metric`.
 
     Raises:
@@ -199,7 +199,7 @@ class SparseTopKCategoricalAccuracy(MeanOfMatches):
 
 
 class TopKCategoricalAccuracy(SparseTopKCategoricalAccuracy):
-    """The same with targets of the outputs' shape: the class of the first largest one (one-hot)."""
+    """As the base class, for one-hot targets: the class is that of the first largest entry."""
 
     def matches(self, outputs: Tensor, target: Tensor) -> Tensor:
         """See :meth:`MeanOfMatches.matches`."""
@@ -207,7 +207,7 @@ class TopKCategoricalAccuracy(SparseTopKCategoricalAccuracy):
 
 
 def _class_numbers(outputs: Tensor, target: Tensor) -> Tensor:
-    """Targets as int64 of shape (N, …), one for each row of outputs."""
+    """Targets as int64 (N, …), one per row of outputs."""
     if target.ndim == outputs.ndim and target.shape[-1] == 1:
         target = target.squeeze(-1)
     if target.shape != outputs.shape[:-1]:
@@ -219,7 +219,7 @@ def _class_numbers(outputs: Tensor, target: Tensor) -> Tensor:
 
 
 def _one_hot(outputs: Tensor, target: Tensor) -> Tensor:
-    """Targets of the outputs' shape, as they are."""
+    """The targets, unchanged; they must have the outputs' shape."""
     if target.shape != outputs.shape:
         raise ValueError(
             f"target: received shape {tuple(target.shape)}, accepted: that of the outputs, "

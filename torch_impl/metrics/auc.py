@@ -15,23 +15,24 @@ SUMMATIONS = ("interpolation", "minoring", "majoring")
 
 
 class AUC(Metric):
-    """Area under a curve that is known at some thresholds only.
+    """Area under a curve, computed at a fixed number of thresholds.
 
-    Thresholds are −1e-7, 1/(n − 1), …, (n − 2)/(n − 1), 1 + 1e-7; with n = 200 the area stands away
-    from the exact one, by 0.08 and more where outputs lie closer together than the thresholds.
+    Thresholds are −1e-7, 1/(n − 1), …, (n − 2)/(n − 1), 1 + 1e-7; with n = 200 the area differs
+    from the exact one, by 0.08 or more if outputs are closer together than the thresholds.
     ``interpolation`` is the trapezoidal rule, but for PR it interpolates the counts (Davis and
-    Goadrich, 2006). Memory is of the thresholds' number only, unless given ones are uneven.
+    Goadrich, 2006). Memory grows only with the number of thresholds, unless the given ones are
+    uneven.
     Source: ``…/metrics/confusion_metrics.py`` of either Keras.
 
     Args:
         num_thresholds: n, 2 or more.
         curve: ``ROC``, ``PR`` or ``PR_GAIN``.
-        summation: ``interpolation``, or ``minoring``/``majoring``: the lesser or greater height.
-        thresholds: those between the first and the last, from 0 to 1, instead of n.
-        multi_label: outputs (N, labels): the mean of the labels' areas, not one area of all.
-        label_weights: weight of each label, (labels,); with ``multi_label`` of its area, else of
-            its entries.
-        from_logits: take the outputs' sigmoid first.
+        summation: ``interpolation``, or ``minoring``/``majoring``: the smaller or larger height.
+        thresholds: the inner thresholds, from 0 to 1, instead of n.
+        multi_label: for outputs (N, labels), the mean of the labels' areas instead of one area.
+        label_weights: weight of each label, (labels,): of its area with ``multi_label``, otherwise
+            of its entries.
+        from_logits: apply a sigmoid to the outputs first.
         **common: see :class:`Metric`.
 
     Raises:
@@ -77,7 +78,7 @@ class AUC(Metric):
     def update(
         self, outputs: Tensor, target: Tensor, sample_weight: Tensor | float | None = None
     ) -> None:
-        """See :meth:`Metric.update`; outputs and targets of one shape."""
+        """See :meth:`Metric.update`; outputs and targets of equal shapes."""
         if self.multi_label and outputs.ndim != 2:
             raise ValueError(
                 f"outputs: received shape {tuple(outputs.shape)}, accepted: (N, labels)"
@@ -142,7 +143,7 @@ class AUC(Metric):
 
 
 def _interpolated(tp: Tensor, fp: Tensor, fn: Tensor) -> Tensor:
-    """Area under the precision-recall curve between each two thresholds."""
+    """Area under the precision-recall curve between consecutive thresholds."""
     true = tp[:-1] - tp[1:]
     called = tp + fp
     slope = divided(true, (called[:-1] - called[1:]).clamp(min=0))

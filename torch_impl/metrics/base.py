@@ -1,4 +1,4 @@
-"""What all metrics share: state that is added up batch by batch, and Keras's division."""
+"""Base class of the metrics: a state that is summed over batches, and Keras's division."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from parity.constants import FLAVOURS
 
 
 class Metric(ABC):
-    """A number, or some, about all batches seen since the last :meth:`reset`.
+    """A metric of all batches since the last :meth:`reset`.
 
-    State is added up in ``dtype``, as Keras does in its variables: in float32 a count stops at
-    2²⁴ = 16,777,216, which only float64 avoids.
+    As in Keras, the state is summed in ``dtype``: in float32 a count stops at 2²⁴ = 16,777,216;
+    use float64 to avoid that.
 
     Args:
-        dtype: of state and result; None: PyTorch's default dtype, as Keras takes its ``floatx``.
-        flavour: ``tf_keras`` (Keras 2) or ``keras3``, where they part.
+        dtype: dtype of state and result; None for PyTorch's default (Keras uses ``floatx``).
+        flavour: ``tf_keras`` (Keras 2) or ``keras3``.
 
     Raises:
-        ValueError: the flavour is not known.
+        ValueError: unknown flavour.
     """
 
     def __init__(self, *, dtype: torch.dtype | None = None, flavour: str = "tf_keras") -> None:

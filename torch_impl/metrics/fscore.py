@@ -15,17 +15,18 @@ AVERAGES = (None, "micro", "macro", "weighted")
 class FBetaScore(Metric):
     """(1 + β²)·P·R / (β²·P + R) of precision P and recall R.
 
-    Keras 2 gives 0 where it would divide by zero; Keras 3 adds 1e-7 to every denominator, so that
-    a perfect score is 1 − 2e-7 there or less. Without a threshold **every** largest output of a row
-    is positive, all of several equal ones, unless it is within 1e-9 of 0. Targets are multiplied
-    with, not compared. Keras 2 rounds β² to float32, and fails in float64 for it.
+    Keras 2 returns 0 instead of dividing by zero; Keras 3 adds 1e-7 to every denominator, so a
+    perfect score is at most 1 − 2e-7. Without a threshold the largest output of a row is positive
+    (all of them in a tie), unless it is within 1e-9 of 0. Targets are used as factors, not
+    compared. Keras 2 rounds β² to float32, and therefore fails in float64.
     Source: ``…/metrics/f_score_metrics.py`` of either Keras.
 
     Args:
-        average: None: one score for each class; ``micro``: of all counts together; ``macro``: mean
-            over classes; ``weighted``: weighted by how often a class occurs.
-        beta: β, above 0; how many times recall counts as much as precision.
-        threshold: above 0 to 1; outputs strictly above are positive; None: the largest of a row.
+        average: None for one score per class; ``micro``: from the total counts; ``macro``: mean
+            over classes; ``weighted``: mean weighted by the frequency of each class.
+        beta: β, above 0: the weight of recall relative to precision.
+        threshold: above 0 to 1; outputs strictly above it are positive; None for the largest of a
+            row.
         **common: see :class:`Metric`.
 
     Raises:
@@ -90,10 +91,10 @@ class FBetaScore(Metric):
             self.add(name, weighted.sum() if self.average == "micro" else weighted.sum(0))
 
     def compute(self) -> Tensor:
-        """Scalar, or (classes,) without average.
+        """A scalar, or (classes,) without average.
 
         Raises:
-            ValueError: there was no batch yet, so the number of classes is not known.
+            ValueError: there was no batch yet, so the number of classes is unknown.
         """
         if not self.state:
             raise ValueError("compute: received no batch, accepted: one or more")

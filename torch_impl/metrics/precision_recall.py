@@ -12,7 +12,7 @@ from torch_impl.metrics.thresholds import BELOW_ALL, Counts, are_even, counted
 
 
 class _AtThresholds(Metric):
-    """What precision and recall share; ``missing`` is the count in their denominator."""
+    """Base class: TP / (TP + n), where n is the count that ``missing`` names."""
 
     missing: str
 
@@ -45,7 +45,7 @@ class _AtThresholds(Metric):
     def update(
         self, outputs: Tensor, target: Tensor, sample_weight: Tensor | float | None = None
     ) -> None:
-        """See :meth:`Metric.update`; outputs and targets of one shape."""
+        """See :meth:`Metric.update`; outputs and targets of equal shapes."""
         counts: Counts = counted(
             outputs,
             target,
@@ -60,7 +60,7 @@ class _AtThresholds(Metric):
         self.add(self.missing, getattr(counts, self.missing))
 
     def compute(self) -> Tensor:
-        """Scalar for one threshold, else (thresholds,); 0 where there is nothing to divide by."""
+        """A scalar for one threshold, otherwise (thresholds,); 0 instead of a division by zero."""
         shape = (len(self.thresholds),)
         tp, missing = self.so_far("tp", shape), self.so_far(self.missing, shape)
         found = divided(tp, tp + missing)
@@ -68,15 +68,15 @@ class _AtThresholds(Metric):
 
 
 class Precision(_AtThresholds):
-    """TP / (TP + FP): the share of right ones among what is called positive.
+    """TP / (TP + FP): the share of predicted positives that are correct.
 
-    Positive is what lies **strictly** above the threshold. All entries of outputs (N, …) count
-    alike, unless ``class_id`` picks one of the last axis.
+    An output is positive if **strictly** above the threshold. All entries of outputs (N, …) count
+    equally, unless ``class_id`` selects one entry of the last axis.
     Source: ``…/metrics/confusion_metrics.py`` of either Keras.
 
     Args:
-        thresholds: one or several, from 0 to 1; None: 0.5, or none with ``top_k``.
-        top_k: only the k largest of the last axis can be positive; the first of equal ones.
+        thresholds: one or several, from 0 to 1; None for 0.5, or for no threshold with ``top_k``.
+        top_k: only the k largest of the last axis can be positive; in a tie the first.
         class_id: count only this entry of the last axis.
         **common: see :class:`Metric`.
 
@@ -88,6 +88,6 @@ class Precision(_AtThresholds):
 
 
 class Recall(_AtThresholds):
-    """TP / (TP + FN): the share of the positive ones that are found. As :class:`Precision`."""
+    """TP / (TP + FN): the share of actual positives that are found. As :class:`Precision`."""
 
     missing = "fn"

@@ -1,4 +1,4 @@
-"""True and false positives and negatives at several thresholds, counted as Keras counts them."""
+"""True and false positives and negatives at several thresholds, counted as in Keras."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ EPSILON = 1e-7
 """Keras's ``epsilon()``."""
 
 BELOW_ALL = -1e10
-"""What Keras gives to outputs that are not among the top k; also the threshold used with k."""
+"""Keras's value for outputs outside the top k; also the threshold used with ``top_k``."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Weighted counts, each (thresholds,), or (thresholds, labels) if kept apart by label."""
+    """Weighted counts, each (thresholds,), or (thresholds, labels) if counted per label."""
 
     tp: Tensor
     fp: Tensor
@@ -29,10 +29,10 @@ class Counts:
 
 
 def are_even(thresholds: Sequence[float]) -> bool:
-    """Whether Keras takes these for 0, 1/(n−1), …, 1, which it counts in another way.
+    """Whether Keras treats the thresholds as 0, 1/(n−1), …, 1, for which it counts differently.
 
-    They may be off by 1e-7 plus 1e-5 of their value: outputs between such a threshold and the
-    even one are then counted on the even one's side.
+    They may differ by 1e-7 plus 1e-5 of their value; outputs are then compared with the even
+    thresholds.
     """
     if len(thresholds) < 3:
         return False
@@ -53,24 +53,24 @@ def counted(
     by_label: bool = False,
     label_weight: Tensor | None = None,
 ) -> Counts:
-    """Counts of a batch; an output is positive if **strictly** above the threshold.
+    """Count a batch; an output is positive if **strictly** above the threshold.
 
-    Even thresholds are not compared with: an output p counts for the first ⌈p(n − 1)⌉ of them,
-    computed in ``dtype``, which may differ from a comparison by one rounding.
+    Even thresholds are not compared: an output p counts for the first ⌈p(n − 1)⌉ of them, computed
+    in ``dtype``, which can differ from a comparison by one rounding.
     Source: ``update_confusion_matrix_variables`` in ``…/metrics_utils.py`` of either Keras.
 
     Args:
         outputs: probabilities, (N, …) or (N, labels).
-        target: of the same shape; all but 0 is positive.
+        target: of the same shape; every value except 0 is positive.
         thresholds: ascending.
-        dtype: to compare and count in.
-        even: what :func:`are_even` says.
-        sample_weight: weight of each example (N,), of each output, or one number. Keras 2 refuses
-            those of examples where outputs are (N, 1) and targets (N,).
-        top_k: all but the k largest along the last axis count as negative; of equal ones the
-            first are taken.
+        dtype: dtype for comparing and counting.
+        even: the result of :func:`are_even`.
+        sample_weight: weight of each example (N,), of each output, or one number. Keras 2 does not
+            accept (N,) for outputs (N, 1) and targets (N,).
+        top_k: outputs outside the k largest of the last axis count as negative; in a tie the
+            first are positive.
         class_id: only this entry of the last axis counts.
-        by_label: keep the second axis apart.
+        by_label: count each entry of the second axis separately.
         label_weight: (labels,), multiplied with the sample weights.
 
     Raises:
@@ -138,7 +138,7 @@ def _places(scores: Tensor, count: int, shifted: bool) -> Tensor:
     """Number of the last even threshold below each output; −1: below all."""
     places = (scores.clamp(0.0, 1.0) * (count - 1)).ceil() - 1
     places = places.clamp(min=0.0 if shifted else -1.0)
-    return places.nan_to_num(nan=-1.0).long()  # NaN lies below all, also below −1e-7
+    return places.nan_to_num(nan=-1.0).long()  # NaN counts as below all thresholds
 
 
 def _from_places(places: Tensor, values: Tensor, count: int) -> Tensor:

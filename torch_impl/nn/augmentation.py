@@ -1,4 +1,4 @@
-"""Keras's image augmentation with given random numbers: flips, rotation, shift, zoom, contrast.
+"""Keras's image augmentation: flips, rotation, translation, zoom, contrast.
 
 The random numbers are arguments, one for each image, so that both frameworks can share them. Images
 are (N, C, H, W), or (N, H, W, C) with ``layout="NHWC"``.
@@ -20,10 +20,10 @@ INTERPOLATIONS = ("bilinear", "nearest")
 
 
 def flip(images: Tensor, horizontal: Tensor, vertical: Tensor, *, layout: str = "NCHW") -> Tensor:
-    """Images mirrored left to right and top to bottom where it says so.
+    """Flip the selected images left to right and top to bottom.
 
-    ``RandomFlip("horizontal_and_vertical")`` draws both anew in Keras 2; in Keras 3 an image is
-    flipped both ways or not at all: give the same tensor twice.
+    In Keras 2 ``RandomFlip("horizontal_and_vertical")`` draws the two independently; in Keras 3 an
+    image is flipped in both directions or not at all: pass the same tensor twice.
 
     Args:
         images: see the module.
@@ -59,7 +59,7 @@ def rotate(images: Tensor, turns: Tensor, *, flavour: str = "tf_keras", **how: A
 
 
 def translate(images: Tensor, height: Tensor, width: Tensor, **how: Any) -> Tensor:
-    """Images moved down and to the right.
+    """Shift images down and to the right.
 
     Args:
         images: see the module.
@@ -78,12 +78,12 @@ def translate(images: Tensor, height: Tensor, width: Tensor, **how: Any) -> Tens
 
 
 def zoom(images: Tensor, height: Tensor, width: Tensor | None = None, **how: Any) -> Tensor:
-    """Images made smaller (above 0) or larger (below 0) about their middle.
+    """Zoom out of (above 0) or into (below 0) the centre of the images.
 
     Args:
         images: see the module.
-        height: (N,), above −1; 0.2: what was 1.2 times the height is seen.
-        width: likewise; None: as the height.
+        height: (N,), above −1; with 0.2 the output shows 1.2 times the height.
+        width: likewise; None for the same as the height.
         **how: see :func:`transform`.
 
     Raises:
@@ -108,7 +108,7 @@ def contrast(
     layout: str = "NCHW",
     flavour: str = "tf_keras",
 ) -> Tensor:
-    """(x − m)·f + m, clipped, with the mean m of each channel of each image.
+    """Change the contrast: (x − m)·f + m, clipped, with the mean m of each channel of each image.
 
     Keras 2 draws one factor for a batch, always clips to 0…255, **also images from 0 to 1**, and
     computes in float32 whatever the dtype; Keras 3 draws one for each image.
@@ -116,7 +116,7 @@ def contrast(
     Args:
         images: see the module.
         factors: f, (N,) or a single number.
-        value_range: what is clipped to.
+        value_range: smallest and largest value of the result.
         layout: see the module.
         flavour: ``tf_keras`` (Keras 2) or ``keras3``.
 
@@ -135,7 +135,7 @@ def contrast(
 
 
 def rotation_matrices(turns: Tensor, height: int, width: int, flavour: str = "tf_keras") -> Tensor:
-    """What :func:`transform` takes, (N, 8) float32, for a rotation by so many turns, (N,)."""
+    """The matrices (N, 8), float32, of :func:`transform` for rotations by ``turns`` (N,)."""
     _known("flavour", flavour, FLAVOURS)
     if flavour == "tf_keras":
         angles = (turns * 2.0 * math.pi).float()
@@ -161,13 +161,13 @@ def transform(
     fill_value: float = 0.0,
     layout: str = "NCHW",
 ) -> Tensor:
-    """Each image seen through a projective map from output to input coordinates.
+    """Transform images by a projective map from output to input coordinates.
 
     The output at (x, y) is the input at ((a₀x + a₁y + a₂)/k, (b₀x + b₁y + b₂)/k) with
-    k = c₀x + c₁y + 1, all in float32, as is bilinear interpolation, **also of float64 images**.
-    ``reflect`` repeats the edge (dcba|abcd|dcba), where ``F.grid_sample``'s does not. Beyond the
-    edge ``constant`` blends with the fill value. Halves are rounded away from zero. The gradient
-    is the exact one of this formula; TensorFlow's is approximate (it maps back by the inverse).
+    k = c₀x + c₁y + 1, computed in float32, like bilinear interpolation, **also for float64
+    images**. ``reflect`` repeats the edge (dcba|abcd|dcba); that of ``F.grid_sample`` does not.
+    Outside the edge ``constant`` blends with the fill value. Halves are rounded away from zero. The
+    gradient is exact; TensorFlow's is approximate (it applies the inverse map).
     Source: ``ImageProjectiveTransformV3``, ``tensorflow/core/kernels/image/image_ops.h``.
 
     Args:
@@ -175,7 +175,7 @@ def transform(
         matrices: (a₀, a₁, a₂, b₀, b₁, b₂, c₀, c₁) for each image, (N, 8).
         fill_mode: ``constant``, ``nearest``, ``reflect`` or ``wrap``.
         interpolation: ``bilinear`` or ``nearest``.
-        fill_value: beyond the edge, with ``constant``.
+        fill_value: the value outside the edge, with ``constant``.
         layout: see the module.
 
     Raises:
@@ -206,7 +206,7 @@ def transform(
 
 
 def _inside(at: Tensor, length: int, fill_mode: str) -> Tensor:
-    """Coordinates that lie beyond the edge, brought back as the fill mode says."""
+    """Map coordinates outside the image into it according to the fill mode."""
     if fill_mode == "constant":
         return at
     if fill_mode == "reflect" and length > 1:
@@ -224,7 +224,7 @@ def _inside(at: Tensor, length: int, fill_mode: str) -> Tensor:
 
 
 def _rounded(at: Tensor) -> Tensor:
-    """To the nearest whole number, halves away from zero; ``torch.round`` goes to even ones."""
+    """Round to the nearest integer, halves away from zero; ``torch.round`` rounds them to even."""
     whole = at.trunc()
     return whole + torch.where((at - whole).abs() >= 0.5, at.sign(), 0.0)
 
@@ -243,7 +243,7 @@ def _blended(images: Tensor, y: Tensor, x: Tensor, fill_value: float) -> Tensor:
 
 
 def _read(images: Tensor, y: Tensor, x: Tensor, fill_value: float) -> Tensor:
-    """Pixels at whole coordinates (N, H, W); the fill value where there are none."""
+    """Pixels at integer coordinates (N, H, W); the fill value outside the image."""
     count, height, width, channels = images.shape
     exists = (y >= 0) & (y < height) & (x >= 0) & (x < width)
     row, column = (torch.where(exists, at, 0.0).long() for at in (y, x))

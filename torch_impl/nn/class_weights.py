@@ -1,4 +1,4 @@
-"""Weights of classes, as Keras's ``fit(class_weight=…)`` takes them."""
+"""Base class of losses with class weights, as in Keras's ``fit(class_weight=…)``."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ ClassWeight = Mapping[int, float] | Sequence[float]
 
 
 class ClassificationLoss(KerasLoss):
-    """A loss that weighs every example by its class, besides by ``sample_weight``: Σ w·w_y·ℓ / N.
+    """A loss with weights per class in addition to ``sample_weight``: Σ w·w_y·ℓ / N.
 
-    PyTorch's own ``weight`` divides by Σ w_y. Keras 3's ``fit`` refuses weights of classes and of
-    examples together; here they are multiplied in both flavours, as in Keras 2.
+    PyTorch's own ``weight`` divides by Σ w_y. Keras 3's ``fit`` does not accept class weights
+    together with sample weights; here they are multiplied in both flavours, as in Keras 2.
     Source: ``tf_keras/src/engine/data_adapter.py``,
     ``keras/src/trainers/data_adapters/data_adapter_utils.py``.
 
     Args:
         class_weight: a weight for each class. Keras 2 rounds them to float32 (Keras 3 only where
-            it reads a ``tf.data.Dataset``; here it does not). Keras 3 takes 1 for classes that a
-            mapping or the end of a sequence leaves out; Keras 2 refuses that.
+            it reads a ``tf.data.Dataset``; here it does not). Classes without a weight get 1 in
+            Keras 3 and raise an error in Keras 2.
         common: see :class:`KerasLoss`.
 
     Raises:
-        ValueError: a class number is negative or no integer, or Keras 2 misses one.
+        ValueError: a class number is negative or not an integer, or a weight is missing (Keras 2).
     """
 
     class_weight: Tensor | None
@@ -42,9 +42,9 @@ class ClassificationLoss(KerasLoss):
         self.register_buffer("class_weight", table)
 
     def classes(self, outputs: Tensor, target: Tensor) -> tuple[Tensor, int]:
-        """Class numbers of the examples, int64 (N, …), and how many classes there are.
+        """Class numbers of the examples, int64 (N, …), and the number of classes.
 
-        As ``fit`` sees them: the place of the largest entry on the last axis, or its only entry.
+        As in ``fit``: the index of the largest entry along the last axis, or its only entry.
         """
         if target.ndim > 1 and target.shape[-1] > 1:
             return target.argmax(-1), int(target.shape[-1])
@@ -78,7 +78,7 @@ class ClassificationLoss(KerasLoss):
 
 
 def _table(class_weight: ClassWeight, flavour: str) -> Tensor:
-    """The weights by class number, and at the end 1 for the others."""
+    """The weights by class number, followed by 1 for all other classes."""
     pairs = class_weight.items() if isinstance(class_weight, Mapping) else enumerate(class_weight)
     named: dict[Any, float] = dict(pairs)
     if not named or not all(isinstance(key, Integral) and int(key) >= 0 for key in named):

@@ -1,4 +1,4 @@
-"""Constraints on weights, put back in force after every optimizer step, as Keras does.
+"""Keras's weight constraints, applied after every optimizer step.
 
 ::
 
@@ -18,36 +18,36 @@ from torch.optim import Optimizer
 from parity.constants import FLAVOURS
 
 EPSILON = 1e-7
-"""Keras's ``epsilon()``; it keeps a norm of zero from being divided by."""
+"""Keras's ``epsilon()``; it avoids a division by a norm of zero."""
 
 
 class Constraint(ABC):
-    """Gives for a weight the nearest one, or nearly, that is allowed."""
+    """Maps a weight to one that satisfies the constraint."""
 
     @abstractmethod
     def __call__(self, weight: Tensor, layout: Sequence[int] | None = None) -> Tensor:
-        """The weight as it must be, a new tensor.
+        """The constrained weight, as a new tensor.
 
         Args:
             weight: of any shape.
-            layout: PyTorch's dimension for each of Keras's axes, see :func:`layout_of`; None: the
-                same order.
+            layout: PyTorch's dimension for each of Keras's axes, see :func:`layout_of`; None for
+                the same order.
         """
 
 
 class _OfNorms(Constraint):
     """A constraint on the Euclidean norm along axes.
 
-    ``axis`` is Keras's, of Keras's kernel: 0 of a dense kernel (in, out) makes it the norm of the
-    weights into each unit, dim 1 of PyTorch's (out, in). For a convolution that is (0, 1, 2) of
-    (height, width, in, out); Keras's own default 0 is the height alone.
+    ``axis`` refers to Keras's kernel. For a dense kernel (in, out), axis 0 gives the norm of the
+    weights into each unit, which is dim 1 of PyTorch's (out, in). The same for a convolution is
+    (0, 1, 2) of (height, width, in, out); Keras's default 0 uses the height alone.
     """
 
     def __init__(self, axis: int | Sequence[int] = 0) -> None:
         self.axis = (axis,) if isinstance(axis, int) else tuple(axis)
 
     def norms(self, weight: Tensor, layout: Sequence[int] | None) -> Tensor:
-        """Norms along the axes, which stay with length one."""
+        """Norms along the axes, which keep length one."""
         if any(not -weight.ndim <= axis < weight.ndim for axis in self.axis):
             raise ValueError(
                 f"axis: received {self.axis} for a weight of shape {tuple(weight.shape)}, "
@@ -61,13 +61,13 @@ class _OfNorms(Constraint):
 class MaxNorm(_OfNorms):
     """w·min(‖w‖, m) / (1e-7 + ‖w‖).
 
-    Also a weight within the norm becomes smaller, by 1e-7/‖w‖ of itself, in every step.
-    PyTorch's ``renorm_`` leaves it alone.
+    Every step also shrinks a weight within the norm, by a factor of 1 − 1e-7/‖w‖. PyTorch's
+    ``renorm_`` does not change it.
     Source: ``tf_keras/src/constraints.py``, as for all here; ``keras/src/constraints/``.
 
     Args:
         max_value: m, 0 or more.
-        axis: of Keras's kernel, see :func:`layout_of`.
+        axis: an axis of Keras's kernel, see :func:`layout_of`.
 
     Raises:
         ValueError: m is negative.
@@ -99,8 +99,8 @@ class MinMaxNorm(_OfNorms):
     Args:
         min_value: a, 0 or more.
         max_value: b, a or more.
-        rate: r, from 0 to 1: how much of the way is gone in a step.
-        axis: of Keras's kernel, see :func:`layout_of`.
+        rate: r, from 0 to 1: the share of the correction that a step applies.
+        axis: an axis of Keras's kernel, see :func:`layout_of`.
 
     Raises:
         ValueError: a value is out of range.
@@ -132,13 +132,13 @@ class MinMaxNorm(_OfNorms):
 
 
 class NonNeg(Constraint):
-    """max(w, 0). Keras 2 multiplies by 0 or 1 instead, so −∞ becomes NaN in it.
+    """max(w, 0). Keras 2 multiplies by 0 or 1 instead, which turns −∞ into NaN.
 
     Args:
         flavour: ``tf_keras`` (Keras 2) or ``keras3``.
 
     Raises:
-        ValueError: the flavour is not known.
+        ValueError: unknown flavour.
     """
 
     def __init__(self, flavour: str = "tf_keras") -> None:
@@ -152,16 +152,16 @@ class NonNeg(Constraint):
 
 
 def layout_of(module: nn.Module, name: str) -> tuple[int, ...]:
-    """PyTorch's dimension for each axis of the Keras weight that corresponds.
+    """PyTorch's dimension for each axis of the corresponding Keras weight.
 
-    Linear (out, in) for (in, out): (1, 0), and so for what bears the name of a recurrent layer's
-    weights; Conv2d (out, in, h, w) for (h, w, in, out): (2, 3, 1, 0), likewise in one and three
-    dimensions, and transposed; embeddings and vectors: as they are. A convolution with groups is
-    taken for Keras's convolution with groups, not for its DepthwiseConv2D, whose kernel is
-    (h, w, in, multiplier).
+    Linear (out, in) for (in, out): (1, 0), also for parameters named like a recurrent layer's
+    weights. Conv2d (out, in, h, w) for (h, w, in, out): (2, 3, 1, 0); likewise in one and three
+    dimensions, and for transposed convolutions. Embeddings and vectors: unchanged. A grouped
+    convolution corresponds to Keras's grouped convolution, not to its DepthwiseConv2D, whose kernel
+    is (h, w, in, multiplier).
 
     Raises:
-        ValueError: nothing is known about this module's parameter.
+        ValueError: the layout of this parameter is not known.
     """
     weight = getattr(module, name)
     if weight.ndim == 1 or isinstance(module, nn.Embedding):
@@ -177,20 +177,20 @@ def layout_of(module: nn.Module, name: str) -> tuple[int, ...]:
 
 
 def constrain(optimizer: Optimizer, model: nn.Module, constraints: Mapping[str, Constraint]) -> Any:
-    """Put the constraints in force after each step of the optimizer, not before the first one.
+    """Apply constraints after each step of the optimizer, but not before the first one.
 
-    Like Keras, it leaves a weight alone that had no gradient in this step.
+    As in Keras, a weight without a gradient in a step is not constrained in this step.
 
     Args:
         optimizer: any of PyTorch's.
-        model: whose parameters are meant.
+        model: the model that has the parameters.
         constraints: name of a parameter, as in ``named_parameters``, to its constraint.
 
     Returns:
-        A handle, whose ``remove()`` ends it.
+        A handle; its ``remove()`` removes the constraints.
 
     Raises:
-        ValueError: the model has no such parameter, or its layout is not known.
+        ValueError: the model has no such parameter, or the layout of the parameter is not known.
     """
     known = dict(model.named_parameters())
     rules: list[tuple[nn.Parameter, Constraint, tuple[int, ...]]] = []

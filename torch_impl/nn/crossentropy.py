@@ -1,4 +1,4 @@
-"""The three cross-entropies: of class numbers, of distributions over classes, of yes or no."""
+"""Cross-entropies of class numbers, of distributions over classes, and of binary targets."""
 
 from __future__ import annotations
 
@@ -14,21 +14,20 @@ from torch_impl.nn.class_weights import ClassificationLoss, ClassWeight
 class SparseCategoricalCrossentropy(ClassificationLoss):
     """ℓ = −log softmax(x)_y of logits x, for class numbers y.
 
-    Of probabilities p it is −log(q_y / Σq), q = p clipped to [1e-7, 1 − 1e-7]; no gradient passes
-    where p was clipped. Keras does so only where it sees probabilities: behind its own softmax it
-    silently goes back to the logits, so for a model that ends in one give the logits here, with
-    ``from_logits=True``.
+    For probabilities p: −log(q_y / Σq), q = p clipped to [1e-7, 1 − 1e-7]; the gradient is zero
+    where p was clipped. If Keras's outputs come from its own softmax layer, it silently uses the
+    logits instead; for such a model pass the logits here, with ``from_logits=True``.
 
-    PyTorch's ``cross_entropy`` is equal on logits, but has its classes in axis 1, and passes over
-    the label −100 in silence.
+    PyTorch's ``cross_entropy`` gives the same for logits, but has the classes on axis 1 and
+    silently ignores the label −100.
     Source: ``tf_keras/src/backend.py``, ``keras/src/backend/tensorflow/nn.py``.
 
     Args:
         from_logits: outputs are logits, not probabilities.
-        ignore_class: label whose losses are 0; a mean is then over the others.
-        axis: of the classes in the outputs: −1 as in Keras, 1 for PyTorch's (N, C, …).
-        class_weight: see :class:`ClassificationLoss`. Every label has its class's weight; from
-            labels (N, T) Keras's ``fit`` would take the largest one's place for the class.
+        ignore_class: label whose losses are 0; a mean excludes them.
+        axis: axis of the classes in the outputs: −1 as in Keras, 1 for PyTorch's (N, C, …).
+        class_weight: see :class:`ClassificationLoss`. Every label gets its class's weight. (For
+            labels (N, T), Keras's ``fit`` uses the index of the largest label as the class.)
         common: see :class:`KerasLoss`.
 
     Shapes: outputs (N, …, C); target int64 (N, …) or (N, …, 1).
@@ -48,7 +47,7 @@ class SparseCategoricalCrossentropy(ClassificationLoss):
         self.axis = axis
 
     def matched(self, outputs: Tensor, target: Tensor, weighted: bool) -> tuple[Tensor, Tensor]:
-        """Outputs with their classes last, and class numbers of the losses' shape."""
+        """Outputs with the classes on the last axis, and class numbers in the losses' shape."""
         received = tuple(target.shape), tuple(outputs.shape)
         target, _ = self.classes(outputs, target)
         outputs = outputs.movedim(self.axis, -1)
@@ -60,7 +59,7 @@ class SparseCategoricalCrossentropy(ClassificationLoss):
         return outputs, target
 
     def classes(self, outputs: Tensor, target: Tensor) -> tuple[Tensor, int]:
-        """The labels themselves; an axis of one class number each is taken away."""
+        """The labels; an axis of size 1 is removed."""
         if target.ndim == outputs.ndim and target.shape[self.axis] == 1:
             target = target.squeeze(self.axis)
         return target.long(), int(outputs.shape[self.axis])
@@ -73,7 +72,7 @@ class SparseCategoricalCrossentropy(ClassificationLoss):
         """See :meth:`KerasLoss.losses`."""
         valid = self.valid(target)
         if valid is not None:
-            # what is ignored may hold anything, also NaN, which 0 times would still pass on
+            # ignored entries may be NaN, and 0·NaN is NaN
             outputs = torch.where(valid.unsqueeze(-1), outputs, 0.0)
             target = torch.where(valid, target, 0)
         if not self.from_logits:
@@ -83,7 +82,7 @@ class SparseCategoricalCrossentropy(ClassificationLoss):
 
 
 class _SmoothedLoss(ClassificationLoss):
-    """What the next two classes share: their arguments."""
+    """Base class of the losses with label smoothing."""
 
     def __init__(
         self,
@@ -100,33 +99,34 @@ class _SmoothedLoss(ClassificationLoss):
 
 
 class CategoricalCrossentropy(_SmoothedLoss):
-    """ℓ = −Σ t·log softmax(x) of logits x, for distributions t over classes, also one-hot ones.
+    """ℓ = −Σ t·log softmax(x) of logits x, for distributions t over classes (also one-hot).
 
-    Of probabilities p it is −Σ t·log q, q = p / Σp clipped to [1e-7, 1 − 1e-7] and not
-    renormalised (the sparse loss clips first and renormalises then). As to a softmax as a model's
-    last layer, see :class:`SparseCategoricalCrossentropy`.
+    For probabilities p: −Σ t·log q, q = p / Σp clipped to [1e-7, 1 − 1e-7] and not renormalised
+    (the sparse loss clips first, then renormalises). For models that end in a softmax see
+    :class:`SparseCategoricalCrossentropy`.
 
-    PyTorch's ``cross_entropy`` is equal on logits where Σt = 1. Where it is not, TensorFlow's
-    gradient is still softmax(x) − t, PyTorch's softmax(x)·Σt − t; here it is TensorFlow's.
+    PyTorch's ``cross_entropy`` gives the same for logits if Σt = 1. Otherwise the gradient is
+    softmax(x) − t in TensorFlow and here, but softmax(x)·Σt − t in PyTorch.
     Source: ``tf_keras/src/backend.py``, ``keras/src/backend/tensorflow/nn.py``.
 
     Args:
         from_logits: outputs are logits, not probabilities.
         label_smoothing: s from 0 to 1: t becomes t·(1 − s) + s / C. With ``axis`` other than −1,
-            Keras 3 takes the last axis's size for the number C of classes.
-        axis: of the classes: −1 as in Keras, 1 for PyTorch's (N, C, …).
-        class_weight: see :class:`ClassificationLoss`; an example's class is where t is largest.
+            Keras 3 uses the size of the last axis as the number C of classes.
+        axis: axis of the classes: −1 as in Keras, 1 for PyTorch's (N, C, …).
+        class_weight: see :class:`ClassificationLoss`; an example's class is the largest entry of
+            t.
         common: see :class:`KerasLoss`.
 
     Shapes: outputs and target (N, …, C).
     """
 
     def matched(self, outputs: Tensor, target: Tensor, weighted: bool) -> tuple[Tensor, Tensor]:
-        """As they are, of the same shape."""
-        return outputs, _alike(outputs, target)
+        """Both unchanged; they must have the same shape."""
+        return outputs, _same_shape(outputs, target)
 
     def classes(self, outputs: Tensor, target: Tensor) -> tuple[Tensor, int]:
-        """Where each distribution is largest."""
+        """The index of the largest entry of each distribution."""
         return target.argmax(self.axis), int(target.shape[self.axis])
 
     def losses(self, outputs: Tensor, target: Tensor) -> Tensor:
@@ -144,39 +144,39 @@ class CategoricalCrossentropy(_SmoothedLoss):
 class BinaryCrossentropy(_SmoothedLoss):
     """ℓ = max(x, 0) − x·t + log(1 + exp(−|x|)) of logits x, mean over the last axis.
 
-    Of probabilities p it is −t·log(q + ε) − (1 − t)·log(1 − q + ε), q = p clipped to
-    [1e-7, 1 − 1e-7]; ε is 1e-7 in Keras 2 and 0 in Keras 3. As to a sigmoid as a model's last
-    layer, see :class:`SparseCategoricalCrossentropy`.
+    For probabilities p: −t·log(q + ε) − (1 − t)·log(1 − q + ε), q = p clipped to
+    [1e-7, 1 − 1e-7]; ε is 1e-7 in Keras 2 and 0 in Keras 3. For models that end in a sigmoid see
+    :class:`SparseCategoricalCrossentropy`.
 
-    PyTorch's ``binary_cross_entropy`` bounds its logarithms by −100 instead. Keras 2 broadcasts
-    probabilities against targets of another shape; here, as on logits, that is refused.
+    PyTorch's ``binary_cross_entropy`` limits its logarithms to −100 instead. Keras 2 broadcasts
+    probabilities and targets of different shapes; here, as for logits, that is an error.
     Source: ``tf_keras/src/backend.py``, ``keras/src/backend/tensorflow/nn.py``.
 
     Args:
         from_logits: outputs are logits, not probabilities.
         label_smoothing: s from 0 to 1: t becomes t·(1 − s) + s / 2.
-        axis: that the mean is taken over.
-        class_weight: see :class:`ClassificationLoss`; the weights of 0 and of 1. Where the last
-            axis of the target is longer than 1, Keras weighs by the place of its largest entry.
+        axis: axis of the mean.
+        class_weight: see :class:`ClassificationLoss`; the weights of 0 and of 1. If the last axis
+            of the target is longer than 1, Keras uses the index of its largest entry as the class.
         common: see :class:`KerasLoss`.
 
     Shapes: outputs and target (N, …, D).
     """
 
     def matched(self, outputs: Tensor, target: Tensor, weighted: bool) -> tuple[Tensor, Tensor]:
-        """Of one rank, and of the same shape."""
+        """Outputs and target with equal ranks; they must have the same shape."""
         outputs, target = super().matched(outputs, target, weighted)
-        return outputs, _alike(outputs, target)
+        return outputs, _same_shape(outputs, target)
 
     def losses(self, outputs: Tensor, target: Tensor) -> Tensor:
         """See :meth:`KerasLoss.losses`."""
         if self.label_smoothing:
             target = target * (1.0 - self.label_smoothing) + 0.5 * self.label_smoothing
         if self.from_logits:
-            # TensorFlow's own terms: autograd gives ½ at 0, where that of |x| would be lost
+            # TensorFlow's terms: with them the gradient at 0 is ½, which |x| would not give
             positive = outputs >= 0
-            rest = torch.where(positive, -outputs, outputs).exp().log1p()
-            losses = torch.where(positive, outputs, 0.0) - outputs * target + rest
+            softplus = torch.where(positive, -outputs, outputs).exp().log1p()
+            losses = torch.where(positive, outputs, 0.0) - outputs * target + softplus
         else:
             epsilon = LOG_EPSILON[self.flavour]
             p = _clipped(outputs)
@@ -185,7 +185,7 @@ class BinaryCrossentropy(_SmoothedLoss):
 
 
 class _SoftmaxCrossEntropy(torch.autograd.Function):
-    """−Σ t·log softmax(x), with TensorFlow's gradient softmax(x) − t; see its user above."""
+    """−Σ t·log softmax(x), with TensorFlow's gradient softmax(x) − t."""
 
     generate_vmap_rule = True
 
@@ -212,8 +212,8 @@ def _clipped(probabilities: Tensor) -> Tensor:
     return probabilities.clamp(PROBABILITY_EPSILON, 1.0 - PROBABILITY_EPSILON)
 
 
-def _alike(outputs: Tensor, target: Tensor) -> Tensor:
-    """The target in the outputs' dtype, if it has their shape."""
+def _same_shape(outputs: Tensor, target: Tensor) -> Tensor:
+    """The target in the outputs' dtype; it must have their shape."""
     if target.shape != outputs.shape:
         raise ValueError(
             f"target: received shape {tuple(target.shape)}, accepted: the outputs', "

@@ -1,6 +1,6 @@
-"""Hinge losses: outputs x must stand on the target's side, and one margin beyond.
+"""Hinge losses: zero for outputs on the target's side, at least a margin of 1 away.
 
-Where an output lies just on the margin Keras's gradient is that of the slope.
+Exactly at the margin, the gradient is that of the slope, as in Keras.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from torch_impl.nn.reduction import KerasLoss
 class Hinge(KerasLoss):
     """ℓ = mean of max(1 − t·x, 0) over the last axis.
 
-    Targets t are −1 or 1. If all of a call's are 0 or 1, they are taken for −1 and 1.
-    PyTorch's ``HingeEmbeddingLoss`` is another loss.
+    Targets t are −1 or 1. If all targets of a call are 0 or 1, they are converted to −1
+    and 1. PyTorch's ``HingeEmbeddingLoss`` is another loss.
     Source: ``tf_keras/src/losses.py``, ``keras/src/losses/losses.py``, as for all losses here.
     """
 
@@ -35,8 +35,8 @@ class SquaredHinge(KerasLoss):
 class CategoricalHinge(KerasLoss):
     """ℓ = max(max over the last axis of (1 − t)·x − Σ t·x + 1, 0), for one-hot targets t.
 
-    The right class itself stands as 0 among the others: below 0 they pull no more. Equal largest
-    ones share the gradient. PyTorch's ``MultiMarginLoss`` adds up over all classes instead.
+    The maximum includes a 0 for the target class itself. Equal largest entries share the gradient.
+    PyTorch's ``MultiMarginLoss`` sums over all classes instead.
     """
 
     def losses(self, outputs: Tensor, target: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
-"""Noise in training: Gaussian, multiplicative Gaussian, and alpha dropout.
+"""Noise layers of Keras: Gaussian noise, Gaussian dropout, alpha dropout.
 
-The noise or the mask can be given as a second input, so that two frameworks share it; otherwise it
-is drawn from the module's ``generator``, or PyTorch's default one. Evaluation returns the input.
+The noise or the mask can be passed as a second input, so that two frameworks share it; otherwise it
+is drawn from the module's ``generator``, or PyTorch's default one. In evaluation mode the input is
+returned unchanged.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from torch import Tensor, nn
 from parity.constants import FLAVOURS
 
 ALPHA_P = -1.6732632423543772 * 1.0507009873554805
-"""What SELU tends to for very negative inputs: −α·scale, as Keras writes them."""
+"""SELU's limit for very negative inputs: −α·scale, with Keras's constants."""
 
 
 class _Noise(nn.Module):
-    """What the three share: flavour, generator, and the check of the rate."""
+    """Base class with the flavour, the generator and the check of the rate."""
 
     def __init__(
         self, name: str, value: float, generator: torch.Generator | None, flavour: str
@@ -52,8 +53,8 @@ class GaussianNoise(_Noise):
     """x + σ·z with standard normal z. Source: ``…/layers/regularization/gaussian_noise.py``.
 
     Args:
-        stddev: σ, 0 or more; Keras 3 takes up to 1.
-        generator: to draw from, of the inputs' device.
+        stddev: σ, 0 or more; at most 1 in Keras 3.
+        generator: random generator on the inputs' device.
         flavour: ``tf_keras`` (Keras 2) or ``keras3``.
 
     Raises:
@@ -71,21 +72,21 @@ class GaussianNoise(_Noise):
         self.stddev = stddev
 
     def forward(self, x: Tensor, noise: Tensor | None = None) -> Tensor:
-        """Noisy x, of any shape; ``noise``: z, of the same shape."""
+        """X of any shape with noise; ``noise``: z, of the same shape."""
         if not self.training or not self.stddev:
             return x
         return x + self._normal(x, noise) * self.stddev
 
 
 class GaussianDropout(_Noise):
-    """x·(1 + z·√(r/(1 − r))) with standard normal z. PyTorch has none.
+    """x·(1 + z·√(r/(1 − r))) with standard normal z. PyTorch has no such layer.
 
-    At r = 1 Keras 2 changes nothing, and Keras 3 divides by zero, which is refused here.
+    At r = 1 Keras 2 returns the input; Keras 3 divides by zero, which is an error here.
     Source: ``…/layers/regularization/gaussian_dropout.py``.
 
     Args:
         rate: r, from 0 to 1, in Keras 3 to below 1.
-        generator: to draw from, of the inputs' device.
+        generator: random generator on the inputs' device.
         flavour: ``tf_keras`` (Keras 2) or ``keras3``.
 
     Raises:
@@ -99,7 +100,7 @@ class GaussianDropout(_Noise):
         self.rate = rate
 
     def forward(self, x: Tensor, noise: Tensor | None = None) -> Tensor:
-        """Noisy x, of any shape; ``noise``: z, of the same shape."""
+        """X of any shape with noise; ``noise``: z, of the same shape."""
         if not self.training or not 0 < self.rate < 1:
             return x
         return x * (self._normal(x, noise) * math.sqrt(self.rate / (1.0 - self.rate)) + 1.0)
@@ -108,15 +109,15 @@ class GaussianDropout(_Noise):
 class AlphaDropout(_Noise):
     """a·(x·kept + α'·(1 − kept)) + b, with a = 1/√((1 − r)(1 + r·α'²)) and b = −a·α'·r.
 
-    α' ≈ −1.758 is SELU's lower limit, so that mean and variance stay. ``nn.AlphaDropout`` has the
-    same formula, but takes no mask. At r = 1 Keras 2 changes nothing, Keras 3 divides by zero, and
-    PyTorch returns zeros. Source: Klambauer et al., 2017;
+    α' ≈ −1.758 is SELU's lower limit, so the mean and the variance are preserved.
+    ``nn.AlphaDropout`` has the same formula, but accepts no mask. At r = 1 Keras 2 returns the
+    input, Keras 3 divides by zero, and PyTorch returns zeros. Source: Klambauer et al., 2017;
     ``…/layers/regularization/alpha_dropout.py``.
 
     Args:
-        rate: r, the share that is dropped, from 0 to 1, in Keras 3 to below 1.
-        noise_shape: of the mask, which broadcasts to the inputs; None: theirs.
-        generator: to draw from, of the inputs' device.
+        rate: r, the share that is dropped, from 0 to 1 (below 1 in Keras 3).
+        noise_shape: shape of the mask, which broadcasts to the inputs; None for the inputs' shape.
+        generator: random generator on the inputs' device.
         flavour: ``tf_keras`` (Keras 2) or ``keras3``.
 
     Raises:
@@ -136,7 +137,7 @@ class AlphaDropout(_Noise):
         self.noise_shape = noise_shape
 
     def forward(self, x: Tensor, kept: Tensor | None = None) -> Tensor:
-        """X with some entries replaced; ``kept``: what stays (1, or true), broadcasts to x."""
+        """X with some entries replaced; ``kept`` (broadcasts to x) is 1 or true where x is kept."""
         if not self.training or not 0 < self.rate < 1:
             return x
         if kept is None:

@@ -1,4 +1,4 @@
-"""What every Keras loss does around its formula: ranks, weights of examples, masks, reduction."""
+"""Base class of Keras's losses: ranks, sample weights, masks, reduction."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ REDUCTIONS = {
     "tf_keras": ("sum_over_batch_size", "sum", "none"),
     "keras3": ("sum_over_batch_size", "sum", "none", "mean", "mean_with_sample_weight"),
 }
-"""Flavour to the reductions that its losses take; ``mean`` is ``sum_over_batch_size``."""
+"""Reductions by flavour; ``mean`` is the same as ``sum_over_batch_size``."""
 
 
 class KerasLoss(nn.Module):
-    """A Keras loss in PyTorch's manner, ``loss(outputs, target)``; subclasses add the formula.
+    """A Keras loss called as ``loss(outputs, target)``; subclasses define the formula.
 
-    A formula takes away the last axis: outputs (N, …, D) give losses (N, …), so outputs of one
-    number each are (N, 1). Weighted by w they are reduced to
+    The formula reduces the last axis: outputs (N, …, D) give losses (N, …), so that outputs of one
+    number per example are (N, 1). With the weights w the result is
 
     - ``sum_over_batch_size`` (in Keras 3 also ``mean``): Σ w·ℓ / count of the losses,
     - ``sum``: Σ w·ℓ,
     - ``none``: w·ℓ,
     - ``mean_with_sample_weight`` (Keras 3): Σ w·ℓ / Σ w, and 0 where Σ w = 0.
 
-    PyTorch's own losses take outputs of any shape for as many examples, have no weights of
-    examples, and divide by Σ w where they have weights of classes.
+    PyTorch's own losses treat every entry of the outputs as an example, have no sample weights, and
+    divide by Σ w if they have class weights.
     Source: ``tf_keras/src/losses.py``, ``tf_keras/src/utils/losses_utils.py``,
     ``keras/src/losses/loss.py``.
 
     Args:
         reduction: see above.
-        flavour: ``tf_keras`` (Keras 2) or ``keras3``, where they part.
+        flavour: ``tf_keras`` (Keras 2) or ``keras3``.
 
     Raises:
-        ValueError: a name that is not accepted; in calls, a shape or a dtype.
+        ValueError: an unknown name; in calls, a wrong shape or dtype.
     """
 
     def __init__(
@@ -62,15 +62,16 @@ class KerasLoss(nn.Module):
         Args:
             outputs: what the model returns, float (N, …, D).
             target: of the same shape and any dtype (class numbers lack the last axis). Ranks that
-                differ by one are matched as Keras does, if the last axis of one has size 1; but
-                outputs (N, 1) with (N,) are refused where Keras 2 gives one loss when called by
-                hand and another within ``fit``: with weights, ``sum`` or ``none``.
+                differ by one are matched as in Keras, if the last axis of one has size 1. But
+                outputs (N, 1) with targets (N,) are an error with weights, ``sum`` or ``none``,
+                because then Keras 2 gives one loss when called directly and another in ``fit``.
             sample_weight: a number, or a tensor of the losses' shape (N, …) or one that Keras
-                broadcasts to it. Keras 2 lets (N,) meet losses (N, T), Keras 3 needs (N, 1). Both
-                hold (N,) against the *last* axis of losses of more axes, as PyTorch does.
+                broadcasts to it. For losses (N, T), Keras 2 accepts (N,) while Keras 3 needs
+                (N, 1). For losses with more axes, both align (N,) with the *last* axis, as PyTorch
+                does.
 
         Returns:
-            A scalar; with ``none`` the losses (N, …). In the outputs' dtype.
+            A scalar, or with ``none`` the losses (N, …), in the outputs' dtype.
         """
         if not outputs.is_floating_point() or not outputs.ndim:
             raise ValueError(
@@ -100,21 +101,21 @@ class KerasLoss(nn.Module):
     def weights(
         self, outputs: Tensor, target: Tensor, sample_weight: Tensor | None
     ) -> Tensor | None:
-        """What the losses are multiplied by: the examples' weights, but where a subclass adds."""
+        """The weights of the losses: the sample weights, unless a subclass adds others."""
         return sample_weight
 
     def valid(self, target: Tensor) -> Tensor | None:
-        """Which losses count, bool (N, …): all, but where a subclass says otherwise."""
+        """Which losses count, bool (N, …); None for all."""
         return None
 
     def matched(self, outputs: Tensor, target: Tensor, weighted: bool) -> tuple[Tensor, Tensor]:
-        """Outputs and target of one rank, the target in the outputs' dtype."""
+        """Outputs and target with equal ranks, the target in the outputs' dtype."""
         shapes = f"received {tuple(target.shape)} with outputs {tuple(outputs.shape)}, accepted:"
         if self.flavour == "keras3":
             target, outputs = _same_rank(target, outputs)
         elif outputs.ndim == target.ndim + 1 and outputs.shape[-1] == 1:
             if target.ndim == 1 and (weighted or self.reduction != "sum_over_batch_size"):
-                # the two ways to the same loss part, so neither can be meant without saying so
+                # calling Keras's loss and using it in fit give different results here
                 raise ValueError(
                     f"target: {shapes} {tuple(outputs.shape)} (Keras 2 takes the mean over the "
                     "batch at once, but not in fit)"
@@ -132,9 +133,9 @@ class KerasLoss(nn.Module):
         if valid is not None:
             weight = self._masked(losses, weight, valid)
         if weight is not None:
-            losses, weight = self._meeting(losses, weight)
+            losses, weight = self._broadcastable(losses, weight)
             losses = losses * weight
-        # Keras 3 returns what has no axis or no entry as it is, whatever the reduction
+        # Keras 3 does not reduce scalars and empty losses
         as_is = self.flavour == "keras3" and losses.shape in ((), (0,))
         if self.reduction == "none" or as_is:
             return losses
@@ -145,40 +146,40 @@ class KerasLoss(nn.Module):
         return losses.mean()
 
     def _masked(self, losses: Tensor, weight: Tensor | None, valid: Tensor) -> Tensor:
-        """The weights, 0 where a loss does not count; a mean is then one over those that do."""
+        """The weights, with 0 for losses that do not count; a mean excludes these."""
         mask = valid.to(losses.dtype)
         if self.reduction in ("sum_over_batch_size", "mean"):
             count = mask.sum()
             all_of = torch.full_like(count, mask.numel())
-            # where none counts, Keras 2's mean is 0·∞ = NaN and Keras 3's is 0
+            # if none counts, the mean is 0·∞ = NaN in Keras 2 and 0 in Keras 3
             keras_3 = self.flavour == "keras3"
             mask = mask * (_divide_no_nan(all_of, count) if keras_3 else all_of / count)
         if weight is None:
             return mask
-        mask, weight = self._meeting(mask, weight)
+        mask, weight = self._broadcastable(mask, weight)
         return weight * mask
 
-    def _meeting(self, losses: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-        """Losses and weights of ranks that broadcast as Keras's do."""
+    def _broadcastable(self, losses: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """Losses and weights with ranks that broadcast as in Keras."""
         shapes = tuple(weight.shape), tuple(losses.shape)
-        meets = True
+        fits = True
         if self.flavour == "keras3":
             losses, weight = _same_rank(losses, weight)
         elif weight.ndim == losses.ndim + 1:
-            meets = weight.shape[-1] == 1
+            fits = weight.shape[-1] == 1
             weight = weight.squeeze(-1)
         elif weight.ndim and weight.ndim == losses.ndim - 1:
             weight = weight.unsqueeze(-1)
-        if not meets or not _broadcast(losses.shape, weight.shape):
+        if not fits or not _broadcast(losses.shape, weight.shape):
             raise ValueError(
-                f"sample_weight: received shape {shapes[0]}, accepted: one that meets losses of "
+                f"sample_weight: received shape {shapes[0]}, accepted: one that fits losses of "
                 f"shape {shapes[1]} with flavour {self.flavour!r}"
             )
         return losses, weight
 
 
 def _same_rank(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-    """Keras 3's rule for ranks one apart: a last axis of 1 is taken away, or given to a vector."""
+    """Keras 3's rule for ranks that differ by one: remove a last axis of size 1, or add one."""
     if first.ndim == second.ndim + 1 and first.shape[-1] == 1:
         if second.ndim == 1:
             return first, second.unsqueeze(-1)

@@ -1,4 +1,4 @@
-"""Losses of numbers, counts and distributions: how far outputs x stand from a target t."""
+"""Losses for numbers, counts and distributions, from outputs x and targets t."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch_impl.nn.reduction import KerasLoss
 class MeanSquaredError(KerasLoss):
     """ℓ = mean of (x − t)² over the last axis.
 
-    PyTorch's ``MSELoss`` is equal without weights of examples and with outputs of one shape.
+    PyTorch's ``MSELoss`` gives the same without sample weights and for equal shapes.
     Source: ``tf_keras/src/losses.py``, ``keras/src/losses/losses.py``, as for all losses here.
     """
 
@@ -34,13 +34,13 @@ class MeanAbsoluteError(KerasLoss):
 
 
 class Huber(KerasLoss):
-    """ℓ = mean of ½e² where |e| ≤ δ, else of δ|e| − ½δ², with e = x − t, over the last axis.
+    """ℓ = mean over the last axis of ½e² if |e| ≤ δ, else δ|e| − ½δ²; e = x − t.
 
-    PyTorch's ``HuberLoss`` is equal but for δ, which Keras 2 rounds to float32.
+    PyTorch's ``HuberLoss`` is the same except for δ, which Keras 2 rounds to float32.
     Source: Huber, 1964.
 
     Args:
-        delta: δ, above 0, in the outputs' unit.
+        delta: δ, above 0, in the unit of the outputs.
         common: see :class:`KerasLoss`.
     """
 
@@ -61,7 +61,7 @@ class Huber(KerasLoss):
 class LogCosh(KerasLoss):
     """ℓ = mean of log cosh e = e + log(1 + exp(−2e)) − log 2, with e = x − t, over the last axis.
 
-    PyTorch has none. Its ``softplus`` is linear from 20 on, 2e-9 too early for float64.
+    PyTorch has no such loss. Its ``softplus`` is linear above 20, an error of 2e-9.
     """
 
     def losses(self, outputs: Tensor, target: Tensor) -> Tensor:
@@ -73,8 +73,8 @@ class LogCosh(KerasLoss):
 class KLDivergence(KerasLoss):
     """ℓ = Σ t·log(t / x) over the last axis, both clipped to [1e-7, 1].
 
-    No gradient passes where x was clipped. PyTorch's ``KLDivLoss`` takes logarithms for outputs,
-    clips nothing, and divides by the count of all entries unless told ``batchmean``.
+    The gradient is zero where x was clipped. PyTorch's ``KLDivLoss`` expects logarithms as outputs,
+    does not clip, and by default divides by the number of all entries.
     """
 
     def losses(self, outputs: Tensor, target: Tensor) -> Tensor:
@@ -86,7 +86,7 @@ class KLDivergence(KerasLoss):
 class Poisson(KerasLoss):
     """ℓ = mean of x − t·log(x + 1e-7) over the last axis, for rates x and counts t.
 
-    PyTorch's ``PoissonNLLLoss`` takes logarithms of rates by default, and adds 1e-8.
+    By default PyTorch's ``PoissonNLLLoss`` expects logarithms of rates, and adds 1e-8.
     """
 
     def losses(self, outputs: Tensor, target: Tensor) -> Tensor:
@@ -98,10 +98,10 @@ class CosineSimilarity(KerasLoss):
     """ℓ = −Σ x·t / (‖x‖‖t‖) over an axis: −1 for the same direction, 0 if one is zero.
 
     Vectors are divided by √max(‖x‖², ε), ε = 1e-12 in Keras 2 and 1e-14 in Keras 3.
-    PyTorch's ``cosine_similarity`` has the other sign, and 1e-8 for √ε.
+    PyTorch's ``cosine_similarity`` has the opposite sign and √ε = 1e-8.
 
     Args:
-        axis: that the vectors lie along.
+        axis: axis of the vectors.
         common: see :class:`KerasLoss`.
     """
 

@@ -1,4 +1,4 @@
-"""Penalties on weights and activities, added to the loss as Keras adds them."""
+"""Keras's penalties on weights and on layer outputs, which are added to the loss."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from parity.constants import FLAVOURS, as_float32
 
 
 class L1L2:
-    """λ₁·Σ|x| + λ₂·Σx², a scalar in x's dtype. There is no ½: the gradient of L2 is 2λ₂·x.
+    """λ₁·Σ|x| + λ₂·Σx², a scalar in x's dtype. Without ½: the gradient of L2 is 2λ₂·x.
 
-    PyTorch's ``weight_decay`` adds λ·x to the gradient, so L2(λ) is ``weight_decay=2λ`` with plain
-    SGD, and nothing that it has with any other optimizer. Keras 3 rounds λ to float32 also in
-    float64, Keras 2 to ``floatx``.
+    PyTorch's ``weight_decay`` adds λ·x to the gradient, so with plain SGD L2(λ) equals
+    ``weight_decay=2λ``; for other optimizers PyTorch has no equivalent. Keras 3 rounds λ to
+    float32, Keras 2 to ``floatx``.
     Source: ``tf_keras/src/regularizers.py``, ``keras/src/regularizers/regularizers.py``.
 
     Args:
@@ -27,7 +27,7 @@ class L1L2:
         flavour: ``tf_keras`` (Keras 2) or ``keras3``.
 
     Raises:
-        ValueError: a factor is not finite, or negative (which Keras 2 takes).
+        ValueError: a factor is not finite, or is negative (which Keras 2 accepts).
     """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, *, flavour: str = "tf_keras") -> None:
@@ -42,7 +42,7 @@ class L1L2:
             self.l1, self.l2 = as_float32(l1), as_float32(l2)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """The penalty on x, of any shape: a scalar."""
+        """The penalty on x (of any shape), a scalar."""
         penalty = x.new_zeros(())
         if self.l1:
             penalty = penalty + self.l1 * x.abs().sum()
@@ -66,29 +66,29 @@ class L2(L1L2):
 
 
 class Penalties:
-    """The sum of a model's penalties, for an ordinary loop.
+    """The sum of a model's penalties, for a training loop.
 
     ::
 
         penalties = Penalties(model, {"0.weight": L2(0.01)}, activity={"0": L1(0.1)})
         loss = loss_of(model(x), y) + penalties()
 
-    A penalty on what a layer returns is divided by the batch's size, one on weights is not. What
-    layers returned is forgotten when the model is called again, so call this once after each
-    forward pass; evaluation counts like training. A layer called twice pays twice. In Keras 3 a
-    frozen weight (``requires_grad`` false) pays nothing, in Keras 2 it does.
+    A penalty on a layer's output is divided by the batch size, one on a weight is not. Calling the
+    model discards earlier outputs, so call this once after each forward pass, in training or
+    evaluation mode. A layer that is called twice counts twice. A frozen weight (``requires_grad``
+    is false) counts in Keras 2, but not in Keras 3.
     Source: ``tf_keras/src/engine/base_layer.py`` (``_handle_activity_regularization``),
     ``keras/src/layers/layer.py``.
 
     Args:
-        model: the whole model, which is called in the loop.
+        model: the model that is called in the loop.
         weights: name of a parameter, as in ``named_parameters``, to its penalty. PyTorch's
-            recurrent layers have two biases for one of Keras's: give it to the one that trains.
-        activity: name of a module, as in ``named_modules``, to the penalty on what it returns, one
+            recurrent layers have two biases instead of one: name the trained one.
+        activity: name of a module, as in ``named_modules``, to the penalty on its output, one
             tensor whose first axis is the batch.
 
     Raises:
-        ValueError: the model has no parameter or module of that name.
+        ValueError: the model has no parameter or module with that name.
     """
 
     def __init__(
@@ -114,13 +114,13 @@ class Penalties:
             modules[name].register_forward_hook(partial(self._see, name, penalty))
 
     def __call__(self) -> Tensor:
-        """A scalar: penalties on the weights as they are, and on the last forward pass."""
-        paid = [
+        """The sum, a scalar, for the current weights and the last forward pass."""
+        of_weights = [
             penalty(weight)
             for weight, penalty in self._weights
             if weight.requires_grad or penalty.flavour == "tf_keras"
         ]
-        terms = [*self._seen, *paid]
+        terms = [*self._seen, *of_weights]
         return torch.stack(terms).sum() if terms else torch.zeros(())
 
     def _forget(self, module: nn.Module, inputs: Any) -> None:
