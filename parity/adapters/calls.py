@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
+from parity.adapters.released import released
 from parity.numerics import tolerance
 
 Arrays = dict[str, np.ndarray]
@@ -88,9 +89,9 @@ class Call:
         return bool(self.weights) or isinstance(self.config, Output)
 
     def forget(self) -> None:
-        """Let go of all arrays; their shapes stay."""
-        self.inputs = tuple(map(_bare, self.inputs))
-        self.output = _bare(self.output)
+        """Release all arrays; only their shapes can be read afterwards."""
+        self.inputs = tuple(released(self.name, one) for one in self.inputs)
+        self.output = released(self.name, self.output)
 
     @property
     def layer(self) -> str:
@@ -122,7 +123,7 @@ class Run:
     computed_in_float32: Mapping[str, str] = field(default_factory=dict)
 
     def forget(self) -> None:
-        """Let go of what its calls were fed and gave, but for their shapes."""
+        """Release the inputs and outputs of its calls, see :meth:`Call.forget`."""
         for call in self.calls:
             call.forget()
 
@@ -154,11 +155,6 @@ class Run:
             for place, (name, value) in enumerate(self.outputs.items())
         ]
         return replace(self, calls=[*calls, *ends])
-
-
-def _bare(array: np.ndarray) -> np.ndarray:
-    """A zero that takes the array's shape."""
-    return np.broadcast_to(np.zeros((), array.dtype), array.shape)
 
 
 def leading(sources: Sequence[int | None], calls: Sequence[Call]) -> set[int]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from torch import Tensor, nn
 from keras_impl.capture.read import weights
 from keras_impl.capture.side import KerasSide
 from parity import progress
+from parity.adapters.released import ReleasedError
 from parity.adapters.trainer import Batch
 from parity.numerics import distance, tolerance
 from parity.pairs import allowance
@@ -71,12 +74,32 @@ def test_what_a_model_writes_into_is_copied() -> None:
         assert np.allclose(call.output, call.inputs[0] @ kernel + bias, rtol=0, atol=1e-14)
 
 
-def test_forgotten_arrays_keep_their_shapes() -> None:
-    """Alignment still sees them, and they take no memory."""
-    run = TorchSide(nn.Linear(6, 2), "float64").run([X])
+READS: dict[str, Callable[[Any, Any], Any]] = {
+    "comparison": lambda a, b: a == b,
+    "np.array_equal": np.array_equal,
+    "difference": lambda a, b: a - b,
+    "relative error": distance.relative_error,
+    "from an array": lambda a, _: X[:, :2] - a,
+    "entry": lambda a, _: a[0],
+    "method": lambda a, _: a.max(),
+    "np.asarray": lambda a, _: np.asarray(a),
+}
+"""Expressions that read one of two arrays."""
+
+
+@pytest.mark.parametrize("read", READS.values(), ids=READS)
+def test_a_released_array_cannot_be_read(read: Callable[[Any, Any], Any]) -> None:
+    """Its shape remains; its values raise an error, so two released arrays never look equal."""
+    run, other = (TorchSide(nn.Linear(6, 2), "float64").run([X]) for _ in range(2))
+    output = weakref.ref(run.calls[0].output)
     run.forget()
-    assert run.calls[0].output.shape == (4, 2)
-    assert run.calls[0].output.strides == (0, 0)
+    other.forget()
+    first, second = run.calls[0].output, other.calls[0].output
+    assert first.shape == second.shape == (4, 2)
+    with pytest.raises(ReleasedError, match=r"Linear: received an array of shape \(4, 2\)"):
+        read(first, second)
+    del run.outputs["output"]
+    assert output() is None
 
 
 class First(nn.Module):
