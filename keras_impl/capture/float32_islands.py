@@ -22,16 +22,16 @@ class Islands:
     """What is computed in float32, followed through the operations of a run in float64.
 
     Attributes:
-        whole: whether casts to float64 give what float64 would have given.
+        promote_to_float64: whether casts to float64 give what float64 would have given.
         rounded: the place of each cast that gives something else, and what.
     """
 
-    def __init__(self, whole: bool) -> None:
-        self.whole = whole
+    def __init__(self, promote_to_float64: bool) -> None:
+        self.promote_to_float64 = promote_to_float64
         self.rounded: dict[str, str] = {}
         self.beside: dict[int, tuple[Any, Any]] = {}  # a tensor, and its value in float64
         self.changed: tuple[Any, Any] = (None, None)  # what a cast gave, and float64 would have
-        self.rests = False
+        self.paused = False
 
     @contextlib.contextmanager
     def told(self) -> Iterator[None]:
@@ -54,7 +54,7 @@ class Islands:
         def cast(*args: Any, **kwargs: Any) -> Any:
             out = plain(*args, **kwargs)
             given, whole = self.changed
-            return whole if self.whole and out is given else out
+            return whole if self.promote_to_float64 and out is given else out
 
         with (
             mock.patch.object(constant_op, "convert_to_eager_tensor", convert),
@@ -69,13 +69,13 @@ class Islands:
             yield
 
     @contextlib.contextmanager
-    def resting(self) -> Iterator[None]:
+    def pause(self) -> Iterator[None]:
         """Nothing is followed meanwhile: constants that Keras rounds by itself stay rounded."""
-        before, self.rests = self.rests, True
+        before, self.paused = self.paused, True
         try:
             yield
         finally:
-            self.rests = before
+            self.paused = before
 
     def follow(
         self,
@@ -92,7 +92,7 @@ class Islands:
         """
         import tensorflow as tf
 
-        if self.rests or all(one.dtype != tf.float32 for one in (*inputs, *outputs)):
+        if self.paused or all(one.dtype != tf.float32 for one in (*inputs, *outputs)):
             return None
         if kind == "Cast":
             found = [tf.cast(self._value(inputs[0]), tf.float64)]
@@ -109,7 +109,7 @@ class Islands:
         exact = f"{float(out):.17g}, not {float(whole):.17g}" if out.shape.rank == 0 else ""
         self.rounded[place] = exact
         self.changed = out, whole
-        return whole if self.whole else None
+        return whole if self.promote_to_float64 else None
 
     def _value(self, tensor: Any) -> Any:
         """In float64 what is float32; a number that nothing is known of as it would be written."""

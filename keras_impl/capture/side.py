@@ -145,19 +145,19 @@ class KerasSide:
         """See :meth:`parity.adapters.side.Side.save`."""
         files.save(self.model, path)
 
-    def apart(self) -> list[str]:
-        """See :meth:`parity.adapters.side.Side.apart`."""
-        return [*self.loose_variables(self.layers)]
+    def weights_without_layer(self) -> list[str]:
+        """See :meth:`parity.adapters.side.Side.weights_without_layer`."""
+        return [*self.unowned_variables(self.layers)]
 
-    def loose(self, layers: Collection[str]) -> Arrays:
-        """See :meth:`parity.adapters.side.Side.loose`."""
-        return {name: weights.array_of(one) for name, one in self.loose_variables(layers).items()}
+    def unowned_parameters(self, layers: Collection[str]) -> Arrays:
+        """See :meth:`parity.adapters.side.Side.unowned_parameters`."""
+        return {name: weights.array_of(one) for name, one in self.unowned_variables(layers).items()}
 
-    def set_loose(self, values: Mapping[str, np.ndarray]) -> None:
-        """See :meth:`parity.adapters.side.Side.set_loose`."""
+    def set_unowned_parameters(self, values: Mapping[str, np.ndarray]) -> None:
+        """See :meth:`parity.adapters.side.Side.set_unowned_parameters`."""
         if values:
             self._refuse_own("weights: received 'torch'", "keras, as-is")
-        held = self.loose_variables()
+        held = self.unowned_variables()
         for name, value in values.items():
             held[name].assign(value)
 
@@ -169,7 +169,7 @@ class KerasSide:
                 f"accepted: {accepted}, or a function that builds the model"
             )
 
-    def loose_variables(self, layers: Collection[str] = ()) -> dict[str, Any]:
+    def unowned_variables(self, layers: Collection[str] = ()) -> dict[str, Any]:
         """Floating variables that none of these layers holds."""
         known = [self.layers[name] for name in layers if name in self.layers]
         holding = [one for one in known if hasattr(one, "weights")]

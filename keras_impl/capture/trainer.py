@@ -17,7 +17,7 @@ from keras_impl.capture.read import weights
 from keras_impl.capture.shared_draws import SharedDraws, unshared
 from keras_impl.capture.watch import Watch, named_outputs
 from parity.adapters.side import CannotRun, Side
-from parity.adapters.trainer import LOOSE, Batch, Gradients, Key, RunOptions, TrainingRun
+from parity.adapters.trainer import UNOWNED, Batch, Gradients, Key, RunOptions, TrainingRun
 from parity.reference.formula import Settings
 from parity.reference.keras_config import schedule_of, spec_of
 
@@ -35,7 +35,7 @@ class Watched(Side, Protocol):
     def tensor(self, value: np.ndarray) -> Any:
         """The array as a tensor, floats in the model's dtype."""
 
-    def loose_variables(self, layers: Collection[str] = ()) -> dict[str, Any]:
+    def unowned_variables(self, layers: Collection[str] = ()) -> dict[str, Any]:
         """Floating variables that none of these layers holds, by their own names."""
 
 
@@ -74,7 +74,7 @@ class KerasTrainer:
         self.first = [(one, weights.array_of(one)) for one in side.model.variables]
         self.unshared = unshared(side.model)
         self.last_penalty = 0.0
-        self.loose: dict[Key, Any] = {}
+        self.unowned: dict[Key, Any] = {}
         self._found: dict[Key, Any] = {}
         self._layers_then = -1
 
@@ -92,8 +92,8 @@ class KerasTrainer:
 
     def count_in(self, names: Sequence[str]) -> None:
         """See :meth:`parity.adapters.trainer.Trainer.count_in`."""
-        held = self.side.loose_variables()
-        self.loose = {(name, LOOSE): held[name] for name in names}
+        held = self.side.unowned_variables()
+        self.unowned = {(name, UNOWNED): held[name] for name in names}
         self._layers_then = -1
 
     def run(
@@ -101,7 +101,7 @@ class KerasTrainer:
     ) -> TrainingRun:
         """See :meth:`parity.adapters.trainer.Trainer.run`."""
         options = batch.keras_options
-        draws = self._draws(options, step, None, lambda: self.side.islands.resting())
+        draws = self._draws(options, step, None, lambda: self.side.islands.pause())
         promote = options.promote_to_float64
         with draws.layers(self.side.flavour == "tf_keras"):
             found = self.side.run(batch.inputs, None, substitutes, True, promote)
@@ -135,7 +135,7 @@ class KerasTrainer:
         variables = [one for one in model.trainable_variables if id(one) in wanted]
         islands = Islands(batch.keras_options.promote_to_float64)
         layouts = batch.keras_options.layouts or ()
-        draws = self._draws(batch.keras_options, step, layouts, islands.resting)
+        draws = self._draws(batch.keras_options, step, layouts, islands.pause)
         with in_dtype(self.keras, self.side.flavour, self.side.dtype):
             with self.tf.GradientTape() as tape:
                 with draws.layers(self.side.flavour == "tf_keras"), _promoted(islands):
@@ -143,7 +143,7 @@ class KerasTrainer:
                 with (
                     contextlib.nullcontext()
                     if self.loss.settings
-                    else _promoted(Islands(islands.whole))
+                    else _promoted(Islands(islands.promote_to_float64))
                 ):
                     loss = self._loss([one for _, one in named_outputs(out)], batch)
                 penalties = [self.tf.cast(one, loss.dtype) for one in model.losses]
@@ -237,7 +237,7 @@ class KerasTrainer:
         return id(self._variables()[key]) not in trained
 
     def _canonical(self, key: Key, value: Any) -> np.ndarray:
-        if key in self.loose:
+        if key in self.unowned:
             return weights.array_of(value)
         return weights.value_of(self.side.layers[key[0]], key[1], value)
 
@@ -245,20 +245,20 @@ class KerasTrainer:
         if self._layers_then == len(self.side.layers):
             return self._found
         self._layers_then = len(self.side.layers)
-        known = {id(one) for one in self.loose.values()}
+        known = {id(one) for one in self.unowned.values()}
         self._found = {
             (name, own): variable
             for name, layer in self.side.layers.items()
             if hasattr(layer, "weights")
             for own, variable in weights.of_module(layer).items()
             if id(variable) not in known
-        } | self.loose
+        } | self.unowned
         return self._found
 
 
 def _promoted(islands: Islands) -> contextlib.AbstractContextManager[None]:
     """What is computed in float32 meanwhile is computed in float64, if the islands are to be."""
-    return islands.followed() if islands.whole else contextlib.nullcontext()
+    return islands.followed() if islands.promote_to_float64 else contextlib.nullcontext()
 
 
 def _value(variable: Any) -> Any:

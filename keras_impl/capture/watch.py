@@ -311,12 +311,12 @@ class Watch:
 
     def run_of(self, out: Any) -> Run:
         """The calls so far, and the model's outputs."""
-        outputs, sources, lying = {}, {}, {}
+        outputs, sources, native_layout = {}, {}, {}
         for name, tensor in named_outputs(out):
             found = self.followed.get(id(tensor))
             value = np.asarray(tensor)
             outputs[name] = np.moveaxis(value, 1, -1) if found and found[2] else value
             if outputs[name] is not value:
-                lying[name] = value
+                native_layout[name] = value
             sources[name] = found[1] if found else None
-        return Run(calls=self.calls, outputs=outputs, sources=sources, lying=lying)
+        return Run(calls=self.calls, outputs=outputs, sources=sources, native_layout=native_layout)

@@ -61,8 +61,8 @@ class Call:
             lies between could not be followed.
         through: functions that are no layers, by which its first input came from there.
         options: what else decides what the layer computes, such as a mask.
-        parts: numbers of the calls that this one is made of; itself where there is none.
-        absorbed: whether it is part of another one.
+        merged_calls: numbers of the calls that it consists of; its own if it is one call.
+        merged_into: number of the call that it is part of, if any.
         allowed: how far another framework's output may stand off, relative to the largest entry.
     """
 
@@ -76,12 +76,12 @@ class Call:
     sources: tuple[int | None, ...]
     through: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
-    parts: tuple[int, ...] = ()
-    absorbed: bool = False
+    merged_calls: tuple[int, ...] = ()
+    merged_into: int | None = None
     allowed: float = tolerance.FLOAT64["forward_eval"].limit
 
     def __post_init__(self) -> None:
-        self.parts = self.parts or (self.number,)
+        self.merged_calls = self.merged_calls or (self.number,)
 
     @property
     def anchor(self) -> bool:
@@ -108,7 +108,7 @@ class Run:
         outputs: canonical arrays, by the place in the model's output (``output``, ``output/1``,
             ``output/logits``).
         sources: for each of them the call it comes from, as of :attr:`Call.sources`.
-        lying: the outputs in the model's own layout, where that is not the canonical one.
+        native_layout: the outputs in the model's own layout, where that is not the canonical one.
         through: for each of them what :attr:`Call.through` is for an input.
         computed_in_float32: layers of a model in float64 whose code computed in float32 and cast
             the result to float64; with a number's value and what it would be in float64, empty
@@ -118,7 +118,7 @@ class Run:
     calls: list[Call]
     outputs: Arrays
     sources: dict[str, int | None]
-    lying: Arrays = field(default_factory=dict)
+    native_layout: Arrays = field(default_factory=dict)
     through: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     computed_in_float32: Mapping[str, str] = field(default_factory=dict)
 
@@ -127,13 +127,13 @@ class Run:
         for call in self.calls:
             call.forget()
 
-    def facing(self, other: Run) -> Run:
-        """With outputs in the model's own layout where the other's have the shape of that one."""
+    def in_layout_of(self, other: Run) -> Run:
+        """The run with outputs in their native layout where the other's have the same shape."""
         outputs = dict(self.outputs)
         for (name, value), theirs in zip(
             self.outputs.items(), other.outputs.values(), strict=False
         ):
-            own = self.lying.get(name, value)
+            own = self.native_layout.get(name, value)
             if value.shape != theirs.shape == own.shape:
                 outputs[name] = own
         return replace(self, outputs=outputs)

@@ -122,14 +122,14 @@ class Side(Protocol):
             ParityError: the model cannot be written so.
         """
 
-    def loose(self, layers: Collection[str]) -> Arrays:
+    def unowned_parameters(self, layers: Collection[str]) -> Arrays:
         """Parameters and buffers that none of these layers holds, by the framework's own names."""
 
-    def set_loose(self, values: Mapping[str, np.ndarray]) -> None:
+    def set_unowned_parameters(self, values: Mapping[str, np.ndarray]) -> None:
         """Overwrite some of them."""
 
-    def apart(self) -> list[str]:
-        """Weights of floating point that belong to no layer of the last run, by own name."""
+    def weights_without_layer(self) -> list[str]:
+        """Names of the floating weights that belong to no layer of the last run."""
 
 
 def sides() -> dict[str, type[Side]]:
@@ -151,7 +151,7 @@ def start() -> None:
         one.start()
 
 
-def open_side(which: str, model: Any, dtype: str, **given: Any) -> Side:
+def load_adapter(which: str, model: Any, dtype: str, **given: Any) -> Side:
     """The implementation's view of a model.
 
     Args:

@@ -16,10 +16,10 @@ from parity.reference.optimizers.spec import OptimizerSpec
 Key = tuple[str, str]
 """Name of a layer in its own model, and the canonical name of one of its weights.
 
-Of a parameter that no layer holds the framework's own name, and :data:`LOOSE`.
+Of a parameter that no layer holds the framework's own name, and :data:`UNOWNED`.
 """
 
-LOOSE = "parameter"
+UNOWNED = "parameter"
 
 Gradients = dict[Key, np.ndarray]
 """Weight to gradient, in the weight's canonical shape; a weight without one is not there."""
@@ -231,4 +231,4 @@ def as_outputs(run: Run) -> list[np.ndarray]:
 
 def native_outputs(run: Run) -> list[np.ndarray]:
     """Likewise, in the layout in which the model returned them."""
-    return [run.lying.get(name, value) for name, value in run.outputs.items()]
+    return [run.native_layout.get(name, value) for name, value in run.outputs.items()]

@@ -10,7 +10,7 @@ import numpy as np
 
 from parity.adapters.calls import Call
 from parity.adapters.side import Side
-from parity.adapters.trainer import LOOSE, Batch, Gradients, Key, TorchTrainer, Trainer
+from parity.adapters.trainer import UNOWNED, Batch, Gradients, Key, TorchTrainer, Trainer
 from parity.errors import ParityError
 from parity.numerics import random, tolerance
 from parity.numerics.distance import largest_entry, relative_error
@@ -42,7 +42,7 @@ def output_limits(pair: Pair) -> dict[int, float]:
             named = {f"{t.name}/{name}": value for name, value in values.items()}
             near = random.ulp_neighbour(named, 0, member)
             torch.set_weights(t.name, {key[len(t.name) + 1 :]: one for key, one in near.items()})
-        changed = torch.run(pair.inputs, pair.torch_inputs).facing(run)
+        changed = torch.run(pair.inputs, pair.torch_inputs).in_layout_of(run)
         changed = changed.with_outputs(changed.calls)
         for place, (call, other) in enumerate(zip(run.calls, changed.calls, strict=False)):
             difference = relative_error(call.output, other.output)
@@ -96,8 +96,8 @@ def gradients_allowed(
         for (layer, name), value in trainer.weights().items():
             key = f"{layer}/{name}"
             near = random.ulp_neighbour({key: value}, 0, member, dtype)
-            if name == LOOSE:
-                side.set_loose({layer: near[key]})
+            if name == UNOWNED:
+                side.set_unowned_parameters({layer: near[key]})
                 continue
             with contextlib.suppress(ParityError):  # a weight that is computed from others
                 side.set_weights(layer, {name: near[key]})

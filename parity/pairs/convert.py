@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from parity.adapters.calls import Call, Run
-from parity.adapters.side import Side, open_side, sides
+from parity.adapters.side import Side, load_adapter, sides
 from parity.errors import ParityError
 from parity.numerics import tolerance
 from parity.numerics.distance import relative_error
@@ -74,7 +74,7 @@ def convert(
     """
     own, other = side_of(source, "SOURCE"), side_of(target, "TARGET")
     dtype = sides()[own].dtype_of(source)
-    models = {name: open_side(name, pair[f"{name}_model"], dtype) for name in {own, other}}
+    models = {name: load_adapter(name, pair[f"{name}_model"], dtype) for name in {own, other}}
     runs = {name: _run(side, name, pair) for name, side in models.items()}
     models[own].load(source)
     runs[own] = _run(models[own], own, pair)
@@ -86,7 +86,7 @@ def convert(
     left = [
         f"{name}: {one}"
         for name, side in models.items()
-        for one in side.apart()
+        for one in side.weights_without_layer()
         if (name, one) not in carried
     ]
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -164,7 +164,9 @@ def _carry(alignment: Alignment, models: Mapping[str, Side], source: str) -> set
     for place, (side, calls) in enumerate(zip(SIDES, alone, strict=True)):
         held = [pair[place].name for pair in alignment.pairs]
         for call in calls:
-            own = {*models[side].loose(held)} - {*models[side].loose([*held, call.name])}
+            own = {*models[side].unowned_parameters(held)} - {
+                *models[side].unowned_parameters([*held, call.name])
+            }
             if call.weights and any((side, one) not in carried for one in own):
                 raise ParityError(
                     f"{call.name}: received weights of a layer that only {TITLES[side]} has, "
@@ -189,7 +191,7 @@ def _listed(shapes: Mapping[str, tuple[int, ...]]) -> str:
 
 def _read(name: str, path: Path, pair: Mapping[str, Any]) -> Side:
     """A model in float64 with a file's weights."""
-    side = open_side(name, pair[f"{name}_model"], "float64")
+    side = load_adapter(name, pair[f"{name}_model"], "float64")
     _run(side, name, pair)
     side.load(path)
     return side

@@ -165,22 +165,22 @@ class TorchSide:
         """See :meth:`parity.adapters.side.Side.save`."""
         files.save(self.model, path)
 
-    def apart(self) -> list[str]:
-        """See :meth:`parity.adapters.side.Side.apart`."""
-        return [*self.loose_tensors(self.modules)]
+    def weights_without_layer(self) -> list[str]:
+        """See :meth:`parity.adapters.side.Side.weights_without_layer`."""
+        return [*self.unowned_tensors(self.modules)]
 
-    def loose(self, layers: Collection[str]) -> Arrays:
-        """See :meth:`parity.adapters.side.Side.loose`."""
-        return {name: to_numpy(one) for name, one in self.loose_tensors(layers).items()}
+    def unowned_parameters(self, layers: Collection[str]) -> Arrays:
+        """See :meth:`parity.adapters.side.Side.unowned_parameters`."""
+        return {name: to_numpy(one) for name, one in self.unowned_tensors(layers).items()}
 
-    def set_loose(self, values: Mapping[str, np.ndarray]) -> None:
-        """See :meth:`parity.adapters.side.Side.set_loose`."""
+    def set_unowned_parameters(self, values: Mapping[str, np.ndarray]) -> None:
+        """See :meth:`parity.adapters.side.Side.set_unowned_parameters`."""
         held = self.model.state_dict(keep_vars=True)
         with torch.no_grad():
             for name, value in values.items():
                 held[name].copy_(self.tensor(value))
 
-    def loose_tensors(self, layers: Collection[str] = ()) -> dict[str, Tensor]:
+    def unowned_tensors(self, layers: Collection[str] = ()) -> dict[str, Tensor]:
         """Floating parameters and buffers that none of these layers holds."""
         seen = {
             id(tensor)

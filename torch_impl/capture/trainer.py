@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from parity.adapters.calls import Weights
 from parity.adapters.side import CannotRun, Side
-from parity.adapters.trainer import LOOSE, Batch, Gradients, Key, TrainingRun
+from parity.adapters.trainer import UNOWNED, Batch, Gradients, Key, TrainingRun
 from parity.numerics import tolerance
 from parity.reference.formula import Settings
 from parity.reference.keras_config import rounded
@@ -51,7 +51,7 @@ class Watched(Side, Protocol):
     ) -> tuple[list[Tensor], list[Layout]]:
         """Inputs in the layout that the model takes, and these layouts."""
 
-    def loose_tensors(self, layers: Collection[str] = ()) -> dict[str, Tensor]:
+    def unowned_tensors(self, layers: Collection[str] = ()) -> dict[str, Tensor]:
         """Floating parameters and buffers that none of these layers holds, by their own names."""
 
 
@@ -84,7 +84,7 @@ class TorchTrainer:
         self.make = optimizer
         self.first = weights.untrained(side.model)
         self.kept = False  # whether trained parameters are in it as well
-        self.loose: dict[Key, Tensor] = {}
+        self.unowned: dict[Key, Tensor] = {}
         self.unshared = unshared(side.model)
         self.optimizer: Optimizer | None = None
         self.schedule = schedule
@@ -104,8 +104,8 @@ class TorchTrainer:
 
     def count_in(self, names: Sequence[str]) -> None:
         """See :meth:`parity.adapters.trainer.Trainer.count_in`."""
-        held = self.side.loose_tensors()
-        self.loose = {(name, LOOSE): held[name] for name in names}
+        held = self.side.unowned_tensors()
+        self.unowned = {(name, UNOWNED): held[name] for name in names}
 
     def run(
         self, batch: Batch, step: int, substitutes: Mapping[int, np.ndarray] | None = None
@@ -298,14 +298,14 @@ class TorchTrainer:
         return self.optimizer
 
     def _places(self) -> dict[Key, Place]:
-        known = {id(one) for one in self.loose.values()}
+        known = {id(one) for one in self.unowned.values()}
         of_layers = {
             (layer, name): place
             for layer, (module, layouts) in self.side.modules.items()
             for name, place in weights.of_module(module, layouts).items()
             if not known & {id(one) for one in place.tensors}
         }
-        return of_layers | {key: same(one) for key, one in self.loose.items()}
+        return of_layers | {key: same(one) for key, one in self.unowned.items()}
 
 
 ATTRIBUTES = {"momentum": "momentum", "epsilon": "eps", "negative_slope": "negative_slope"}

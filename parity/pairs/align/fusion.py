@@ -45,7 +45,7 @@ def fused(calls: Sequence[Call]) -> list[Call]:
             both = _both(found[source], call, place)
             if both is not None:
                 found[number] = call = both
-                found[source] = dataclasses.replace(found[source], absorbed=True, weights={})
+                found[source] = dataclasses.replace(found[source], merged_into=number, weights={})
         if isinstance(call.config, merging.Average) and call.config.of == len(call.inputs):
             found[number] = dataclasses.replace(call, config=merging.Average())
     return found
@@ -60,8 +60,12 @@ def _both(before: Call, call: Call, place: int) -> Call | None:
     """A call and the one that feeds it as one; None where they are two layers."""
     if isinstance(call.config, (*MERGES, merging.Average)):
         return _merged(before, call, place)
-    parts = (*before.parts, *call.parts)
-    common: dict[str, Any] = {"inputs": before.inputs, "sources": before.sources, "parts": parts}
+    merged = (*before.merged_calls, *call.merged_calls)
+    common: dict[str, Any] = {
+        "inputs": before.inputs,
+        "sources": before.sources,
+        "merged_calls": merged,
+    }
     own, other = before.config, call.config
     if isinstance(own, ZeroPadding) and isinstance(other, CONVS):
         within = sides(other, other.padding, call.inputs[0])

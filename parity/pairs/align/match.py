@@ -134,7 +134,7 @@ def _called(name: str, calls: Sequence[Call]) -> list[Call]:
 def _passed_over(call: Call) -> bool:
     """Whether it is followed, but is no layer to be matched."""
     nothing = call.config == Activation(activation="linear")
-    return call.layer in MOVES or call.absorbed or nothing
+    return call.layer in MOVES or call.merged_into is not None or nothing
 
 
 def _may_match(k: Call, t: Call) -> bool:

@@ -33,10 +33,12 @@ def carry(alignment: Alignment, keras: Side, torch: Side, weights: str) -> Carri
     Returns:
         Names of those carried, Keras's and PyTorch's; and of those left as they are.
     """
-    own = keras.loose([k.name for k, _ in alignment.pairs])
-    other = torch.loose([t.name for _, t in alignment.pairs])
+    own = keras.unowned_parameters([k.name for k, _ in alignment.pairs])
+    other = torch.unowned_parameters([t.name for _, t in alignment.pairs])
     names = partners(own, other)
-    (torch if weights == "keras" else keras).set_loose(values(names, own, other, weights))
+    (torch if weights == "keras" else keras).set_unowned_parameters(
+        values(names, own, other, weights)
+    )
     left = [one for one in own if one not in dict(names)]
     return Carried(names, left, [one for one in other if one not in dict(names).values()])
 

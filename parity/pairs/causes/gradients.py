@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from parity.adapters.side import Side
-from parity.adapters.trainer import LOOSE, Batch, Gradients, Key, TorchTrainer, Trainer
+from parity.adapters.trainer import UNOWNED, Batch, Gradients, Key, TorchTrainer, Trainer
 from parity.errors import ParityError
 from parity.numerics.distance import relative_error
 from parity.pairs.allowance import limits, negligible, sizes_of
@@ -89,7 +89,7 @@ class Backwards:
         """Embeddings of which PyTorch trains all rows but one."""
         found, limit_of = [], limits(self.torch, self.t, self.batch)
         for key, theirs in self.keys:
-            if key[1] not in ("embeddings", LOOSE) or key not in self.own or theirs not in other:
+            if key[1] not in ("embeddings", UNOWNED) or key not in self.own or theirs not in other:
                 continue
             k, t = self.own[key], other[theirs]
             if k.ndim != 2:

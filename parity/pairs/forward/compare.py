@@ -236,7 +236,7 @@ class _Comparison:
             return None
         values: Sequence[np.ndarray] = k.inputs
         try:
-            for part in t.parts:
+            for part in t.merged_calls:
                 values = [self.pair.torch.replay(part, values)]
         except (RuntimeError, ValueError, IndexError, TypeError, AssertionError):
             return None

@@ -42,7 +42,7 @@ def promoted(
     change = max(
         relative_error(run.outputs[name], value) for name, value in pair.keras_run.outputs.items()
     )
-    torch_run = fused_run(pair.torch.run(pair.inputs, pair.torch_inputs).facing(run))
+    torch_run = fused_run(pair.torch.run(pair.inputs, pair.torch_inputs).in_layout_of(run))
     alignment = pair.alignment.of(run, torch_run)
     pair = replace(pair, keras_run=run, torch_run=torch_run, alignment=alignment, promoted=True)
     with Progress("layers", len(alignment.pairs)) as progress:

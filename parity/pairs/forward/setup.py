@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from parity.adapters.calls import Call, Output, Run
-from parity.adapters.side import Side, open_side, refuse_empty
+from parity.adapters.side import Side, load_adapter, refuse_empty
 from parity.errors import ParityError
 from parity.numerics import tolerance
 from parity.numerics.distance import relative_error
@@ -79,7 +79,7 @@ class Pair:
             substitutes: number of a call to the output that it hands on instead of its own.
         """
         run = self.torch.run(self.inputs, self.torch_inputs, substitutes)
-        return fused_run(run.facing(self.keras_run))
+        return fused_run(run.in_layout_of(self.keras_run))
 
     def outputs(self) -> list[tuple[Call, Call]]:
         """The models' own outputs, as calls."""
@@ -103,14 +103,14 @@ def prepare(models: Models, dtype: str, progress: Progress) -> Pair:
         CannotRun: a model cannot be built or called in that dtype.
         ParityError: an argument cannot be used.
     """
-    keras = open_side("keras", models.keras, dtype)
+    keras = load_adapter("keras", models.keras, dtype)
     progress.advance("Keras's model is built")
-    torch = open_side("torch", models.torch, dtype)
+    torch = load_adapter("torch", models.torch, dtype)
     progress.advance("PyTorch's model is built")
     inputs, torch_inputs, weights = models.inputs, models.torch_inputs, models.weights
     keras_run = fused_run(keras.run(inputs))
     progress.advance("Keras's model has run")
-    torch_run = fused_run(torch.run(inputs, torch_inputs).facing(keras_run))
+    torch_run = fused_run(torch.run(inputs, torch_inputs).in_layout_of(keras_run))
     progress.advance("PyTorch's model has run")
     refuse_empty("keras_model", keras, keras_run)
     refuse_empty("torch_model", torch, torch_run)
@@ -127,7 +127,7 @@ def prepare(models: Models, dtype: str, progress: Progress) -> Pair:
             keras_run.forget()
             keras_run = fused_run(keras.run(inputs))
         torch_run.forget()
-        torch_run = fused_run(torch.run(inputs, torch_inputs).facing(keras_run))
+        torch_run = fused_run(torch.run(inputs, torch_inputs).in_layout_of(keras_run))
         alignment = alignment.of(keras_run, torch_run)
     progress.advance("both have the same weights")
     return Pair(keras, torch, keras_run, torch_run, alignment, inputs, torch_inputs, tuple(notes))

@@ -143,12 +143,13 @@ class Runner:
         found = self._with_noise(self.t.run(batch, 0, substitutes))
         self._count("torch", found)
         run, expected = found.run, keras.run
-        facing = run.facing(expected)
+        oriented = run.in_layout_of(expected)
         native_layout = tuple(
-            facing.outputs[t] is not run.outputs[t] or (k in expected.lying and t in run.lying)
+            oriented.outputs[t] is not run.outputs[t]
+            or (k in expected.native_layout and t in run.native_layout)
             for k, t in zip(expected.outputs, run.outputs, strict=False)
         )
-        return replace(found, run=fused_run(facing)), native_layout
+        return replace(found, run=fused_run(oriented)), native_layout
 
     def _with_noise(self, found: TrainingRun) -> TrainingRun:
         """A run in which noise that PyTorch code adds by itself is a call of Keras's layer.

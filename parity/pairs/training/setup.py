@@ -6,7 +6,7 @@ from typing import Any
 
 from parity.adapters.calls import Run
 from parity.adapters.side import Side
-from parity.adapters.trainer import LOOSE, Batch, KerasTrainer, Key, TorchTrainer
+from parity.adapters.trainer import UNOWNED, Batch, KerasTrainer, Key, TorchTrainer
 from parity.errors import ParityError
 from parity.pairs.align import unowned_parameters
 from parity.pairs.align.match import Alignment
@@ -64,12 +64,12 @@ def count_in(
         Their keys, Keras's and PyTorch's.
     """
     pairs = unowned_parameters.partners(
-        keras.loose([one.name for one, _ in alignment.pairs]),
-        torch.loose([one.name for _, one in alignment.pairs]),
+        keras.unowned_parameters([one.name for one, _ in alignment.pairs]),
+        torch.unowned_parameters([one.name for _, one in alignment.pairs]),
     )
     k.count_in([name for name, _ in pairs])
     t.count_in([name for _, name in pairs])
-    return [((keras_name, LOOSE), (torch_name, LOOSE)) for keras_name, torch_name in pairs]
+    return [((keras_name, UNOWNED), (torch_name, UNOWNED)) for keras_name, torch_name in pairs]
 
 
 def refuse_targets(k: KerasTrainer, batch: Batch, run: Run) -> None:

@@ -278,13 +278,13 @@ class Trace(TorchFunctionMode):
 
     def run_of(self, out: Any) -> Run:
         """The calls so far, and the model's outputs."""
-        outputs, sources, lying, through = {}, {}, {}, {}
+        outputs, sources, native_layout, through = {}, {}, {}, {}
         for name, tensor in named_outputs(out):
             self._use([tensor])
             layout = self._layout(tensor) or Layout.plain(tensor.shape)
             outputs[name] = to_numpy(layout.to_canonical(tensor))
             if not layout.canonical:
-                lying[name] = to_numpy(tensor)
+                native_layout[name] = to_numpy(tensor)
             found = self.followed.get(id(tensor))
             sources[name] = found.source if found else None
             through[name] = found.through if found else ()
@@ -294,7 +294,13 @@ class Trace(TorchFunctionMode):
             call.config = call.config and own.of_config(call.config)
             if own.chosen == "step":
                 call.options = {**call.options, "last_step": True}
-        return Run(calls=self.calls, outputs=outputs, sources=sources, lying=lying, through=through)
+        return Run(
+            calls=self.calls,
+            outputs=outputs,
+            sources=sources,
+            native_layout=native_layout,
+            through=through,
+        )
 
 
 def _through(before: Followed, name: str, out: Tensor) -> tuple[str, ...]:
