@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None, child: Sequence[str] = CHILD) -> int
     show(soak, wall, faults)
     if args.out:
         args.out.write_text(
-            strict_json.dumps(strict_json.as_text(as_data(soak, wall, faults))), "utf-8"
+            strict_json.dumps(strict_json.encode_non_finite(as_data(soak, wall, faults))), "utf-8"
         )
     return 130 if interrupted else int(not soak.passed)
 

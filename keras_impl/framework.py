@@ -9,7 +9,7 @@ from typing import Any
 from parity.adapters.backend import Settings
 from parity.errors import ParityError
 from parity.reference.losses.formulas import PROBABILITY_EPSILON
-from parity.system.quiet import without_chatter
+from parity.system.quiet import suppress_stderr
 
 FLAVOUR = os.environ.setdefault("PARITY_FLAVOUR", "tf_keras")
 
@@ -18,7 +18,7 @@ if FLAVOUR == "keras3":
     os.environ["KERAS_BACKEND"] = "tensorflow"
 
 
-with without_chatter():  # imported by name: after the environment is set, and only then
+with suppress_stderr():  # imported by name: after the environment is set, and only then
     tf: Any = importlib.import_module("tensorflow")
     keras: Any = importlib.import_module({"tf_keras": "tf_keras", "keras3": "keras"}[FLAVOUR])
 tf.get_logger().setLevel("ERROR")

@@ -1,9 +1,9 @@
-"""Make digits.npz from the digits.csv.gz of the scikit-learn package.
+"""Create digits.npz from the digits.csv.gz of the scikit-learn package.
 
     pip download --no-deps scikit-learn
     python datasets/digits/prepare.py --source scikit_learn-*.whl
 
-The source may also be a folder that holds digits.csv.gz. Needs the project to be installed.
+The source may also be a folder that contains digits.csv.gz. Needs the project to be installed.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ import numpy as np
 
 from parity.data.files import encode_npz, gunzip, read_member, sha256
 from parity.data.prepare import run
-from parity.system.atomic import write_whole
+from parity.system.atomic import write_atomically
 
 NAME = "digits"
 MEMBER = "sklearn/datasets/data/digits.csv.gz"
-# Of the decompressed file.
 SHA256 = "6ebb3d2fee246a4e99363262ddf8a00a3c41bee6014c373ed9d9216ba7f651b8"
 CLASSES = 10
 
@@ -34,7 +33,7 @@ def is_train(y: np.ndarray) -> np.ndarray:
 
 
 def parse_csv(text: str) -> dict[str, np.ndarray]:
-    """Read 64 pixels and a label per line.
+    """Parse lines of 64 pixels and a label.
 
     Returns:
         x_* uint8 (N, 8, 8) with values 0 to 16, y_* int64 (N,), of both splits.
@@ -49,13 +48,13 @@ def prepare(source: Path, out: Path) -> str:
     """Write both splits to `out`; return a line with its SHA-256.
 
     Raises:
-        ParityError: the source is not there or not the expected one, or `out` cannot be written.
+        ParityError: the source is missing or not the expected one, or `out` cannot be written.
     """
     packed, path = read_member(source, MEMBER)
     remedy = "take the file from scikit-learn 1.9.1"
     raw = gunzip(packed, SHA256, path, remedy)
     content = encode_npz(parse_csv(raw.decode()))
-    write_whole(out, content)
+    write_atomically(out, content)
     return f"{sha256(content)}  {out}"
 
 
@@ -64,8 +63,8 @@ def main(argv: list[str] | None = None) -> int:
     return run(
         prepare,
         argv,
-        "Make digits.npz from scikit-learn's file.",
-        source={"required": True, "metavar": "WHEEL|DIR", "help": "where the file is"},
+        "Create digits.npz from scikit-learn's file.",
+        source={"required": True, "metavar": "WHEEL|DIR", "help": "wheel, or folder of the file"},
         out={"metavar": "FILE", "default": Path(__file__).with_name(f"{NAME}.npz")},
     )
 

@@ -1,9 +1,9 @@
-"""Make fashion_mnist.npz, a balanced subset, from the full Fashion-MNIST.
+"""Create fashion_mnist.npz, a balanced subset, from the full Fashion-MNIST.
 
     python datasets/fashion_mnist/prepare.py --source DIR
 
-DIR holds the four IDX files, plain or .gz (Debian: /usr/share/datasets/fashion-mnist). Without
---source, every place that the loader knows is looked in. Needs the project to be installed.
+DIR contains the four IDX files, plain or .gz (Debian: /usr/share/datasets/fashion-mnist). Without
+--source, every place of parity.data.sources is searched. Needs the project to be installed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from parity.data import sources
 from parity.data.files import encode_npz, sha256
 from parity.data.prepare import run
 from parity.errors import ParityError
-from parity.system.atomic import write_whole
+from parity.system.atomic import write_atomically
 
 NAME = "fashion_mnist"
 CLASSES = 10
@@ -47,10 +47,10 @@ def prepare(source: Path | None, out: Path) -> str:
     """
     full = sources.find(NAME, source)
     if full is None:
-        places = sources.looked_in(NAME, source)
-        raise ParityError(f"{NAME} (full set) not found: looked in {places}; give --source DIR")
+        places = sources.describe_places(NAME, source)
+        raise ParityError(f"{NAME} (full set) not found in {places}; give --source DIR")
     content = encode_npz(subset(full.arrays))
-    write_whole(out, content)
+    write_atomically(out, content)
     return f"{sha256(content)}  {out}"
 
 
@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
     return run(
         prepare,
         argv,
-        "Make fashion_mnist.npz from the full set.",
+        "Create fashion_mnist.npz from the full set.",
         source={"metavar": "DIR", "help": "folder of the four IDX files"},
         out={"metavar": "FILE", "default": Path(__file__).with_name(f"{NAME}.npz")},
     )

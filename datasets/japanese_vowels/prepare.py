@@ -1,9 +1,9 @@
-"""Make japanese_vowels.npz from the .ts files of the aeon package.
+"""Create japanese_vowels.npz from the .ts files of the aeon package.
 
     pip download --no-deps aeon==1.6.0
     python datasets/japanese_vowels/prepare.py --source aeon-1.6.0-py3-none-any.whl
 
-The source may also be a folder that holds JapaneseVowels_TRAIN.ts and JapaneseVowels_TEST.ts.
+The source may also be a folder that contains JapaneseVowels_TRAIN.ts and JapaneseVowels_TEST.ts.
 Needs the project to be installed.
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 from parity.data.files import encode_npz, read_member, require_sha256, sha256
 from parity.data.prepare import run
 from parity.errors import ParityError
-from parity.system.atomic import write_whole
+from parity.system.atomic import write_atomically
 
 NAME = "japanese_vowels"
 FOLDER = "aeon/datasets/data/JapaneseVowels"
@@ -26,19 +26,19 @@ SHA256 = {
     "train": "68a430eabd919cc77f40b1f5f3bc0dcafacc1486bca9260785aeb7d262cc78cd",
     "test": "b3d41d6a0ca3bcad3afb9ca7d4365382aa51341e2e58bae2a574babdda5b9462",
 }
-STEPS = 29  # the longest sequence of both splits; shorter ones are zero padded to it
+STEPS = 29  # the longest sequence of both splits; shorter ones are zero-padded
 CHANNELS = 12
 
 
 def parse_ts(text: str, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Read a .ts file: after `@data`, a line per sequence, `channel:...:channel:label`.
+    """Parse a .ts file: after `@data`, a line per sequence, `channel:...:channel:label`.
 
     Returns:
-        x float32 (N, 29, 12), zero padded; lengths int64 (N,); y int64 (N,), from 0.
+        x float32 (N, 29, 12), zero-padded; lengths int64 (N,); y int64 (N,), from 0.
 
     Raises:
         ParityError: a line has another number of channels, channels of unequal or excessive
-            length, or a value that float32 does not hold to its last printed digit.
+            length, or a value that float32 does not represent to its last printed digit.
     """
     lines = text.partition("@data")[2].split()
     x = np.zeros((len(lines), STEPS, CHANNELS), np.float32)
@@ -61,19 +61,19 @@ def parse_ts(text: str, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _require_faithful(printed: list[list[str]], stored: np.ndarray, name: str) -> None:
-    """Refuse a value whose float32, printed to as many decimals, reads otherwise."""
+    """Check that each value's float32, printed to the same number of decimals, is the value."""
     for channel, values in enumerate(printed):
         for step, text in enumerate(values):
             last_digit = Decimal(1).scaleb(Decimal(text).as_tuple().exponent)
             if Decimal(float(stored[step, channel])).quantize(last_digit) != Decimal(text):
-                raise ParityError(f"{name}: float32 does not hold {text} to its last digit")
+                raise ParityError(f"{name}: float32 does not represent {text} to its last digit")
 
 
 def prepare(source: Path, out: Path) -> str:
     """Write both splits to `out`; return a line with its SHA-256.
 
     Raises:
-        ParityError: the source is not there or not the expected one, or `out` cannot be written.
+        ParityError: the source is missing or not the expected one, or `out` cannot be written.
     """
     arrays = {}
     for split, expected in SHA256.items():
@@ -82,7 +82,7 @@ def prepare(source: Path, out: Path) -> str:
         x, lengths, y = parse_ts(raw.decode(), path)
         arrays |= {f"x_{split}": x, f"lengths_{split}": lengths, f"y_{split}": y}
     content = encode_npz(arrays)
-    write_whole(out, content)
+    write_atomically(out, content)
     return f"{sha256(content)}  {out}"
 
 
@@ -91,8 +91,8 @@ def main(argv: list[str] | None = None) -> int:
     return run(
         prepare,
         argv,
-        "Make japanese_vowels.npz from aeon's files.",
-        source={"required": True, "metavar": "WHEEL|DIR", "help": "where the .ts files are"},
+        "Create japanese_vowels.npz from aeon's files.",
+        source={"required": True, "metavar": "WHEEL|DIR", "help": "wheel, or folder of the files"},
         out={"metavar": "FILE", "default": Path(__file__).with_name(f"{NAME}.npz")},
     )
 

@@ -26,7 +26,7 @@ from parity.adapters.calls import Arrays, Run
 from parity.adapters.side import CannotRun
 from parity.errors import ParityError, format_shapes
 from parity.reference.formula import Settings
-from parity.system.quiet import without_chatter
+from parity.system.quiet import suppress_stderr
 
 
 class KerasSide:
@@ -45,7 +45,7 @@ class KerasSide:
         require("tensorflow", "keras_impl", "keras")
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-        with without_chatter():
+        with suppress_stderr():
             importlib.import_module("tensorflow")
         for name in ("tensorflow", "absl"):
             logging.getLogger(name).setLevel(logging.ERROR)

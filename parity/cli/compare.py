@@ -65,7 +65,7 @@ def judge(
     """
     pairs = _pairs(a, b)
     if json_file:
-        destinations.refuse_inside(json_file, (path for pair in pairs for path in pair))
+        destinations.require_outside(json_file, (path for pair in pairs for path in pair))
     with ExitStack() as opened:
         comparisons = []
         for x, y in pairs:

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     probabilities = predictions.probabilities(found.spec.model, computed)
     if out:
         content = _file(out.suffix, found.classes, labels, probabilities)
-        atomic.write_whole(out, content)
+        atomic.write_atomically(out, content)
     lines = csv.writer(sys.stdout, delimiter="\t", lineterminator="\n")
     lines.writerows(_rows(found.classes, labels, probabilities))
     return 0

@@ -104,7 +104,7 @@ class _Elsewhere:
     def check(self) -> None:
         """Give up as soon as it has failed."""
         if self.child.failed:
-            raise ParityError(f"the ensemble's second process: {self.child.reason()}")
+            raise ParityError(f"the ensemble's second process: {self.child.failure_reason()}")
 
     def widen(self, ladder: climb.Ladder, place: Path) -> None:
         """Take its record into the ensemble, as soon as it is there."""
@@ -130,9 +130,9 @@ def _elsewhere(args: argparse.Namespace, own: Backend, wanted: bool) -> Iterator
         command = [registered()[own.name], "record"]
         command += record_flags(argparse.Namespace(**flags))
         child = processes.Child([*command, f"--out={out}"])
-        child.stand_back()  # the ladder itself is what takes longest
+        child.lower_priority()  # the ladder itself is what takes longest
         try:
             yield _Elsewhere(child, out)
         finally:
             # sooner than this process's own parent loses patience with it
-            processes.end([child], processes.GRACE / 2)
+            processes.terminate([child], processes.GRACE / 2)

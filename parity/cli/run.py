@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         try:
             child.wait()
         finally:
-            processes.end([child])
+            processes.terminate([child])
         return made
 
     a, b = (out / name for name in packages)
@@ -71,13 +71,13 @@ def _record(out: Path, commands: Mapping[str, list[str]]) -> None:
             children[name] = Child([*command, f"--out={out / name}"])
         _wait(children)
     except BaseException:
-        processes.end(children.values())
+        processes.terminate(children.values())
         for name in children:
             shutil.rmtree(out / name, ignore_errors=True)
         with contextlib.suppress(OSError):
             out.rmdir()
         raise
-    processes.end(children.values())
+    processes.terminate(children.values())
 
 
 def _wait(children: Mapping[str, Child]) -> None:
@@ -102,4 +102,4 @@ def _wait(children: Mapping[str, Child]) -> None:
             time.sleep(0.1)
     for name, child in children.items():
         if child.failed:
-            raise ParityError(f"{name}: {child.reason()}")
+            raise ParityError(f"{name}: {child.failure_reason()}")

@@ -1,7 +1,6 @@
-"""Batches in training order: which examples each step sees and which units it keeps.
+"""Batches in training order: the examples and the random draws of each step.
 
-Chunks of steps are made ahead of time on a thread, so that drawing masks costs a training loop
-nothing while the framework computes.
+Chunks of steps are created in advance on a thread, while the framework computes.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from parity.specs.run import Spec
 from parity.specs.training import TrainingSpec
 
 OUTPUT_BATCH = 1000
-"""Examples per call in evaluation; bounds memory, not results."""
+"""Examples per call in evaluation; it limits memory and does not affect results."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +29,8 @@ class Chunk:
     Attributes:
         epoch: number of the epoch, from 0.
         order: int64 (steps, batch), indices into the training examples.
-        keep: layer name to what it draws, (steps, batch, *its shape): a dropout's bool keep mask,
-            or another layer's float32 numbers.
+        keep: random draws (steps, batch, *shape) by layer name: a bool keep mask for dropout,
+            float32 numbers for other layers.
     """
 
     epoch: int
@@ -44,17 +43,17 @@ class Chunk:
         return len(self.order)
 
     def part(self, start: int, stop: int | None = None) -> Chunk:
-        """The chunk's steps from ``start`` up to ``stop``."""
+        """Return the steps from ``start`` up to ``stop``, by default to the end."""
         keep = {name: mask[start:stop] for name, mask in self.keep.items()}
         return Chunk(self.epoch, self.order[start:stop], keep)
 
     def reordered(self, places: np.ndarray) -> Chunk:
-        """The same steps, each with its examples in another order: ``places``, int64 (batch,)."""
+        """Return the same steps, each with its examples in the order ``places``, int64 (batch,)."""
         keep = {name: mask[:, places] for name, mask in self.keep.items()}
         return Chunk(self.epoch, self.order[:, places], keep)
 
-    def brought(self, examples: Split) -> tuple[Split, Chunk]:
-        """Just the examples of these steps, read from where they are mapped, and their places."""
+    def load_examples(self, examples: Split) -> tuple[Split, Chunk]:
+        """Read the examples of these steps from a mapped file, and return a chunk indexing them."""
         picked = self.order.reshape(-1)
         lengths = None if examples.lengths is None else examples.lengths[picked]
         split = Split(mapped.read(examples.x, picked), examples.y[picked], lengths)
@@ -62,7 +61,7 @@ class Chunk:
         return split, Chunk(self.epoch, places, self.keep)
 
     def first_batch(self, examples: Split) -> Batch:
-        """The examples and masks of the first step."""
+        """Return the examples and random draws of the first step."""
         picked = self.order[0]
         lengths = None if examples.lengths is None else examples.lengths[picked]
         keep = {name: mask[0] for name, mask in self.keep.items()}
@@ -71,17 +70,17 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Batch:
-    """Examples of one step: x float32 (N, …), y and lengths int64 (N,), draws by layer."""
+    """One step: x float32 (N, …), y and lengths int64 (N,), random draws (N, …) by layer."""
 
     x: np.ndarray
     y: np.ndarray
     lengths: np.ndarray | None
     keep: dict[str, np.ndarray]
 
-    def unpadded(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Arrays (N, T, …) with zeros beyond each sequence's length, others as they are.
+    def zero_padding(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Set steps after each sequence's end to zero in arrays (N, T, …); return all arrays.
 
-        Keras repeats itself there, and none reads it.
+        No layer reads these steps: Keras repeats the last output there, PyTorch returns zero.
         """
         if self.lengths is None:
             return dict(values)
@@ -95,32 +94,32 @@ class Batch:
 
 
 def steps_per_epoch(training: TrainingSpec, examples: int) -> int:
-    """Steps in one pass, the last and shorter batch counted."""
+    """Return the number of steps in one epoch, including a short last batch."""
     return -(-examples // training.batch_size)
 
 
 def chunks(
     spec: Spec, examples: int, steps: int, chunk_steps: int, start: int = 0
 ) -> Iterator[Chunk]:
-    """Training up to step ``steps``, at least one from ``start``, by ``chunk_steps`` at most.
+    """Yield the steps from ``start`` up to ``steps`` in chunks of at most ``chunk_steps``.
 
-    A short last batch of an epoch is a chunk of its own; nothing is dropped.
+    The short last batch of an epoch is a chunk of its own. At least one step must remain.
     """
     plan = _plan(spec, examples, steps, chunk_steps, start)
     with ThreadPoolExecutor(1) as ahead:
         pending = ahead.submit(_make, spec, examples, *next(plan))
         for following in plan:
-            made = pending.result()
+            chunk = pending.result()
             pending = ahead.submit(_make, spec, examples, *following)
-            yield made
+            yield chunk
         yield pending.result()
 
 
 def sample(spec: Spec, examples: int, steps: int) -> list[Chunk]:
-    """Steps to try training with: the first ones, and a short batch for the last of several.
+    """Return the first ``steps`` steps, of which the last is a short batch if there is one.
 
-    Where the examples leave one over at the end of an epoch, and the steps do not get there, it
-    takes the place of the last: what divides by the spec's batch size does not show otherwise.
+    If an epoch ends with a short batch that these steps do not reach, it replaces the last of
+    several steps: otherwise a division by the spec's batch size would not be detected.
     """
     size = min(spec.training.batch_size, examples)
     if steps == 1 or not examples % size or steps >= steps_per_epoch(spec.training, examples):
@@ -132,7 +131,7 @@ def sample(spec: Spec, examples: int, steps: int) -> list[Chunk]:
 def _plan(
     spec: Spec, examples: int, steps: int, chunk_steps: int, done: int
 ) -> Iterator[tuple[int, int, int, int]]:
-    """(epoch, first step within it, steps, batch) of each chunk."""
+    """Yield (epoch, first step within it, steps, batch size) of each chunk."""
     size = min(spec.training.batch_size, examples)
     per_epoch = steps_per_epoch(spec.training, examples)
     whole = examples // size

@@ -1,7 +1,7 @@
-"""The data sets: what lies in `datasets/`, or the full set where the user has it.
+"""Loading and validation of data sets: the embedded files in `datasets/`, or the full sets.
 
-Every array that leaves this module has one form, whatever file it came from: images are
-(N, H, W, C) float32 in [0, 1]; sequences are (N, T, D) float32, zero padded, with their lengths.
+Images are (N, H, W, C) float32 in [0, 1]; sequences are (N, T, D) float32, zero-padded, with
+their lengths.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ SIZES = ("auto", "embedded", "full")
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """The examples of one split, in the order of their file."""
+    """The training or the test examples, in the order of their file."""
 
     x: np.ndarray
     """float32. Images (N, H, W, C) in [0, 1]; sequences (N, T, D), zero after their last step.
 
-    It may be an ``np.memmap``: training then reads what a hundred steps need, and no more.
+    From an ``np.memmap``, training reads only the examples of the next steps.
     """
     y: np.ndarray
     """int64 (N,), class indices."""
@@ -36,18 +36,18 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A data set and where it came from."""
+    """A data set and its source."""
 
     name: str
     classes: tuple[str, ...]
     train: Split
     test: Split
     source: str
-    """Where it was read from, for people."""
+    """Description of where it was read from."""
     size: str
     """Either "embedded" or "full"."""
     sha256: str
-    """Of the embedded file; of a full set, over the checksums of its four decompressed files."""
+    """SHA-256 of the embedded file; for a full set, that of the checksums of its four files."""
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -58,8 +58,8 @@ class Dataset:
 @dataclass(frozen=True)
 class _Entry:
     classes: tuple[str, ...]
-    brightest: int | None  # the pixel value that becomes 1; None for sequences
-    embedded_sha256: str | None  # None where terms or size forbid to embed
+    max_pixel: int | None  # pixel value that is scaled to 1; None for sequences
+    embedded_sha256: str | None  # None if the licence or the size does not allow embedding
 
 
 _DIGIT_NAMES = tuple("0123456789")
@@ -77,34 +77,34 @@ _ENTRIES = {
             "Bag",
             "Ankle boot",
         ),
-        brightest=255,
+        max_pixel=255,
         embedded_sha256="febe7526268190661d8d25799d47aa7c67c730d2d64e5a4c8b05a42bb48ab34a",
     ),
     "japanese_vowels": _Entry(
         classes=tuple(f"speaker {number}" for number in range(1, 10)),
-        brightest=None,
+        max_pixel=None,
         embedded_sha256="827ab5b247adf57fec82d39f0f8758ceb21df7136d068c1e9d156be0f93693da",
     ),
     "digits": _Entry(
         classes=_DIGIT_NAMES,
-        brightest=16,
+        max_pixel=16,
         embedded_sha256="78674f667780216db68764531ab91ce446b2adaa5c656ed203a6433b9107d1d8",
     ),
-    "mnist": _Entry(classes=_DIGIT_NAMES, brightest=255, embedded_sha256=None),
+    "mnist": _Entry(classes=_DIGIT_NAMES, max_pixel=255, embedded_sha256=None),
 }
 DATASETS: tuple[str, ...] = tuple(_ENTRIES)
 
 
-def brightest(name: str) -> int | None:
-    """The pixel value that a data set scales to 1, or None for sequences."""
-    return _ENTRIES[name].brightest
+def max_pixel(name: str) -> int | None:
+    """Return the pixel value that is scaled to 1, or None for sequences."""
+    return _ENTRIES[name].max_pixel
 
 
 def class_names(name: str) -> tuple[str, ...]:
-    """Return what the labels of a data set stand for, by label; no file is read.
+    """Return the class names of a data set, by label; no file is read.
 
     Raises:
-        ParityError: an unknown name.
+        ParityError: the name is unknown.
     """
     if name not in _ENTRIES:
         raise ParityError(f"unknown data set {name!r}; accepted: {', '.join(DATASETS)}")
@@ -112,12 +112,12 @@ def class_names(name: str) -> tuple[str, ...]:
 
 
 def is_embedded(name: str) -> bool:
-    """Whether a data set has a file in `datasets/`."""
+    """Return whether a data set has a file in `datasets/`."""
     return _ENTRIES[name].embedded_sha256 is not None
 
 
 def full_set_flags(data_dir: str | Path | None, download: bool | None) -> str:
-    """Those of the flags that ask for the full set, as they were given, for a message."""
+    """Return the given flags that request the full set, as text for a message."""
     given = [f"--data-dir {data_dir}"] if data_dir is not None else []
     return " ".join([*given, "--download"] if download else given)
 
@@ -130,29 +130,29 @@ def load(
     download: bool = False,
     mirror: str | None = None,
 ) -> Dataset:
-    """Load a data set, checked against its checksum and by `check`.
+    """Load a data set, and verify its checksum and its arrays (see `check`).
 
     Args:
         name: one of `DATASETS`.
         size: "embedded" for the file in `datasets/`; "full" for the full set; "auto" for the full
-            set where it is found, or where `data_dir` or `download` asks for it, else the embedded
-            file. `parity.data.sources` tells where the full set is looked for.
-        data_dir: the only folder to look for the full set in.
-        download: fetch the full set where it is not found, into `data_dir` or the cache.
-        mirror: URL of a folder to fetch from instead of upstream's.
+            set if it is found, or if `data_dir` or `download` requests it, else the embedded file.
+            `parity.data.sources` lists the folders that are searched.
+        data_dir: the only folder to search for the full set.
+        download: download the full set if it is not found, into `data_dir` or the cache.
+        mirror: URL of a folder to download from instead of the default one.
 
     Returns:
         Both splits: `x` float32, `y` int64, `lengths` int64 or None.
 
     Raises:
-        ParityError: an unknown name or size, a size that the set does not come in, a full set that
-            is not found or cannot be fetched, a damaged file.
+        ParityError: the name or size is unknown, the set does not exist in this size, the full set
+            is not found or cannot be downloaded, or a file is damaged.
     """
-    class_names(name)  # refuses an unknown name
+    class_names(name)  # raises for an unknown name
     if size not in SIZES:
         raise ParityError(f"--data: received {size!r}, accepted: {', '.join(SIZES)}")
-    asked = full_set_flags(data_dir, download)
-    _require_size_exists(name, size, asked)
+    flags = full_set_flags(data_dir, download)
+    _require_size_exists(name, size, flags)
     if size == "embedded" or name not in sources.FULL_SETS:
         return _load_embedded(name)
 
@@ -161,32 +161,33 @@ def load(
         raw = sources.download(name, data_dir, mirror)
     if raw is not None:
         return _assemble(name, raw.arrays, raw.source, "full", raw.sha256)
-    if size == "full" or asked or not is_embedded(name):
-        places = sources.looked_in(name, data_dir)
+    if size == "full" or flags or not is_embedded(name):
+        places = sources.describe_places(name, data_dir)
         raise ParityError(
-            f"{name} (full set) not found: looked in {places}; give --data-dir DIR or --download"
+            f"{name} (full set) not found in {places}; give --data-dir DIR or --download"
         )
     return _load_embedded(name)
 
 
 def check(split: Split, classes: int, name: str) -> None:
-    """Refuse a split that no classifier could be trained or tested on.
+    """Check that a split can be used to train and test a classifier.
 
     Args:
-        split: what to check.
+        split: the examples.
         classes: number of classes; labels are 0 to `classes` - 1.
-        name: what to call the split in the message, such as "digits train".
+        name: name of the split for messages, such as "digits train".
 
     Raises:
-        ParityError: no examples; other axes than (N, H, W, C) or, with lengths, (N, T, D); counts
-            that differ; a label or length that is out of range or no integer; NaN or Inf in `x`.
+        ParityError: there are no examples; the axes are not (N, H, W, C) or, with lengths,
+            (N, T, D); the counts differ; a label or length is out of range or not an integer; `x`
+            contains NaN or Inf.
     """
     x, y, lengths = split.x, split.y, split.lengths
     axes = "(N, H, W, C)" if lengths is None else "(N, T, D)"
     if x.ndim != axes.count(",") + 1:
         raise ParityError(f"{name}: x has shape {x.shape}; accepted: {axes}")
     if x.size == 0:
-        raise ParityError(f"{name}: x has shape {x.shape}, which is empty; at least one is needed")
+        raise ParityError(f"{name}: x has shape {x.shape}; accepted: at least one example")
     if not np.isfinite(x).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(x))[0])
         raise ParityError(f"{name}: x{list(where)} is {x[where]}; accepted: finite numbers")
@@ -206,27 +207,27 @@ def _check_integers(values: np.ndarray, count: int, low: int, high: int, name: s
         raise ParityError(f"{name}[{first}] is {values[first]}; accepted: {low} to {high}")
 
 
-def _require_size_exists(name: str, size: str, asked: str) -> None:
-    """Refuse what does not exist; `asked` holds the flags given that ask for the full set."""
-    if name not in sources.FULL_SETS and (size == "full" or asked):
-        received = " ".join(["--data full", asked] if size == "full" else [asked]).strip()
+def _require_size_exists(name: str, size: str, flags: str) -> None:
+    """Check that a data set exists in this size; `flags` are those that request the full set."""
+    if name not in sources.FULL_SETS and (size == "full" or flags):
+        received = " ".join(["--data full", flags] if size == "full" else [flags]).strip()
         raise ParityError(
-            f"{received}: does not apply to {name}, which comes embedded only; "
+            f"{received}: does not apply to {name}, which is embedded only; "
             "accepted: --data auto or embedded"
         )
     if size == "embedded" and not is_embedded(name):
         raise ParityError(
-            f"--data: received 'embedded' for {name}, which has no embedded file; "
-            "accepted: auto or full, from the caches, --data-dir DIR or --download"
+            f"--data: received 'embedded' for {name}, which is not embedded; "
+            "accepted: auto or full, from a cache, --data-dir DIR or --download"
         )
-    if size == "embedded" and asked:
+    if size == "embedded" and flags:
         raise ParityError(
-            f"{asked}: contradicts --data embedded of {name}; accepted: one of the two"
+            f"{flags}: contradicts --data embedded of {name}; accepted: one of the two"
         )
 
 
 def _embedded_path(name: str) -> Path:
-    """Return the file inside an installed wheel or, in a checkout, the one in `datasets/`."""
+    """Return the file of an installed wheel or, in a checkout, the file in `datasets/`."""
     package = Path(__file__).resolve().parent.parent
     packed = package / "_datasets" / name / f"{name}.npz"
     in_checkout = package.parent / "datasets" / name / f"{name}.npz"
@@ -235,7 +236,7 @@ def _embedded_path(name: str) -> Path:
     if os.path.isfile(in_checkout):
         return in_checkout
     raise ParityError(
-        f"{name} (embedded) not found: looked in {packed}, {in_checkout}; "
+        f"{name} (embedded) not found in {packed}, {in_checkout}; "
         "install the package again or restore the file from the repository"
     )
 
@@ -244,10 +245,10 @@ def _load_embedded(name: str) -> Dataset:
     path = _embedded_path(name)
     expected = _ENTRIES[name].embedded_sha256 or ""
     raw = read_bytes(path)
-    remedy = f"restore it from the repository or make it with datasets/{name}/prepare.py"
+    remedy = f"restore it from the repository or create it with datasets/{name}/prepare.py"
     require_sha256(raw, expected, path, remedy)
     keys: tuple[str, ...] = sources.ARRAYS
-    if _ENTRIES[name].brightest is None:
+    if _ENTRIES[name].max_pixel is None:
         keys = (*keys, "lengths_train", "lengths_test")
     return _assemble(name, decode_npz(raw, keys, path), str(path), "embedded", expected)
 
@@ -259,13 +260,13 @@ def _assemble(
     splits = {}
     for split in ("train", "test"):
         x, y = arrays[f"x_{split}"], arrays[f"y_{split}"].astype(np.int64)
-        if entry.brightest is None:
+        if entry.max_pixel is None:
             splits[split] = Split(
                 x.astype(np.float32), y, arrays[f"lengths_{split}"].astype(np.int64)
             )
         else:
-            # One pass: equal, bit for bit, to x.astype(float32) / float32(brightest).
-            pixels = np.divide(x, np.float32(entry.brightest), dtype=np.float32)
+            # One pass; bit-identical to x.astype(float32) / float32(max_pixel).
+            pixels = np.divide(x, np.float32(entry.max_pixel), dtype=np.float32)
             splits[split] = Split(pixels[..., np.newaxis], y, None)
         check(splits[split], len(entry.classes), f"{name} {split}, from {source}")
     return Dataset(name, entry.classes, splits["train"], splits["test"], source, size, sha256)

@@ -1,4 +1,4 @@
-"""Examples of a data set as a model takes them: its input shape, and its head's labels."""
+"""Conversion of a data set's examples to a model's input shape and labels."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from parity.errors import ParityError
 from parity.specs.run import Spec
 
 
-def fit(spec: Spec, split: Split) -> Split:
-    """A split with x float32 (N, *input_shape), and y 0 or 1 for a sigmoid head.
+def for_model(spec: Spec, split: Split) -> Split:
+    """Return a split with x float32 (N, *input_shape), and with y 0 or 1 for a sigmoid head.
 
-    A model of variable length gets the full length where the data have only one.
+    A model with variable lengths gets the full length for data without lengths.
 
     Raises:
-        ParityError: the examples are not of the spec's shape.
+        ParityError: the examples do not have the size of the spec's input shape.
     """
     shape = spec.model.input_shape
     count = len(split.x)
@@ -36,7 +36,7 @@ def fit(spec: Spec, split: Split) -> Split:
 
 
 def check_positive_class(positive_class: int, classes: int, name: str) -> None:
-    """Refuse a positive class that data set ``name`` of so many classes does not have.
+    """Check that a positive class is one of the ``classes`` classes of data set ``name``.
 
     Raises:
         ParityError: it is out of range.

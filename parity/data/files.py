@@ -1,6 +1,6 @@
-"""Bytes on disk: checksums, IDX and npz files, whole-file writes.
+"""Checksums, gzip, IDX and npz files, and files of a wheel.
 
-Nothing here knows a data set. Every failure is a ParityError that names the file.
+Nothing here depends on a data set. Every error is a ParityError that names the file.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _IDX_UINT8 = 0x0800  # the type code of unsigned bytes; the number of axes is ad
 _NO_NPZ = (
     *(OSError, ValueError, EOFError, TypeError, AttributeError, NotImplementedError),
     *(zipfile.BadZipFile, zlib.error),
-)  # what NumPy raises at files that are no .npz, damaged ones and pickles
-_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold: equal content, equal bytes
+)  # NumPy's errors for files that are not npz files, are damaged or contain pickles
+_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time of a zip: equal content gives equal bytes
 
 
 def sha256(raw: bytes) -> str:
@@ -32,7 +32,7 @@ def sha256(raw: bytes) -> str:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return the whole file.
+    """Return the content of a file.
 
     Raises:
         ParityError: the file cannot be read.
@@ -44,16 +44,16 @@ def read_bytes(path: Path) -> bytes:
 
 
 def require_sha256(raw: bytes, expected: str, path: Path | str, remedy: str) -> None:
-    """Refuse bytes that are not the expected ones.
+    """Check that bytes have the expected checksum.
 
     Args:
-        raw: what was read, decompressed where `expected` speaks of the decompressed file.
-        expected: 64 lower-case hex digits.
-        path: where `raw` came from, for the message.
-        remedy: what the reader of the message should do.
+        raw: the bytes, decompressed if `expected` is that of the decompressed file.
+        expected: SHA-256 as 64 lower-case hex digits.
+        path: where `raw` was read from, for the message.
+        remedy: what the user should do, for the message.
 
     Raises:
-        ParityError: the checksums differ; the message quotes both.
+        ParityError: the checksums differ; the message contains both.
     """
     found = sha256(raw)
     if found != expected:
@@ -61,16 +61,16 @@ def require_sha256(raw: bytes, expected: str, path: Path | str, remedy: str) -> 
 
 
 def gunzip(raw: bytes, expected: str, path: Path | str, remedy: str) -> bytes:
-    """Decompress the content of a .gz file and refuse what is not the expected file.
+    """Decompress the content of a .gz file and check that it is the expected one.
 
     Args:
         raw: the compressed bytes.
-        expected: SHA-256 of the decompressed bytes; a .gz has as many as there are compressors.
-        path: where `raw` came from, for the message.
-        remedy: what the reader of the message should do.
+        expected: SHA-256 of the decompressed bytes, as compressors produce different .gz files.
+        path: where `raw` was read from, for the message.
+        remedy: what the user should do, for the message.
 
     Raises:
-        ParityError: `raw` is truncated, is not gzip, or holds another file.
+        ParityError: `raw` is truncated, is not gzip, or contains another file.
     """
     try:
         content = gzip.decompress(raw)
@@ -88,33 +88,34 @@ def decode_idx(raw: bytes, ndim: int, path: Path | str) -> np.ndarray:
 
     Args:
         raw: the decompressed file.
-        ndim: how many axes it must have: 3 for images, 1 for labels.
-        path: where `raw` came from, for the message.
+        ndim: number of axes: 3 for images, 1 for labels.
+        path: where `raw` was read from, for the message.
 
     Returns:
         uint8 array of `ndim` axes, a read-only view of `raw`.
 
     Raises:
-        ParityError: another magic number, or more or fewer bytes than the header announces.
+        ParityError: the magic number is another one, or the size is not that in the header.
     """
     start = 4 * (1 + ndim)
     if len(raw) < start:
-        raise ParityError(f"{path} is no IDX file: {len(raw)} bytes, its header alone has {start}")
+        raise ParityError(f"{path} is not an IDX file: {len(raw)} bytes, its header has {start}")
     magic, *shape = struct.unpack_from(f">{1 + ndim}I", raw)
     if magic != _IDX_UINT8 + ndim:
         raise ParityError(
-            f"{path} is no IDX file of {ndim}-D bytes: magic {magic}, expected {_IDX_UINT8 + ndim}"
+            f"{path} is not an IDX file of {ndim}-D bytes: magic number {magic}, "
+            f"expected {_IDX_UINT8 + ndim}"
         )
-    announced = start + int(np.prod(shape, dtype=object))  # Python ints: the header may lie
-    if len(raw) != announced:
+    expected = start + int(np.prod(shape, dtype=object))  # Python ints: the header may be wrong
+    if len(raw) != expected:
         raise ParityError(
-            f"{path} is damaged: {len(raw)} bytes, its header announces {announced} {tuple(shape)}"
+            f"{path} is damaged: {len(raw)} bytes, expected {expected} for shape {tuple(shape)}"
         )
     return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)
 
 
 def encode_idx(array: np.ndarray) -> bytes:
-    """Return the IDX file that holds a uint8 array of any number of axes."""
+    """Return the content of an IDX file for a uint8 array of any number of axes."""
     header = struct.pack(f">{1 + array.ndim}I", _IDX_UINT8 + array.ndim, *array.shape)
     return header + array.tobytes()
 
@@ -122,37 +123,37 @@ def encode_idx(array: np.ndarray) -> bytes:
 def decode_npz(
     raw: bytes, keys: tuple[str, ...], path: Path | str, optional: tuple[str, ...] = ()
 ) -> dict[str, np.ndarray]:
-    """Read the arrays named `keys` from an npz file, never unpickling anything.
+    """Read the arrays named `keys` from an npz file, without unpickling.
 
     Args:
         raw: the whole file.
-        keys: what the file must hold.
-        path: where `raw` came from, for the message.
-        optional: what else to read where the file holds it.
+        keys: names of the required arrays.
+        path: where `raw` was read from, for the message.
+        optional: names of arrays to read if the file contains them.
 
     Raises:
-        ParityError: not an npz file, or one of the arrays is absent or unreadable.
+        ParityError: it is not an npz file, or an array is missing or unreadable.
     """
     try:
         with np.load(io.BytesIO(raw), allow_pickle=False) as archive:
-            held = tuple(archive.files)
-            found = {key: archive[key] for key in (*keys, *optional) if key in held}
+            names = tuple(archive.files)
+            found = {key: archive[key] for key in (*keys, *optional) if key in names}
     except _NO_NPZ as error:
         reason = " ".join(str(error).split())  # NumPy's messages may have several lines
-        raise ParityError(f"{path} is no readable .npz file ({reason})") from error
+        raise ParityError(f"{path} is not a readable .npz file ({reason})") from error
     if not set(keys) <= found.keys():
-        holds = ", ".join(held) or "nothing"
-        raise ParityError(f"{path} holds {holds}, accepted: {' and '.join(keys)}")
+        contains = ", ".join(names) or "nothing"
+        raise ParityError(f"{path} contains {contains}, accepted: {' and '.join(keys)}")
     for key, value in found.items():
-        if not isinstance(value, np.ndarray):  # NumPy gives any other member as bytes
-            raise ParityError(f"{path}: {key} is no array")
+        if not isinstance(value, np.ndarray):  # NumPy returns other files as bytes
+            raise ParityError(f"{path}: {key} is not an array")
     return found
 
 
 def encode_npz(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """Return a compressed npz file whose bytes depend on nothing but the arrays and their order.
+    """Return a compressed npz file whose bytes depend only on the arrays and their order.
 
-    The bytes repeat for one build of zlib; another build may compress the same arrays differently.
+    Another build of zlib may compress the same arrays differently.
     """
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
@@ -161,24 +162,24 @@ def encode_npz(arrays: Mapping[str, np.ndarray]) -> bytes:
             np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
             info = zipfile.ZipInfo(f"{key}.npy", _ZIP_EPOCH)
             info.compress_type = zipfile.ZIP_DEFLATED
-            info.create_system = 3  # "made on Unix", wherever it was made
-            info.external_attr = 0o644 << 16  # without it, unzip leaves files nobody may read
+            info.create_system = 3  # Unix, on every system
+            info.external_attr = 0o644 << 16  # without it, unzipped files are not readable
             archive.writestr(info, member.getvalue(), compresslevel=9)
     return out.getvalue()
 
 
 def read_member(source: Path, member: str) -> tuple[bytes, str]:
-    """Read one file of a Python package from its wheel, or from a folder that holds the file.
+    """Read one file of a Python package from its wheel, or from a folder that contains the file.
 
     Args:
-        source: a .whl file, or a folder with the file itself.
-        member: path of the file inside the wheel, parted by slashes.
+        source: a .whl file, or a folder with the file.
+        member: path of the file inside the wheel, with slashes.
 
     Returns:
-        The bytes, and where they were read from.
+        The bytes, and a description of where they were read from.
 
     Raises:
-        ParityError: the wheel or the folder lacks the file, or cannot be read.
+        ParityError: the file is missing from the wheel or the folder, or cannot be read.
     """
     if source.suffix != ".whl":
         path = source / member.rpartition("/")[2]
@@ -187,6 +188,6 @@ def read_member(source: Path, member: str) -> tuple[bytes, str]:
         with zipfile.ZipFile(source) as wheel:
             return wheel.read(member), f"{source}:{member}"
     except KeyError as error:
-        raise ParityError(f"{source} does not hold {member}; give another version") from error
+        raise ParityError(f"{source} does not contain {member}; give another version") from error
     except (OSError, zipfile.BadZipFile, zlib.error) as error:
         raise ParityError(f"cannot read {source}: {error}") from error

@@ -1,4 +1,4 @@
-"""The command line of every ``datasets/*/prepare.py``: ``--source``, ``--out``, one-line errors."""
+"""The command line that every ``datasets/*/prepare.py`` has: ``--source`` and ``--out``."""
 
 from __future__ import annotations
 
@@ -19,16 +19,21 @@ def run(
     source: dict[str, Any],
     out: dict[str, Any],
 ) -> int:
-    """Print what ``prepare(source, out)`` returns; return 0, or 2 after an error in one line.
+    """Print the result of ``prepare(source, out)``; return exit code 0, or 2 after an error.
 
-    ``source`` and ``out`` are what argparse is told about either path beside its type.
+    Args:
+        prepare: function of the two paths that returns a message.
+        argv: arguments of the command line; None for those of the process.
+        description: of the command.
+        source: further arguments for argparse's ``--source``.
+        out: further arguments for argparse's ``--out``.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--source", type=Path, **source)
     parser.add_argument("--out", type=Path, **out)
-    given = parser.parse_args(argv)
+    args = parser.parse_args(argv)
     try:
-        print(prepare(given.source, given.out))
+        print(prepare(args.source, args.out))
     except ParityError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

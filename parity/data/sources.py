@@ -1,12 +1,12 @@
-"""Full-size data sets: where a user may have them already, and how to fetch them.
+"""Full-size data sets: search for existing copies, and download.
 
-The four IDX files of a set are looked for, in this order, in
-1. the folder the user names, or below it in Keras's or torchvision's layout, and nowhere else;
+The four IDX files of a set are searched for in this order:
+1. the folder that the user gives, or below it in Keras's or torchvision's layout, and nowhere else;
 2. the Debian package's folder;
 3. Keras's cache, `$KERAS_HOME/datasets` or `~/.keras/datasets`;
 4. torchvision's layout, `<root>/<Set>/raw`, with `./data`, `../data` and `~/data` as roots;
-5. this project's own cache, `$XDG_CACHE_HOME/parity` or `~/.cache/parity`, which downloads go to.
-Whatever is found is checked against the SHA-256 of the decompressed files before it is used.
+5. this project's own cache, `$XDG_CACHE_HOME/parity` or `~/.cache/parity`, the target of downloads.
+The SHA-256 of the decompressed files is verified before they are used.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from parity.data.files import (
 )
 from parity.errors import ParityError
 from parity.progress import Progress
-from parity.system.atomic import write_whole
+from parity.system.atomic import write_atomically
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 IDX_FILES = {
@@ -42,30 +42,30 @@ IDX_FILES = {
     "y_test": "t10k-labels-idx1-ubyte",
 }
 TORCHVISION_ROOTS = ("data", "../data", "~/data")
-_PIECE = 1 << 16  # bytes between two looks at the progress bar
-_TIMEOUT = 60  # seconds a server may stay silent
-_REMEDY = "delete it and give --download, or put a sound copy in its place"
+_PIECE = 1 << 16  # bytes between two updates of the progress bar
+_TIMEOUT = 60  # seconds without an answer from the server
+_REMEDY = "delete it and give --download, or replace it with an intact copy"
 _DOWNLOAD_REMEDY = (
-    "nothing was kept; try again, or put the files in a folder and give --data-dir DIR"
+    "nothing was saved; try again, or put the files in a folder and give --data-dir DIR"
 )
 
 
 @dataclass(frozen=True)
 class FullSet:
-    """What identifies a full set, and the places that are its own."""
+    """Checksums of a full set, its URL, and its folders in other projects' caches."""
 
     sha256: Mapping[str, str]
-    """Array name to the SHA-256 of its decompressed IDX file."""
+    """SHA-256 of each decompressed IDX file, by array name."""
     url: str
-    """Folder on the net that serves the four files as .gz."""
+    """URL of a folder with the four files as .gz."""
     keras: str
-    """Below Keras's `datasets` cache: a folder of IDX files, or an npz file."""
+    """Path below Keras's `datasets` cache: a folder of IDX files, or an npz file."""
     torchvision: str
-    """Name of the torchvision class, which names its folder."""
+    """Name of the torchvision class, and so of its folder."""
     debian: str | None = None
-    """Folder of the Debian package, where there is one."""
+    """Folder of the Debian package, if there is one."""
     npz_sha256: str | None = None
-    """SHA-256 of Keras's npz file, where Keras keeps one."""
+    """SHA-256 of Keras's npz file, if Keras has one."""
 
 
 FULL_SETS = {
@@ -98,34 +98,34 @@ FULL_SETS = {
 
 @dataclass(frozen=True)
 class RawSet:
-    """The four arrays of a full set, as its files hold them, and where they were read."""
+    """The four arrays of a full set as stored in its files, and their source."""
 
     arrays: dict[str, np.ndarray]
     """uint8: `x_*` (N, H, W), `y_*` (N,)."""
     source: str
     sha256: str
-    """Over the four checksums as `sha256sum` prints them, so equal content has an equal digest."""
+    """SHA-256 of the four checksums as printed by `sha256sum`; equal for equal content."""
 
 
 def find(name: str, data_dir: str | Path | None = None) -> RawSet | None:
-    """Read the full set from the first place that has it; None where no place does.
+    """Read the full set from the first place that has it; return None if no place does.
 
     Args:
         name: a key of `FULL_SETS`.
-        data_dir: the only folder to look in (or, for mnist, Keras's npz file); None for all places.
+        data_dir: the only folder to search (or, for mnist, Keras's npz file); None for all places.
 
     Raises:
-        ParityError: the first place that has all files has a damaged one.
+        ParityError: a file of the first place that has all files is damaged.
     """
     full = FULL_SETS[name]
     for place in places(name, data_dir):
-        if not _lacking(full, place):
+        if not _missing(full, place):
             return _read_npz(full, place) if place.suffix == ".npz" else _read_folder(full, place)
     return None
 
 
 def places(name: str, data_dir: str | Path | None = None) -> tuple[Path, ...]:
-    """Return where `find` looks, in its order: folders of IDX files, and npz files."""
+    """Return the places that `find` searches, in order: folders of IDX files, and npz files."""
     full = FULL_SETS[name]
     raw = Path(full.torchvision, "raw")
     if data_dir is not None:
@@ -138,32 +138,32 @@ def places(name: str, data_dir: str | Path | None = None) -> tuple[Path, ...]:
 
 
 def cache_folder(name: str) -> Path:
-    """Return the folder that downloads go to where the user names none."""
+    """Return the default folder of downloads."""
     return _expand(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "parity" / name
 
 
-def looked_in(name: str, data_dir: str | Path | None = None) -> str:
-    """Describe `places` for a message; a place with some of its files says what it lacks."""
+def describe_places(name: str, data_dir: str | Path | None = None) -> str:
+    """List `places` for a message, with the missing files of places that have some."""
     full = FULL_SETS[name]
     described = []
     for place in places(name, data_dir):
-        lacking = _lacking(full, place)
-        partly = 0 < len(lacking) < len(IDX_FILES) and place.suffix != ".npz"
-        described.append(f"{place} (lacks {', '.join(lacking)})" if partly else str(place))
+        missing = _missing(full, place)
+        partly = 0 < len(missing) < len(IDX_FILES) and place.suffix != ".npz"
+        described.append(f"{place} (missing: {', '.join(missing)})" if partly else str(place))
     return ", ".join(described)
 
 
 def download(name: str, folder: str | Path | None = None, mirror: str | None = None) -> RawSet:
-    """Fetch the four .gz files of a set, check all of them, and only then write them.
+    """Download the four .gz files of a set, verify all of them, and only then write them.
 
     Args:
         name: a key of `FULL_SETS`.
-        folder: where to keep them; None for `cache_folder(name)`.
-        mirror: URL of a folder that serves the files, instead of upstream's.
+        folder: where to save them; None for `cache_folder(name)`.
+        mirror: URL of a folder with the files, instead of the default one.
 
     Raises:
-        ParityError: a file cannot be fetched, is not the expected one, or cannot be written.
-            Nothing is left on disk unless writing itself failed half-way.
+        ParityError: a file cannot be downloaded, is not the expected one, or cannot be written.
+            No file is written unless all were downloaded.
     """
     full = FULL_SETS[name]
     target = cache_folder(name) if folder is None else _expand(folder)
@@ -175,23 +175,23 @@ def download(name: str, folder: str | Path | None = None, mirror: str | None = N
         idx = gunzip(fetched[key], full.sha256[key], url, _DOWNLOAD_REMEDY)
         arrays[key] = _decode(key, idx, url)
     for key, raw in fetched.items():
-        write_whole(target / f"{IDX_FILES[key]}.gz", raw)
-    return RawSet(arrays, f"{base}, kept in {target}", _digest(full.sha256))
+        write_atomically(target / f"{IDX_FILES[key]}.gz", raw)
+    return RawSet(arrays, f"{base}, saved in {target}", _digest(full.sha256))
 
 
 def _expand(path: str | Path) -> Path:
-    return Path(os.path.expanduser(path))  # unlike Path.expanduser, accepts a user without a home
+    return Path(os.path.expanduser(path))  # Path.expanduser raises without a home folder
 
 
-def _lacking(full: FullSet, place: Path) -> list[str]:
-    """Return the names of the files that a place lacks."""
+def _missing(full: FullSet, place: Path) -> list[str]:
+    """Return the names of the files that a place does not have."""
     if place.suffix == ".npz":
         return [] if full.npz_sha256 and os.path.isfile(place) else [place.name]
     return [file_name for file_name in IDX_FILES.values() if _idx_path(place, file_name) is None]
 
 
 def _idx_path(folder: Path, file_name: str) -> Path | None:
-    """Return the plain file, which is quicker to read, or else the .gz file."""
+    """Return the path of the plain file, which is faster to read, else that of the .gz file."""
     paths = (folder / file_name, folder / f"{file_name}.gz")
     return next((path for path in paths if os.path.isfile(path)), None)
 
@@ -238,5 +238,5 @@ def _fetch(url: str) -> bytes:
             return b"".join(pieces)
     except (OSError, ValueError, http.client.HTTPException) as error:
         if isinstance(error, urllib.error.HTTPError):
-            error.close()  # it is the response, and holds the connection
+            error.close()  # the error is the response and keeps the connection open
         raise ParityError(f"cannot download {url}: {error}; {_DOWNLOAD_REMEDY}") from error

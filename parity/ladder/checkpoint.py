@@ -17,7 +17,7 @@ from parity.adapters.state import History, State
 from parity.errors import ParityError
 from parity.specs.run import Spec, differences, spec_from_json
 from parity.system import strict_json
-from parity.system.atomic import write_whole
+from parity.system.atomic import write_atomically
 
 FORMAT = "keras-torch-parity checkpoint"
 VERSION = 1
@@ -53,11 +53,11 @@ def write(path: Path, spec: Spec, dtype: str, state: State, history: History) ->
         "version": str(VERSION),
         "spec": json.dumps(spec.to_json()),
         "dtype": dtype,
-        "progress": json.dumps(strict_json.as_text(done), allow_nan=False),
+        "progress": json.dumps(strict_json.encode_non_finite(done), allow_nan=False),
     }
     content = save(tensors, {**texts, "sha256": digest(tensors, texts)})
     try:
-        write_whole(path, content)
+        write_atomically(path, content)
     except ParityError as error:
         raise ParityError(f"--checkpoint: {error}") from None
 
@@ -90,7 +90,7 @@ def read(path: Path, spec: Spec, dtype: str) -> tuple[State, History]:
     if texts.pop("sha256") != digest(tensors, texts):
         raise ParityError(f"--resume: {path}: damaged checkpoint: its checksum does not fit")
     _refuse_another_training(path, texts, spec, dtype)
-    done = strict_json.as_numbers(strict_json.loads(texts["progress"]))
+    done = strict_json.decode_non_finite(strict_json.loads(texts["progress"]))
     _refuse_unfit_tensors(path, tensors, spec, dtype)
     state = State(
         _below("weights/", tensors),

@@ -14,7 +14,7 @@ from parity.ladder import checkpoint
 from parity.ladder.contents import HISTORY
 from parity.specs.callbacks import MONITORS
 from parity.specs.run import Spec
-from parity.system.atomic import write_whole
+from parity.system.atomic import write_atomically
 
 
 @dataclass
@@ -65,6 +65,6 @@ def write_log(path: Path, history: list[dict[str, float]]) -> None:
     rows.writeheader()
     rows.writerows({"epoch": number, **epoch} for number, epoch in enumerate(history))
     try:
-        write_whole(path, text.getvalue().encode())
+        write_atomically(path, text.getvalue().encode())
     except ParityError as error:
         raise ParityError(f"--csv-log: {error}") from None

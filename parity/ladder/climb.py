@@ -91,7 +91,7 @@ def climb(
     Args:
         backend: the implementation.
         spec: the run; its batch size and seed fix the batches.
-        train: examples as the model takes them (:func:`parity.data.examples.fit`).
+        train: examples as the model takes them (:func:`parity.data.examples.for_model`).
         test: likewise, for the predictions.
         dtypes: what to compute in.
         steps: optimizer steps of the k-step rung.
@@ -180,9 +180,10 @@ def _rungs(
     found: dict[str, np.ndarray] = {}
     found.update(rungs.with_prefix("parameters", model.weights()))
     for rung, training in rungs.FORWARD.items():
-        found.update(rungs.with_prefix(rung, batch.unpadded(model.trace(batch, training))))
+        found.update(rungs.with_prefix(rung, batch.zero_padding(model.trace(batch, training))))
     found["loss/loss"] = np.asarray(model.loss(batch))
-    found.update(rungs.with_prefix("gradients", batch.unpadded(model.gradients(batch, detailed))))
+    gradients = batch.zero_padding(model.gradients(batch, detailed))
+    found.update(rungs.with_prefix("gradients", gradients))
     found.update(_steps(model, plan, detailed))
     found.update(rungs.with_prefix("predictions", _predictions(model, spec, test)))
     return found

@@ -23,7 +23,7 @@ from parity.constants import DTYPES
 from parity.errors import ParityError
 from parity.specs.run import Spec, spec_from_json
 from parity.system import checksums, safetensors_view, strict_json
-from parity.system.safetensors_view import Stored
+from parity.system.safetensors_view import StoredTensor
 
 FORMAT = "keras-torch-parity record"
 VERSION = 4
@@ -100,7 +100,7 @@ def write(path: Path, header: Header, tensors: Mapping[str, np.ndarray]) -> None
         **{entry.name: getattr(header, entry.name) for entry in dataclasses.fields(Header)},
         "spec": header.spec.to_json(),
     }
-    content.update({name: strict_json.as_text(content[name]) for name in _FIGURES})
+    content.update({name: strict_json.encode_non_finite(content[name]) for name in _FIGURES})
     arrays = {name: np.asarray(value, order="C") for name, value in tensors.items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -124,7 +124,7 @@ class Record:
     """A record opened for reading: its header, and its tensors one piece at a time."""
 
     def __init__(
-        self, path: Path, header: Header, tensors: Mapping[str, Stored], sha256: str
+        self, path: Path, header: Header, tensors: Mapping[str, StoredTensor], sha256: str
     ) -> None:
         """Use :func:`read`."""
         self.path = path
@@ -139,13 +139,13 @@ class Record:
 
     def dtype(self, name: str) -> str:
         """Dtype of a tensor as safetensors spells it (``F64``), without reading it."""
-        return self._tensors[name].element
+        return self._tensors[name].dtype_name
 
     def tensor(self, name: str) -> np.ndarray:
         """A whole tensor."""
         return self._tensors[name][:].reshape(self.shape(name)).copy()
 
-    def entries(self, name: str) -> Stored:
+    def entries(self, name: str) -> StoredTensor:
         """A tensor's entries, to be sliced without reading the others."""
         return self._tensors[name]
 
@@ -187,7 +187,7 @@ def read_all(*paths: Path) -> Iterator[list[Record]]:
         for path, header, digest in zip(paths, headers, digests, strict=True):
             file = opened.enter_context((path / TENSORS).open("rb"))
             try:
-                tensors = safetensors_view.tensors(path / TENSORS, file)
+                tensors = safetensors_view.read_tensors(path / TENSORS, file)
             except SafetensorError as error:
                 raise ParityError(f"{path}: damaged record: {TENSORS}: {error}") from None
             records.append(Record(path, header, tensors, digest))
@@ -299,7 +299,7 @@ def _header(file: Path, content: Mapping[str, Any]) -> Header:
         entry.name: tuple(value) if isinstance(value := content[entry.name], list) else value
         for entry in dataclasses.fields(Header)
     }
-    values.update({name: strict_json.as_numbers(content[name]) for name in _FIGURES})
+    values.update({name: strict_json.decode_non_finite(content[name]) for name in _FIGURES})
     return Header(**{**values, "spec": spec})
 
 

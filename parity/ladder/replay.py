@@ -48,9 +48,9 @@ def replay(backend: Backend, teacher: Record, train: Split) -> Ladder:
     found: dict[str, np.ndarray] = {}
     for rung, training in rungs.FORWARD.items():
         outputs = model.replay(batch, training, given[rung])
-        found.update(rungs.with_prefix(rung, batch.unpadded(outputs)))
+        found.update(rungs.with_prefix(rung, batch.zero_padding(outputs)))
     back = model.replay_gradients(batch, given["forward_train"], given["gradients"])
-    found.update(rungs.with_prefix("gradients", batch.unpadded(back)))
+    found.update(rungs.with_prefix("gradients", batch.zero_padding(back)))
     return Ladder(
         tensors={rungs.join("float64", name): value for name, value in found.items()},
         layers=model.layers(),

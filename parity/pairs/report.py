@@ -67,7 +67,7 @@ class Report:
 
     def as_data(self) -> dict[str, Any]:
         """Everything, for JSON; numbers that are not finite are text."""
-        text = json.dumps(strict_json.as_text(dataclasses.asdict(self)), default=str)
+        text = json.dumps(strict_json.encode_non_finite(dataclasses.asdict(self)), default=str)
         return json.loads(text)  # type: ignore[no-any-return]
 
     def save(self, folder: str | Path) -> None:

@@ -85,7 +85,7 @@ def entry(name: str) -> Difference | Mistake:
 
 def as_data(entry: Difference | Mistake) -> dict[str, Any]:
     """An entry's fields for JSON; an infinite size becomes the text ``inf``."""
-    return strict_json.as_text(dataclasses.asdict(entry))  # type: ignore[no-any-return]
+    return strict_json.encode_non_finite(dataclasses.asdict(entry))  # type: ignore[no-any-return]
 
 
 def page() -> str:

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Atomic writing of files."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from parity.errors import ParityError
 
 
-def write_whole(path: Path, raw: bytes) -> None:
-    """Write a file so that it is there whole or not at all, making its folder where needed.
+def write_atomically(path: Path, raw: bytes) -> None:
+    """Write a file completely or not at all, creating its folder if necessary.
 
     Raises:
         ParityError: the folder or the file cannot be written.
@@ -21,7 +21,7 @@ def write_whole(path: Path, raw: bytes) -> None:
         try:
             with open(descriptor, "wb") as file:
                 file.write(raw)
-            os.chmod(partial, 0o644)  # mkstemp leaves it readable by its owner only
+            os.chmod(partial, 0o644)  # mkstemp makes it readable only by its owner
             os.replace(partial, path)
         except BaseException:
             os.unlink(partial)

@@ -1,4 +1,4 @@
-"""Where commands write, checked before any work is done."""
+"""Output paths of commands: checks before any work is done, and writing."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from typing import Any
 
 from parity.errors import ParityError
 from parity.system import strict_json
-from parity.system.atomic import write_whole
+from parity.system.atomic import write_atomically
 
 
 def new_path(text: str, flag: str = "--out") -> Path:
-    """What a flag names: nothing stands there, and it can be made.
+    """Return the path that a flag names, where nothing exists yet and something can be created.
 
     Raises:
-        ParityError: something does, or it cannot.
+        ParityError: the path exists, or cannot be created.
     """
     path = Path(text)
     if os.path.lexists(path):
         raise ParityError(f"{flag}: {path} exists already; give a new name, or remove it first")
-    above = path.absolute().parent
-    while not os.path.lexists(above):
-        above = above.parent
+    existing = path.absolute().parent
+    while not os.path.lexists(existing):
+        existing = existing.parent
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=above):
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=existing):
             return path
     except OSError as error:
         raise ParityError(f"{flag}: cannot write {path}: {error.strerror}") from None
 
 
 def json_path(text: str | None) -> Path | None:
-    """What ``--json`` names, if anything: a file that can be written, and replaced if it is there.
+    """Return the path that ``--json`` names, if any: a file that can be written or replaced.
 
     Raises:
-        ParityError: a folder, in no folder, or not writable.
+        ParityError: the path is a folder, its folder does not exist, or it is not writable.
     """
     if text is None:
         return None
@@ -54,22 +54,22 @@ def json_path(text: str | None) -> Path | None:
 
 
 def write_json(path: Path, data: Any) -> None:
-    """Write ``--json``'s file, whole or not at all; a file that stands there is replaced.
+    """Write the file of ``--json`` atomically; an existing file is replaced.
 
     Args:
         path: of the file.
-        data: whose numbers are all finite.
+        data: JSON data without non-finite numbers.
 
     Raises:
-        ParityError: it cannot be written.
+        ParityError: the file cannot be written.
     """
     text = strict_json.dumps(data)
     try:
-        fixed = path.is_symlink() or (path.exists() and not path.is_file())
-        if fixed or not os.access(path.parent, os.W_OK):
+        special = path.is_symlink() or (path.exists() and not path.is_file())
+        if special or not os.access(path.parent, os.W_OK):
             path.write_text(text, "utf-8")  # a pipe or a device cannot be replaced
         else:
-            write_whole(path, text.encode())
+            write_atomically(path, text.encode())
     except OSError as error:
         raise ParityError(f"--json: cannot write {path}: {error.strerror or error}") from None
     except ParityError as error:
@@ -77,17 +77,21 @@ def write_json(path: Path, data: Any) -> None:
 
 
 def write_folder(path: Path, files: Mapping[str, str]) -> None:
-    """Write files into a folder: it is made with all of them or not at all.
+    """Write files into a folder; a new folder is created with all of them or not at all.
 
-    In one that is there already, each is replaced whole.
+    In an existing folder, each file is replaced atomically.
+
+    Args:
+        path: of the folder.
+        files: text by file name.
 
     Raises:
-        ParityError: they cannot be written.
+        ParityError: a file cannot be written.
     """
     try:
         if path.is_dir():
             for name, text in files.items():
-                write_whole(path / name, text.encode())
+                write_atomically(path / name, text.encode())
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
@@ -100,15 +104,15 @@ def write_folder(path: Path, files: Mapping[str, str]) -> None:
         raise ParityError(f"cannot write {path}: {error.strerror or error}") from None
 
 
-def refuse_inside(json_file: Path, records: Iterable[Path]) -> None:
-    """Refuse to write ``--json`` into a record, whose own files it could replace.
+def require_outside(json_file: Path, records: Iterable[Path]) -> None:
+    """Check that the file of ``--json`` is not in a record, whose files it could replace.
 
     Raises:
-        ParityError: the file, links followed, lies in one of the folders.
+        ParityError: the file, with links resolved, is in one of the records.
     """
     for record in records:
         if json_file.resolve().is_relative_to(record.resolve()):
             raise ParityError(
-                f"--json: received {str(json_file)!r}, which lies in the record {record}; "
+                f"--json: received {str(json_file)!r}, which is in the record {record}; "
                 "accepted: a file outside the records"
             )

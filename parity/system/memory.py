@@ -1,4 +1,4 @@
-"""Peak resident memory of this process."""
+"""Measurement of this process's peak resident memory."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 class PeakMemory:
-    """Highest resident memory since it was made, where the system can start counting anew (Linux).
+    """Peak resident memory since the object was created.
 
-    Elsewhere the highest since the process started.
+    On systems other than Linux, which cannot reset the peak, it is that since the process started.
     """
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class PeakMemory:
             _RESET.write_text("5")  # proc(5): resets the peak resident set size
 
     def bytes(self) -> int:
-        """The peak so far, in bytes."""
+        """Return the peak so far, in bytes."""
         with contextlib.suppress(OSError):
             for line in _STATUS.read_text().splitlines():
                 if line.startswith("VmHWM:"):

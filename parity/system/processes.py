@@ -1,4 +1,4 @@
-"""Other processes that climb: their flags, what they say on stderr, and their end."""
+"""Child processes that record: start, progress, error messages and termination."""
 
 from __future__ import annotations
 
@@ -20,23 +20,25 @@ from parity import progress
 from parity.errors import ParityError
 
 GRACE = 10.0
-"""Seconds that a recording process gets to end when told to, before it is killed."""
+"""Seconds between the request to terminate and the kill of a child process."""
 
 
 class Child:
-    """A recording process and what it says on stderr.
+    """A recording child process, with its progress and its messages on stderr.
 
-    It ends with this process, however that goes: see :func:`end_with_parent`.
+    It ends when this process ends, in whatever way; see :func:`end_with_parent`.
 
     Attributes:
-        folder: for its temporary files and its own children's; removed by :func:`end`.
+        folder: for temporary files of the child and its own children; removed by :meth:`close`.
+        state: the last progress: ``done``, ``total`` and ``what``.
+        messages: the other lines on stderr.
     """
 
     def __init__(self, command: list[str]) -> None:
-        """Start ``python -m`` with the command."""
+        """Start ``python -m`` with the command as arguments."""
         self.folder = Path(tempfile.mkdtemp(prefix="parity-"))
         self.state: dict[str, Any] = {"done": 0, "total": None, "what": "starting"}
-        self.said: list[str] = []
+        self.messages: list[str] = []
         self.process = subprocess.Popen(
             [sys.executable, "-m", *command],
             env={**os.environ, progress.LINES: "lines", "TMPDIR": str(self.folder)},
@@ -54,53 +56,53 @@ class Child:
         with self.process.stderr as lines:
             for line in lines:
                 if line.startswith(progress.MARK):
-                    with contextlib.suppress(ValueError):  # a line that another one broke into
+                    with contextlib.suppress(ValueError):  # another line was written into it
                         self.state = json.loads(line.removeprefix(progress.MARK))
                 elif line.strip():
-                    self.said.append(line.strip())
+                    self.messages.append(line.strip())
 
-    def stand_back(self) -> None:
-        """Let other processes go first from now on."""
+    def lower_priority(self) -> None:
+        """Let other processes run first from now on."""
         with contextlib.suppress(ProcessLookupError):  # it has ended already
             os.setpriority(os.PRIO_PROCESS, self.process.pid, 10)
 
     @property
     def failed(self) -> bool:
-        """Whether it ended, and not well."""
+        """Whether the process has ended with an error."""
         return self.process.poll() not in (None, 0)
 
     def close(self) -> None:
-        """Let go of what belongs to a process that has ended."""
+        """Release the resources of a process that has ended."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         self.reader.join()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def wait(self, path: Path | None = None) -> None:
-        """Wait until it has ended, or has made ``path``.
+        """Wait until the process has ended, or has created ``path``.
 
         Raises:
-            ParityError: it failed; with what it said.
+            ParityError: the process failed, with its reason.
         """
         while self.process.poll() is None and not (path and path.exists()):
             time.sleep(0.05)
         if self.failed or (path and not path.exists()):
-            raise ParityError(self.reason())
+            raise ParityError(self.failure_reason())
 
-    def reason(self) -> str:
-        """Why it failed: its error line, else the signal that ended it, else its last words."""
+    def failure_reason(self) -> str:
+        """Return the child's error message, else the signal that ended it, else its last line."""
         self.reader.join()
-        for line in reversed(self.said):
+        for line in reversed(self.messages):
             if (mark := ": error: ") in line:
                 return line.split(mark, 1)[1]
         code = self.process.returncode
         if code < 0:
             return f"ended by {signal.Signals(-code).name}"
-        return self.said[-1] if self.said else f"exit code {code}"
+        return self.messages[-1] if self.messages else f"exit code {code}"
 
 
-def end(children: Collection[Child], grace: float = GRACE) -> None:
-    """Leave no process behind: tell them all to end, then kill what has not, ``grace`` s later."""
+def terminate(children: Collection[Child], grace: float = GRACE) -> None:
+    """Terminate all children, and kill after ``grace`` seconds those that are still running."""
     for child in children:
         child.process.terminate()
     until = time.monotonic() + grace
@@ -114,9 +116,9 @@ def end(children: Collection[Child], grace: float = GRACE) -> None:
 
 
 def end_with_parent() -> None:
-    """In a :class:`Child`: end when the parent is gone, and with it the other end of stdin.
+    """Make this child process end when its parent, and so the other end of stdin, is gone.
 
-    What computes for long notices a signal late, so it gets a while and is then cut short.
+    A long computation handles the signal late, so the process is ended ``GRACE`` seconds later.
     """
 
     def watch() -> None:

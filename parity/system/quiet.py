@@ -1,4 +1,4 @@
-"""What native code says on stderr while it starts, kept back."""
+"""Suppression of stderr, for messages of native code at start-up."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def without_chatter() -> Iterator[None]:
-    """Keep off stderr what is written meanwhile, by C++ code as well.
+def suppress_stderr() -> Iterator[None]:
+    """Suppress output to stderr within the block, including that of C++ code.
 
-    It is shown after all where an error ends the block, and not where Ctrl-C does.
+    It is written after all if an exception ends the block, unless it is Ctrl-C.
     """
     stderr = os.dup(2)
-    with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
+    with tempfile.TemporaryFile() as captured:
+        os.dup2(captured.fileno(), 2)
         try:
             yield
         except Exception:
-            said.seek(0)
-            os.write(stderr, said.read())
+            captured.seek(0)
+            os.write(stderr, captured.read())
             raise
         finally:
             os.dup2(stderr, 2)

@@ -1,4 +1,4 @@
-"""Tensors in a safetensors file, looked at a piece at a time: a file need not fit into memory."""
+"""Reading of a safetensors file in parts, so that it need not fit into memory."""
 
 from __future__ import annotations
 
@@ -20,64 +20,68 @@ ELEMENTS: Mapping[str, np.dtype] = {
     },
     "BOOL": np.dtype(bool),
 }
-"""Dtypes that NumPy can hold, by the name that safetensors has for them."""
+"""NumPy dtypes by their names in safetensors."""
 
-_AT_ONCE = mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0)
-"""All pages in one go where the system can (Linux), not each when it is first looked at."""
+_MAP_FLAGS = mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0)
+"""Map all pages at once if the system supports it (Linux), not each on first access."""
 
 
-class Stored:
-    """A tensor in a file.
+class StoredTensor:
+    """A tensor in a file, read when it is indexed.
 
     Attributes:
-        shape: its axes.
-        element: its dtype as safetensors spells it (``F64``).
+        shape: length of each axis.
+        dtype_name: name of its dtype in safetensors (``F64``).
         size: number of entries.
     """
 
-    def __init__(self, file: BinaryIO, begin: int, shape: tuple[int, ...], element: str) -> None:
-        """Find ``shape`` entries from byte ``begin`` of an open file on, in C order."""
+    def __init__(self, file: BinaryIO, begin: int, shape: tuple[int, ...], dtype_name: str) -> None:
+        """Refer to the entries from byte ``begin`` of an open file on, in C order."""
         self._file, self._begin = file, begin
-        self.shape, self.element = shape, element
+        self.shape, self.dtype_name = shape, dtype_name
         self.size = math.prod(shape)
 
     def __getitem__(self, entries: slice) -> np.ndarray:
-        """Entries ``start:stop`` in C order, one axis, read-only.
+        """Return entries ``start:stop`` in C order as a read-only array of one axis.
 
-        That part of the file is mapped as long as the array lives, and takes up memory no longer.
+        This part of the file is mapped into memory as long as the array exists.
         """
         start, stop, _ = entries.indices(self.size)
-        dtype = ELEMENTS[self.element]
+        dtype = ELEMENTS[self.dtype_name]
         if start >= stop:
             return np.empty(0, dtype)
         begin = self._begin + start * dtype.itemsize
-        before = begin % mmap.ALLOCATIONGRANULARITY  # where a map must begin
+        before = begin % mmap.ALLOCATIONGRANULARITY  # a map must begin at a multiple
         length = before + (stop - start) * dtype.itemsize
         mapped = mmap.mmap(
-            self._file.fileno(), length, flags=_AT_ONCE, prot=mmap.PROT_READ, offset=begin - before
+            self._file.fileno(),
+            length,
+            flags=_MAP_FLAGS,
+            prot=mmap.PROT_READ,
+            offset=begin - before,
         )
         return np.frombuffer(mapped, dtype, offset=before)
 
 
-def tensors(path: Path, file: BinaryIO) -> dict[str, Stored]:
-    """The tensors of a safetensors file by name.
+def read_tensors(path: Path, file: BinaryIO) -> dict[str, StoredTensor]:
+    """Return the tensors of a safetensors file by name.
 
     Args:
         path: the file.
-        file: the same, open for reading, for as long as its tensors are used.
+        file: the same file, open for reading as long as its tensors are used.
 
     Raises:
-        SafetensorError: it is no safetensors file.
+        SafetensorError: it is not a safetensors file.
     """
     from safetensors import safe_open
 
     with safe_open(path, framework="numpy"):
-        pass  # what follows relies on a header that was checked
+        pass  # checks the header, which the following code relies on
     length = int.from_bytes(file.read(8), "little")
     header = json.loads(file.read(length))
     header.pop("__metadata__", None)
     return {
-        name: Stored(
+        name: StoredTensor(
             file, 8 + length + entry["data_offsets"][0], tuple(entry["shape"]), entry["dtype"]
         )
         for name, entry in header.items()

@@ -1,4 +1,4 @@
-"""JSON as its standard has it: numbers that it lacks stand as ``"nan"``, ``"inf"``, ``"-inf"``."""
+"""Standard JSON, in which non-finite numbers are the strings ``"nan"``, ``"inf"``, ``"-inf"``."""
 
 from __future__ import annotations
 
@@ -11,41 +11,45 @@ NON_FINITE = ("nan", "inf", "-inf")
 
 
 def dumps(value: Any) -> str:
-    """JSON text of a value whose numbers are all finite (see :func:`as_text`)."""
+    """Return JSON text for a value; :func:`encode_non_finite` first if numbers may not be finite.
+
+    Raises:
+        ValueError: the value contains a non-finite number.
+    """
     return json.dumps(value, indent=1, allow_nan=False) + "\n"
 
 
 def loads(text: str) -> Any:
-    """The value of a JSON text.
+    """Return the value of a JSON text.
 
     Raises:
-        ValueError: no JSON, or ``NaN`` and ``Infinity``, which Python writes but JSON lacks.
+        ValueError: not JSON, or it contains ``NaN`` or ``Infinity``, which are not standard JSON.
     """
     return json.loads(text, parse_constant=_refuse)
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value that was read stands for a number that a float can hold."""
+    """Return whether a decoded value is a number that a float can hold, or a non-finite string."""
     if isinstance(value, str):
         return value in NON_FINITE
     return type(value) in (int, float) and abs(value) <= sys.float_info.max
 
 
-def as_text(value: Any) -> Any:
-    """The value with each number in it that JSON lacks as text."""
+def encode_non_finite(value: Any) -> Any:
+    """Return the value with each non-finite number replaced by its string."""
     if isinstance(value, dict):
-        return {name: as_text(one) for name, one in value.items()}
+        return {name: encode_non_finite(one) for name, one in value.items()}
     if isinstance(value, (list, tuple)):
-        return [as_text(one) for one in value]
+        return [encode_non_finite(one) for one in value]
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def as_numbers(value: Any) -> Any:
-    """The inverse of :func:`as_text`."""
+def decode_non_finite(value: Any) -> Any:
+    """Return the value with each non-finite string replaced by its number."""
     if isinstance(value, dict):
-        return {name: as_numbers(one) for name, one in value.items()}
+        return {name: decode_non_finite(one) for name, one in value.items()}
     if isinstance(value, list):
-        return [as_numbers(one) for one in value]
+        return [decode_non_finite(one) for one in value]
     return float(value) if isinstance(value, str) and value in NON_FINITE else value
 
 

@@ -111,8 +111,8 @@ def test_sets_without_a_full_size_refuse_to_be_asked_for_it(name, asked):
 
 
 def test_mnist_refuses_the_embedded_size():
-    """MNIST has no embedded file and says what to give instead."""
-    refused(lambda: datasets.load("mnist", size="embedded"), "no embedded file", "--data-dir")
+    """The error for embedded MNIST lists the accepted options."""
+    refused(lambda: datasets.load("mnist", size="embedded"), "not embedded", "--data-dir")
 
 
 @pytest.mark.parametrize("asked", [{"data_dir": "."}, {"download": True}])
@@ -151,7 +151,7 @@ def test_damaged_embedded_file_is_refused(name, damage, checkout):
     else:
         raw = raw[: len(raw) // 2 if damage == "truncated" else 0]
     path = checkout / "datasets" / name / f"{name}.npz"
-    atomic.write_whole(path, raw)
+    atomic.write_atomically(path, raw)
     expected = datasets._ENTRIES[name].embedded_sha256
     refused(lambda: datasets.load(name, size="embedded"), path, expected, files.sha256(raw))
 
@@ -172,7 +172,7 @@ def test_npz_that_needs_unpickling_is_refused():
 def test_npz_that_lacks_an_array_is_refused():
     """The message lists what the file must hold."""
     raw = files.encode_npz({"x": np.zeros(1)})
-    refused(lambda: files.decode_npz(raw, ("x", "y"), "a.npz"), "a.npz holds x", "x and y")
+    refused(lambda: files.decode_npz(raw, ("x", "y"), "a.npz"), "a.npz contains x", "x and y")
 
 
 # check()

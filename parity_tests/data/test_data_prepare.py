@@ -143,7 +143,7 @@ def test_japanese_vowels_prepare_pads_and_counts(as_wheel, tmp_path, monkeypatch
         ([["1.0"]] * 11, "11 channels"),
         ([["1.0"]] * 11 + [["1.0", "2.0"]], "[1, 2] steps"),
         ([["1.0"] * 30] * 12, "[30] steps"),
-        ([["1.0"]] * 11 + [["0.123456789"]], "float32 does not hold 0.123456789"),
+        ([["1.0"]] * 11 + [["0.123456789"]], "float32 does not represent 0.123456789"),
     ],
 )
 def test_japanese_vowels_prepare_refuses_what_it_cannot_hold(

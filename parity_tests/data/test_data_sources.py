@@ -127,7 +127,7 @@ def test_incomplete_folder_is_passed_over_and_says_what_it_lacks(name, fake, tmp
     """Three of four files are not a set; the message names the fourth."""
     fake.write(tmp_path / "mine")
     (tmp_path / "mine" / "t10k-labels-idx1-ubyte.gz").unlink()
-    lacks = f"{tmp_path / 'mine'} (lacks t10k-labels-idx1-ubyte)"
+    lacks = f"{tmp_path / 'mine'} (missing: t10k-labels-idx1-ubyte)"
     refused(lambda: datasets.load(name, data_dir=tmp_path / "mine"), lacks, "--download")
 
 
@@ -179,9 +179,9 @@ def test_damaged_copy_is_not_passed_over_for_the_next_place(fake, tmp_path):
     ("raw", "part"),
     [
         (b"", "0 bytes"),
-        (b"\x00\x00\x08\x03" + b"\x00\x00\x00\x01" * 3 + b"\x07", "magic 2051"),
-        (b"\x00\x00\x08\x01\x00\x00\x00\x02\x07", "announces 10"),
-        (b"\x00\x00\x08\x01\x00\x00\x00\x00\x07", "announces 8"),
+        (b"\x00\x00\x08\x03" + b"\x00\x00\x00\x01" * 3 + b"\x07", "magic number 2051"),
+        (b"\x00\x00\x08\x01\x00\x00\x00\x02\x07", "expected 10"),
+        (b"\x00\x00\x08\x01\x00\x00\x00\x00\x07", "expected 8"),
     ],
 )
 def test_bytes_that_are_no_label_file_are_refused(raw, part):
@@ -189,10 +189,10 @@ def test_bytes_that_are_no_label_file_are_refused(raw, part):
     refused(lambda: files.decode_idx(raw, 1, "labels"), "labels", part)
 
 
-def test_idx_header_that_announces_more_than_any_memory_is_refused():
+def test_idx_header_with_a_size_above_any_memory_is_refused():
     """Huge sizes neither overflow nor allocate."""
     raw = b"\x00\x00\x08\x03" + b"\xff\xff\xff\xff" * 3
-    refused(lambda: files.decode_idx(raw, 3, "images"), "images", "announces")
+    refused(lambda: files.decode_idx(raw, 3, "images"), "images", "expected")
 
 
 def test_files_of_unequal_counts_are_refused(fake, tmp_path, monkeypatch):

@@ -162,7 +162,7 @@ def whole(family: str, optimizer: str, flavour: str = "tf_keras", seed: int = 0)
 def whole_splits(spec: Spec) -> tuple[Split, Split]:
     """All examples of a spec's data set."""
     loaded = _load(spec.data.name)
-    return examples.fit(spec, loaded.train), examples.fit(spec, loaded.test)
+    return examples.for_model(spec, loaded.train), examples.for_model(spec, loaded.test)
 
 
 def splits_of(spec: Spec) -> tuple[Split, Split]:
@@ -191,7 +191,7 @@ def _cut(spec: Spec, split: Split) -> Split:
         x = np.pad(split.x, ((0, 0), (0, 2), (0, 2), (0, 0)), mode="wrap")[:, :height, :width]
         shifted = [np.roll(x, shift, axis=2) for shift in range(channels)]
         split = Split(x=np.concatenate(shifted, axis=3), y=split.y, lengths=None)
-    return examples.fit(spec, split)
+    return examples.for_model(spec, split)
 
 
 def record_of(

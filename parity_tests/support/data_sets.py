@@ -51,13 +51,13 @@ class FakeSet:
     def write(self, place, packed=True):
         """Write the npz file where `place` names one, else the four IDX files into the folder."""
         if place.suffix == ".npz":
-            atomic.write_whole(place, self.npz)
+            atomic.write_atomically(place, self.npz)
             return
         for key, file_name in sources.IDX_FILES.items():
             if packed:
-                atomic.write_whole(place / f"{file_name}.gz", gzip.compress(self.idx[key]))
+                atomic.write_atomically(place / f"{file_name}.gz", gzip.compress(self.idx[key]))
             else:
-                atomic.write_whole(place / file_name, self.idx[key])
+                atomic.write_atomically(place / file_name, self.idx[key])
 
 
 def fake_full_sets(tmp_path, monkeypatch):

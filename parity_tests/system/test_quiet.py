@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from parity.system.quiet import without_chatter
+from parity.system.quiet import suppress_stderr
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ def test_chatter_is_shown_where_it_explains(
     """An error may need it; Ctrl-C does not."""
 
     def start() -> None:
-        with without_chatter():
+        with suppress_stderr():
             os.write(2, b"why\n")
             if error is not None:
                 raise error

@@ -65,7 +65,7 @@ class TorchModel(Network):
         """The chunk, its examples in their places."""
         if self.mapped is None:
             return chunk
-        examples, chunk = chunk.brought(self.mapped)
+        examples, chunk = chunk.load_examples(self.mapped)
         self._hold(examples)
         return chunk
 

@@ -160,7 +160,7 @@ def refuse_foreign_options(args: argparse.Namespace, families: list[str]) -> Non
 
 def splits(spec: Spec, dataset: Dataset) -> tuple[Split, Split]:
     """Training and test examples as the model takes them."""
-    return examples.fit(spec, dataset.train), examples.fit(spec, dataset.test)
+    return examples.for_model(spec, dataset.train), examples.for_model(spec, dataset.test)
 
 
 def backend_for(args: argparse.Namespace, spec: Spec) -> Backend:

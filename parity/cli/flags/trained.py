@@ -95,7 +95,7 @@ def _classes(spec: Spec, weights: str) -> tuple[str, ...]:
 
 def _test_examples(args: argparse.Namespace, spec: Spec) -> Split:
     """The test set of the very data that the weights were trained on."""
-    return examples.fit(spec, resolve.dataset_of(args, spec, args.weights).test)
+    return examples.for_model(spec, resolve.dataset_of(args, spec, args.weights).test)
 
 
 def _weights(trained: Record) -> dict[str, np.ndarray]:
@@ -146,7 +146,7 @@ def _own_examples(path: Path, spec: Spec, labelled: bool) -> Split:
     if lengths is None and len(shape) == 2:
         lengths = np.full(len(x), shape[0])
     y = arrays["y"] if labelled else np.zeros(len(x), np.int64)
-    scale = datasets.brightest(spec.data.name) if x.dtype == np.uint8 else None
+    scale = datasets.max_pixel(spec.data.name) if x.dtype == np.uint8 else None
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes inf, which is refused
         pixels = x.astype(np.float32) / np.float32(scale or 1)
     classes = 2 if spec.model.head == "sigmoid" else spec.model.classes

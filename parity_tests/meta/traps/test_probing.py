@@ -132,7 +132,7 @@ def test_padded_steps(keras_backend: Backend, torch_backend: Backend) -> None:
         traced.append(model.trace(batch, training=False))
     raw = abs(traced[0]["rnn_1"] - traced[1]["rnn_1"])
     assert raw.max() > 0.01
-    k, t = (batch.unpadded(values)["rnn_1"] for values in traced)
+    k, t = (batch.zero_padding(values)["rnn_1"] for values in traced)
     assert abs(k - t).max() < 1e-12
     for row, length in enumerate(batch.lengths):  # up to its end all of it is compared
         assert np.array_equal(t[row, :length], traced[1]["rnn_1"][row, :length])
