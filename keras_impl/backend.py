@@ -1,4 +1,4 @@
-"""Keras as a backend of the parity port. Twin: ``torch_impl/backend.py``."""
+"""Keras as a backend of parity. Twin: ``torch_impl/backend.py``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class KerasBackend:
-    """Fulfils :class:`parity.adapters.backend.Backend`."""
+    """Implements :class:`parity.adapters.backend.Backend`."""
 
     name = "keras"
 
@@ -42,7 +42,7 @@ class KerasBackend:
             network = getattr(module, class_name(spec.family))(spec.model)
             model = KerasModel(network, spec, dtype, self.device)
         model.set_weights(weights.initial_weights(spec.model, spec.training.seed))
-        model.reset_optimizer()  # whose averages begin as the weights
+        model.reset_optimizer()  # its averages start at the weights
         return model
 
     def scores(
@@ -63,11 +63,11 @@ class KerasBackend:
         return self.framework.threads()
 
     def thread_counts(self) -> tuple[int, ...]:
-        """None: TensorFlow fixes its threads when it starts."""
+        """Empty: TensorFlow fixes its threads when it starts."""
         return ()
 
     def threads_elsewhere(self) -> int:
-        """Another count than this process's own."""
+        """A count that differs from this process's."""
         own = self.threads()["intra_op"] or os.cpu_count()
         return 2 if own == 1 else 1
 

@@ -1,4 +1,4 @@
-"""The one file that chooses the Keras: ``tf_keras`` (Keras 2, the default), or ``keras`` 3."""
+"""Import TensorFlow and Keras: ``tf_keras`` (Keras 2, the default) or ``keras`` 3."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if FLAVOUR == "keras3":
     os.environ["KERAS_BACKEND"] = "tensorflow"
 
 
-with suppress_stderr():  # imported by name: after the environment is set, and only then
+with suppress_stderr():  # imported by name, after the environment is set
     tf: Any = importlib.import_module("tensorflow")
     keras: Any = importlib.import_module({"tf_keras": "tf_keras", "keras3": "keras"}[FLAVOUR])
 tf.get_logger().setLevel("ERROR")
@@ -28,7 +28,7 @@ def configure(settings: Settings) -> None:
     """Apply threads and device to this process, once.
 
     Raises:
-        ParityError: the process runs another flavour already, or the device is not there.
+        ParityError: the process already runs another flavour, or the device does not exist.
     """
     if settings.flavour != FLAVOUR:
         raise ParityError(f"flavour: received {settings.flavour!r}, this process runs {FLAVOUR!r}")
@@ -44,7 +44,7 @@ def configure(settings: Settings) -> None:
     keras.backend.set_image_data_format("channels_last")
     keras.backend.set_epsilon(PROBABILITY_EPSILON)
     tf.config.threading.set_intra_op_parallelism_threads(settings.threads)
-    # one operation at a time has all threads: small models gain up to a third by it
+    # one operation at a time uses all threads: up to a third faster for small models
     tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
@@ -55,7 +55,7 @@ def tf_device(device: str) -> str:
 
 
 def threads() -> dict[str, int]:
-    """Thread settings in force; 0 means that TensorFlow chooses."""
+    """The current thread settings; 0 means that TensorFlow chooses."""
     return {
         "intra_op": tf.config.threading.get_intra_op_parallelism_threads(),
         "inter_op": tf.config.threading.get_inter_op_parallelism_threads(),
@@ -63,14 +63,14 @@ def threads() -> dict[str, int]:
 
 
 def versions() -> dict[str, str]:
-    """What computes here."""
+    """Versions of the imported frameworks."""
     return {"tensorflow": tf.__version__, FLAVOUR: keras.__version__}
 
 
 def set_dtype(dtype: str) -> None:
     """Make layers and losses created from now on compute in ``dtype``.
 
-    Keras 3 takes the policy over ``floatx`` once a layer exists, so both are set.
+    Keras 3 ignores ``floatx`` once a layer exists, so the policy is set too.
     """
     keras.backend.set_floatx(dtype)
     if FLAVOUR == "keras3":

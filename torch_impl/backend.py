@@ -1,4 +1,4 @@
-"""PyTorch as a backend of the parity port. Twin: ``keras_impl/backend.py``."""
+"""PyTorch as a backend of parity. Twin: ``keras_impl/backend.py``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class TorchBackend:
-    """Fulfils :class:`parity.adapters.backend.Backend`."""
+    """Implements :class:`parity.adapters.backend.Backend`."""
 
     name = "torch"
 
@@ -55,11 +55,11 @@ class TorchBackend:
         return self.framework.threads()
 
     def thread_counts(self) -> tuple[int, ...]:
-        """Enough to split sums differently, whatever the machine's cores."""
+        """Several counts, which split sums differently on any machine."""
         return tuple(count for count in (1, 2, 3, 4) if count != self.threads()["intra_op"])
 
     def threads_elsewhere(self) -> int:
-        """None needed: this process can change its threads."""
+        """0: this process can change its threads itself."""
         return 0
 
     def use_threads(self, count: int) -> None:

@@ -1,4 +1,4 @@
-"""The one file that starts PyTorch: version, threads, device and dtype."""
+"""Configure PyTorch: version, threads, device and dtype."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def configure(settings: Settings) -> None:
     """Apply threads and device to this process.
 
     Raises:
-        ParityError: the device is not there.
+        ParityError: the device does not exist.
     """
     devices = ["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
     if torch_device(settings.device) not in devices:
@@ -26,17 +26,17 @@ def configure(settings: Settings) -> None:
         torch.set_num_threads(settings.threads)
     keep_memory()
     with denormals_as_zero():
-        torch.ones(1 << 17).add(1.0)  # threads keep the mode they were started in
+        torch.ones(1 << 17).add(1.0)  # threads keep the mode in which they are started
 
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # malloc.h
 
 
 def keep_memory() -> None:
-    """Have glibc keep the memory of tensors that are gone, for those of the next step.
+    """Make glibc reuse the memory of freed tensors instead of returning it to the system.
 
-    Large ones it would give back to the system, which hands them out again page by page, each
-    filled with zeros first. Other C libraries are left as they are. Source: mallopt(3).
+    The system would fill every page of a large tensor with zeros again at each step. Other C
+    libraries are not changed. Source: mallopt(3).
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
@@ -46,10 +46,10 @@ def keep_memory() -> None:
 
 @contextlib.contextmanager
 def denormals_as_zero() -> Iterator[None]:
-    """As TensorFlow has it on a CPU.
+    """Treat denormal numbers as zero, as TensorFlow does on a CPU.
 
-    What is too small to be normal takes processors many times as long, and training makes such
-    numbers: moments of units that died, gradients of what is known by heart.
+    Processors are many times slower for denormal numbers, and training produces them: moments of
+    inactive units, gradients of examples with almost no loss.
     """
     torch.set_flush_denormal(True)
     try:
@@ -59,20 +59,20 @@ def denormals_as_zero() -> Iterator[None]:
 
 
 def torch_device(device: str) -> str:
-    """PyTorch's name for a device: ``cuda`` → ``cuda:0``, else as it is."""
+    """PyTorch's name for a device: ``cuda`` → ``cuda:0``, others unchanged."""
     return "cuda:0" if device == "cuda" else device
 
 
 def threads() -> dict[str, int]:
-    """Thread settings in force."""
+    """The current thread settings."""
     return {"intra_op": torch.get_num_threads(), "inter_op": torch.get_num_interop_threads()}
 
 
 def versions() -> dict[str, str]:
-    """What computes here."""
+    """Versions of the imported frameworks."""
     return {"torch": torch.__version__}
 
 
 def dtype_of(dtype: str) -> torch.dtype:
-    """PyTorch's dtype of that name."""
+    """PyTorch's dtype with this name."""
     return getattr(torch, dtype)

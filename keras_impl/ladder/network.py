@@ -1,6 +1,6 @@
-"""A classifier with its loss: what it computes, layer by layer, before any optimizer.
+"""A classifier with its loss, but without an optimizer: outputs, loss, gradients, by layer.
 
-Twin: ``torch_impl/ladder/network.py``. Deliberate differences: none but the frameworks' ways.
+Twin: ``torch_impl/ladder/network.py``. Deliberate differences: none except the frameworks' idioms.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from parity.specs.run import Spec
 
 
 class Network:
-    """The part of :class:`parity.adapters.backend.Model` that needs no optimizer."""
+    """The methods of :class:`parity.adapters.backend.Model` that need no optimizer."""
 
     def __init__(self, model: Any, spec: Spec, dtype: str, device: str) -> None:
         self.model = model
@@ -70,12 +70,12 @@ class Network:
         }
 
     def _layers(self) -> list[Any]:
-        """The layers that have a canonical name, which is their own."""
+        """The layers with a canonical name (which is the layer's own name)."""
         return [layer for layer in self.model.layers if layer.name in self.layer_names]
 
     @contextmanager
     def _probing(self) -> Iterator[None]:
-        """On the device, and with the buffers put back afterwards."""
+        """Run on the device, and restore the buffers afterwards."""
         buffers = {
             name: variable.numpy()
             for name, variable in self.variables.items()
@@ -134,12 +134,12 @@ class Network:
     def _named_gradients(
         self, gradients: Sequence[Any], layers: Iterable[str]
     ) -> dict[str, np.ndarray]:
-        """Gradients for the trained variables, then for the outputs of ``layers``, by name."""
+        """Gradients by name, first of the trained variables, then of the outputs of ``layers``."""
         names = [*self.trained_names(), *(f"{layer}/output" for layer in layers)]
         return {name: value.numpy() for name, value in zip(names, gradients, strict=True)}
 
     def _given(self, given: Mapping[str, np.ndarray]) -> dict[str, Any]:
-        """What each layer gave."""
+        """The given layer outputs as tensors."""
         return {name: self._tensor(given[name]) for name in self.layer_names}
 
     def replay(
@@ -194,7 +194,7 @@ class Network:
         return total / len(examples.x), np.concatenate(parts)
 
     def _pieces(self, examples: Split) -> Iterator[list[Any]]:
-        """Labels, inputs, and lengths where there are any, some at a time."""
+        """Yield labels, inputs, and lengths if there are any, in batches."""
         for start in range(0, len(examples.x), OUTPUT_BATCH):
             piece = slice(start, start + OUTPUT_BATCH)
             fed = [tf.constant(examples.y[piece]), self._tensor(examples.x[piece])]
@@ -211,23 +211,23 @@ class Network:
 
 
 def graph(function: Any, signature: Any = None, jit_compile: bool | None = None) -> Any:
-    """A function compiled; AutoGraph, which nothing here needs, would take half of the time."""
+    """Compile a function, without AutoGraph, which would double the time and is not needed."""
     return tf.function(
         function, input_signature=signature, jit_compile=jit_compile, autograph=False
     )
 
 
 def _entries(layer: Any) -> int:
-    """Trainable entries of a layer, or of a model."""
+    """Number of trainable entries of a layer or a model."""
     return sum(int(np.prod(variable.shape)) for variable in layer.trainable_variables)
 
 
 def gradients_of(tape: Any, loss: Any, sources: list[Any], outer: Any = None) -> list[Any]:
-    """Gradient per variable or tensor; zeros for one that the loss does not depend on.
+    """Gradients of the loss; zeros for sources that it does not depend on.
 
-    A tape watches the ``tf.Variable`` behind a Keras 3 variable; Keras 2's are such themselves.
+    A tape watches the ``tf.Variable`` inside a Keras 3 variable; Keras 2 uses ``tf.Variable``.
     """
-    # each repeated row of an embedding has a gradient of its own until they are made dense
+    # dense gradients: those of repeated embedding rows are summed
     raw = [v if isinstance(v, (tf.Variable, tf.Tensor)) else v.value for v in sources]
     zero = tf.UnconnectedGradients.ZERO
     found = tape.gradient(loss, raw, output_gradients=outer, unconnected_gradients=zero)

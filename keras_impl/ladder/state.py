@@ -1,4 +1,4 @@
-"""All that a training has to go on from, in canonical terms. Twin: ``torch_impl/ladder/state.py``.
+"""Everything needed to resume a training, in canonical form. Twin: ``torch_impl/ladder/state.py``.
 
 Deliberate differences: each reads its own optimizer.
 """
@@ -15,7 +15,7 @@ from parity.specs.run import Spec
 
 
 class Trained(Model, Protocol):
-    """A classifier with an optimizer, whose state is read and written."""
+    """A classifier with an optimizer whose state can be read and written."""
 
     spec: Spec
     optimizer: Any
@@ -43,7 +43,7 @@ def state_of(model: Trained) -> State:
 
 
 def restore(model: Trained, state: State) -> None:
-    """Put a state, of either framework, in place of the model's own."""
+    """Set the model's state to one from either framework."""
     optimizer, numbers = model.optimizer, dict(state.numbers)
     model.set_weights(state.weights)
     variables = model.slot_variables()

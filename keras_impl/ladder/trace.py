@@ -1,4 +1,4 @@
-"""What each named layer takes and gives, caught while the model runs eagerly."""
+"""Record the output and mask of each named layer while the model runs eagerly."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from keras_impl.framework import tf
 
 @dataclass
 class Trace:
-    """What was caught; tensors as TensorFlow has them.
+    """The recorded TensorFlow tensors.
 
     Attributes:
-        outputs: layer name to what it returned.
-        masks: layer name to the keep mask, or the random numbers, that it was given.
+        outputs: layer name to its output.
+        masks: layer name to its keep mask or random numbers.
     """
 
     outputs: dict[str, Any] = field(default_factory=dict)
@@ -27,13 +27,13 @@ class Trace:
 def traced(
     model: Any, names: tuple[str, ...], given: Mapping[str, Any] | None = None
 ) -> Iterator[Trace]:
-    """Catch every layer in ``names`` while the model is called in this context.
+    """Record every layer in ``names`` while the model is called in this context.
 
     Args:
         model: the network.
         names: layer names.
-        given: layer name to what is handed on in place of what it returned, so that the next layer,
-            and a penalty on what this one returns, depend on that alone.
+        given: layer name to a substitute for its output, so that the next layer, and a penalty on
+            this layer's output, depend only on the substitute.
     """
     found = Trace()
     watched = [layer for layer in model.layers if layer.name in names]
@@ -43,7 +43,7 @@ def traced(
 
         def caught(x: Any, *args: Any, **kwargs: Any) -> Any:
             mask = args[0] if args else kwargs.get("keep")
-            if mask is not None:  # a mask, or numbers, which Keras 3 casts to its own dtype
+            if mask is not None:  # a mask or numbers, which Keras 3 casts to its dtype
                 found.masks[layer.name] = (
                     mask if mask.dtype == tf.bool else tf.cast(mask, "float32")
                 )

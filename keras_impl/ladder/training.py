@@ -1,8 +1,7 @@
-"""A classifier with its optimizer: whole chunks of steps in one compiled function.
+"""A classifier with its optimizer: chunks of steps in one compiled function.
 
-Twin: ``torch_impl/ladder/training.py``. Deliberate differences: here the loop over a chunk's steps
-is a
-graph, there it is Python.
+Twin: ``torch_impl/ladder/training.py``. Deliberate differences: here the loop over a
+chunk's steps is a graph, there it is Python.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ from parity.reference.optimizers.spec import AVERAGE
 from parity.specs.run import Spec
 
 LONG_EPOCH = 100
-"""Steps in an epoch from which on a graph that takes a second longer to make soon pays."""
+"""Steps per epoch from which a graph that takes a second longer to build is worthwhile."""
 
 UNROLLED = 64
-"""Steps of a sequence up to which such a graph is made of a recurrent layer."""
+"""Sequence steps up to which recurrent layers are unrolled in such a graph."""
 
 
 class KerasModel(Network):
-    """Fulfils :class:`parity.adapters.backend.Model`."""
+    """Implements :class:`parity.adapters.backend.Model`."""
 
     def __init__(self, model: Any, spec: Spec, dtype: str, device: str) -> None:
         super().__init__(model, spec, dtype, device)
@@ -45,19 +44,19 @@ class KerasModel(Network):
         self._compile()
 
     def _compile(self) -> None:
-        """Graphs are made as chunks come; a short epoch's one serves every batch size.
+        """Choose how steps are compiled; the graphs are built when chunks arrive.
 
-        A long one's is made for one size: TensorFlow then knows what is broadcast, and need not
-        look at every step of a recurrent layer. XLA makes one kernel of an optimizer's dozen
-        operations. Of a whole step it does where all layers are dense: its convolutions and loops
-        are slower than TensorFlow's on a CPU.
+        In short epochs one graph serves every batch size. In long ones a graph serves one size:
+        TensorFlow then knows what is broadcast, and need not check it at every step of a recurrent
+        layer. XLA compiles the optimizer into one kernel, and the whole step if all layers are
+        dense: its convolutions and loops are slower than TensorFlow's on a CPU.
         """
         dense = getattr(self.model, "all_dense", False)
-        self._learn, self._apply = self._descend, self._move
+        self._learn, self._apply = self._descend, self._update
         if self.long and dense:
             self._learn = graph(self._descend, jit_compile=True)
         elif self.long:
-            self._apply = graph(self._move, jit_compile=True)
+            self._apply = graph(self._update, jit_compile=True)
         if self.long and self.spec.model.input_shape[0] <= UNROLLED:
             for layer in getattr(self.model, "rnn", ()):
                 unroll(layer)
@@ -67,7 +66,7 @@ class KerasModel(Network):
         self._rate = graph(self._learning_rate, ())
 
     def _fed(self, batch: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Shapes of the examples that are held, and of what a step of ``batch`` draws."""
+        """Shapes of the examples in memory, and of the random draws of a step of ``batch``."""
         numbers, shape = tf.TensorSpec((None,), tf.int64), (None, *self.spec.model.input_shape)
         held = {"input": tf.TensorSpec(shape, self.dtype), "labels": numbers}
         if getattr(self.model, "variable_length", False):
@@ -88,9 +87,9 @@ class KerasModel(Network):
     def still(self, parameters: frozenset[str]) -> None:
         """See :meth:`parity.adapters.backend.Model.still`."""
         self.null = parameters
-        self._compile()  # which gradients are zero is part of the graph
+        self._compile()  # the graph contains which gradients are zero
 
-    def _stilled(self, gradients: list[Any]) -> list[Any]:
+    def _without_null_gradients(self, gradients: list[Any]) -> list[Any]:
         names = self.trained_names()
         return [
             tf.zeros_like(gradient) if name in self.null else gradient
@@ -111,8 +110,8 @@ class KerasModel(Network):
             if getattr(self.model, "variable_length", False):
                 self.held["lengths"] = tf.constant(examples.lengths)
 
-    def _at_hand(self, chunk: Chunk) -> Chunk:
-        """The chunk, its examples in their places."""
+    def _in_memory(self, chunk: Chunk) -> Chunk:
+        """The chunk, after loading its examples if they are mapped from a file."""
         if self.mapped is None:
             return chunk
         examples, chunk = chunk.load_examples(self.mapped)
@@ -121,14 +120,14 @@ class KerasModel(Network):
 
     def train(self, chunk: Chunk) -> np.ndarray:
         """See :meth:`parity.adapters.backend.Model.train`."""
-        chunk = self._at_hand(chunk)
+        chunk = self._in_memory(chunk)
         with tf.device(self.device):
             keep = {name: tf.constant(mask) for name, mask in chunk.keep.items()}
             return self._steps(self.held, tf.constant(chunk.order), keep).numpy()
 
     def train_watched(self, chunk: Chunk) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """See :meth:`parity.adapters.backend.Model.train_watched`."""
-        chunk = self._at_hand(chunk)
+        chunk = self._in_memory(chunk)
         with tf.device(self.device):
             keep = {name: tf.constant(mask[0]) for name, mask in chunk.keep.items()}
             loss, fed = self._one_step(self.held, tf.constant(chunk.order[0]), keep)
@@ -149,19 +148,20 @@ class KerasModel(Network):
         return losses.stack()
 
     def _step(self, held: Any, picked: Any, keep: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """One optimizer step: its loss, and what it was fed of the examples that are held."""
+        """One optimizer step: its loss and its inputs."""
         fed = {name: tf.gather(values, picked) for name, values in held.items()}
         loss = self._learn(fed["input"], fed["labels"], fed.get("lengths"), keep)
         return loss, fed | {f"{name}/mask": mask for name, mask in keep.items()}
 
     def _descend(self, x: Any, y: Any, lengths: Any, keep: dict[str, Any]) -> Any:
-        """The loss of a batch; the weights are moved along its gradients."""
+        """Update the weights with the gradients of a batch; return its loss."""
         with tf.GradientTape() as tape:
             loss = self._loss(x, y, lengths, keep)
-        self._apply(self._stilled(gradients_of(tape, loss, self.model.trainable_variables)))
+        gradients = gradients_of(tape, loss, self.model.trainable_variables)
+        self._apply(self._without_null_gradients(gradients))
         return loss
 
-    def _move(self, gradients: list[Any]) -> None:
+    def _update(self, gradients: list[Any]) -> None:
         trained = self.model.trainable_variables
         self.optimizer.apply_gradients(zip(gradients, trained, strict=True))
 
@@ -170,7 +170,7 @@ class KerasModel(Network):
         return {name: variable.numpy() for name, variable in self.slot_variables().items()}
 
     def slot_variables(self) -> dict[str, Any]:
-        """The optimizer's own variables by ``slot/parameter``."""
+        """The optimizer's variables by ``slot/parameter``."""
         names = self.trained_names()
         return {
             f"{slot}/{name}": variable
@@ -187,7 +187,7 @@ class KerasModel(Network):
         return float(self._rate())
 
     def _learning_rate(self) -> Any:
-        """Compiled, for a schedule's rates are then others in their last bit."""
+        """The current rate; compiled, because the last bit of a schedule's rate depends on it."""
         rate = self.optimizer._learning_rate
         scheduled = self.spec.schedule.name != "constant"
         return rate(self.optimizer._iterations) if scheduled else tf.convert_to_tensor(rate)
@@ -206,7 +206,7 @@ class KerasModel(Network):
         self.callbacks = self._callbacks()
         for variable, value in self.initial_state:
             variable.assign(value)
-        if FLAVOUR == "tf_keras":  # where an average begins as the weights
+        if FLAVOUR == "tf_keras":  # where an average starts at the weights
             averages = slots(self.optimizer, self.spec.optimizer).get(AVERAGE, [])
             for average, weight in zip(averages, self.model.trainable_variables, strict=False):
                 average.assign(weight)

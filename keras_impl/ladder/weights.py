@@ -1,4 +1,4 @@
-"""Canonical names to Keras variables. Keras's layout is the canonical one: nothing is turned."""
+"""Canonical names of Keras variables. Keras's layout is the canonical one."""
 
 from __future__ import annotations
 

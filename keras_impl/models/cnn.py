@@ -1,7 +1,7 @@
 """Convolutional classifier. Twin: ``torch_impl/models/cnn.py``.
 
-Deliberate differences: the twin computes channels-first, so it permutes images on the way in and
-back in its flatten; it pads convolutions by hand, as PyTorch cannot at a stride.
+Deliberate differences: the twin computes channels-first, so it permutes images at the input and in
+its flatten; it pads convolutions explicitly, because PyTorch's 'same' allows no stride.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from parity.specs.cnn import CnnSpec
 class CnnClassifier(keras.Model):
     """[conv → batch norm → activation → pool → dropout] … → dense … → dense(classes).
 
-    In front of that, where the spec asks for them, augmentation and noise.
+    Before it, augmentation and noise, if the spec has them.
     """
 
     def __init__(self, spec: CnnSpec) -> None:
@@ -54,7 +54,7 @@ class CnnClassifier(keras.Model):
         self.probabilities = output_activation(spec.head, spec.output)
 
     def call(self, x: Any, lengths: Any = None, keep: Any = None, training: bool = False) -> Any:
-        """Map x (N, H, W, C) and what layers draw, (N, …) by name, to (N, outputs)."""
+        """Map x (N, H, W, C) and random draws (N, …) by layer name to (N, outputs)."""
         keep = keep or {}
         if self.augmentation is not None:
             x = self.augmentation(x, keep.get("augmentation"), training=training)
@@ -64,7 +64,7 @@ class CnnClassifier(keras.Model):
             x = self.conv[n](x)  # (N, ⌈H/stride⌉, ⌈W/stride⌉, channels)
             if self.batch_norm:
                 x = self.batch_norm[n](x, training=training)
-            x = self.pool[n](self.activation[n](x))  # (N, H/2, W/2, channels), rounded as padded
+            x = self.pool[n](self.activation[n](x))  # (N, H/2, W/2, channels)
             x = self.spatial_dropout[n](x, keep.get(f"spatial_dropout_{n + 1}"), training=training)
         x = self.flatten(x)  # (N, H·W·channels), in that order
         for n in range(len(self.dense)):

@@ -1,7 +1,6 @@
 """Dense classifier with dropout. Twin: ``torch_impl/models/dropout.py``.
 
-Deliberate differences: none. What layers draw comes from outside, so that both drop the
-same units.
+Deliberate differences: none. Random draws are inputs, so that both drop the same units.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ class DropoutClassifier(keras.Model):
         self.probabilities = output_activation(spec.head, spec.output)
 
     def call(self, x: Any, lengths: Any = None, keep: Any = None, training: bool = False) -> Any:
-        """Map x (N, …) and what layers draw, (N, units) by name, to (N, outputs)."""
+        """Map x (N, …) and random draws (N, units) by layer name to (N, outputs)."""
         keep = keep or {}
         x = self.flatten(x)  # (N, features)
         if self.noise is not None:

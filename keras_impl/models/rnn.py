@@ -1,6 +1,6 @@
 """Recurrent classifier. Twin: ``torch_impl/models/rnn.py``.
 
-Deliberate differences: here the lengths become a mask, in the twin a packed sequence.
+Deliberate differences: here the lengths become a mask, in the twin the sequences are packed.
 """
 
 from __future__ import annotations

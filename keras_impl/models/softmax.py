@@ -34,7 +34,7 @@ class SoftmaxClassifier(keras.Model):
         self.probabilities = output_activation(spec.head, spec.output)
 
     def call(self, x: Any, lengths: Any = None, keep: Any = None, training: bool = False) -> Any:
-        """Map x (N, …) and the noise's numbers (N, features) to (N, outputs)."""
+        """Map x (N, …) and random draws for the noise (N, features) to (N, outputs)."""
         keep = keep or {}
         x = self.flatten(x)  # (N, features)
         if self.noise is not None:

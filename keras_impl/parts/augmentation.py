@@ -1,4 +1,4 @@
-"""Images changed at random in training, by numbers that come from outside.
+"""Random image augmentation in training, with shared random draws.
 
 Twin: ``torch_impl/parts/augmentation.py``. Deliberate differences: there images are channels-first.
 """
@@ -15,17 +15,17 @@ from parity.specs.cnn import AUGMENTATION_DRAWS, CONTRAST_RANGE, CnnSpec
 
 
 def augmentation(spec: CnnSpec) -> Any:
-    """What the spec changes about images while training; or none."""
+    """The augmentation layer of a spec; None if it has none."""
     return Augmentation(spec, name="augmentation") if spec.augments else None
 
 
 class Augmentation(keras.layers.Layer):
-    """Flip → rotation → shift → zoom → contrast, each where the spec asks for it.
+    """Flip → rotation → shift → zoom → contrast, each if the spec has it.
 
-    As ``RandomFlip``, ``RandomRotation``, ``RandomTranslation``, ``RandomZoom`` and
-    ``RandomContrast`` in Keras, by default bilinear and reflecting; the contrast by an image's own
-    factor in Keras 2, too. Angles and maps are computed in float64 and then rounded to float32,
-    which images are read in whatever their dtype.
+    These are Keras's ``RandomFlip``, ``RandomRotation``, ``RandomTranslation``, ``RandomZoom`` and
+    ``RandomContrast`` with the defaults bilinear and reflect, but with one contrast factor per
+    image in Keras 2, too. Angles and maps are computed in float64 and rounded to float32, the dtype
+    of interpolation for images of any dtype.
     """
 
     def __init__(self, spec: CnnSpec, name: str) -> None:
@@ -36,17 +36,17 @@ class Augmentation(keras.layers.Layer):
         """Map x (N, H, W, C) with numbers from 0 to 1, (N, 7), to x's shape and dtype.
 
         Raises:
-            ValueError: there are no numbers while training.
+            ValueError: ``drawn`` is None in training mode.
         """
         if not training:
             return x
         if drawn is None:
-            raise ValueError("drawn: received None while training, accepted: numbers (N, 7)")
+            raise ValueError("drawn: received None in training mode, accepted: numbers (N, 7)")
         spec, height, width = self.spec, x.shape[1], x.shape[2]
         drawn = tf.cast(drawn, tf.float64)  # (N, 7)
         given = dict(zip(AUGMENTATION_DRAWS, tf.unstack(drawn, axis=1), strict=True))
         by = {name: value * 2.0 - 1.0 for name, value in given.items()}  # from −1 to 1
-        # Keras 3 flips an image both ways or not at all
+        # Keras 3 flips an image in both directions or not at all
         vertical = given["vertical" if spec.flavour == "tf_keras" else "horizontal"]
         if spec.flip in ("horizontal", "both"):
             x = tf.where(given["horizontal"][:, None, None, None] < 0.5, tf.reverse(x, [2]), x)
@@ -72,7 +72,7 @@ class Augmentation(keras.layers.Layer):
 
 
 def _rotations(turns: Any, height: int, width: int) -> Any:
-    """Counter-clockwise about the middle by so many turns, (N,), as (N, 8)."""
+    """Maps (N, 8) of counter-clockwise rotations about the centre by ``turns`` (N,)."""
     cos, sin = tf.cos(turns * (2.0 * math.pi)), tf.sin(turns * (2.0 * math.pi))
     x = ((width - 1) - (cos * (width - 1) - sin * (height - 1))) / 2.0
     y = ((height - 1) - (sin * (width - 1) + cos * (height - 1))) / 2.0
@@ -80,13 +80,13 @@ def _rotations(turns: Any, height: int, width: int) -> Any:
 
 
 def _matrices(*rows: Any) -> Any:
-    """Six numbers for each image, (N,), as Keras's maps from output to input, (N, 8) float32."""
+    """Six numbers per image, each (N,), as Keras's maps from output to input (N, 8), float32."""
     zero = tf.zeros_like(rows[0])
     return tf.cast(tf.stack([*rows, zero, zero], 1), tf.float32)
 
 
 def _transform(x: Any, matrices: Any) -> Any:
-    """Keras's own function beneath its layers."""
+    """Apply maps with the function that Keras's layers use."""
     how = {"interpolation": "bilinear", "fill_mode": "reflect", "fill_value": 0.0}
     if FLAVOUR == "keras3":
         transform = keras.ops.image.affine_transform

@@ -1,7 +1,7 @@
-"""What happens at the end of an epoch: Keras's own callbacks.
+"""Early stopping and learning-rate reduction: Keras's callbacks.
 
 Twin: ``torch_impl/parts/callbacks.py``.
-Deliberate differences: here a callback says by an attribute of the model that training must stop.
+Deliberate differences: here a callback stops training by an attribute of the model.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _OF_PLATEAU = ("best", "cooldown_counter", "wait")
 
 
 class Watched:
-    """As much of a ``keras.Model`` as its callbacks use; weights by canonical name."""
+    """The part of ``keras.Model`` that callbacks use, with weights by canonical name."""
 
     def __init__(
         self, optimizer: Any, get: Callable[[], Weights], put: Callable[[Weights], None]
@@ -32,7 +32,7 @@ class Watched:
 
 
 class Callbacks:
-    """Those that the spec calls for."""
+    """The callbacks of a spec."""
 
     def __init__(self, spec: CallbacksSpec, watched: Watched) -> None:
         mode = MONITORS[spec.monitor]
@@ -65,18 +65,18 @@ class Callbacks:
             callback.on_train_begin()
 
     def epoch_end(self, epoch: int, logs: Mapping[str, float]) -> bool:
-        """Look at the metrics of an epoch, numbered from 0; whether to stop."""
+        """Process the metrics of an epoch, numbered from 0; return whether to stop."""
         for callback in filter(None, (self.early_stopping, self.plateau)):
             callback.on_epoch_end(epoch, dict(logs))
         return self.watched.stop_training
 
     def end(self) -> None:
-        """Put the best weights back, if they are kept."""
+        """Restore the best weights, if they were saved."""
         for callback in filter(None, (self.early_stopping, self.plateau)):
             callback.on_train_end()
 
     def state(self) -> tuple[Weights, dict[str, Any]]:
-        """The best weights, if they are kept, and what is counted, by callback and name."""
+        """The best weights, if they were saved, and the counters by ``callback/name``."""
         numbers: dict[str, Any] = {}
         if self.early_stopping:
             numbers |= _read(self.early_stopping, "early_stopping", _OF_EARLY_STOPPING)
@@ -85,7 +85,7 @@ class Callbacks:
         return getattr(self.early_stopping, "best_weights", None) or {}, numbers
 
     def restore(self, best_weights: Weights, numbers: Mapping[str, Any]) -> None:
-        """Go on where the callbacks stood that gave this, of either framework."""
+        """Restore the result of :meth:`state`, from either framework."""
         for name, value in numbers.items():
             callback, _, counted = name.partition("/")
             owner = self.early_stopping if callback == "early_stopping" else self.plateau
@@ -95,7 +95,7 @@ class Callbacks:
 
 
 def _read(callback: Any, prefix: str, names: tuple[str, ...]) -> dict[str, Any]:
-    """Attributes as plain numbers; None where there is none yet."""
+    """Attributes as plain numbers; None if not set yet."""
     values = ((name, getattr(callback, name)) for name in names)
     return {f"{prefix}/{name}": None if v is None else _plain(v) for name, v in values}
 

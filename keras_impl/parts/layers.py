@@ -1,4 +1,4 @@
-"""Layers that the classifiers need and Keras lacks, or builds from more than one of its own."""
+"""Layers of the classifiers that Keras lacks, or that combine several of its layers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from parity.specs.softmax import SoftmaxSpec
 
 
 class SharedDropout(keras.layers.Layer):
-    """Dropout by a keep mask from outside: x·keep/(1 − rate) while training, x otherwise.
+    """Dropout with a given keep mask: x·keep/(1 − rate) in training mode, otherwise x.
 
     Source: Srivastava et al., "Dropout", 2014, in the form of ``keras.layers.Dropout``.
     A mask of shape (N, 1, 1, C) drops whole channels, as ``SpatialDropout2D`` does.
@@ -27,28 +27,28 @@ class SharedDropout(keras.layers.Layer):
         self.scale = 1.0 / (1.0 - rate)
 
     def call(self, x: Any, keep: Any = None, training: bool = False) -> Any:
-        """Map x (N, …) with keep, bool and broadcastable to x, to x's shape and dtype.
+        """Map x (N, …) and keep (bool, broadcastable to x) to x's shape and dtype.
 
         Raises:
-            ValueError: there is no mask while training.
+            ValueError: ``keep`` is None in training mode.
         """
         if not training or self.rate == 0.0:
             return x
         if keep is None:
-            raise ValueError("keep: received None while training, accepted: a bool mask")
+            raise ValueError("keep: received None in training mode, accepted: a bool mask")
         return x * self.scale * tf.cast(keep, x.dtype)
 
 
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Keras's own; in float64, Keras 2's running variance follows its float32 kernel.
+    """Keras's layer, except that Keras 2's float64 running variance follows its float32 kernel.
 
-    The fused kernel (4-D, float32) feeds the running variance with the unbiased batch variance,
-    Keras 2's float64 path with the biased one. What users run is float32, so float64 follows it.
+    The fused kernel (4-D, float32) updates the running variance with the unbiased batch variance,
+    Keras 2's float64 path with the biased one. Users run float32, so float64 follows it.
     Source: ``tf_keras/src/layers/normalization/batch_normalization.py``.
     """
 
     def call(self, x: Any, training: bool = False) -> Any:
-        """Normalise x (N, H, W, C) over all but its last axis."""
+        """Normalise x (N, H, W, C) over all axes except the last."""
         if FLAVOUR == "keras3" or not training or x.dtype != tf.float64:
             return super().call(x, training=training)
         kept = self.moving_variance * (1.0 - as_float32(1.0 - self.momentum))
@@ -60,7 +60,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
 
 def batch_norm(spec: CnnSpec, number: int) -> Any:
-    """Batch normalisation ``number``, from 1, with the spec's numbers."""
+    """Batch normalisation ``number``, from 1, with the spec's values."""
     return BatchNormalization(
         axis=-1,
         momentum=as_float32(spec.batch_norm_momentum),
@@ -84,10 +84,10 @@ def layer_norm(spec: SoftmaxSpec, number: int) -> Any:
 
 
 def activation(spec: FeedForwardSpec, name: str) -> Any:
-    """The spec's activation, elementwise.
+    """The spec's activation layer.
 
-    In float64 too, Keras takes the constants of leaky relu and gelu through float32; the twin has
-    to use the same ones.
+    Keras rounds the constants of leaky relu and gelu to float32, also in float64; the twin uses the
+    same constants.
     """
     if spec.activation == "relu":
         return keras.layers.ReLU(name=name)
@@ -100,19 +100,19 @@ def activation(spec: FeedForwardSpec, name: str) -> Any:
 
 
 def pool(spec: CnnSpec, number: int) -> Any:
-    """Pool ``number``, from 1: (N, H, W, C) to (N, H/2, W/2, C), rounded down, or up for 'same'.
+    """Pooling layer ``number``, from 1: (N, H, W, C) to (N, H/2, W/2, C); 'same' rounds up.
 
-    An odd last row or column is a window of its own in 'same', and nothing beside it is counted.
+    With 'same' an odd last row or column forms its own window, without padding.
     """
     kind = keras.layers.MaxPooling2D if spec.pool == "max" else keras.layers.AveragePooling2D
     return kind(2, strides=2, padding=spec.pool_padding, name=f"pool_{number}")
 
 
 class TokenEmbedding(keras.layers.Embedding):
-    """Values from 0 to 1 as whole numbers, and a trained vector for each of these.
+    """Quantise values from 0 to 1 to tokens, and map each token to a trained vector.
 
-    The number is rint(x·(tokens − 1)) within 0 … tokens − 1, in float32 whatever the dtype: that is
-    what the data are in, and no token may hang on it. Row 0 is a row like the others.
+    The token is rint(x·(tokens − 1)), limited to 0 … tokens − 1 and computed in float32, the dtype
+    of the data, so that it does not depend on the model's dtype. Row 0 is trained like the others.
     """
 
     def __init__(self, spec: RnnSpec, name: str) -> None:
@@ -153,9 +153,9 @@ def recurrent(spec: RnnSpec, number: int) -> Any:
 
 
 def unroll(layer: Any) -> None:
-    """Have a recurrent layer make a graph without a loop from its next call on.
+    """Make a recurrent layer build a graph without a loop from its next call on.
 
-    TensorFlow's loops cost a third of the time of small layers; the graph takes longer to make.
+    TensorFlow's loops take a third of the time of small layers; this graph takes longer to build.
     """
     for own in (
         layer,
@@ -164,10 +164,10 @@ def unroll(layer: Any) -> None:
     ):
         if own is not None:
             own.unroll = True
-            own._could_use_gpu_kernel = False  # Keras 2 would take a loop of its own, as made
+            own._could_use_gpu_kernel = False  # Keras 2 would use its own loop
 
 
 def output_activation(head: str, output: str) -> Any:
-    """What stands behind the logits: nothing, or the head's softmax or sigmoid."""
+    """The layer after the logits: identity, or the head's softmax or sigmoid."""
     function = head if output == "probabilities" else "linear"
     return keras.layers.Activation(function, name="probabilities")

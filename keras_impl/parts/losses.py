@@ -1,4 +1,4 @@
-"""The training loss of a spec, mean over the batch, each example weighted by its class."""
+"""The training loss of a spec: the mean over the batch, weighted by class."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from parity.specs.training import TrainingSpec
 
 
 class HeadLoss:
-    """Keras's loss on what the model returns: the head's cross-entropy, or another by name.
+    """Keras's loss of the model's outputs: the head's cross-entropy, or another one by name.
 
-    Labels are one-hot, those of a sigmoid head 0 and 1; hinge losses make −1 and 1 of either.
-    Given a softmax's or sigmoid's own output, Keras silently goes back to the logits behind it; a
-    spec that says probabilities means them, so the identity hides where they came from. Then the
-    cross-entropy clips to [1e-7, 1 − 1e-7], takes logarithms and, over classes, renormalises.
-    Class weights w make it Σ w_y·ℓ / B: divided by the batch's size, not by the sum of the weights.
-    With label smoothing s the target is (1 − s)·y + s/C over C classes, (1 − s)·y + s/2 of a
-    sigmoid; over classes Keras then has another formula for probabilities, which divides them by
-    their sum before it clips.
+    Labels are one-hot, or 0 and 1 for a sigmoid head; hinge losses convert both to −1 and 1.
+    If Keras's loss gets the output of a softmax or sigmoid layer, it silently uses the logits. The
+    identity hides this origin, because a spec with probabilities means them: the cross-entropy then
+    clips to [1e-7, 1 − 1e-7], takes logarithms and, over classes, renormalises.
+    With class weights w the loss is Σ w_y·ℓ / B: divided by the batch size, not by Σ w_y.
+    With label smoothing s the target is (1 − s)·y + s/C over C classes, or (1 − s)·y + s/2 for a
+    sigmoid. Over classes Keras then uses another formula for probabilities, which divides them by
+    their sum before clipping.
     Source: ``tf_keras/src/backend.py`` and ``keras/src/backend/tensorflow/nn.py``.
     """
 

@@ -1,4 +1,4 @@
-"""Noise in training from numbers that come from outside, so that the twin has the same ones."""
+"""Noise and dropout layers with shared random draws."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from parity.specs.feed_forward import FeedForwardSpec
 
 
 def noise(spec: FeedForwardSpec) -> Any:
-    """Gaussian noise on the inputs with the spec's σ; or none."""
+    """Gaussian noise on the inputs with the spec's σ; None if it is 0."""
     return SharedGaussianNoise(as_float32(spec.noise), name="noise") if spec.noise else None
 
 
@@ -29,14 +29,14 @@ def dropout(spec: DropoutSpec, number: int) -> Any:
 
 
 class SharedGaussianNoise(keras.layers.Layer):
-    """x + σ·z with standard normal z, as ``keras.layers.GaussianNoise`` while training."""
+    """x + σ·z with standard normal z in training mode, as ``keras.layers.GaussianNoise``."""
 
     def __init__(self, stddev: float, name: str) -> None:
         super().__init__(name=name)
         self.stddev = stddev
 
     def call(self, x: Any, drawn: Any = None, training: bool = False) -> Any:
-        """Map x (N, …) with z of its shape to x's shape and dtype."""
+        """Map x (N, …) and z of the same shape to x's shape and dtype."""
         return x + tf.cast(drawn, x.dtype) * self.stddev if training else x
 
 
@@ -48,14 +48,14 @@ class SharedGaussianDropout(keras.layers.Layer):
         self.stddev = math.sqrt(rate / (1.0 - rate))
 
     def call(self, x: Any, drawn: Any = None, training: bool = False) -> Any:
-        """Map x (N, …) with z of its shape to x's shape and dtype."""
+        """Map x (N, …) and z of the same shape to x's shape and dtype."""
         return x * (tf.cast(drawn, x.dtype) * self.stddev + 1.0) if training else x
 
 
 class SharedAlphaDropout(keras.layers.Layer):
-    """a·(x·keep + α'·(1 − keep)) + b, as ``keras.layers.AlphaDropout``: mean and variance stay.
+    """a·(x·keep + α'·(1 − keep)) + b, as ``keras.layers.AlphaDropout``.
 
-    With a = 1/√((1 − r)(1 + r·α'²)), b = −a·α'·r and α' = SELU_LIMIT.
+    a = 1/√((1 − r)(1 + r·α'²)), b = −a·α'·r and α' = SELU_LIMIT preserve mean and variance.
     Source: Klambauer et al., 2017.
     """
 
@@ -65,7 +65,7 @@ class SharedAlphaDropout(keras.layers.Layer):
         self.b = -self.a * SELU_LIMIT * rate
 
     def call(self, x: Any, keep: Any = None, training: bool = False) -> Any:
-        """Map x (N, …) with keep, bool and of its shape, to x's shape and dtype."""
+        """Map x (N, …) and keep (bool, of the same shape) to x's shape and dtype."""
         if not training:
             return x
         keep = tf.cast(keep, x.dtype)

@@ -29,26 +29,26 @@ _ATTRIBUTES = {
     "linear": ("_linears",),
     AVERAGE: ("_model_variables_moving_average",),
 }
-"""Slot, or (optimizer, slot), to what Keras calls it, the first that is there."""
+"""Slot, or (optimizer, slot), to its attribute names in Keras; the first that exists is used."""
 
 
 class Nadam(keras.optimizers.Nadam):
     """Nadam as Keras 2 computes it in eager mode, and Keras 3 always.
 
-    Compiled, Keras 2 counts the products of its momenta while it traces, so that it multiplies once
-    for every weight tensor and depends on their number.
+    Compiled Keras 2 counts the momentum products while tracing, so that it multiplies once per
+    weight tensor and the result depends on their number.
     """
 
     @property
     def _u_product_counter(self) -> Any:
-        return self.iterations + 2  # always up to date: the product is made beforehand
+        return self.iterations + 2  # never out of date: the product is computed in apply_gradients
 
     @_u_product_counter.setter
     def _u_product_counter(self, value: int) -> None:
-        """Keras's own count is not used."""
+        """Ignore Keras's own count."""
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Any]], **kwargs: Any) -> Any:
-        """Multiply the product once, then move every weight."""
+        """Update the product once, then update every weight."""
         dtype = self._u_product.dtype
         share = 1.0 - 0.5 * tf.pow(tf.cast(0.96, dtype), tf.cast(self.iterations + 1, dtype))
         self._u_product.assign(self._u_product * tf.cast(self.beta_1, dtype) * share)
@@ -56,10 +56,10 @@ class Nadam(keras.optimizers.Nadam):
 
 
 def optimizer_for(spec: OptimizerSpec, schedule: ScheduleSpec = CONSTANT) -> Any:
-    """Keras's own optimizer with the spec's values, its rate as the schedule has it."""
+    """Keras's optimizer with the spec's values and the schedule as its learning rate."""
     row, values = OPTIMIZERS[spec.name], spec.constants()
     options: dict[str, Any] = {name: values.get(name, getattr(spec, name)) for name in row.options}
-    common: dict[str, Any] = {  # where Keras says None, a spec says 0
+    common: dict[str, Any] = {  # Keras uses None where a spec uses 0
         name: values[name] or None
         for name in ("weight_decay", "clipnorm", "global_clipnorm", "clipvalue")
     }
@@ -85,7 +85,7 @@ def slots(optimizer: Any, spec: OptimizerSpec) -> dict[str, list[Any]]:
 
 
 def initial_state(optimizer: Any) -> list[tuple[Any, Any]]:
-    """Every variable of a built optimizer with its value now."""
-    product = getattr(optimizer, "_u_product", None)  # Nadam's, which it does not list
+    """Every variable of a built optimizer with its current value."""
+    product = getattr(optimizer, "_u_product", None)  # Nadam does not list it
     variables = [*optimizer.variables, *([] if product is None else [product])]
     return [(variable, variable.numpy()) for variable in variables]

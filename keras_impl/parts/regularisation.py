@@ -1,8 +1,7 @@
-"""Penalties and constraints that a spec asks for, as Keras's own options of each layer.
+"""Penalties and constraints of a spec, as options of Keras's layers.
 
-Twin: ``torch_impl/parts/regularisation.py``. Deliberate differences: here each layer is told when
-it is
-made, there the finished model is.
+Twin: ``torch_impl/parts/regularisation.py``. Deliberate differences: here they are
+options of each layer, there they are applied to the built model.
 """
 
 from __future__ import annotations
@@ -16,11 +15,11 @@ from parity.specs.base import ModelSpec
 
 
 def regularisation(spec: ModelSpec, axis: int | Sequence[int] = 0) -> dict[str, Any]:
-    """Options of a dense layer, or a convolution: of its weights, and of what it returns.
+    """Options of a dense layer or a convolution, for its weights and its output.
 
     Args:
         spec: the model.
-        axis: what the kernel's norm is taken along, all axes but the last.
+        axis: axes of the kernel's norm: all except the last.
     """
     activity = _penalty(spec.activity_l1, spec.activity_l2)
     return {**of_weights(spec, axis), "activity_regularizer": activity}
@@ -36,12 +35,12 @@ def of_weights(spec: ModelSpec, axis: int | Sequence[int] = 0) -> dict[str, Any]
 
 
 def _penalty(l1: float, l2: float) -> Any:
-    """λ₁·Σ|x| + λ₂·Σx², which ``model.losses`` gives, of activities as a mean; or none."""
+    """The penalty λ₁·Σ|x| + λ₂·Σx² (for outputs the mean over the batch); None if it is 0."""
     return keras.regularizers.L1L2(as_float32(l1), as_float32(l2)) if l1 or l2 else None
 
 
 def _constraint(spec: ModelSpec, axis: int | Sequence[int]) -> Any:
-    """What the optimizer puts in force after each step; or none."""
+    """The constraint that the optimizer applies after each step, or None."""
     if spec.non_negative:
         return keras.constraints.NonNeg()
     return keras.constraints.MaxNorm(as_float32(spec.max_norm), axis) if spec.max_norm else None

@@ -1,7 +1,7 @@
 """Learning-rate schedules by name. Twin: ``torch_impl/parts/schedules.py``.
 
-Deliberate differences: here a schedule takes the place of the optimizer's rate, there it sets the
-rate of an optimizer step by step.
+Deliberate differences: here a schedule replaces the optimizer's rate, there it sets the rate of an
+optimizer step by step.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from parity.reference.schedules.spec import SCHEDULES, ScheduleSpec
 
 
 def schedule_for(spec: ScheduleSpec, learning_rate: float) -> Any:
-    """Keras's own schedule with the spec's values; the learning rate itself if it is constant."""
+    """Keras's schedule with the spec's values; the learning rate itself if it is constant."""
     kind, values = SCHEDULES[spec.name].kind, spec.arguments(learning_rate)
     if not kind:
         return learning_rate

@@ -1,4 +1,4 @@
-"""Keras's metrics of what a classifier returned. Twin: ``torch_impl/parts/scores.py``."""
+"""Keras's metrics of a classifier's outputs. Twin: ``torch_impl/parts/scores.py``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from parity.specs.base import ModelSpec
 
 @dataclass(frozen=True)
 class _Returned:
-    """What a model returned for some examples, and what was wanted."""
+    """A model's outputs for some examples, and the targets."""
 
     spec: ModelSpec
     outputs: np.ndarray
@@ -31,7 +31,7 @@ class _Returned:
         return self.outputs.dtype.name
 
     def common(self, dtype: str = "") -> dict[str, Any]:
-        """What every metric is told."""
+        """Arguments of every metric."""
         return {"dtype": dtype or self.dtype}
 
     @property
@@ -40,13 +40,13 @@ class _Returned:
         return predictions.labels(self.spec, self.outputs)
 
     def columns(self, labels: np.ndarray, dtype: str = "") -> Any:
-        """Class numbers (N,) as (N, units): one-hot, a sigmoid head's as they are."""
+        """Class numbers (N,) as (N, units): one-hot, or unchanged for a sigmoid head."""
         if self.softmax:
             return tf.one_hot(labels, self.spec.classes, dtype=dtype or self.dtype)
         return tf.constant(labels[:, None], dtype or self.dtype)
 
     def probabilities(self) -> Any:
-        """Those of each class, of a sigmoid head that of 1: (N, units)."""
+        """Probabilities (N, units): of each class, or of class 1 for a sigmoid head."""
         found = predictions.probabilities(self.spec, self.outputs)
         return tf.constant(found[:, -self.spec.outputs :], self.dtype)
 
@@ -81,7 +81,7 @@ def _recall(of: _Returned) -> Any:
 
 
 def _over_classes(of: _Returned, kind: Any) -> Any:
-    """The metric of each class, plainly averaged; a sigmoid head's of class 1 alone."""
+    """The unweighted mean of the metric over the classes; class 1 only for a sigmoid head."""
     found, wanted = of.columns(of.labels), of.columns(of.y)
     each = [
         _of_all(kind(thresholds=0.5, class_id=number, **of.common()), found, wanted)
@@ -91,7 +91,7 @@ def _over_classes(of: _Returned, kind: Any) -> Any:
 
 
 def _f1(of: _Returned) -> Any:
-    # Keras 2's takes no float64
+    # Keras 2's F score does not support float64
     dtype = "float32" if of.spec.flavour == "tf_keras" else of.dtype
     metric = keras.metrics.F1Score(average="macro", threshold=0.5, **of.common(dtype))
     return _of_all(metric, of.columns(of.labels, dtype), of.columns(of.y, dtype))

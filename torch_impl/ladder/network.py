@@ -1,6 +1,6 @@
-"""A classifier with its loss: what it computes, layer by layer, before any optimizer.
+"""A classifier with its loss, but without an optimizer: outputs, loss, gradients, by layer.
 
-Twin: ``keras_impl/ladder/network.py``. Deliberate differences: none but the frameworks' ways.
+Twin: ``keras_impl/ladder/network.py``. Deliberate differences: none except the frameworks' idioms.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from torch_impl.parts.regularisation import penalties
 
 
 class Network:
-    """The part of :class:`parity.adapters.backend.Model` that needs no optimizer."""
+    """The methods of :class:`parity.adapters.backend.Model` that need no optimizer."""
 
     def __init__(self, model: nn.Module, spec: Spec, dtype: str, device: str) -> None:
         self.device = torch_device(device)
@@ -71,7 +71,7 @@ class Network:
     def counts(self) -> dict[str, int]:
         """See :meth:`parity.adapters.backend.Model.counts`.
 
-        Left out is what Keras has nothing of: frozen parameters, and batch norm's batch counter.
+        Omits what Keras does not have: frozen parameters, and batch norm's batch counter.
         """
         trained = sum(parameter.numel() for parameter in self.trained)
         buffers = sum(b.numel() for b in self.model.buffers() if b.is_floating_point())
@@ -91,7 +91,7 @@ class Network:
 
     @contextmanager
     def _probing(self) -> Iterator[None]:
-        """With the buffers put back afterwards."""
+        """Restore the buffers afterwards."""
         buffers = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
         try:
             yield
@@ -156,7 +156,7 @@ class Network:
     def _named_gradients(
         self, gradients: Sequence[Tensor], layers: Iterable[str]
     ) -> dict[str, np.ndarray]:
-        """Gradients for :attr:`trained`, then for the outputs of ``layers``, by name."""
+        """Gradients by name, first of :attr:`trained`, then of the outputs of ``layers``."""
         count = len(self.trained)
         of_outputs = zip(layers, gradients[count:], strict=True)
         return {
@@ -165,7 +165,7 @@ class Network:
         }
 
     def _given(self, given: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
-        """What each layer gave, as leaves that can have a gradient."""
+        """The given layer outputs as leaves that require gradients."""
         leaves = {name: from_canonical(self._tensor(given[name])) for name in self.layer_names}
         return {name: leaf.requires_grad_() for name, leaf in leaves.items()}
 
@@ -198,7 +198,7 @@ class Network:
         return self._named_gradients(gradients, self.layer_names)
 
     def canonical(self, values: Mapping[Tensor, Tensor]) -> dict[str, np.ndarray]:
-        """Per-parameter tensors (gradients, a slot) by canonical name and layout."""
+        """Tensors per parameter (gradients, a slot), by canonical name and in canonical layout."""
         trainable = self.trainable()
         return {
             name: to_numpy(place.to_canonical(*(values[tensor] for tensor in place.tensors)))
@@ -223,7 +223,7 @@ class Network:
         return total / len(examples.x), np.concatenate(parts)
 
     def _pieces(self, examples: Split) -> Iterator[list[Tensor]]:
-        """Labels, inputs, and lengths where there are any, some at a time."""
+        """Yield labels, inputs, and lengths if there are any, in batches."""
         for start in range(0, len(examples.x), OUTPUT_BATCH):
             piece = slice(start, start + OUTPUT_BATCH)
             y = torch.as_tensor(examples.y[piece], device=self.device)
@@ -238,5 +238,5 @@ class Network:
 
 
 def to_numpy(tensor: Tensor) -> np.ndarray:
-    """A copy on the host; PyTorch would hand out a view that later steps overwrite."""
+    """A copy on the host; without it PyTorch returns a view that later steps overwrite."""
     return tensor.detach().cpu().numpy().copy()

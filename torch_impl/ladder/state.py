@@ -1,4 +1,4 @@
-"""All that a training has to go on from, in canonical terms. Twin: ``keras_impl/ladder/state.py``.
+"""Everything needed to resume a training, in canonical form. Twin: ``keras_impl/ladder/state.py``.
 
 Deliberate differences: each reads its own optimizer.
 """
@@ -23,7 +23,7 @@ from torch_impl.parts.callbacks import Callbacks
 
 
 class Trained(Model, Protocol):
-    """A classifier with an optimizer, whose state is read and written."""
+    """A classifier with an optimizer whose state can be read and written."""
 
     spec: Spec
     optimizer: KerasOptimizer
@@ -33,7 +33,7 @@ class Trained(Model, Protocol):
     places: dict[str, Place]
 
     def canonical(self, values: Mapping[Tensor, Tensor]) -> dict[str, np.ndarray]:
-        """Tensors, one for each parameter, by canonical name and in canonical layout."""
+        """Tensors per parameter, by canonical name and in canonical layout."""
 
 
 def state_of(model: Trained) -> State:
@@ -54,7 +54,7 @@ def state_of(model: Trained) -> State:
 
 @torch.no_grad()
 def restore(model: Trained, state: State) -> None:
-    """Put a state, of either framework, in place of the model's own."""
+    """Set the model's state to one from either framework."""
     (group,), numbers = model.optimizer.param_groups, dict(state.numbers)
     model.set_weights(state.weights)
     model.optimizer.start()

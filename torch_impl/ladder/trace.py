@@ -1,4 +1,4 @@
-"""What each named layer takes and gives, caught by hooks while the model runs."""
+"""Record the output and mask of each named layer by hooks while the model runs."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from torch_impl.ladder.weights import canonical_name
 
 @dataclass
 class Trace:
-    """What was caught; tensors as PyTorch has them, channels first.
+    """The recorded PyTorch tensors, channels-first.
 
     Attributes:
-        outputs: layer name to what it returned.
-        masks: layer name to the keep mask, or the random numbers, that it was given.
+        outputs: layer name to its output.
+        masks: layer name to its keep mask or random numbers.
     """
 
     outputs: dict[str, Tensor] = field(default_factory=dict)
@@ -32,13 +32,13 @@ class Trace:
 def traced(
     model: nn.Module, names: tuple[str, ...], given: Mapping[str, Tensor] | None = None
 ) -> Iterator[Trace]:
-    """Catch every layer in ``names`` while the model is called in this context.
+    """Record every layer in ``names`` while the model is called in this context.
 
     Args:
         model: the network.
         names: canonical layer names.
-        given: layer name to what is handed on in place of what it returned, so that the next layer,
-            and a penalty on what this one returns, depend on that alone.
+        given: layer name to a substitute for its output, so that the next layer, and a penalty on
+            this layer's output, depend only on the substitute.
     """
     found = Trace()
 
@@ -46,12 +46,12 @@ def traced(
         def after(_module: nn.Module, args: Any, kwargs: dict[str, Any], output: Tensor) -> Any:
             _, *others = args
             mask = others[0] if others else kwargs.get("keep")
-            if isinstance(mask, Tensor) and mask.dtype != torch.int64:  # which lengths are
+            if isinstance(mask, Tensor) and mask.dtype != torch.int64:  # int64: lengths
                 found.masks[name] = mask
             found.outputs[name] = output
             return given[name] if given else None
 
-        # before the hook of a penalty, which has to see what is handed on
+        # before the hook of a penalty, which must see the substitute
         hooks.append(module.register_forward_hook(after, prepend=True, with_kwargs=True))
 
     hooks: list[RemovableHandle] = []
@@ -66,11 +66,11 @@ def traced(
 
 
 def to_canonical(x: Tensor) -> np.ndarray:
-    """A copy on the host, images channels last: (N, C, H, W) to (N, H, W, C)."""
+    """A copy on the host, with images channels-last: (N, C, H, W) to (N, H, W, C)."""
     canonical = x.permute(0, 2, 3, 1) if x.ndim == 4 else x
     return canonical.detach().cpu().numpy().copy()
 
 
 def from_canonical(x: Tensor) -> Tensor:
-    """The way back from :func:`to_canonical`, for what one layer gives the next."""
+    """The inverse of :func:`to_canonical`, for a layer's input or output."""
     return x.permute(0, 3, 1, 2) if x.ndim == 4 else x

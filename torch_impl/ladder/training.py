@@ -1,8 +1,7 @@
-"""A classifier with its optimizer: whole chunks of steps without a ``DataLoader``.
+"""A classifier with its optimizer: chunks of steps without a ``DataLoader``.
 
-Twin: ``keras_impl/ladder/training.py``. Deliberate differences: here the loop over a chunk's steps
-is
-Python, there it is a graph.
+Twin: ``keras_impl/ladder/training.py``. Deliberate differences: here the loop over a
+chunk's steps is Python, there it is a graph.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from torch_impl.parts.schedules import schedule_for
 
 
 class TorchModel(Network):
-    """Fulfils :class:`parity.adapters.backend.Model`."""
+    """Implements :class:`parity.adapters.backend.Model`."""
 
     def __init__(self, model: nn.Module, spec: Spec, dtype: str, device: str) -> None:
         super().__init__(model, spec, dtype, device)
@@ -61,8 +60,8 @@ class TorchModel(Network):
         self.y = torch.as_tensor(examples.y, device=self.device)
         self.lengths = None if examples.lengths is None else torch.as_tensor(examples.lengths)
 
-    def _at_hand(self, chunk: Chunk) -> Chunk:
-        """The chunk, its examples in their places."""
+    def _in_memory(self, chunk: Chunk) -> Chunk:
+        """The chunk, after loading its examples if they are mapped from a file."""
         if self.mapped is None:
             return chunk
         examples, chunk = chunk.load_examples(self.mapped)
@@ -72,7 +71,7 @@ class TorchModel(Network):
     @denormals_as_zero()
     def train(self, chunk: Chunk) -> np.ndarray:
         """See :meth:`parity.adapters.backend.Model.train`."""
-        chunk = self._at_hand(chunk)
+        chunk = self._in_memory(chunk)
         losses = torch.empty(chunk.steps, dtype=self.dtype, device=self.device)
         order, keep = self._on_device(chunk)
         for step in range(chunk.steps):
@@ -82,26 +81,26 @@ class TorchModel(Network):
     @denormals_as_zero()
     def train_watched(self, chunk: Chunk) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """See :meth:`parity.adapters.backend.Model.train_watched`."""
-        chunk = self._at_hand(chunk)
+        chunk = self._in_memory(chunk)
         order, keep = self._on_device(chunk)
         loss, fed = self._step(order[0], {name: mask[0] for name, mask in keep.items()})
         return to_numpy(loss)[None], {name: to_numpy(value) for name, value in fed.items()}
 
     def _on_device(self, chunk: Chunk) -> tuple[Tensor, dict[str, Tensor]]:
-        """Places of the examples of all steps, and the masks."""
+        """Indices of the examples of all steps, and the masks."""
         keep = {
             name: torch.as_tensor(mask, device=self.device) for name, mask in chunk.keep.items()
         }
         return torch.as_tensor(chunk.order), keep
 
     def _step(self, picked: Tensor, keep: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        """One optimizer step: its loss, and what it was fed."""
+        """One optimizer step: its loss and its inputs."""
         fed = {"input": self.x[picked], "labels": self.y[picked]}
         if self.lengths is not None:
             fed["lengths"] = self.lengths[picked]
         loss = self._loss(fed["input"], fed["labels"], fed.get("lengths"), keep)
         for tensor in self.trained:
-            tensor.grad = None  # as zero_grad does, which a profiler watches at a price
+            tensor.grad = None  # faster than zero_grad, which has a profiling hook
         loss.backward()
         for tensor in self.null:
             tensor.grad.zero_()

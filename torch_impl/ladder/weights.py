@@ -1,4 +1,4 @@
-"""Canonical names and layouts to PyTorch tensors: which tensor, and how it is turned round.
+"""Canonical names and layouts of PyTorch tensors.
 
 ==============  ====================================  ===========================
 layer           canonical (Keras)                     PyTorch
@@ -30,10 +30,10 @@ from torch_impl.parts.layers import Recurrent, ResetBeforeGRU
 
 @dataclass(frozen=True)
 class Place:
-    """Where a canonical tensor lives: PyTorch tensors, and the way there and back.
+    """The PyTorch tensors of a canonical tensor, and the conversion in both directions.
 
-    ``to_canonical`` takes the tensors, ``from_canonical`` gives as many; both only move values.
-    They serve weights, gradients and optimizer slots alike.
+    ``to_canonical`` takes the tensors, ``from_canonical`` returns as many; both only reorder
+    values. They apply to weights, gradients and optimizer slots.
     """
 
     tensors: tuple[Tensor, ...]
@@ -51,7 +51,7 @@ def by_canonical_name(model: nn.Module) -> dict[str, Place]:
 
 
 def canonical_name(path: str) -> str:
-    """Canonical name of a module: the first of a list counts as 1, ``conv.0`` → ``conv_1``."""
+    """Canonical name of a module; lists are numbered from 1: ``conv.0`` → ``conv_1``."""
     name, _, index = path.partition(".")
     return f"{name}_{int(index) + 1}" if index.isdigit() else path
 
@@ -83,7 +83,7 @@ def _of_module(module: nn.Module) -> dict[str, Place]:
 
 
 def of_recurrent(rnn: nn.Module) -> dict[str, Place]:
-    """Those of ``nn.RNN``, ``nn.LSTM``, ``nn.GRU`` of one layer, or :class:`ResetBeforeGRU`."""
+    """Places of a one-layer ``nn.RNN``, ``nn.LSTM``, ``nn.GRU`` or :class:`ResetBeforeGRU`."""
     gru = isinstance(rnn, (nn.GRU, ResetBeforeGRU))
     runs = {"": "_l0"}
     if hasattr(rnn, "weight_ih_l0_reverse"):
@@ -105,7 +105,7 @@ def of_recurrent(rnn: nn.Module) -> dict[str, Place]:
 
 
 def same(tensor: Tensor) -> Place:
-    """A tensor that is canonical as it is."""
+    """A tensor with the same layout in both."""
     return Place((tensor,), lambda value: value, lambda value: (value,))
 
 

@@ -1,7 +1,7 @@
 """Convolutional classifier. Twin: ``keras_impl/models/cnn.py``.
 
-Deliberate differences: computes channels-first, so it permutes images on the way in and back in its
-flatten; it pads convolutions by hand, as PyTorch cannot at a stride.
+Deliberate differences: computes channels-first, so it permutes images at the input and in its
+flatten; it pads convolutions explicitly, because PyTorch's 'same' allows no stride.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from torch_impl.parts.noise import noise
 class CnnClassifier(nn.Module):
     """[conv → batch norm → activation → pool → dropout] … → dense … → dense(classes).
 
-    In front of that, where the spec asks for them, augmentation and noise.
+    Before it, augmentation and noise, if the spec has them.
     """
 
     def __init__(self, spec: CnnSpec) -> None:
@@ -55,7 +55,7 @@ class CnnClassifier(nn.Module):
         self.probabilities = output_activation(spec.head, spec.output)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None, keep: Masks = None) -> Tensor:
-        """Map x (N, H, W, C) and what layers draw, (N, …) by name, to (N, outputs)."""
+        """Map x (N, H, W, C) and random draws (N, …) by layer name to (N, outputs)."""
         keep = {
             name: drawn.permute(0, 3, 1, 2) if drawn.ndim == 4 else drawn
             for name, drawn in (keep or {}).items()
@@ -69,7 +69,7 @@ class CnnClassifier(nn.Module):
             x = self.conv[n](x)  # (N, channels, ⌈H/stride⌉, ⌈W/stride⌉)
             if self.batch_norm:
                 x = self.batch_norm[n](x)
-            x = self.pool[n](self.activation[n](x))  # (N, channels, H/2, W/2), rounded as padded
+            x = self.pool[n](self.activation[n](x))  # (N, channels, H/2, W/2)
             x = self.spatial_dropout[n](x, keep.get(f"spatial_dropout_{n + 1}"))
         x = self.flatten(x)  # (N, H·W·channels), in that order
         for n in range(len(self.dense)):

@@ -1,7 +1,6 @@
 """Dense classifier with dropout. Twin: ``keras_impl/models/dropout.py``.
 
-Deliberate differences: none. What layers draw comes from outside, so that both drop the
-same units.
+Deliberate differences: none. Random draws are inputs, so that both drop the same units.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ class DropoutClassifier(nn.Module):
         self.probabilities = output_activation(spec.head, spec.output)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None, keep: Masks = None) -> Tensor:
-        """Map x (N, …) and what layers draw, (N, units) by name, to (N, outputs)."""
+        """Map x (N, …) and random draws (N, units) by layer name to (N, outputs)."""
         keep = keep or {}
         x = self.flatten(x)  # (N, features)
         if self.noise is not None:

@@ -1,6 +1,6 @@
 """Recurrent classifier. Twin: ``keras_impl/models/rnn.py``.
 
-Deliberate differences: here the lengths pack the sequence, in the twin they become a mask.
+Deliberate differences: here the sequences are packed, in the twin the lengths become a mask.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class SoftmaxClassifier(nn.Module):
         self.probabilities = output_activation(spec.head, spec.output)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None, keep: Masks = None) -> Tensor:
-        """Map x (N, …) and the noise's numbers (N, features) to (N, outputs)."""
+        """Map x (N, …) and random draws for the noise (N, features) to (N, outputs)."""
         keep = keep or {}
         x = self.flatten(x)  # (N, features)
         if self.noise is not None:

@@ -1,4 +1,4 @@
-"""Images changed at random in training, by numbers that come from outside.
+"""Random image augmentation in training, with shared random draws.
 
 Twin: ``keras_impl/parts/augmentation.py``. Deliberate differences: here images are channels-first.
 """
@@ -16,17 +16,17 @@ from torch_impl.nn import contrast, flip, transform
 
 
 def augmentation(spec: CnnSpec) -> Augmentation | None:
-    """What the spec changes about images while training; or none."""
+    """The augmentation layer of a spec; None if it has none."""
     return Augmentation(spec) if spec.augments else None
 
 
 class Augmentation(nn.Module):
-    """Flip → rotation → shift → zoom → contrast, each where the spec asks for it.
+    """Flip → rotation → shift → zoom → contrast, each if the spec has it.
 
-    As ``RandomFlip``, ``RandomRotation``, ``RandomTranslation``, ``RandomZoom`` and
-    ``RandomContrast`` in Keras, by default bilinear and reflecting; the contrast by an image's own
-    factor in Keras 2, too. Angles and maps are computed in float64 and then rounded to float32,
-    which images are read in whatever their dtype.
+    These are Keras's ``RandomFlip``, ``RandomRotation``, ``RandomTranslation``, ``RandomZoom`` and
+    ``RandomContrast`` with the defaults bilinear and reflect, but with one contrast factor per
+    image in Keras 2, too. Angles and maps are computed in float64 and rounded to float32, the dtype
+    of interpolation for images of any dtype.
     """
 
     def __init__(self, spec: CnnSpec) -> None:
@@ -37,17 +37,17 @@ class Augmentation(nn.Module):
         """Map x (N, C, H, W) with numbers from 0 to 1, (N, 7), to x's shape and dtype.
 
         Raises:
-            ValueError: there are no numbers while training.
+            ValueError: ``drawn`` is None in training mode.
         """
         if not self.training:
             return x
         if drawn is None:
-            raise ValueError("drawn: received None while training, accepted: numbers (N, 7)")
+            raise ValueError("drawn: received None in training mode, accepted: numbers (N, 7)")
         spec, height, width = self.spec, x.shape[2], x.shape[3]
         drawn = drawn.double()  # (N, 7)
         given = dict(zip(AUGMENTATION_DRAWS, drawn.unbind(1), strict=True))
         by = {name: value * 2.0 - 1.0 for name, value in given.items()}  # from −1 to 1
-        # Keras 3 flips an image both ways or not at all
+        # Keras 3 flips an image in both directions or not at all
         vertical = given["vertical" if spec.flavour == "tf_keras" else "horizontal"]
         never = torch.zeros_like(vertical, dtype=torch.bool)
         if spec.flip in ("horizontal", "both"):
@@ -67,13 +67,13 @@ class Augmentation(nn.Module):
             x = transform(x, _matrices(scale, 0 * scale, left, 0 * scale, scale, top))
         if spec.contrast:
             factor = by["contrast"] * as_float32(spec.contrast) + 1.0
-            # flavour: in the images' own dtype
+            # this flavour computes in the images' dtype
             x = contrast(x, factor, value_range=CONTRAST_RANGE, flavour="keras3")
         return x
 
 
 def _rotations(turns: Tensor, height: int, width: int) -> Tensor:
-    """Counter-clockwise about the middle by so many turns, (N,), as (N, 8)."""
+    """Maps (N, 8) of counter-clockwise rotations about the centre by ``turns`` (N,)."""
     cos, sin = torch.cos(turns * (2.0 * math.pi)), torch.sin(turns * (2.0 * math.pi))
     x = ((width - 1) - (cos * (width - 1) - sin * (height - 1))) / 2.0
     y = ((height - 1) - (sin * (width - 1) + cos * (height - 1))) / 2.0
@@ -81,6 +81,6 @@ def _rotations(turns: Tensor, height: int, width: int) -> Tensor:
 
 
 def _matrices(*rows: Tensor) -> Tensor:
-    """Six numbers for each image, (N,), as Keras's maps from output to input, (N, 8) float32."""
+    """Six numbers per image, each (N,), as Keras's maps from output to input (N, 8), float32."""
     zero = torch.zeros_like(rows[0])
     return torch.stack([*rows, zero, zero], 1).float()

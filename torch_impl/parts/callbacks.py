@@ -1,7 +1,7 @@
-"""What happens at the end of an epoch: the same as Keras's callbacks.
+"""Early stopping and learning-rate reduction: callbacks that act like Keras's.
 
 Twin: ``keras_impl/parts/callbacks.py``.
-Deliberate differences: here a callback says by what it returns that training must stop.
+Deliberate differences: here a callback stops training by its return value.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Weights = dict[str, np.ndarray]
 
 
 class Watched(nn.Module):
-    """As much of a module as the callbacks use; weights by canonical name."""
+    """The part of a module that callbacks use, with weights by canonical name."""
 
     def __init__(
         self, optimizer: KerasOptimizer, get: Callable[[], Weights], put: Callable[[Weights], None]
@@ -34,12 +34,12 @@ class Watched(nn.Module):
         return self._get()
 
     def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
-        """Put them back."""
+        """Set all weights and buffers."""
         self._put(dict(state_dict))
 
 
 class Callbacks:
-    """Those that the spec calls for."""
+    """The callbacks of a spec."""
 
     def __init__(self, spec: CallbacksSpec, watched: Watched, flavour: str) -> None:
         mode = MONITORS[spec.monitor]
@@ -70,7 +70,7 @@ class Callbacks:
             )
 
     def epoch_end(self, epoch: int, logs: Mapping[str, float]) -> bool:
-        """Look at the metrics of an epoch, numbered from 0; whether to stop."""
+        """Process the metrics of an epoch, numbered from 0; return whether to stop."""
         stop = False
         if self.early_stopping:
             stop = self.early_stopping.on_epoch_end(epoch, dict(logs))
@@ -79,12 +79,12 @@ class Callbacks:
         return stop
 
     def end(self) -> None:
-        """Put the best weights back, if they are kept."""
+        """Restore the best weights, if they were saved."""
         if self.early_stopping:
             self.early_stopping.on_train_end()
 
     def state(self) -> tuple[Weights, dict[str, Any]]:
-        """The best weights, if they are kept, and what is counted, by callback and name."""
+        """The best weights, if they were saved, and the counters by ``callback/name``."""
         numbers: dict[str, Any] = {}
         best_weights: Weights = {}
         if self.early_stopping:
@@ -97,7 +97,7 @@ class Callbacks:
         return best_weights, numbers
 
     def restore(self, best_weights: Weights, numbers: Mapping[str, Any]) -> None:
-        """Go on where the callbacks stood that gave this, of either framework."""
+        """Restore the result of :meth:`state`, from either framework."""
         of: dict[str, dict[str, Any]] = {"early_stopping": {}, "reduce_lr_on_plateau": {}}
         for name, value in numbers.items():
             callback, _, counted = name.partition("/")

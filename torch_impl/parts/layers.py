@@ -1,4 +1,4 @@
-"""Layers that the classifiers need and PyTorch lacks, or that follow Keras where PyTorch parts."""
+"""Layers of the classifiers that PyTorch lacks, or that follow Keras where PyTorch differs."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from parity.specs.rnn import RnnSpec
 from parity.specs.softmax import SoftmaxSpec
 
 Masks = dict[str, Tensor] | None
-"""Keep masks, or random numbers, by the name of the layer that takes them."""
+"""Keep masks or random numbers by the name of the layer that uses them."""
 
 
 class SharedDropout(nn.Module):
-    """Dropout by a keep mask from outside: x·keep/(1 − rate) while training, x otherwise.
+    """Dropout with a given keep mask: x·keep/(1 − rate) in training mode, otherwise x.
 
     Source: Srivastava et al., "Dropout", 2014, in the form of ``torch.nn.Dropout``.
     A mask of shape (N, C, 1, 1) drops whole channels, as ``nn.Dropout2d`` does.
@@ -32,20 +32,20 @@ class SharedDropout(nn.Module):
         self.scale = 1.0 / (1.0 - rate)
 
     def forward(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
-        """Map x (N, …) with keep, bool and broadcastable to x, to x's shape and dtype.
+        """Map x (N, …) and keep (bool, broadcastable to x) to x's shape and dtype.
 
         Raises:
-            ValueError: there is no mask while training.
+            ValueError: ``keep`` is None in training mode.
         """
         if not self.training or self.rate == 0.0:
             return x
         if keep is None:
-            raise ValueError("keep: received None while training, accepted: a bool mask")
+            raise ValueError("keep: received None in training mode, accepted: a bool mask")
         return x * self.scale * keep.to(x.dtype)
 
 
 class SameConv2d(nn.Conv2d):
-    """``nn.Conv2d`` with TensorFlow's 'same': an odd zero goes to the bottom and right."""
+    """``nn.Conv2d`` with TensorFlow's 'same': an odd zero is added at the bottom and right."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x (N, C, H, W) to (N, out, ⌈H/stride⌉, ⌈W/stride⌉)."""
@@ -59,12 +59,12 @@ class SameConv2d(nn.Conv2d):
 
 
 class BatchNorm2d(nn.BatchNorm2d):
-    """``nn.BatchNorm2d`` that says which batch variance feeds the running one.
+    """``nn.BatchNorm2d`` with a choice of the batch variance that updates the running one.
 
-    ``unbiased=True`` is PyTorch's way and that of Keras 2's fused float32 kernel, ``False`` is
-    Keras 3's. Unlike PyTorch's own, it takes a single value per channel (as TensorFlow does).
-    In float64 it computes from the formula: PyTorch's kernel adds one value after the other, and on
-    64 images with a constant background that alone costs three digits (1e-13 for 1e-16).
+    ``unbiased=True`` follows PyTorch and Keras 2's fused float32 kernel, ``False`` Keras 3. Unlike
+    ``nn.BatchNorm2d``, it accepts a single value per channel (as TensorFlow does). In float64 it
+    computes the formula directly: PyTorch's kernel adds values one by one, which costs three digits
+    on 64 images with a constant background (1e-13 instead of 1e-16).
     Source: Ioffe and Szegedy, "Batch normalization", 2015, algorithm 1.
     """
 
@@ -73,7 +73,7 @@ class BatchNorm2d(nn.BatchNorm2d):
         self.unbiased = unbiased
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise x (N, C, H, W) over all but its channels."""
+        """Normalise x (N, C, H, W) over all axes except the channels."""
         if not self.training:
             return super().forward(x)
         count = x.numel() // x.shape[1]
@@ -97,7 +97,7 @@ class BatchNorm2d(nn.BatchNorm2d):
 
 
 def batch_norm(spec: CnnSpec, channels: int) -> BatchNorm2d:
-    """Batch normalisation with the spec's numbers; PyTorch's momentum is the share of the new."""
+    """Batch normalisation with the spec's values; PyTorch's momentum weights the new value."""
     return BatchNorm2d(
         channels,
         eps=as_float32(spec.batch_norm_epsilon),
@@ -128,9 +128,9 @@ class GELU(nn.Module):
 
 
 def activation(spec: FeedForwardSpec) -> nn.Module:
-    """The spec's activation, elementwise.
+    """The spec's activation layer.
 
-    In float64 too, Keras takes the constants of leaky relu and gelu through float32; so these do.
+    Keras rounds the constants of leaky relu and gelu to float32, also in float64; so do these.
     """
     if spec.activation == "relu":
         return nn.ReLU()
@@ -140,10 +140,10 @@ def activation(spec: FeedForwardSpec) -> nn.Module:
 
 
 def pool(spec: CnnSpec) -> nn.Module:
-    """A 2×2 pool: (N, C, H, W) to (N, C, H/2, W/2), rounded down, or up for 'same'.
+    """2×2 pooling: (N, C, H, W) to (N, C, H/2, W/2); 'same' rounds up.
 
-    An odd last row or column is a window of its own in 'same', and nothing beside it is counted;
-    PyTorch calls that ``ceil_mode``.
+    With 'same' an odd last row or column forms its own window, without padding: PyTorch's
+    ``ceil_mode``.
     """
     same = spec.pool_padding == "same"
     if spec.pool == "max":
@@ -152,7 +152,7 @@ def pool(spec: CnnSpec) -> nn.Module:
 
 
 class Flatten(nn.Module):
-    """Images to vectors in the order H, W, C, which is Keras's: its dense kernels fit."""
+    """Flatten images in Keras's order H, W, C, so that Keras's dense kernels fit."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x (N, C, H, W) to (N, H·W·C)."""
@@ -160,10 +160,10 @@ class Flatten(nn.Module):
 
 
 class TokenEmbedding(nn.Embedding):
-    """Values from 0 to 1 as whole numbers, and a trained vector for each of these.
+    """Quantise values from 0 to 1 to tokens, and map each token to a trained vector.
 
-    The number is rint(x·(tokens − 1)) within 0 … tokens − 1, in float32 whatever the dtype: that is
-    what the data are in, and no token may hang on it. Row 0 is a row like the others.
+    The token is rint(x·(tokens − 1)), limited to 0 … tokens − 1 and computed in float32, the dtype
+    of the data, so that it does not depend on the model's dtype. Row 0 is trained like the others.
     """
 
     def __init__(self, spec: RnnSpec) -> None:
@@ -177,7 +177,7 @@ class TokenEmbedding(nn.Embedding):
 
 
 class ResetBeforeGRU(nn.Module):
-    """GRU whose reset gate acts before the recurrent product, which ``nn.GRU`` cannot do.
+    """GRU with the reset gate before the recurrent product, which ``nn.GRU`` does not support.
 
     With gates r, z, n in PyTorch's order and one bias b:
     r, z = σ(W x + b + U h); n = tanh(Wₙ x + bₙ + Uₙ (r ∘ h)); h' = z ∘ h + (1 − z) ∘ n.
@@ -201,7 +201,7 @@ class ResetBeforeGRU(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Map x (N, T, in) to all outputs (N, T, runs·units) and the last (runs, N, units).
 
-        Beyond a sequence's length the state stands still.
+        Beyond a sequence's length the state does not change.
         """
         runs = [self._run(x, lengths, suffix) for suffix in self.suffixes]
         return torch.cat([run[0] for run in runs], 2), torch.stack([run[1] for run in runs])
@@ -217,8 +217,8 @@ class ResetBeforeGRU(nn.Module):
             from_r, from_z = F.linear(h, weight[: 2 * self.units]).chunk(2, 1)
             r, z = torch.sigmoid(into_r + from_r), torch.sigmoid(into_z + from_z)
             n = torch.tanh(into_n + F.linear(r * h, weight[2 * self.units :]))
-            moved = z * h + (1.0 - z) * n
-            h = moved if lengths is None else torch.where((step < lengths)[:, None], moved, h)
+            new = z * h + (1.0 - z) * n
+            h = new if lengths is None else torch.where((step < lengths)[:, None], new, h)
             outputs[step] = h
         return torch.stack(outputs, 1), h
 
@@ -226,8 +226,9 @@ class ResetBeforeGRU(nn.Module):
 class Recurrent(nn.Module):
     """One recurrent layer, masked by lengths: its output at each step, or at the last valid one.
 
-    The last output of a bidirectional layer is the forward run's at the last valid step beside the
-    backward run's at the first step. Where Keras has one bias, PyTorch's second stays zero, frozen.
+    The last output of a bidirectional layer combines the forward output at the last valid step with
+    the backward output at the first step. If Keras has one bias, PyTorch's second is frozen at
+    zero.
     """
 
     def __init__(self, spec: RnnSpec, number: int) -> None:
@@ -266,7 +267,7 @@ def _packed(x: Tensor, lengths: Tensor) -> PackedSequence:
 
 
 def output_activation(head: str, output: str) -> nn.Module:
-    """What stands behind the logits: nothing, or the head's softmax or sigmoid."""
+    """The layer after the logits: identity, or the head's softmax or sigmoid."""
     if output == "logits":
         return nn.Identity()
     return nn.Sigmoid() if head == "sigmoid" else nn.Softmax(dim=-1)

@@ -1,4 +1,4 @@
-"""Noise in training from numbers that come from outside, so that the twin has the same ones."""
+"""Noise and dropout layers with shared random draws."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch_impl.parts.layers import SharedDropout
 
 
 def noise(spec: FeedForwardSpec) -> GaussianNoise | None:
-    """Gaussian noise on the inputs with the spec's σ; or none."""
+    """Gaussian noise on the inputs with the spec's σ; None if it is 0."""
     return GaussianNoise(as_float32(spec.noise), flavour=spec.flavour) if spec.noise else None
 
 

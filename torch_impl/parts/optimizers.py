@@ -23,8 +23,8 @@ def optimizer_for(
 
     Args:
         spec: the optimizer.
-        params: what it trains.
-        joint: tensors that are one in Keras, for ``clipnorm``; by default each is one.
+        params: the trained parameters.
+        joint: groups of tensors that form one tensor in Keras, for ``clipnorm``.
         flavour: the Keras.
     """
     row, values = OPTIMIZERS[spec.name], spec.constants()

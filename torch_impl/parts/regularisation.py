@@ -1,8 +1,7 @@
-"""Penalties and constraints that a spec asks for, on the finished model.
+"""Penalties and constraints of a spec, applied to the built model.
 
-Twin: ``keras_impl/parts/regularisation.py``. Deliberate differences: there each layer is told when
-it is
-made, here the finished model is.
+Twin: ``keras_impl/parts/regularisation.py``. Deliberate differences: there they are
+options of each layer, here they are applied to the built model.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ from torch_impl.nn.constraints import Constraint
 def penalties(
     spec: ModelSpec, model: nn.Module, tensors: Mapping[str, tuple[Tensor, ...]]
 ) -> Penalties | None:
-    """Of kernels, of biases, and of what dense layers and convolutions return; or none.
+    """Penalties on kernels, biases and the outputs of dense layers and convolutions, or None.
 
     Args:
         spec: the model.
-        model: the network, which is called as a whole.
-        tensors: its parameters by canonical name; of two biases that are one in Keras, both pay.
+        model: the network.
+        tensors: its parameters by canonical name; two biases that are one in Keras both count.
     """
     kernel, bias, activity = (
         L1L2(as_float32(l1), as_float32(l2), flavour=spec.flavour) if l1 or l2 else None
@@ -52,9 +51,9 @@ def constrained(
     model: nn.Module,
     tensors: Mapping[str, tuple[Tensor, ...]],
 ) -> None:
-    """Put the spec's constraint on every kernel, if any, in force after each optimizer step.
+    """Apply the spec's constraint, if any, to every kernel after each optimizer step.
 
-    Its norm is taken along all of Keras's axes but the last, which is the units'.
+    The norm is over all of Keras's axes except the last, the units.
     """
     if spec.non_negative or spec.max_norm:
         rules = {
@@ -73,7 +72,7 @@ def _constraint(spec: ModelSpec, axis: tuple[int, ...]) -> Constraint:
 def _named(
     kind: str, model: nn.Module, tensors: Mapping[str, tuple[Tensor, ...]]
 ) -> dict[str, Tensor]:
-    """Every parameter that is a layer's ``kernel``, or ``bias``, by PyTorch's own name."""
+    """Every parameter that is a layer's ``kernel`` or ``bias``, by its PyTorch name."""
     own = {id(tensor): name for name, tensor in model.named_parameters()}
     return {
         own[id(tensor)]: tensor

@@ -1,7 +1,7 @@
 """Learning-rate schedules by name. Twin: ``keras_impl/parts/schedules.py``.
 
-Deliberate differences: here a schedule sets the rate of an optimizer step by step, there it takes
-the place of the optimizer's rate.
+Deliberate differences: here a schedule sets the rate of an optimizer step by step, there it
+replaces the optimizer's rate.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ def schedule_for(
 ) -> KerasSchedule | None:
     """Keras's schedule in PyTorch with the spec's values; None if the rate is constant.
 
-    Its rates are those of a Keras schedule within a ``tf.function``, which is how the twin trains.
+    Its rates are those of a Keras schedule within a ``tf.function``, as in the twin's training.
     """
     kind, values = SCHEDULES[spec.name].kind, spec.arguments(learning_rate)
     if not kind:

@@ -1,4 +1,4 @@
-"""Keras's metrics of what a classifier returned. Twin: ``keras_impl/parts/scores.py``."""
+"""Keras's metrics of a classifier's outputs. Twin: ``keras_impl/parts/scores.py``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from torch_impl.framework import dtype_of
 
 @dataclass(frozen=True)
 class _Returned:
-    """What a model returned for some examples, and what was wanted."""
+    """A model's outputs for some examples, and the targets."""
 
     spec: ModelSpec
     outputs: np.ndarray
@@ -35,7 +35,7 @@ class _Returned:
         return self.outputs.dtype.name
 
     def common(self, dtype: str = "") -> dict[str, Any]:
-        """What every metric is told."""
+        """Arguments of every metric."""
         return {"dtype": dtype_of(dtype or self.dtype), "flavour": self.spec.flavour}
 
     @property
@@ -44,7 +44,7 @@ class _Returned:
         return predictions.labels(self.spec, self.outputs)
 
     def columns(self, labels: np.ndarray, dtype: str = "") -> Tensor:
-        """Class numbers (N,) as (N, units): one-hot, a sigmoid head's as they are."""
+        """Class numbers (N,) as (N, units): one-hot, or unchanged for a sigmoid head."""
         if self.softmax:
             found = F.one_hot(torch.as_tensor(labels), self.spec.classes)
         else:
@@ -52,7 +52,7 @@ class _Returned:
         return found.to(dtype_of(dtype or self.dtype))
 
     def probabilities(self) -> Tensor:
-        """Those of each class, of a sigmoid head that of 1: (N, units)."""
+        """Probabilities (N, units): of each class, or of class 1 for a sigmoid head."""
         found = predictions.probabilities(self.spec, self.outputs)
         return torch.as_tensor(found[:, -self.spec.outputs :]).to(dtype_of(self.dtype))
 
@@ -87,7 +87,7 @@ def _recall(of: _Returned) -> Tensor:
 
 
 def _over_classes(of: _Returned, kind: Any) -> Any:
-    """The metric of each class, plainly averaged; a sigmoid head's of class 1 alone."""
+    """The unweighted mean of the metric over the classes; class 1 only for a sigmoid head."""
     found, wanted = of.columns(of.labels), of.columns(of.y)
     each = [
         _of_all(kind(thresholds=0.5, class_id=number, **of.common()), found, wanted)
@@ -97,7 +97,7 @@ def _over_classes(of: _Returned, kind: Any) -> Any:
 
 
 def _f1(of: _Returned) -> Tensor:
-    # Keras 2's takes no float64
+    # Keras 2's F score does not support float64
     dtype = "float32" if of.spec.flavour == "tf_keras" else of.dtype
     metric = keras_metrics.F1Score(average="macro", threshold=0.5, **of.common(dtype))
     return _of_all(metric, of.columns(of.labels, dtype), of.columns(of.y, dtype))
