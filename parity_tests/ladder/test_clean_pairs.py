@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import soak, soak_processes, soak_rows
-from benchmarks.soak_rows import Row
+from benchmarks.soak import __main__ as soak
+from benchmarks.soak import processes as soak_processes
+from benchmarks.soak import rows as soak_rows
+from benchmarks.soak.rows import Row
 from parity.constants import DTYPES, FLAVOURS
 from parity.rungs import RUNGS
 from parity_tests.support import cases
@@ -37,17 +39,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.mark.flavour
 def test_clean_pairs_are_never_called_different(part: list[Row]) -> None:
     """Float64 and float32 both call every pair SAME, with one thread and with two."""
-    require_same(part)
-
-
-def test_a_clean_pair_of_each_family_is_the_same() -> None:
-    """The same procedure with four rows."""
-    rows = [row for row in soak_rows.sample() if row.flavour == FLAVOURS[0] and row.threads == 1]
-    first = {row.family: row for row in reversed(rows)}
-    require_same([*first.values()])
-
-
-def require_same(part: list[Row]) -> None:
     done = soak_processes.run(part)
     alarms = [f"{name}\n  " + "\n  ".join(texts) for name, _, texts in done.alarms]
     assert not alarms, "called DIFFERENT:\n" + "\n".join(alarms)
@@ -118,7 +109,7 @@ def child(code: str) -> tuple[str, ...]:
     head = f"""
         import json, os, signal, sys, time
         rows = [json.loads(line) for line in sys.stdin]
-        from benchmarks.soak_rows import Row
+        from benchmarks.soak.rows import Row
         def say(row, **fields):
             print(json.dumps({{"name": Row(**row).name, **fields}}), flush=True)
         def answer(row, failed=(), **more):
@@ -249,13 +240,13 @@ def test_a_planted_difference_is_called_different(flavour: str) -> None:
     code = """
         import dataclasses
         from torch_impl.backend import TorchBackend
-        from benchmarks import soak_child
+        from benchmarks.soak import child
         create = TorchBackend.create
         def changed(self, spec, dtype):
             optimizer = dataclasses.replace(spec.optimizer, epsilon=1e-5)
             return create(self, dataclasses.replace(spec, optimizer=optimizer), dtype)
         TorchBackend.create = changed
-        soak_child.main()
+        child.main()
     """
     (row,) = (row for row in soak_rows.rows() if ONLY in row.name and row.flavour == flavour)
     done = soak_processes.run([row], child=(sys.executable, "-c", textwrap.dedent(code)))

@@ -1,4 +1,4 @@
-"""The first divergence and what is to blame for it, on made-up records."""
+"""The first divergence is attributed to a layer, the data, the loss or the optimizer."""
 
 from __future__ import annotations
 
@@ -8,43 +8,10 @@ import numpy as np
 import pytest
 
 from parity.report.sentences import divergence
-from parity.verdict.blame import DATA, LOSS, OPTIMIZER, Blame
-from parity.verdict.compare import Comparison
+from parity.verdict.blame import DATA, LOSS, OPTIMIZER
 from parity_tests.support import records
-from parity_tests.support.records import Pair, Tensors
-
-STATISTIC = "batch_norm_1/moving_mean"
-
-
-@pytest.fixture
-def cnn(tmp_path: Path) -> Pair:
-    """Convolution, batch norm, activation, pooling, flatten, logits."""
-    return Pair(tmp_path, records.spec("cnn"))
-
-
-@pytest.fixture
-def dropout(tmp_path: Path) -> Pair:
-    """Flatten, a dense layer, its activation, dropout, logits."""
-    return Pair(tmp_path, records.spec("dropout"))
-
-
-def spoil(values: Tensors, *names: str, dtype: str = "float64") -> None:
-    """Change the last entry of each tensor: another class, another bit, or a tenth more."""
-    for name in names:
-        value = values[f"{dtype}/{name}"]
-        last = value.reshape(-1)[-1]
-        value.reshape(-1)[-1] = ~last if value.dtype == bool else last + value.dtype.type(1)
-
-
-def blamed(comparison: Comparison) -> Blame:
-    assert comparison.blame
-    return comparison.blame
-
-
-def where(comparison: Comparison) -> tuple[str, str, str, int | None]:
-    """Rung and tensor of the first divergence, what is to blame, and the step."""
-    found = blamed(comparison)
-    return found.check.rung, found.check.tensor, found.part, found.step
+from parity_tests.support.records import Pair
+from parity_tests.verdict.blamed import STATISTIC, blamed, spoil, where
 
 
 def test_of_equal_records_nothing_is_to_blame(cnn: Pair) -> None:
@@ -279,119 +246,6 @@ def test_a_layer_that_one_side_does_not_name_is_named_all_the_same(cnn: Pair) ->
     with cnn.compared() as comparison:
         assert blamed(comparison).part == "pool_1"
         assert blamed(comparison).names == ("pool_1 of keras", "")
-
-
-@pytest.mark.parametrize(
-    ("name", "asked"),
-    [
-        ("float64/forward_eval/pool_1", True),
-        ("float64/forward_train/input", True),
-        ("float64/gradients/pool_1/output", True),
-        ("float64/gradients/conv_1/kernel", True),
-        ("float64/parameters/conv_1/kernel", False),
-        ("float64/loss/loss", False),
-        ("float64/step/weights/conv_1/kernel", False),
-        ("float64/predictions/outputs", False),
-        ("float32/forward_eval/pool_1", False),
-    ],
-)
-def test_a_replay_is_asked_for_where_it_tells_more(cnn: Pair, name: str, asked: bool) -> None:
-    """Where float64 parts in a forward pass or in gradients, and nowhere else."""
-    dtype, rest = name.split("/", 1)
-    spoil(cnn.torch, rest, dtype=dtype)
-    with cnn.compared() as comparison:
-        assert comparison.in_a_layer is asked
-
-
-def test_without_a_replay_nothing_is_said_of_the_layer_itself(cnn: Pair) -> None:
-    """As they ran is all that is known."""
-    spoil(cnn.torch, "forward_eval/pool_1")
-    with cnn.compared() as comparison:
-        found = blamed(comparison)
-        assert (found.own, found.others) == (None, ())
-
-
-@pytest.mark.parametrize("name", ["forward_eval/pool_1", "gradients/conv_1/output"])
-def test_a_replay_that_agrees_clears_the_layer(cnn: Pair, name: str) -> None:
-    """Fed the reference's own input the layer agrees: its check is there, and passed."""
-    spoil(cnn.torch, name)
-    with cnn.compared(replayed=True) as comparison:
-        found = blamed(comparison)
-        assert found.own
-        assert found.own.ok
-        assert found.others == ()
-
-
-@pytest.mark.parametrize("name", ["forward_eval/pool_1", "gradients/conv_1/output"])
-def test_a_replay_that_fails_convicts_the_layer(cnn: Pair, name: str) -> None:
-    """Fed the reference's own input it differs still: the difference is its own."""
-    spoil(cnn.torch, name)
-    spoil(cnn.replay, name)
-    with cnn.compared(replayed=True) as comparison:
-        found = blamed(comparison)
-        assert found.own
-        assert not found.own.ok
-        assert f"{found.own.rung}/{found.own.tensor}" == name
-        assert found.others == ()
-
-
-def test_a_failed_check_of_the_layer_goes_before_one_that_passed(cnn: Pair) -> None:
-    """Of a layer's several gradients by itself the one that fails is shown."""
-    spoil(cnn.torch, "gradients/conv_1/output")
-    spoil(cnn.replay, "gradients/batch_norm_1/gamma")
-    with cnn.compared(replayed=True) as comparison:
-        own = blamed(comparison).own
-        assert own
-        assert (own.tensor, own.ok) == ("batch_norm_1/gamma", False)
-
-
-def test_other_layers_that_fail_by_themselves_are_named_once(cnn: Pair) -> None:
-    """Wherever else in the ladder a layer is off by itself."""
-    spoil(cnn.torch, "forward_eval/conv_1")
-    spoil(cnn.replay, "forward_eval/conv_1")
-    spoil(cnn.replay, "forward_eval/pool_1", "forward_train/pool_1", "gradients/logits/kernel")
-    with cnn.compared(replayed=True) as comparison:
-        assert blamed(comparison).others == ("pool_1", "logits")
-
-
-def test_another_rung_of_the_replay_says_nothing_of_this_one(cnn: Pair) -> None:
-    """A layer right by itself in evaluation may be wrong in training."""
-    spoil(cnn.torch, "forward_train/batch_norm_1")
-    spoil(cnn.replay, "forward_eval/batch_norm_1")
-    with cnn.compared(replayed=True) as comparison:
-        own = blamed(comparison).own
-        assert own
-        assert (own.rung, own.ok) == ("forward_train", True)
-
-
-@pytest.mark.parametrize("change", ["missing", "extra", "fewer", "nan"])
-def test_a_replay_that_is_amiss_agrees_with_nothing(cnn: Pair, change: str) -> None:
-    """A tensor of the replay that cannot be compared fails like one that differs."""
-    name = "float64/forward_eval/pool_1"
-    spoil(cnn.torch, "forward_eval/pool_1")
-    if change == "missing":
-        del cnn.replay[name]
-    elif change == "extra":
-        cnn.replay["float64/loss/loss"] = cnn.keras["float64/loss/loss"].copy()
-    elif change == "fewer":
-        cnn.replay[name] = cnn.replay[name][1:]
-    else:
-        cnn.replay[name][0] = np.nan
-    with cnn.compared(replayed=True) as comparison:
-        failed = [f"{check.dtype}/{check.rung}/{check.tensor}" for check in comparison.own
-                  if not check.ok]  # fmt: skip
-        assert failed == [name if change != "extra" else "float64/loss/loss"]
-        if change != "extra":
-            assert blamed(comparison).own == next(c for c in comparison.own if not c.ok)
-
-
-def test_a_replay_decides_no_verdict(cnn: Pair) -> None:
-    """Layers by themselves explain a difference; they make none."""
-    spoil(cnn.replay, "forward_eval/pool_1")
-    with cnn.compared(replayed=True) as comparison:
-        assert comparison.same
-        assert comparison.blame is None
-        assert [check.tensor for check in comparison.own if not check.ok] == ["pool_1"]
 
 
 def test_a_late_loss_is_not_blamed_on_the_loss(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any, TextIO
 
-from benchmarks.soak_rows import Row
+from benchmarks.soak.rows import Row
 from parity.adapters.backend import Backend, Settings, load
 from parity.constants import DTYPES
 from parity.ladder import record

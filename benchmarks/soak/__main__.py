@@ -1,6 +1,6 @@
 """No false alarm: a matrix of clean pairs, none of which may be called DIFFERENT.
 
-Runs every row of ``benchmarks.soak_rows`` in both dtypes, each thread count and each Keras in
+Runs every row of ``benchmarks.soak.rows`` in both dtypes, each thread count and each Keras in
 processes of its own, and prints how many pairs were called what and how near they came to it.
 The exit code is 1 if a pair was called DIFFERENT or did not run.
 
@@ -17,9 +17,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.soak_figures import as_data, planted, show
-from benchmarks.soak_processes import CHILD, Soak
-from benchmarks.soak_rows import product, rows, sample, slices
+from benchmarks.soak.figures import as_data, planted, show
+from benchmarks.soak.processes import CHILD, Soak
+from benchmarks.soak.rows import product, rows, sample, slices
 from parity.system import strict_json
 
 

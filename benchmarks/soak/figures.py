@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.soak_processes import Soak
+from benchmarks.soak.processes import Soak
 from parity.constants import DTYPES
 from parity.rungs import RUNGS
 

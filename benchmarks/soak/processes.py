@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.soak_rows import Row, slices
+from benchmarks.soak.rows import Row, slices
 from parity.constants import DTYPES
 from parity.progress import LINES, Progress
 from parity.rungs import RUNGS
 
-CHILD = (sys.executable, "-m", "benchmarks.soak_child")
-ROOT = Path(__file__).parents[1]
+CHILD = (sys.executable, "-m", "benchmarks.soak.child")
+ROOT = Path(__file__).parents[2]
 
 PATIENCE = 900.0
 """Seconds without an answer after which a process counts as stuck and is ended."""
@@ -35,7 +35,7 @@ long. No number depends on it."""
 
 @dataclass
 class Soak:
-    """Answers of the processes, by name of the row (see ``benchmarks.soak_child``)."""
+    """Answers of the processes, by name of the row (see ``benchmarks.soak.child``)."""
 
     asked: list[Row]
     patience: float = PATIENCE
@@ -169,7 +169,7 @@ class Soak:
         return bool(self.asked) and not self.alarms and not self.not_run
 
     def largest(self, dtype: str) -> dict[str, tuple[float, str]]:
-        """By rung the largest figure of the answers (see ``soak_child``) and where it was."""
+        """By rung the largest figure of the answers, as in the child, and where it was."""
         found = dict.fromkeys(RUNGS, (0.0, ""))
         for row, answer in self.judged:
             for rung, (value, tensor) in answer[dtype].items():

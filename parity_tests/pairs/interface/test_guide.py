@@ -11,7 +11,7 @@ import pytest
 from parity.cli import parser
 from parity_tests.cli.test_readme import masked
 
-GUIDE = (Path(__file__).parents[2] / "docs" / "your_own_pair.md").read_text("utf-8")
+GUIDE = (Path(__file__).parents[3] / "docs" / "your_own_pair.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
 PYTHON = [text for language, text in BLOCKS if language == "python"]
 PAIR, MENDED, TRAINING = PYTHON[:3]

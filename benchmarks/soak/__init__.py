@@ -1,0 +1,1 @@
+"""Clean pairs, none of which may be called DIFFERENT: ``python -m benchmarks.soak``."""

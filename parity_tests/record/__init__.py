@@ -1,0 +1,1 @@
+"""Tests of the record, the file form of what a side computed."""

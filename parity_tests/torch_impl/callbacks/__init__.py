@@ -1,0 +1,1 @@
+"""Tests of Keras's callbacks written for PyTorch."""

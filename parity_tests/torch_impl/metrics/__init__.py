@@ -1,0 +1,1 @@
+"""Tests of Keras's metrics written for PyTorch."""

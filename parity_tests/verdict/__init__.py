@@ -1,0 +1,1 @@
+"""Tests of the verdict: made-up records, compared without a framework."""
