@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from parity.adapters.backend import Settings, require
+from parity.adapters.backend import PairMember, Settings, require
 from parity.reference.optimizers.table import OPTIMIZERS
 from parity.specs import weights
 from parity.specs.registry import class_name
@@ -44,6 +44,21 @@ class KerasBackend:
         model.set_weights(weights.initial_weights(spec.model, spec.training.seed))
         model.reset_optimizer()  # its averages start at the weights
         return model
+
+    def pair_member(self, spec: Spec) -> PairMember:
+        """See :meth:`parity.adapters.backend.Backend.pair_member`."""
+        from keras_impl.parts.losses import HeadLoss
+        from keras_impl.parts.optimizers import optimizer_for
+
+        def built() -> Any:
+            model = self.create(spec, self.framework.keras.backend.floatx())
+            model.set_weights(weights.probe_weights(spec.model, spec.training.seed))
+            return model.model
+
+        def loss(y: Any, outputs: Any) -> Any:
+            return HeadLoss(spec.model, spec.training)(y, outputs)  # of the dtype of the moment
+
+        return PairMember(built, loss, optimizer_for(spec.optimizer, spec.schedule))
 
     def scores(
         self, names: Iterable[str], spec: Spec, outputs: np.ndarray, y: np.ndarray, top_k: int

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from parity.adapters.backend import Settings, require
+from parity.adapters.backend import PairMember, Settings, require
 from parity.specs import weights
 from parity.specs.registry import class_name
 from parity.specs.run import Spec
@@ -37,6 +37,31 @@ class TorchBackend:
         model = TorchModel(network, spec, dtype, self.device)
         model.set_weights(weights.initial_weights(spec.model, spec.training.seed))
         return model
+
+    def pair_member(self, spec: Spec) -> PairMember:
+        """See :meth:`parity.adapters.backend.Backend.pair_member`."""
+        from torch_impl.ladder.training import TorchModel
+        from torch_impl.parts.losses import HeadLoss
+
+        loss_fn = HeadLoss(spec.model, spec.training)
+
+        def built() -> Any:
+            model = self.create(spec, "float64")
+            model.set_weights(weights.probe_weights(spec.model, spec.training.seed))
+            return model.model
+
+        def loss(outputs: Any, y: Any) -> Any:
+            return loss_fn(y, outputs)
+
+        def optimizer(params: list[Any]) -> Any:
+            network = built()
+            for (path, _), parameter in zip(network.named_parameters(), params, strict=True):
+                owner, _, name = path.rpartition(".")
+                setattr(network.get_submodule(owner), name, parameter)
+            model = TorchModel(network, spec, str(params[0].dtype).split(".")[1], self.device)
+            return (model.optimizer, model.schedule) if model.schedule else model.optimizer
+
+        return PairMember(built, loss, optimizer)
 
     def scores(
         self, names: Iterable[str], spec: Spec, outputs: np.ndarray, y: np.ndarray, top_k: int

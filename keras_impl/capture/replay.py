@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,7 @@ class Made:
         places: of the inputs among the flattened arguments.
         axis: of the channels, where they are not the last.
         weights: canonical name to variable.
+        own_call: Keras's own ``call`` of a layer that overrides it, if that was called.
     """
 
     target: Any
@@ -32,6 +33,7 @@ class Made:
     places: tuple[int, ...]
     axis: int | None = None
     weights: dict[str, Any] = field(default_factory=dict)
+    own_call: Callable[..., Any] | None = None
 
     def canonical(self, tensor: Any) -> np.ndarray:
         """The tensor's values, channels last: a view, for nothing writes into it."""
@@ -85,12 +87,12 @@ def again(made: Made, inputs: Sequence[Any], as_tensor: Any = None) -> np.ndarra
             new._keras_mask = old._keras_mask
         values[place] = new
     args = packed(made.args, iter(values))
-    layer = made.target
-    if layers.fused(layer):
-        with watched_activation(layer) as (between, _):
-            found = layer(*args, **made.kwargs)
+    function = made.own_call or made.target
+    if layers.fused(made.target):
+        with watched_activation(made.target) as (between, _):
+            found = function(*args, **made.kwargs)
         found = last(between, found)
     else:
-        found = layer(*args, **made.kwargs)
+        found = function(*args, **made.kwargs)
     first = next(one for one in flat((found,)) if hasattr(one, "numpy"))
     return made.canonical(first)

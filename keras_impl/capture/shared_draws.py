@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from keras_impl.capture.read.own_calls import Handler, overridden, replaced
 from keras_impl.capture.read.registry import kind_of
 from parity.adapters.random_draws import Mask, normal, uniform
 from parity.constants import as_float32
@@ -56,6 +57,7 @@ class SharedDraws:
         self.normals: dict[int, int] = {}
         self.masks: dict[int, Mask] = {}
         self.channels_first: list[bool] = []
+        self.reached: set[int] = set()  # layers, by id
 
     @contextlib.contextmanager
     def layers(self, fused: bool) -> Iterator[None]:
@@ -64,26 +66,20 @@ class SharedDraws:
         Args:
             fused: whether batch norm follows Keras 2's kernel for float32 images.
         """
-        changed = []
+        handlers = []
         for layer in self.model._flatten_layers(include_self=False, recursive=True):
-            call = None
-            if kind_of(layer) in RANDOM and _own_call(layer):
-                call = self._random(layer)
-            elif fused and kind_of(layer) == "BatchNormalization" and _own_call(layer):
-                call = self._batch_norm(layer)
-            if call is not None:
-                object.__setattr__(layer, "call", call)
-                changed.append(layer)
-        try:
+            if kind_of(layer) in RANDOM:
+                handlers.append((layer, self._random(layer)))
+            elif fused and kind_of(layer) == "BatchNormalization" and not overridden(layer):
+                handlers.append((layer, self._batch_norm(layer)))
+        with replaced(handlers):
             yield
-        finally:
-            for layer in changed:
-                object.__delattr__(layer, "call")
 
-    def _random(self, layer: Any) -> Callable[..., Any]:
+    def _random(self, layer: Any) -> Handler:
         noisy = kind_of(layer) in NORMALS
 
-        def call(inputs: Any, training: Any = None, **_: Any) -> Any:
+        def call(_own: Any, inputs: Any, training: Any = None, **_: Any) -> Any:
+            self.reached.add(id(layer))
             if not training:
                 return inputs
             place = len(self.calls)
@@ -110,18 +106,17 @@ class SharedDraws:
 
         return call
 
-    def _batch_norm(self, layer: Any) -> Callable[..., Any]:
+    def _batch_norm(self, layer: Any) -> Handler:
         """In float64 Keras 2 takes the biased variance; what users run is its float32 kernel.
 
         Source: ``tf_keras/src/layers/normalization/batch_normalization.py``.
         """
-        original = layer.call
 
-        def call(inputs: Any, *args: Any, training: Any = None, **kwargs: Any) -> Any:
+        def call(own: Any, inputs: Any, *args: Any, training: Any = None, **kwargs: Any) -> Any:
             moved = training and layer.trainable and len(inputs.shape) == 4
             before: Any = layer.moving_variance.numpy() if moved else None
             with self.paused():  # PyTorch's momentum is rounded as Keras's is
-                out = original(inputs, *args, training=training, **kwargs)
+                out = own(inputs, *args, training=training, **kwargs)
             if moved:
                 kept = before * (1.0 - as_float32(1.0 - layer.momentum))
                 axis = layer.axis if isinstance(layer.axis, int) else layer.axis[0]
@@ -133,19 +128,20 @@ class SharedDraws:
         return call
 
 
-def unshared(model: Any) -> list[str]:
-    """Names of layers that draw random numbers which cannot be replaced."""
+def unshared(model: Any, reached: Collection[int]) -> list[str]:
+    """Names of layers that draw random numbers which cannot be replaced.
+
+    Args:
+        model: that has run in training mode.
+        reached: layers, by id, whose numbers were replaced.
+    """
     return [
         layer.name
         for layer in model._flatten_layers(include_self=False, recursive=True)
-        if (kind_of(layer) in RANDOM and not _own_call(layer))
+        if (kind_of(layer) in RANDOM and id(layer) not in reached)
         or bool(getattr(layer, "recurrent_dropout", False))
         or (kind_of(layer) in ("LSTM", "GRU", "SimpleRNN") and layer.dropout)
     ]
-
-
-def _own_call(layer: Any) -> bool:
-    return type(layer).call.__module__.split(".")[0] in ("keras", "tf_keras")
 
 
 def _formula(layer: Any, drawn: np.ndarray, first: bool) -> tuple[Any, Any]:

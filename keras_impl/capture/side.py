@@ -64,6 +64,7 @@ class KerasSide:
         self.keras = _keras(self.flavour)
         self.tf = importlib.import_module("tensorflow")
         self.layers: dict[str, Any] = {}
+        self.own_calls: dict[int, bool] = {}
         self.islands = Islands(False)  # of the last run
         self.forget()
 
@@ -90,6 +91,8 @@ class KerasSide:
             given or {},
             self.tensor,
             self.islands if self.dtype == "float64" else None,
+            self.own_calls,
+            training,
         )
         watch.feed(tensors)
         buffers = self.model.non_trainable_variables if training else ()

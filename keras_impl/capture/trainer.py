@@ -72,7 +72,7 @@ class KerasTrainer:
         self.spec = spec_of(type(self.optimizer).__name__, self._config) if self.optimizer else None
         self.schedule = schedule_of(self._config)
         self.first = [(one, weights.array_of(one)) for one in side.model.variables]
-        self.unshared = unshared(side.model)
+        self.unshared: list[str] = []
         self.last_penalty = 0.0
         self.unowned: dict[Key, Any] = {}
         self._found: dict[Key, Any] = {}
@@ -105,6 +105,7 @@ class KerasTrainer:
         promote = options.promote_to_float64
         with draws.layers(self.side.flavour == "tf_keras"):
             found = self.side.run(batch.inputs, None, substitutes, True, promote)
+        self.unshared = unshared(self.side.model, draws.reached)
         layouts = tuple(draws.channels_first)
         return TrainingRun(found, tuple(draws.calls), layouts, draws.normals, draws.masks)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from keras_impl.capture.float32_islands import Islands
 from keras_impl.capture.nesting import flat, is_tensor, named_outputs, with_first
-from keras_impl.capture.read import attention, layers, operations, separable, weights
+from keras_impl.capture.read import attention, layers, operations, own_calls, separable, weights
 from keras_impl.capture.read.activations import activation_of, name_of
 from keras_impl.capture.read.arguments import by_place, mask_of, masked, starts_elsewhere
 from keras_impl.capture.read.registry import flavour_of, kind_of, reader_of
@@ -31,6 +32,8 @@ class Watch:
         given: Mapping[int, np.ndarray],
         as_tensor: Any,
         islands: Islands | None = None,
+        own_calls: dict[int, bool] | None = None,
+        training: bool = False,
     ) -> None:
         self.keras = keras
         self.flavour = flavour_of(model)
@@ -38,6 +41,8 @@ class Watch:
         self.given = given
         self.as_tensor = as_tensor
         self.islands = islands
+        self.own_calls = {} if own_calls is None else own_calls  # see _calls_own, by layer
+        self.training = training
         self.calls: list[Call] = []
         self.made: list[Made] = []
         self.followed: dict[int, tuple[Any, int, bool]] = {}  # tensor, call, channels first
@@ -99,6 +104,8 @@ class Watch:
             places = tuple(n for n, one in enumerate(values) if is_tensor(one))
             if not places or any(not hasattr(values[n], "numpy") for n in places):
                 return original(layer, *args, **kwargs)  # a function is being traced
+            if watch._calls_own(original, layer, args, kwargs):
+                return watch._own_call(original, layer, args, kwargs)
             if kind_of(layer) in separable.KINDS:
                 return watch._separable(layer, args[0])
             watch.under = [layer.name]
@@ -109,6 +116,41 @@ class Watch:
 
         return call
 
+    def _calls_own(
+        self, original: Any, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> bool:
+        """Whether a class of the user's calls, once, the ``call`` of Keras's that it overrides.
+
+        That is found out by calling it, in evaluation, where nothing is drawn or updated.
+        """
+        if not (layers.known(layer) and own_calls.overridden(layer)):
+            return False
+        if id(layer) not in self.own_calls and not self.training:
+            with self._alone():
+                times = own_calls.times_reached(layer, lambda: original(layer, *args, **kwargs))
+            self.own_calls[id(layer)] = times == 1
+        return self.own_calls.get(id(layer), False)
+
+    def _own_call(
+        self, original: Any, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Keras's own ``call`` as the layer; what the subclass does around it as operations."""
+
+        def watched(own: Any, *inner: Any, **named: Any) -> Any:
+            if self.within:
+                return own(*inner, **named)
+            inner, named = by_place(layer, inner, named)
+            values = flat(inner)
+            places = tuple(n for n, one in enumerate(values) if is_tensor(one))
+            return self._layer(original, layer, inner, named, values, places, own)
+
+        self.path.append(layer.name)
+        try:
+            with own_calls.replaced([(layer, watched)]):
+                return original(layer, *args, **kwargs)
+        finally:
+            self.path.pop()
+
     def _layer(
         self,
         original: Any,
@@ -117,21 +159,23 @@ class Watch:
         kwargs: dict[str, Any],
         values: Sequence[Any],
         places: tuple[int, ...],
+        own_call: Any = None,
     ) -> Any:
         if kind_of(layer) == "MultiHeadAttention":
             same = len(values) < 3 or values[2] is None or values[2] is values[1]
             places = places[: 2 if same else 3]
         elif reader_of(layer).recurrent:
             places = places[:1]
-        made = Made(layer, args, kwargs, places)
+        made = Made(layer, args, kwargs, places, own_call=own_call)
+        called = own_call or functools.partial(original, layer)
         function = None
         with self._alone():
             if layers.fused(layer):
                 with watched_activation(layer) as (between, function):
-                    out = original(layer, *args, **kwargs)
+                    out = called(*args, **kwargs)
                 inner = last(between, out)
             else:
-                out = original(layer, *args, **kwargs)
+                out = called(*args, **kwargs)
         name = self._name(layer)
         if function is None:
             return self._note(name, layer, made, values, out)
@@ -203,7 +247,8 @@ class Watch:
         inputs = [values[place] for place in made.places]
         first = self.first(inputs, layer)
         with self._alone():
-            config = layers.config_of(layer, len(inputs[0].shape), first)
+            own_call = made.own_call is not None
+            config = layers.config_of(layer, len(inputs[0].shape), first, own_call)
             options = self._options(layer, made, inputs)
         if starts_elsewhere(layer, made.args, made.kwargs):
             config = None
@@ -219,8 +264,9 @@ class Watch:
         if not reader_of(layer).masked:
             return {}
         explicit = made.kwargs.get("mask")
-        own = mask_of(inputs[0]) if explicit is None else np.asarray(explicit)
-        return {} if own is None else {"mask": own.astype(bool)}
+        given = explicit is not None or made.own_call is not None
+        own = explicit if given else mask_of(inputs[0])
+        return {} if own is None else {"mask": np.asarray(own).astype(bool)}
 
     def first(self, inputs: Sequence[Any], layer: Any) -> bool:
         """Whether the channels are the second axis."""

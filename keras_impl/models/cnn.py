@@ -42,7 +42,8 @@ class CnnClassifier(keras.Model):
         self.activation = [activation(spec, f"activation_{n}") for n in blocks]
         self.pool = [pool(spec, n) for n in blocks]
         self.spatial_dropout = [
-            SharedDropout(spec.spatial_rate, name=f"spatial_dropout_{n}") for n in blocks
+            SharedDropout(spec.spatial_rate, name=f"spatial_dropout_{n}", spatial=True)
+            for n in blocks
         ]
         self.flatten = keras.layers.Flatten(name="flatten")
         self.dense = [

@@ -25,7 +25,8 @@ class RnnClassifier(keras.Model):
         self.probabilities = output_activation(spec.head, spec.output)
 
     def call(self, x: Any, lengths: Any = None, keep: Any = None, training: bool = False) -> Any:
-        """Map x (N, T, D) with lengths (N,) to logits or probabilities (N, outputs)."""
+        """Map x (N, T, D) with lengths (N,), or both in a list, to (N, outputs)."""
+        x, lengths = x if isinstance(x, (list, tuple)) else (x, lengths)
         mask = tf.sequence_mask(lengths, x.shape[1]) if self.variable_length else None  # (N, T)
         if self.embedding is not None:
             x = self.embedding(x)  # (N, T, embedding)

@@ -14,28 +14,21 @@ from parity.specs.rnn import RnnSpec
 from parity.specs.softmax import SoftmaxSpec
 
 
-class SharedDropout(keras.layers.Layer):
-    """Dropout with a given keep mask: x·keep/(1 − rate) in training mode, otherwise x.
+class SharedDropout(keras.layers.Dropout):
+    """Keras's own dropout, or with a given keep mask: x·keep/(1 − rate) in training mode.
 
-    Source: Srivastava et al., "Dropout", 2014, in the form of ``keras.layers.Dropout``.
-    A mask of shape (N, 1, 1, C) drops whole channels, as ``SpatialDropout2D`` does.
+    Source: Srivastava et al., "Dropout", 2014. ``spatial`` drops whole channels of images, as
+    ``SpatialDropout2D`` does, where the mask is (N, 1, 1, C).
     """
 
-    def __init__(self, rate: float, name: str) -> None:
-        super().__init__(name=name)
-        self.rate = rate
+    def __init__(self, rate: float, name: str, spatial: bool = False) -> None:
+        super().__init__(rate, noise_shape=(None, 1, 1, None) if spatial else None, name=name)
         self.scale = 1.0 / (1.0 - rate)
 
     def call(self, x: Any, keep: Any = None, training: bool = False) -> Any:
-        """Map x (N, …) and keep (bool, broadcastable to x) to x's shape and dtype.
-
-        Raises:
-            ValueError: ``keep`` is None in training mode.
-        """
-        if not training or self.rate == 0.0:
-            return x
-        if keep is None:
-            raise ValueError("keep: received None in training mode, accepted: a bool mask")
+        """Map x (N, …) and keep (bool, broadcastable to x) to x's shape and dtype."""
+        if keep is None or not training:
+            return super().call(x, training=training)
         return x * self.scale * tf.cast(keep, x.dtype)
 
 

@@ -1,4 +1,4 @@
-"""Noise and dropout layers with shared random draws."""
+"""Noise and dropout layers that take shared random draws, and make their own without any."""
 
 from __future__ import annotations
 
@@ -28,45 +28,38 @@ def dropout(spec: DropoutSpec, number: int) -> Any:
     return kinds[spec.dropout_kind](spec.rate, name=f"dropout_{number}")
 
 
-class SharedGaussianNoise(keras.layers.Layer):
-    """x + σ·z with standard normal z in training mode, as ``keras.layers.GaussianNoise``."""
-
-    def __init__(self, stddev: float, name: str) -> None:
-        super().__init__(name=name)
-        self.stddev = stddev
+class SharedGaussianNoise(keras.layers.GaussianNoise):
+    """x + σ·z with standard normal z in training mode; Keras's own where no z is given."""
 
     def call(self, x: Any, drawn: Any = None, training: bool = False) -> Any:
         """Map x (N, …) and z of the same shape to x's shape and dtype."""
-        return x + tf.cast(drawn, x.dtype) * self.stddev if training else x
+        if drawn is None or not training:
+            return super().call(x, training=training)
+        return x + tf.cast(drawn, x.dtype) * self.stddev
 
 
-class SharedGaussianDropout(keras.layers.Layer):
-    """x·(1 + z·√(r/(1 − r))) with standard normal z, as ``keras.layers.GaussianDropout``."""
-
-    def __init__(self, rate: float, name: str) -> None:
-        super().__init__(name=name)
-        self.stddev = math.sqrt(rate / (1.0 - rate))
+class SharedGaussianDropout(keras.layers.GaussianDropout):
+    """x·(1 + z·√(r/(1 − r))) in training mode; Keras's own where no normal z is given."""
 
     def call(self, x: Any, drawn: Any = None, training: bool = False) -> Any:
         """Map x (N, …) and z of the same shape to x's shape and dtype."""
-        return x * (tf.cast(drawn, x.dtype) * self.stddev + 1.0) if training else x
+        if drawn is None or not training:
+            return super().call(x, training=training)
+        stddev = math.sqrt(self.rate / (1.0 - self.rate))
+        return x * (tf.cast(drawn, x.dtype) * stddev + 1.0)
 
 
-class SharedAlphaDropout(keras.layers.Layer):
-    """a·(x·keep + α'·(1 − keep)) + b, as ``keras.layers.AlphaDropout``.
+class SharedAlphaDropout(keras.layers.AlphaDropout):
+    """a·(x·keep + α'·(1 − keep)) + b in training mode; Keras's own where no mask is given.
 
     a = 1/√((1 − r)(1 + r·α'²)), b = −a·α'·r and α' = SELU_LIMIT preserve mean and variance.
     Source: Klambauer et al., 2017.
     """
 
-    def __init__(self, rate: float, name: str) -> None:
-        super().__init__(name=name)
-        self.a = ((1 - rate) * (1 + rate * SELU_LIMIT**2)) ** (-0.5)
-        self.b = -self.a * SELU_LIMIT * rate
-
     def call(self, x: Any, keep: Any = None, training: bool = False) -> Any:
         """Map x (N, …) and keep (bool, of the same shape) to x's shape and dtype."""
-        if not training:
-            return x
+        if keep is None or not training:
+            return super().call(x, training=training)
+        a = ((1 - self.rate) * (1 + self.rate * SELU_LIMIT**2)) ** (-0.5)
         keep = tf.cast(keep, x.dtype)
-        return self.a * (x * keep + SELU_LIMIT * (1 - keep)) + self.b
+        return a * (x * keep + SELU_LIMIT * (1 - keep)) - a * SELU_LIMIT * self.rate

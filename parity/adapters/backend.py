@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -158,6 +158,21 @@ class Model(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class PairMember:
+    """One framework's model of a spec with its training, as ``parity.check`` takes them.
+
+    Attributes:
+        model: builds the framework's own model, with the spec's probe weights.
+        loss: of it, in the framework's order of arguments.
+        optimizer: Keras's own, or a function of PyTorch's parameters.
+    """
+
+    model: Callable[[], Any]
+    loss: Callable[[Any, Any], Any]
+    optimizer: Any
+
+
 class Backend(Protocol):
     """One framework's implementation of every registered model."""
 
@@ -172,6 +187,9 @@ class Backend(Protocol):
 
     def create(self, spec: Spec, dtype: str) -> Model:
         """Build the model with the spec's initial weights."""
+
+    def pair_member(self, spec: Spec) -> PairMember:
+        """The framework's own model with its loss and optimizer, to be checked as a pair."""
 
     def scores(
         self, names: Iterable[str], spec: Spec, outputs: np.ndarray, y: np.ndarray, top_k: int

@@ -73,11 +73,25 @@ def test_dropout_scales_as_the_frameworks_own(rate: float, keras_backend: Backen
     assert torch.equal(native, ours)
 
 
-def test_dropout_without_a_mask_is_refused() -> None:
-    """Training without masks would silently drop nothing."""
-    with pytest.raises(ValueError, match="keep: received None"):
-        SharedDropout(0.5).train()(torch.ones(2, 2))
-    assert torch.equal(SharedDropout(0.5).eval()(torch.ones(2, 2)), torch.ones(2, 2))
+@pytest.mark.parametrize("spatial", [False, True])
+@pytest.mark.flavour
+def test_dropout_without_a_mask_draws_its_own(spatial: bool, keras_backend: Backend) -> None:
+    """About half of the entries, or of the channels as a whole, are dropped in training alone."""
+    from keras_impl.framework import set_dtype, tf
+    from keras_impl.parts.layers import SharedDropout as KerasDropout
+
+    set_dtype("float32")
+    x = np.ones((50, 4, 4, 40), np.float32)
+    ours = KerasDropout(0.5, "d", spatial)
+    drawn = [ours(tf.constant(x), training=True).numpy()]
+    assert np.array_equal(ours(tf.constant(x), training=False), x)
+    twin = SharedDropout(0.5, spatial)
+    drawn.append(twin.train()(torch.from_numpy(x).permute(0, 3, 1, 2)).permute(0, 2, 3, 1).numpy())
+    assert np.array_equal(twin.eval()(torch.from_numpy(x)), x)
+    for one in drawn:
+        assert set(np.unique(one)) == {0.0, 2.0}
+        assert 0.9 < one.mean() < 1.1
+        assert (one == one[:, :1, :1]).all() == spatial
 
 
 def normed(norm: torch.nn.Module, x: np.ndarray) -> dict[str, np.ndarray]:

@@ -75,10 +75,10 @@ class SharedDraws(TorchFunctionMode):
             return ROUNDED[name](func, *args, **kwargs)
         if name in EXACT and args[0].dtype == torch.float64:
             return EXACT[name](*args, **kwargs)
-        if name in NORMALS:
-            return self._normal(name, args, kwargs, func(*args, **kwargs))
-        if name in UNIFORMS and kwargs.get("generator") is None:  # whose numbers come again
-            return self._uniform(name, args, kwargs, func(*args, **kwargs))
+        if name in NORMALS or (name in UNIFORMS and kwargs.get("generator") is None):
+            out = func(*args, **kwargs)  # with a generator of its own uniform numbers repeat
+            draw = self._normal if name in NORMALS else self._uniform
+            return out if out.is_meta else draw(name, args, kwargs, out)
         if name in ("shape", "size") and self.known is None:
             self.asked[tuple(args[0].shape)] = self.watched(args[0], False)[1]
         if name not in DROPOUTS or not args:

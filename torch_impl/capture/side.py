@@ -54,6 +54,7 @@ class TorchSide:
         self.model = _module_of(model).to(self.dtype)
         modules.follow_float32(self.model)
         self.channels_first = False  # whether sequences are given so
+        self.same_as_kind: dict[nn.Module, bool] = {}
         self.copies = False  # whether the model writes into tensors that it has handed on
         self.outputs: list[Layout] = []
         self.modules: dict[str, tuple[nn.Module, tuple[Any, ...]]] = {}
@@ -94,7 +95,7 @@ class TorchSide:
         self.forget()
         self.model.train(training)
         tensors, layouts = self.tensors(inputs, own)
-        watch = self.watch = calls.Watch(self.model, given or {}, self.copies)
+        watch = self.watch = calls.Watch(self.model, given or {}, self.copies, self.same_as_kind)
         watch.feed(tensors, layouts)
         kept = weights.untrained(self.model) if training else {}
         with torch.no_grad(), default_dtype(self.dtype), watch.modules(), watch:

@@ -46,7 +46,7 @@ class CnnClassifier(nn.Module):
         self.activation = nn.ModuleList(activation(spec) for _ in spec.channels)
         self.pool = nn.ModuleList(pool(spec) for _ in spec.channels)
         self.spatial_dropout = nn.ModuleList(
-            SharedDropout(spec.spatial_rate) for _ in spec.channels
+            SharedDropout(spec.spatial_rate, spatial=True) for _ in spec.channels
         )
         self.flatten = Flatten()
         self.dense = nn.ModuleList(nn.Linear(into, units) for into, units in pairwise(widths))

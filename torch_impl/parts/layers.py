@@ -20,27 +20,22 @@ Masks = dict[str, Tensor] | None
 
 
 class SharedDropout(nn.Module):
-    """Dropout with a given keep mask: x·keep/(1 − rate) in training mode, otherwise x.
+    """PyTorch's own dropout, or with a given keep mask: x·keep/(1 − rate) in training mode.
 
-    Source: Srivastava et al., "Dropout", 2014, in the form of ``torch.nn.Dropout``.
-    A mask of shape (N, C, 1, 1) drops whole channels, as ``nn.Dropout2d`` does.
+    Source: Srivastava et al., "Dropout", 2014. ``spatial`` drops whole channels of images, as
+    ``nn.Dropout2d`` does, where the mask is (N, C, 1, 1).
     """
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float, spatial: bool = False) -> None:
         super().__init__()
         self.rate = rate
+        self.spatial = spatial
         self.scale = 1.0 / (1.0 - rate)
 
     def forward(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
-        """Map x (N, …) and keep (bool, broadcastable to x) to x's shape and dtype.
-
-        Raises:
-            ValueError: ``keep`` is None in training mode.
-        """
-        if not self.training or self.rate == 0.0:
-            return x
-        if keep is None:
-            raise ValueError("keep: received None in training mode, accepted: a bool mask")
+        """Map x (N, …) and keep (bool, broadcastable to x) to x's shape and dtype."""
+        if keep is None or not self.training:
+            return (F.dropout2d if self.spatial else F.dropout)(x, self.rate, self.training)
         return x * self.scale * keep.to(x.dtype)
 
 

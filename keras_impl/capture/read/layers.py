@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from keras_impl.capture.read import activations
+from keras_impl.capture.read.own_calls import overridden
 from keras_impl.capture.read.registry import READERS, Config, flavour_of, kind_of, reader_of
 from parity.reference.layers import activations as formulas
 from parity.reference.layers import merging
@@ -14,15 +15,6 @@ from parity.reference.layers import merging
 def known(layer: Any) -> bool:
     """Whether the layer counts as one call, whatever layers it contains."""
     return kind_of(layer) in READERS
-
-
-def _overridden(layer: Any) -> bool:
-    """Whether a subclass has a ``call`` of its own, so that Keras's formula does not apply."""
-    for cls in type(layer).__mro__:
-        if cls.__module__.split(".")[0] in ("keras", "tf_keras"):
-            own: Any = cls
-            return type(layer).call is not own.call
-    return False
 
 
 def operation(layer: Any) -> bool:
@@ -50,7 +42,7 @@ def moved_axis(layer: Any) -> int | None:
     return layer.axis if isinstance(layer.axis, int) else int(layer.axis[0])
 
 
-def config_of(layer: Any, rank: int, first: bool = False) -> Config:
+def config_of(layer: Any, rank: int, first: bool = False, own_call: bool = False) -> Config:
     """The layer's configuration; None for unknown kinds.
 
     Args:
@@ -58,12 +50,14 @@ def config_of(layer: Any, rank: int, first: bool = False) -> Config:
         rank: number of axes of its first input. Axes in the configuration are counted from the
             end, those of a concatenation from the start.
         first: whether the input is channels-first; the configuration is channels-last.
+        own_call: whether Keras's own ``call`` is meant, where a subclass overrides it.
     """
     config: Any
     if operation(layer):
         config = activations.activation_of(layer.call, flavour_of(layer))
         return None if getattr(config, "activation", "") == "linear" else config
-    config = None if _overridden(layer) else reader_of(layer).config(layer)
+    unknown = overridden(layer) and not own_call
+    config = None if unknown else reader_of(layer).config(layer)
     axis = getattr(config, "axis", None)
     if axis is None:
         return config

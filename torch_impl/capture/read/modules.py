@@ -24,16 +24,16 @@ def config_of(module: nn.Module, shape: Sequence[int] = ()) -> Config:
 def known(module: nn.Module) -> bool:
     """Whether it counts as one call: a registered class, or one of PyTorch's without children."""
     if reader_of(module):
-        return not _overridden(module)
+        own: Any = type(module)
+        return bool(own.forward is kind_of(module).forward)
     if isinstance(module, THIN):
         return False
     return type(module).__module__.startswith("torch.nn.") and not any(module.children())
 
 
-def _overridden(module: nn.Module) -> bool:
-    """Whether a subclass has a ``forward`` of its own, so that PyTorch's formula does not apply."""
-    kind = next(one for one in type(module).__mro__ if one in MODULES)
-    return type(module).forward is not kind.forward
+def kind_of(module: nn.Module) -> Any:
+    """The registered class that a module is an instance of; None where there is none."""
+    return next((one for one in type(module).__mro__ if one in MODULES), None)
 
 
 def spatial(module: nn.Module) -> bool:

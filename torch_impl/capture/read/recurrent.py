@@ -199,10 +199,8 @@ def layers(module: Any) -> list[Any]:
         if isinstance(module, nn.RNN):
             given["nonlinearity"] = module.nonlinearity
         kind = next(one for one in (nn.LSTM, nn.GRU, nn.RNN) if isinstance(module, one))
-        like = module.weight_ih_l0
-        layer = kind(
-            into, module.hidden_size, bidirectional=module.bidirectional, dtype=like.dtype, **given
-        ).train(module.training)
+        given |= {"bidirectional": module.bidirectional, "dtype": module.weight_ih_l0.dtype}
+        layer = kind(into, module.hidden_size, device="meta", **given).train(module.training)
         for name, _ in list(layer.named_parameters()):
             setattr(layer, name, getattr(module, name.replace("_l0", f"_l{number}")))
         found.append(layer)

@@ -57,7 +57,11 @@ class Trace(TorchFunctionMode):
     """The calls so far, and which tensors come from which."""
 
     def __init__(
-        self, model: nn.Module, given: Mapping[int, np.ndarray], copies: bool = False
+        self,
+        model: nn.Module,
+        given: Mapping[int, np.ndarray],
+        copies: bool = False,
+        same_as_kind: dict[nn.Module, bool] | None = None,
     ) -> None:
         """Watch the model.
 
@@ -65,9 +69,12 @@ class Trace(TorchFunctionMode):
             model: that is called.
             given: number of a call to what it hands on in place of its own output.
             copies: whether arrays are copies of the tensors: what the model writes into needs it.
+            same_as_kind: modules with an overridden forward pass, and whether that gives what
+                PyTorch's class gives; found out once.
         """
         super().__init__()
         self.copies = copies
+        self.same_as_kind = {} if same_as_kind is None else same_as_kind
         self.seen: dict[tuple[int, Layout], Seen] = {}
         self.stale = False  # whether an array of those, or of earlier ones, has changed
         self.given = given

@@ -13,6 +13,7 @@ from parity.reference.layers import merging
 from torch_impl.capture.read import attention, functions, modules, weights
 from torch_impl.capture.trace.combined_calls import CombinedTrace
 from torch_impl.capture.trace.nesting import flat, named_outputs
+from torch_impl.capture.trace.overridden import computes_the_same
 from torch_impl.capture.trace.replay import Made, again
 
 __all__ = ["Made", "Watch", "again", "named_outputs"]
@@ -39,12 +40,13 @@ class Watch(CombinedTrace):
                     module.forward = own
 
     def _watched(self, module: nn.Module, name: str) -> Any:
-        forward = module.forward
+        forward, replaced = module.forward, "forward" in vars(module)
 
         def call(*args: Any, **kwargs: Any) -> Any:
             if self.within:
                 return forward(*args, **kwargs)
-            if not modules.known(module):
+            known = modules.known(module) and not replaced
+            if not known and not self._as_its_kind(module, forward, args, kwargs):
                 self.path.append(module)
                 try:
                     return forward(*args, **kwargs)
@@ -59,6 +61,17 @@ class Watch(CombinedTrace):
             return self._module(module, name or type(module).__name__, forward, args, kwargs)
 
         return call
+
+    def _as_its_kind(
+        self, module: nn.Module, forward: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> bool:
+        """Whether a forward pass that is overridden gives what PyTorch's class gives."""
+        kind = modules.kind_of(module)
+        if kind is not None and module not in self.same_as_kind:
+            with self._alone():
+                same = computes_the_same(module, kind, forward, args, kwargs)
+            self.same_as_kind[module] = same
+        return self.same_as_kind.get(module, False)
 
     def _module(
         self,
