@@ -1,4 +1,4 @@
-"""Where code computes in another dtype than its model."""
+"""Known differences in dtypes: code that computes in another dtype than its model."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Settings:
-    """A formula by name with its constants, as an implementation was told them."""
+    """The name of a formula and its constants."""
 
     kind: str
     values: Mapping[str, Any]

@@ -1,8 +1,8 @@
-"""Initialisers by name: Keras's own, and PyTorch's default for linear, convolution and recurrence.
+"""Initialisers by name: Keras's, and PyTorch's default for its layers.
 
 Sources: ``keras/src/initializers/random_initializers.py``; ``torch/nn/modules/linear.py``
 (``kaiming_uniform_(a=√5)``, which is U(±1/√fan_in)); ``torch/nn/modules/rnn.py`` (U(±1/√hidden)).
-The names alone are needed to build a spec, so NumPy is imported only when a tensor is drawn.
+Building a spec needs only the names, so NumPy is imported when a tensor is drawn.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ INITIALIZERS = (
     "orthogonal",
     "torch_default",
 )
-"""Initialisers that a spec accepts. ``unit_forget`` (an LSTM bias) is used by specs alone."""
+"""Initialisers that users can select. ``unit_forget`` (an LSTM bias) is only set by specs."""
 
 CONSTANT = ("zeros", "ones", "unit_forget")
-"""Initialisers without chance in them."""
+"""Initialisers without randomness."""
 
 _TRUNCATED_STDDEV = 0.87962566103423978  # of a unit normal cut at ±2, as in Keras
 
@@ -44,8 +44,8 @@ def draw(
     Args:
         name: one of :data:`INITIALIZERS`, or ``unit_forget``.
         shape: canonical shape.
-        fans: (fan_in, fan_out) to scale by.
-        rng: source of the bits; not used by constant initialisers.
+        fans: (fan_in, fan_out), for scaling.
+        rng: random generator; not used by constant initialisers.
 
     Returns:
         float64 array of ``shape`` whose values are exactly representable in float32, so that a
@@ -86,7 +86,7 @@ def draw(
 
 
 def _truncated(stddev: float, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Normal values redrawn until none lies beyond two standard deviations."""
+    """Normal values, drawn again until none exceeds two standard deviations."""
     values = rng.standard_normal(shape)
     outside = abs(values) > 2.0
     while outside.any():
@@ -96,7 +96,7 @@ def _truncated(stddev: float, shape: tuple[int, ...], rng: np.random.Generator) 
 
 
 def _orthogonal(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Keras's ``Orthogonal``: Q of a normal matrix, signs fixed by R's diagonal."""
+    """Keras's ``Orthogonal``: Q of a normal matrix, with the signs of R's diagonal."""
     import numpy as np
 
     rows, columns = math.prod(shape[:-1]), shape[-1]

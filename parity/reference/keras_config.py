@@ -1,4 +1,4 @@
-"""Losses and optimizers that are given by Keras's name or object: the same for the other side."""
+"""Convert Keras's losses, optimizers and schedules to specs."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ LOSSES = {
         )
     },
 }
-"""Keras's name of a loss to its class, which both sides have."""
+"""Keras's name of a loss to the name of its class, which both frameworks have."""
 
 KINDS = {row.kind for row in SCHEDULES.values() if row.kind}
-"""Schedules of Keras's, by class."""
+"""Class names of Keras's schedules."""
 
 
 def loss_class(name: str) -> str:
-    """The class of a Keras loss's name; the class's own name is accepted as well.
+    """The class name of a Keras loss, from Keras's name or the class name.
 
     Raises:
-        ParityError: there is none.
+        ParityError: unknown name.
     """
     found = name if name in LOSSES.values() else LOSSES.get(name)
     if found is None:
@@ -48,7 +48,7 @@ def loss_class(name: str) -> str:
 
 
 def rounded(value: Any) -> Any:
-    """Every float, however deep, as Keras has it: rounded to float32."""
+    """The value with every float in it rounded to float32, as in Keras."""
     if isinstance(value, (float, np.floating)):
         return as_float32(float(value))
     if isinstance(value, Mapping):
@@ -59,7 +59,7 @@ def rounded(value: Any) -> Any:
 
 
 def schedule_of(config: Mapping[str, Any]) -> Settings | None:
-    """The schedule in a Keras optimizer's ``get_config()``; None where there is none of Keras's."""
+    """The Keras schedule in an optimizer's ``get_config()``; None if there is none."""
     found = config.get("learning_rate")
     if not isinstance(found, Mapping) or found.get("class_name") not in KINDS:
         return None
@@ -69,11 +69,11 @@ def schedule_of(config: Mapping[str, Any]) -> Settings | None:
 
 
 def spec_of(kind: str, config: Mapping[str, Any]) -> OptimizerSpec | None:
-    """What a Keras optimizer's configuration says; None for kinds and rates that no spec has.
+    """The spec of a Keras optimizer; None for kinds and rates that a spec cannot express.
 
     Args:
-        kind: its class.
-        config: its ``get_config()``; the rate of a schedule is one that it has somewhere.
+        kind: name of its class.
+        config: its ``get_config()``; for a schedule, the spec has one of its rates.
     """
     name, rate = _name_of(kind, config), config.get("learning_rate")
     schedule = schedule_of(config)

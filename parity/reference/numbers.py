@@ -1,4 +1,4 @@
-"""Where the frameworks' arithmetic parts."""
+"""Known differences in the frameworks' arithmetic."""
 
 from __future__ import annotations
 

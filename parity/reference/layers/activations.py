@@ -1,4 +1,4 @@
-"""Activations, by Keras's names.
+"""Activation functions, by Keras's names.
 
 Sources: ``tf_keras/src/activations.py``, ``tf_keras/src/backend.py``,
 ``keras/src/activations/activations.py``, ``tensorflow/python/ops/nn_ops.py``.
@@ -19,13 +19,13 @@ from parity.reference.layers.kinds import layer_kind
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 SELU_LIMIT = -SELU_ALPHA * SELU_SCALE
-"""What SELU tends to for very negative inputs; alpha dropout puts it in place of what it drops."""
+"""SELU's limit for very negative inputs; alpha dropout replaces dropped entries by it."""
 
 
 @layer_kind("activation", family="activation")
 @dataclass(frozen=True, kw_only=True)
 class Activation:
-    """An activation of nothing but its name."""
+    """An activation function without settings."""
 
     keras: ClassVar[str] = "Activation"
     activation: str
@@ -38,7 +38,7 @@ class Activation:
 )
 @dataclass(frozen=True, kw_only=True)
 class ReLU:
-    """max(x, 0), at most ``max_value``; below 0 ``negative_slope``·x (Keras's LeakyReLU too)."""
+    """max(x, 0), at most ``max_value``, or ``negative_slope``·x below 0 (also LeakyReLU)."""
 
     keras: ClassVar[str] = "ReLU"
     max_value: float | None
@@ -48,7 +48,7 @@ class ReLU:
 @layer_kind("elu", family="activation")
 @dataclass(frozen=True, kw_only=True)
 class ELU:
-    """X where it is positive, else ``alpha``·(eˣ − 1)."""
+    """X if positive, otherwise ``alpha``·(eˣ − 1)."""
 
     keras: ClassVar[str] = "ELU"
     alpha: float
@@ -57,7 +57,7 @@ class ELU:
 @layer_kind("prelu", weights=("alpha",))
 @dataclass(frozen=True, kw_only=True)
 class PReLU:
-    """X where it is positive, else x times a slope that is trained."""
+    """X if positive, otherwise x times a trained slope."""
 
     keras: ClassVar[str] = "PReLU"
 
@@ -65,7 +65,7 @@ class PReLU:
 @layer_kind("softmax", family="activation")
 @dataclass(frozen=True, kw_only=True)
 class Softmax:
-    """The softmax along another axis than the last, counted from the end."""
+    """The softmax along an axis, counted from the end."""
 
     keras: ClassVar[str] = "Softmax"
     axis: int
@@ -97,14 +97,14 @@ def reference(
     x: np.ndarray,
     flavour: str = "tf_keras",
 ) -> np.ndarray:
-    """The activation of x, elementwise but for softmax, which runs along an axis, often the last.
+    """The activation of x: elementwise, except softmax, which runs along an axis.
 
     Args:
         config: the layer.
-        weights: none, of a PReLU alpha, of a shape that broadcasts to x's.
+        weights: none; for PReLU alpha, of a shape that broadcasts to x's.
         x: of any shape.
-        flavour: ``tf_keras``, ``keras3`` or ``torch``: hard sigmoid and GELU are not the same in
-            all.
+        flavour: ``tf_keras``, ``keras3`` or ``torch``, which differ for example in hard sigmoid and
+            GELU.
     """
     if isinstance(config, ReLU):
         y = np.where(x > 0.0, x, config.negative_slope * x)
@@ -119,10 +119,10 @@ def reference(
 
 
 def apply(name: str | None, x: np.ndarray, flavour: str = "tf_keras") -> np.ndarray:
-    """The same by name; None is Keras's name for none.
+    """The activation of x by its name; None for no activation.
 
     Raises:
-        ValueError: an unknown name.
+        ValueError: unknown name.
     """
     if name == "gelu" and flavour == "torch":
         return _gelu(x, math.sqrt(0.5))
@@ -133,7 +133,7 @@ def apply(name: str | None, x: np.ndarray, flavour: str = "tf_keras") -> np.ndar
     if name == "hard_sigmoid":
         slope = 0.2 if flavour == "tf_keras" else 1 / 6
         return np.clip(slope * x + 0.5, 0.0, 1.0)
-    if name == "hard_swish":  # of PyTorch and Keras 3, where its other name is hard_silu
+    if name == "hard_swish":  # in PyTorch and Keras 3, also named hard_silu
         return np.asarray(x * np.clip(x / 6 + 0.5, 0.0, 1.0))
     if name not in FORMULAS:
         known = ", ".join(filter(None, FORMULAS))
@@ -158,7 +158,7 @@ def softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
 
 
 def _gelu(x: np.ndarray, factor: float = as_float32(math.sqrt(0.5))) -> np.ndarray:
-    from scipy.special import erfc  # slow to import, and only this needs it
+    from scipy.special import erfc  # imported here because it is slow
 
     return np.asarray(0.5 * x * erfc(-x * factor))
 
@@ -177,7 +177,7 @@ def _selu(x: np.ndarray) -> np.ndarray:
 
 
 ROUNDED = ("gelu", "gelu_tanh")
-"""Whose constants Keras rounds to float32 and PyTorch does not; else they are the same."""
+"""Activations that differ only in constants that Keras rounds to float32."""
 
 FORMULAS: dict[str | None, Callable[[np.ndarray], np.ndarray]] = {
     None: lambda x: x,

@@ -23,7 +23,7 @@ from parity.reference.layers.kinds import layer_kind
 @layer_kind("attention", weights=("kernel", "bias"))
 @dataclass(frozen=True, kw_only=True)
 class MultiHeadAttention:
-    """Heads of ``key_dim`` for queries and keys and ``value_dim`` for values."""
+    """Attention heads of size ``key_dim`` for queries and keys and ``value_dim`` for values."""
 
     keras: ClassVar[str] = "MultiHeadAttention"
     num_heads: int
@@ -49,18 +49,18 @@ def reference(
     attention_mask: np.ndarray | None = None,
     flavour: str = "tf_keras",
 ) -> np.ndarray:
-    """Attention of queries to values.
+    """Multi-head attention.
 
     Args:
         config: the layer.
         weights: query/kernel and key/kernel (in, heads, key_dim), value/kernel (in, heads,
-            value_dim), attention_output/kernel (heads, value_dim, in); biases of the shapes but
-            the inputs.
+            value_dim), attention_output/kernel (heads, value_dim, in); biases without the
+            input axis.
         query: (N, T, in).
         value: (N, S, in of the values).
-        key: (N, S, in of the keys); None: the values.
-        attention_mask: bool (N, T, S), true where a query may attend; None: everywhere.
-        flavour: the Keras; 3 rounds 1/√key_dim to float32.
+        key: (N, S, in of the keys); None for the values.
+        attention_mask: bool (N, T, S), true where a query may attend; None for everywhere.
+        flavour: the Keras version; Keras 3 rounds 1/√key_dim to float32.
 
     Returns:
         (N, T, in).

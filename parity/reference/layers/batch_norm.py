@@ -25,7 +25,7 @@ from parity.reference.layers.kinds import layer_kind
 )
 @dataclass(frozen=True, kw_only=True)
 class BatchNorm:
-    """Normalisation by the batch's statistics in training, by the running ones otherwise."""
+    """Normalisation by the batch statistics in training, otherwise by the running ones."""
 
     keras: ClassVar[str] = "BatchNormalization"
     axis: int
@@ -61,15 +61,15 @@ def reference(
     mask: np.ndarray | None = None,
     flavour: str = "tf_keras",
 ) -> np.ndarray:
-    """γ·(x − mean)/√(variance + ε) + β, over all axes but one.
+    """γ·(x − mean)/√(variance + ε) + β, over all axes except ``config.axis``.
 
     Args:
         config: the layer.
-        weights: moving_mean and moving_variance (C,); gamma and beta (C,) where there are.
+        weights: moving_mean and moving_variance (C,); gamma and beta (C,) if used.
         x: of any shape with C entries along ``config.axis``.
-        training: whether the batch's own mean and biased variance are taken.
-        mask: bool (N, T): the steps that count for them; None: all.
-        flavour: the Keras; 3 adds 1e-7 to the number of steps that a mask leaves.
+        training: whether to use the batch's mean and biased variance.
+        mask: bool (N, T): the steps that count for the statistics; None for all.
+        flavour: the Keras version; Keras 3 adds 1e-7 to the number of valid steps.
 
     Returns:
         x's shape.
@@ -87,12 +87,13 @@ def reference(
 
 
 def moved(config: BatchNorm, before: np.ndarray, fed: np.ndarray) -> np.ndarray:
-    """A running statistic after a training step: momentum is the share of the old that is kept.
+    """A running statistic after a training step; momentum is the weight of the old value.
 
     Args:
         config: the layer.
-        before: (C,).
-        fed: (C,), the batch's mean or variance; which variance, see ``running_variance`` below.
+        before: (C,), the old value.
+        fed: (C,), the batch's mean or variance; for which variance see
+            ``batch_norm.running_variance`` below.
     """
     return np.asarray(before * config.momentum + fed * (1.0 - config.momentum))
 

@@ -47,7 +47,7 @@ def reference(
         config: the layer.
         weights: kernel (in, units), bias (units,).
         x: (…, in).
-        flavour: the Keras, for the activation.
+        flavour: the Keras version, for the activation.
 
     Returns:
         (…, units).

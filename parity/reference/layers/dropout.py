@@ -1,4 +1,4 @@
-"""Dropout and noise.
+"""Dropout and noise layers.
 
 Sources: Srivastava et al., "Dropout", 2014; Klambauer et al., "Self-normalizing neural networks",
 2017; ``tf_keras/src/layers/regularization/`` and ``keras/src/layers/regularization/``.
@@ -54,7 +54,7 @@ class SpatialDropout3D(Dropout):
 @layer_kind("dropout", family="dropout")
 @dataclass(frozen=True, kw_only=True)
 class GaussianDropout(Dropout):
-    """Multiplies by normal numbers around 1."""
+    """Multiplies entries by normal numbers with mean 1."""
 
     keras: ClassVar[str] = "GaussianDropout"
 
@@ -62,7 +62,7 @@ class GaussianDropout(Dropout):
 @layer_kind("dropout", family="dropout")
 @dataclass(frozen=True, kw_only=True)
 class AlphaDropout(Dropout):
-    """Replaces entries by SELU's lower limit, and keeps mean and variance."""
+    """Replaces entries by SELU's lower limit and preserves mean and variance."""
 
     keras: ClassVar[str] = "AlphaDropout"
 
@@ -70,7 +70,7 @@ class AlphaDropout(Dropout):
 @layer_kind("dropout", family="dropout")
 @dataclass(frozen=True, kw_only=True)
 class SpatialAlphaDropout(AlphaDropout):
-    """Alpha dropout of whole channels, as ``noise_shape`` says it in Keras."""
+    """Alpha dropout of whole channels (``noise_shape`` in Keras)."""
 
 
 @layer_kind("noise", family="dropout")
@@ -95,14 +95,14 @@ def reference(
     x: np.ndarray,
     drawn: np.ndarray | None = None,
 ) -> np.ndarray:
-    """The layer in training; in evaluation, without ``drawn``, x itself.
+    """The layer's output in training; x itself in evaluation, when ``drawn`` is None.
 
     Args:
         config: the layer.
         weights: none.
         x: (N, …).
-        drawn: what was drawn, of a shape that broadcasts to x's: bool, true where an entry is kept
-            (spatial: (N, 1, 1, C)), or standard normal numbers for the Gaussian ones.
+        drawn: the random draws, of a shape that broadcasts to x's: bool, true where an entry is
+            kept (spatial: (N, 1, 1, C)), or standard normal numbers for the Gaussian layers.
     """
     if drawn is None:
         return x

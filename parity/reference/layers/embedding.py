@@ -18,7 +18,7 @@ from parity.reference.layers.kinds import layer_kind
 @layer_kind("embedding", weights=("embeddings",))
 @dataclass(frozen=True, kw_only=True)
 class Embedding:
-    """A vector for each number from 0 to ``input_dim`` − 1."""
+    """A table of vectors for the integers from 0 to ``input_dim`` − 1."""
 
     keras: ClassVar[str] = "Embedding"
     input_dim: int
@@ -35,12 +35,12 @@ TORCH_DEFAULTS: dict[str, dict[str, Any]] = {
 
 
 def reference(config: Embedding, weights: Mapping[str, np.ndarray], x: np.ndarray) -> np.ndarray:
-    """The vectors of x. ``mask_zero`` makes a mask (x != 0) and leaves them as they are.
+    """The vectors of x. ``mask_zero`` only adds a mask (x != 0).
 
     Args:
         config: the layer.
         weights: embeddings (input_dim, output_dim).
-        x: whole numbers, of any shape.
+        x: integers, of any shape.
 
     Returns:
         (*x.shape, output_dim).

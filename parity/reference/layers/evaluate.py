@@ -1,4 +1,4 @@
-"""What a layer of any kind computes, by its NumPy reference."""
+"""Compute the output of a layer of any kind by its NumPy reference."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def computed(
     """The reference's output.
 
     Args:
-        config: of one of these rooms.
-        weights: by canonical name, as the reference wants them.
+        config: a configuration from one of the layer modules.
+        weights: by canonical name, as the reference expects them.
         inputs: canonical arrays.
-        options: the reference's further arguments, such as ``mask``; those it has not are left out.
-        flavour: the Keras, or ``torch``.
+        options: further arguments, such as ``mask``; those that the reference lacks are ignored.
+        flavour: the Keras version, or ``torch``.
 
     Raises:
         KeyError, ValueError, IndexError, TypeError: the weights or inputs do not fit.

@@ -24,7 +24,7 @@ from parity.reference.layers.kinds import layer_kind
 )
 @dataclass(frozen=True, kw_only=True)
 class LayerNorm:
-    """Each example by itself, over the given axes."""
+    """Normalisation of each example over the given axes."""
 
     keras: ClassVar[str] = "LayerNormalization"
     axis: int | tuple[int, ...]
@@ -36,7 +36,7 @@ class LayerNorm:
 @layer_kind("group_norm", weights=("gamma", "beta"), family="normalization")
 @dataclass(frozen=True, kw_only=True)
 class GroupNorm:
-    """Each example and each group of neighbouring channels (last axis) by itself."""
+    """Normalisation of each example and each group of neighbouring channels (last axis)."""
 
     keras: ClassVar[str] = "GroupNormalization"
     groups: int
@@ -63,7 +63,7 @@ def reference(
 
     Args:
         config: the layer.
-        weights: gamma and beta where there are: of the normalised axes' shape, for groups (C,).
+        weights: gamma and beta if used: of the normalised axes' shape, for groups (C,).
         x: (N, …, C).
     """
     gamma, beta = weights.get("gamma", np.ones(1)), weights.get("beta", np.zeros(1))

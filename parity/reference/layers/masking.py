@@ -1,4 +1,4 @@
-"""Masks: which steps of a sequence count, and what recurrent layers make of them.
+"""Masking of sequence steps, and its effect on recurrent layers.
 
 Sources: ``tf_keras/src/layers/core/masking.py``, ``tf_keras/src/backend.py`` (``rnn``) and
 ``keras/src/layers/core/masking.py``.
@@ -19,7 +19,7 @@ from parity.reference.layers.kinds import layer_kind
 @layer_kind("masking")
 @dataclass(frozen=True, kw_only=True)
 class Masking:
-    """Masks the steps whose every feature is ``mask_value``."""
+    """Masks the steps whose features all equal ``mask_value``."""
 
     keras: ClassVar[str] = "Masking"
     mask_value: float
@@ -35,7 +35,7 @@ def mask_of(config: Masking, x: np.ndarray) -> np.ndarray:
 
 
 def reference(config: Masking, weights: Mapping[str, np.ndarray], x: np.ndarray) -> np.ndarray:
-    """What the layer returns beside its mask: x with zeros in masked steps.
+    """The layer's output (without the mask): x with zeros in masked steps.
 
     Args:
         config: the layer.

@@ -1,4 +1,4 @@
-"""Layers of several inputs: sums, products and the like, and concatenation.
+"""Layers with several inputs: sum, product, mean, maximum, concatenation and others.
 
 Sources: ``tf_keras/src/layers/merging/`` and ``keras/src/layers/merging/``.
 """
@@ -35,7 +35,7 @@ class Multiply:
 @layer_kind("subtract", family="merging")
 @dataclass(frozen=True, kw_only=True)
 class Subtract:
-    """The first input less the second."""
+    """The first input minus the second."""
 
     keras: ClassVar[str] = "Subtract"
 
@@ -43,7 +43,7 @@ class Subtract:
 @layer_kind("average", family="merging")
 @dataclass(frozen=True, kw_only=True)
 class Average:
-    """The mean of the inputs: their sum over ``of``, or where that is 0 over their number."""
+    """The mean of the inputs: their sum divided by ``of``, or by their number if that is 0."""
 
     keras: ClassVar[str] = "Average"
     of: int = 0
@@ -68,7 +68,7 @@ class Minimum:
 @layer_kind("concatenate")
 @dataclass(frozen=True, kw_only=True)
 class Concatenate:
-    """The inputs side by side along an axis, counted with that of the examples."""
+    """Concatenation along an axis; the batch axis counts as 0."""
 
     keras: ClassVar[str] = "Concatenate"
     axis: int
@@ -86,7 +86,7 @@ def reference(
     weights: Mapping[str, np.ndarray],
     x: Sequence[np.ndarray],
 ) -> np.ndarray:
-    """The inputs as one; all but a concatenation give those of fewer axes more behind the first.
+    """Combine the inputs; except for concatenation, missing axes are added after the batch axis.
 
     Args:
         config: the layer.
@@ -109,7 +109,7 @@ OPERATIONS: dict[type, np.ufunc] = {
     Maximum: np.maximum,
     Minimum: np.minimum,
 }
-"""What two inputs become."""
+"""Layer to the operation that combines two inputs."""
 
 
 DIFFERENCES = (

@@ -1,4 +1,4 @@
-"""Flatten, Reshape, Permute.
+"""The layers Flatten, Reshape and Permute.
 
 Sources: ``tf_keras/src/layers/reshaping/`` and ``keras/src/layers/reshaping/``.
 """
@@ -35,7 +35,7 @@ class Reshape:
 @layer_kind("permute")
 @dataclass(frozen=True, kw_only=True)
 class Permute:
-    """Axes in another order, counted from 1, the examples' axis apart."""
+    """Axes in another order, counted from 1, without the batch axis."""
 
     keras: ClassVar[str] = "Permute"
     dims: tuple[int, ...]
@@ -53,7 +53,7 @@ def reference(
     Args:
         config: the layer.
         weights: none.
-        x: (N, …), channels last.
+        x: (N, …), channels-last.
     """
     if isinstance(config, Permute):
         return x.transpose(0, *config.dims)

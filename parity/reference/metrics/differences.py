@@ -1,4 +1,4 @@
-"""Where metrics part."""
+"""Known differences between the frameworks' metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where learning-rate schedules part, and the callbacks that change rates."""
+"""Known differences between learning-rate schedules, and between callbacks."""
 
 from __future__ import annotations
 

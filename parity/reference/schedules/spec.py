@@ -1,6 +1,6 @@
-"""Learning-rate schedules by name, the options that each has, and a spec with every value explicit.
+"""Learning-rate schedules by name, their options, and a spec with every value explicit.
 
-Rates are float32 numbers whatever the weights are, as Keras computes them. The formulas stand in
+As in Keras, rates are float32 numbers for any dtype of the weights. The formulas are in
 ``torch_impl/optim/schedules.py``.
 """
 
@@ -17,7 +17,7 @@ from parity.errors import ParityError
 from parity.options import Checked, option
 
 NEEDED = object()
-"""In place of a default: the user has to say."""
+"""Marks an option without a default, which the user must give."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Row:
     """One schedule.
 
     Attributes:
-        kind: the class, by one name in both frameworks.
-        options: option to its default, :data:`NEEDED` where there is none.
-        renamed: options that the class calls otherwise.
+        kind: name of the class in both frameworks.
+        options: option to its default, :data:`NEEDED` if there is none.
+        renamed: options that have another name in the class.
     """
 
     kind: str
@@ -66,16 +66,16 @@ def taking(option: str) -> list[str]:
 
 
 def default(option: str) -> Any:
-    """The default of an option, which is the same in every schedule that has it."""
+    """The default of an option; every schedule that has the option has the same default."""
     return next(row.options[option] for row in SCHEDULES.values() if option in row.options)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleSpec(Checked):
-    """How the learning rate changes from step to step; it starts at the optimizer's.
+    """A schedule of the learning rate, which starts at the optimizer's.
 
-    An option that is left out takes the default of the table; one that the schedule lacks is
-    refused, and None.
+    An omitted option gets the table's default. Options that the schedule lacks are None and cannot
+    be set.
     """
 
     name: str = option(
@@ -86,21 +86,23 @@ class ScheduleSpec(Checked):
     )
     decay_steps: int | None = option(
         None,
-        help="steps that the rate takes to its end, to a decay by the decay rate, or to a restart",
+        help="steps until the final rate, until a decay by the decay rate, or until a restart",
         kind=int,
         minimum=1,
-        maximum=2**24,  # float32 tells whole numbers apart up to here
+        maximum=2**24,  # the largest integer range that float32 represents exactly
     )
     decay_rate: float | None = option(
         None, help="factor of a decay, or its strength", kind=float, minimum=0
     )
     staircase: bool | None = option(None, help="decay in whole steps of decay-steps", kind=bool)
-    end_learning_rate: float | None = option(None, help="rate at the end", kind=float, minimum=0)
-    power: float | None = option(None, help="power of the way left", kind=float, minimum=0)
-    cycle: bool | None = option(None, help="begin again, rather than end", kind=bool)
+    end_learning_rate: float | None = option(None, help="final rate", kind=float, minimum=0)
+    power: float | None = option(
+        None, help="power of the remaining share of steps", kind=float, minimum=0
+    )
+    cycle: bool | None = option(None, help="start again instead of ending", kind=bool)
     boundaries: tuple[int, ...] | None = option(
         None,
-        help="steps after which the rate changes, rising",
+        help="steps after which the rate changes, in ascending order",
         kind=int,
         many=True,
         minimum=0,
@@ -108,26 +110,26 @@ class ScheduleSpec(Checked):
     )
     values: tuple[float, ...] | None = option(
         None,
-        help="rates after each of the boundaries; until the first it is the learning rate",
+        help="rates after each boundary; before the first one it is the learning rate",
         kind=float,
         many=True,
         minimum=0,
         empty=False,
     )
     alpha: float | None = option(
-        None, help="smallest rate as a share of the highest", kind=float, minimum=0, maximum=1
+        None, help="smallest rate relative to the highest", kind=float, minimum=0, maximum=1
     )
     warmup_target: float | None = option(
-        None, help="rate to rise to before the decay", kind=float, minimum=0
+        None, help="rate at the end of the warmup, before the decay", kind=float, minimum=0
     )
     warmup_steps: int | None = option(
-        None, help="steps of that rise", kind=int, minimum=0, maximum=2**24
+        None, help="steps of the warmup", kind=int, minimum=0, maximum=2**24
     )
     t_mul: float | None = option(
-        None, help="length of each period as a multiple of the last", kind=float, minimum=1
+        None, help="length of each period relative to the previous one", kind=float, minimum=1
     )
     m_mul: float | None = option(
-        None, help="height of each period as a multiple of the last", kind=float, minimum=0
+        None, help="height of each period relative to the previous one", kind=float, minimum=0
     )
 
     def __post_init__(self) -> None:
@@ -137,9 +139,9 @@ class ScheduleSpec(Checked):
                 if getattr(self, name) is None and value is not NEEDED:
                     object.__setattr__(self, name, value)
         super().__post_init__()
-        self._refuse_what_does_not_fit()
+        self._check_options()
 
-    def _refuse_what_does_not_fit(self) -> None:
+    def _check_options(self) -> None:
         own = SCHEDULES[self.name].options
         for entry in dataclasses.fields(self)[1:]:
             value = getattr(self, entry.name)
@@ -172,10 +174,10 @@ class ScheduleSpec(Checked):
                 )
 
     def arguments(self, learning_rate: float) -> dict[str, Any]:
-        """What both frameworks' class takes beside the initial rate, floats rounded to float32.
+        """The arguments of both frameworks' class besides the initial rate, rounded to float32.
 
         Args:
-            learning_rate: the rate to begin with, for the schedule that lists all of its rates.
+            learning_rate: the initial rate, for the schedule that lists all of its rates.
         """
         row = SCHEDULES[self.name]
         found: dict[str, Any] = {}
@@ -191,4 +193,4 @@ class ScheduleSpec(Checked):
 
 
 CONSTANT = ScheduleSpec()
-"""The optimizer's own rate, from first to last."""
+"""The optimizer's rate in every step."""

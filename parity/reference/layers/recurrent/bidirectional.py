@@ -1,4 +1,4 @@
-"""Two recurrent layers, one over the sequence, one over its reverse.
+"""Bidirectional layers: a recurrent layer over the sequence and one over its reverse.
 
 Sources: ``tf_keras/src/layers/rnn/bidirectional.py`` and ``keras/src/layers/rnn/bidirectional.py``.
 """
@@ -25,7 +25,7 @@ from parity.reference.layers.recurrent.scan import weights_below
 )
 @dataclass(frozen=True, kw_only=True)
 class Bidirectional:
-    """``layer`` and its mirror; ``merge_mode`` is 'concat', 'sum', 'mul' or 'ave'."""
+    """``layer`` in both directions; ``merge_mode`` is 'concat', 'sum', 'mul' or 'ave'."""
 
     keras: ClassVar[str] = "Bidirectional"
     layer: simple_rnn.SimpleRNN | lstm.LSTM | gru.GRU
@@ -42,23 +42,24 @@ def reference(
     x: np.ndarray,
     mask: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Both runs, merged; of sequences the second run's steps are put back in order.
+    """The merged outputs of both directions; a backward sequence is put back in order.
 
     Args:
         config: the layer.
-        weights: as of the layer, under ``forward/`` and ``backward/``.
+        weights: the layer's, with the prefixes ``forward/`` and ``backward/``.
         x: (N, T, in).
-        mask: bool (N, T); masked steps of sequences are zeros.
+        mask: bool (N, T); outputs of masked steps are zero in sequences.
 
     Returns:
-        (N, T, width) or (N, width), of the two last outputs: the second run's is at the first step.
+        (N, T, width), or (N, width) from the last output of each direction; the backward one's is
+        at the first step.
     """
     runs = []
     for name, backwards in (("forward", False), ("backward", True)):
         layer = dataclasses.replace(config.layer, go_backwards=backwards)
-        room: Any = {simple_rnn.SimpleRNN: simple_rnn, lstm.LSTM: lstm, gru.GRU: gru}[type(layer)]
+        module: Any = {simple_rnn.SimpleRNN: simple_rnn, lstm.LSTM: lstm, gru.GRU: gru}[type(layer)]
         own = weights_below(weights, name)
-        runs.append(room.reference(layer, own, x, mask, layer.return_sequences))
+        runs.append(module.reference(layer, own, x, mask, layer.return_sequences))
     if config.layer.return_sequences:
         runs[1] = runs[1][:, ::-1]
     merged: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {

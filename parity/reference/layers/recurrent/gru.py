@@ -1,4 +1,4 @@
-"""Gated recurrent units, with the reset gate after or before the recurrent product.
+"""Gated recurrent unit (GRU) layers, with the reset gate after or before the recurrent product.
 
 Sources: Cho et al., 2014; ``tf_keras/src/layers/rnn/gru.py`` and ``keras/src/layers/rnn/gru.py``.
 """
@@ -21,7 +21,7 @@ from parity.reference.layers.recurrent.scan import States, scan
 @layer_kind("gru", weights=("kernel", "recurrent_kernel", "bias"), family="recurrent")
 @dataclass(frozen=True, kw_only=True)
 class GRU:
-    """Gates z, r, h; h ← z∘h + (1 − z)∘h̃."""
+    """A GRU with gates z, r, h; h ← z∘h + (1 − z)∘h̃."""
 
     keras: ClassVar[str] = "GRU"
     units: int
@@ -53,7 +53,7 @@ def reference(
     zero_output_for_mask: bool = False,
     flavour: str = "tf_keras",
 ) -> np.ndarray:
-    """The layer's outputs, or the last one, from a state of zeros.
+    """The layer's outputs, or the last one, starting from a state of zeros.
 
     Args:
         config: the layer.
@@ -62,7 +62,7 @@ def reference(
         x: (N, T, in).
         mask: bool (N, T); see :func:`parity.reference.layers.recurrent.scan.scan`.
         zero_output_for_mask: see there.
-        flavour: the Keras, for the recurrent activation.
+        flavour: the Keras version, for the recurrent activation.
     """
     units = config.units
     recurrent = weights["recurrent_kernel"]

@@ -1,4 +1,4 @@
-"""Long short-term memory.
+"""Long short-term memory (LSTM) layers.
 
 Sources: Hochreiter and Schmidhuber, 1997, with the forget gate of Gers et al., 1999;
 ``tf_keras/src/layers/rnn/lstm.py`` and ``keras/src/layers/rnn/lstm.py``.
@@ -22,7 +22,7 @@ from parity.reference.layers.recurrent.scan import States, scan
 @layer_kind("lstm", weights=("kernel", "recurrent_kernel", "bias"), family="recurrent")
 @dataclass(frozen=True, kw_only=True)
 class LSTM:
-    """Gates i, f, c, o; c ← f∘c + i∘c̃; h ← o∘activation(c)."""
+    """An LSTM with gates i, f, c, o; c ← f∘c + i∘c̃; h ← o∘activation(c)."""
 
     keras: ClassVar[str] = "LSTM"
     units: int
@@ -53,7 +53,7 @@ def reference(
     zero_output_for_mask: bool = False,
     flavour: str = "tf_keras",
 ) -> np.ndarray:
-    """The layer's outputs, or the last one, from states of zeros.
+    """The layer's outputs, or the last one, starting from states of zeros.
 
     Args:
         config: the layer.
@@ -61,7 +61,7 @@ def reference(
         x: (N, T, in).
         mask: bool (N, T); see :func:`parity.reference.layers.recurrent.scan.scan`.
         zero_output_for_mask: see there.
-        flavour: the Keras, for the recurrent activation.
+        flavour: the Keras version, for the recurrent activation.
     """
 
     def step(now: np.ndarray, states: States) -> States:

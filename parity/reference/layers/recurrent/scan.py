@@ -1,4 +1,4 @@
-"""What recurrent layers share: going over the steps, and what a mask does to them."""
+"""Run a recurrent cell over the steps of a sequence, with a mask."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ def scan(
     go_backwards: bool,
     zero_output_for_mask: bool = False,
 ) -> np.ndarray:
-    """Outputs of a cell over x; a masked step leaves all states, and so the output, as they were.
+    """Outputs of a cell over x; a masked step keeps all states, and thus the output, unchanged.
 
     Args:
-        step: of x (N, in) and the states, the first of which is the output.
+        step: maps x (N, in) and the states to new states, the first of which is the output.
         states: before the first step, (N, units) each.
         x: (N, T, in).
-        mask: bool (N, T), false where a step is left out; None: all count.
-        return_sequences: whether all outputs are asked for, or the last.
-        go_backwards: whether steps, and outputs, come in reverse.
-        zero_output_for_mask: whether masked steps put out zeros (within Bidirectional they do).
+        mask: bool (N, T), false where a step is skipped; None for no mask.
+        return_sequences: whether to return all outputs, or only the last.
+        go_backwards: whether to process steps, and return outputs, in reverse order.
+        zero_output_for_mask: whether masked steps return zeros (as within Bidirectional).
 
     Returns:
         (N, T, units) or (N, units).
@@ -37,14 +37,14 @@ def scan(
     outputs = []
     order = range(x.shape[1])
     for number in reversed(order) if go_backwards else order:
-        moved = step(x[:, number], states)
+        new = step(x[:, number], states)
         keep = np.ones((len(x), 1), bool) if mask is None else mask[:, number, None]
-        states = tuple(np.where(keep, a, b) for a, b in zip(moved, states, strict=True))
+        states = tuple(np.where(keep, a, b) for a, b in zip(new, states, strict=True))
         outputs.append(np.where(keep, states[0], 0.0) if zero_output_for_mask else states[0])
     return np.stack(outputs, 1) if return_sequences else states[0]
 
 
 def weights_below(weights: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
-    """The weights whose names begin with ``name/``, without it."""
+    """The weights whose names begin with ``name/``, by the names without this prefix."""
     start = f"{name}/"
     return {key[len(start) :]: value for key, value in weights.items() if key.startswith(start)}

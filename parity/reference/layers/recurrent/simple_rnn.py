@@ -56,7 +56,7 @@ def reference(
     mask: np.ndarray | None = None,
     zero_output_for_mask: bool = False,
 ) -> np.ndarray:
-    """The layer's outputs, or the last one, from a state of zeros.
+    """The layer's outputs, or the last one, starting from a state of zeros.
 
     Args:
         config: the layer.

@@ -20,9 +20,9 @@ from parity.reference.layers.windowed.geometry import Sides, padded, windows
 @layer_kind("conv", weights=("kernel", "bias"), ids={"padding": "conv.same_padding"})
 @dataclass(frozen=True, kw_only=True)
 class Conv:
-    """A convolution of as many dimensions as its kernel has sizes.
+    """A convolution with one dimension per entry of ``kernel_size``.
 
-    ``padding`` is 'valid', 'same', in one dimension 'causal', or (before, after) of each axis.
+    ``padding`` is 'valid', 'same', 'causal' (one dimension only), or (before, after) per axis.
     """
 
     filters: int
@@ -36,14 +36,14 @@ class Conv:
 
     @property
     def keras(self) -> str:
-        """Keras's class."""
+        """Name of Keras's class."""
         return f"Conv{len(self.kernel_size)}D"
 
 
 @layer_kind("conv", weights=("depthwise_kernel", "bias"), ids={"padding": "conv.same_padding"})
 @dataclass(frozen=True, kw_only=True)
 class DepthwiseConv:
-    """A convolution of each channel by itself, with ``depth_multiplier`` results."""
+    """A separate convolution of each channel, with ``depth_multiplier`` outputs each."""
 
     kernel_size: tuple[int, ...]
     strides: tuple[int, ...]
@@ -55,7 +55,7 @@ class DepthwiseConv:
 
     @property
     def keras(self) -> str:
-        """Keras's class."""
+        """Name of Keras's class."""
         return f"DepthwiseConv{len(self.kernel_size)}D"
 
 
@@ -66,7 +66,7 @@ class DepthwiseConv:
 )
 @dataclass(frozen=True, kw_only=True)
 class SeparableConv:
-    """A depthwise convolution without bias, then one of size 1 over its channels."""
+    """A depthwise convolution without bias, followed by a convolution of size 1."""
 
     filters: int
     kernel_size: tuple[int, ...]
@@ -79,7 +79,7 @@ class SeparableConv:
 
     @property
     def keras(self) -> str:
-        """Keras's class."""
+        """Name of Keras's class."""
         return f"SeparableConv{len(self.kernel_size)}D"
 
 
@@ -107,17 +107,17 @@ def reference(
     x: np.ndarray,
     flavour: str = "tf_keras",
 ) -> np.ndarray:
-    """The convolution of x, in fact a correlation: kernels are not turned round.
+    """The convolution of x. It is a correlation: kernels are not flipped.
 
     Args:
         config: the layer.
         weights: kernel (*sizes, in / groups, filters), or depthwise_kernel (*sizes, in, multiplier)
             and for a separable one pointwise_kernel (1, …, in·multiplier, filters); bias (out,).
         x: (N, *space, in).
-        flavour: the Keras, for the activation.
+        flavour: the Keras version, for the activation.
 
     Returns:
-        (N, *places, out); a depthwise one's output channel is in·multiplier + number of the result.
+        (N, *places, out); output channel c·m + i of a depthwise one is result i of input channel c.
     """
     x = padded(x, config.padding, config.kernel_size, config.strides, config.dilation_rate)
     seen = windows(x, config.kernel_size, config.strides, config.dilation_rate)
@@ -135,7 +135,7 @@ def reference(
 
 
 def _grouped(seen: np.ndarray, kernel: np.ndarray, groups: int, rank: int) -> np.ndarray:
-    """Windows (N, *places, in, *sizes) times a kernel, each group of channels by itself."""
+    """Multiply windows (N, *places, in, *sizes) by a kernel, separately per group of channels."""
     inputs = np.split(seen, groups, axis=1 + rank)
     kernels = np.split(np.moveaxis(kernel, -2, 0), groups, axis=-1)  # (in / groups, *sizes, out)
     parts = [np.tensordot(x, k, 1 + rank) for x, k in zip(inputs, kernels, strict=True)]

@@ -26,10 +26,10 @@ from parity.reference.layers.windowed.geometry import Sides
 )
 @dataclass(frozen=True, kw_only=True)
 class ConvTranspose:
-    """A convolution backwards; without dilation, which few use.
+    """A transposed convolution without dilation.
 
-    ``padding`` is 'valid', 'same', or how many entries (before, after) of each axis are cut from
-    all that the kernel reaches; less than none: so many zeros are put there.
+    ``padding`` is 'valid', 'same', or the number of entries (before, after) to crop from each axis
+    of the full result; negative numbers add zeros.
     """
 
     filters: int
@@ -41,7 +41,7 @@ class ConvTranspose:
 
     @property
     def keras(self) -> str:
-        """Keras's class."""
+        """Name of Keras's class."""
         return f"Conv{len(self.kernel_size)}DTranspose"
 
 
@@ -67,16 +67,16 @@ def reference(
     x: np.ndarray,
     flavour: str = "tf_keras",
 ) -> np.ndarray:
-    """Every entry of x adds its multiple of the kernel; 'same' cuts the result to n·s.
+    """The transposed convolution of x; 'same' crops the result to n·s.
 
     Args:
         config: the layer.
         weights: kernel (*sizes, filters, in), bias (filters,).
         x: (N, *space, in).
-        flavour: the Keras, for the activation.
+        flavour: the Keras version, for the activation.
 
     Returns:
-        (N, *places, filters), with n·s places along an axis, for 'valid' max(k − s, 0) more.
+        (N, *places, filters), with n·s places along an axis, plus max(k − s, 0) for 'valid'.
     """
     sizes, steps = config.kernel_size, config.strides
     shape = [(n - 1) * s + k for n, k, s in zip(x.shape[1:-1], sizes, steps, strict=True)]
@@ -98,7 +98,7 @@ def reference(
 
 
 def sides(config: ConvTranspose) -> Sides:
-    """What a padding comes to: entries cut (before, after) each axis."""
+    """The padding in numbers: entries to crop (before, after) each axis."""
     if not isinstance(config.padding, str):
         return config.padding
     found = []

@@ -1,4 +1,4 @@
-"""What convolutions and pools share: padding, and windows that move over the axes of space."""
+"""Padding and sliding windows for convolutions and pooling."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import math
 import numpy as np
 
 Sides = tuple[tuple[int, int], ...]
-"""(before, after) of each axis of space."""
+"""(before, after) for each spatial axis."""
 
 
 def same(size: int, kernel: int, stride: int, dilation: int = 1) -> tuple[int, int]:
-    """What TensorFlow's 'same' puts (before, after) an axis of ``size``; an odd one goes after.
+    """TensorFlow's 'same' padding (before, after) of an axis of ``size``.
 
-    With total = max((⌈n/s⌉ − 1)·s + (k − 1)·d + 1 − n, 0) it is total // 2 before. Source:
+    With total = max((⌈n/s⌉ − 1)·s + (k − 1)·d + 1 − n, 0), total // 2 is added before and the
+    remainder after. Source:
     TensorFlow's "Notes on padding" in the ``tf.nn`` documentation.
     """
     total = max((math.ceil(size / stride) - 1) * stride + (kernel - 1) * dilation + 1 - size, 0)
@@ -28,15 +29,15 @@ def padded(
     dilation: tuple[int, ...],
     fill: float = 0.0,
 ) -> np.ndarray:
-    """X (N, …, C) with what ``padding`` asks for around its axes of space.
+    """X (N, …, C) padded along its spatial axes.
 
     Args:
-        x: of len(kernel) axes between N and C.
-        padding: 'valid', 'same', 'causal' (all of it before), or (before, after) of each axis.
-        kernel: sizes of the window.
-        strides: its steps.
-        dilation: steps within it.
-        fill: what to pad with.
+        x: with len(kernel) axes between N and C.
+        padding: 'valid', 'same', 'causal' (only before), or (before, after) for each axis.
+        kernel: size of the window.
+        strides: strides of the window.
+        dilation: dilation of the window.
+        fill: value of the padding.
     """
     around = [(0, 0)] * len(kernel)
     if not isinstance(padding, str):

@@ -19,40 +19,40 @@ from parity.reference.layers.windowed.geometry import Sides
 @layer_kind("zero_padding", ids={"padding": "zero_padding.order"})
 @dataclass(frozen=True, kw_only=True)
 class ZeroPadding:
-    """Zeros before and after each axis of space."""
+    """Zeros before and after each spatial axis."""
 
     padding: Sides
 
     @property
     def keras(self) -> str:
-        """Keras's class."""
+        """Name of Keras's class."""
         return f"ZeroPadding{len(self.padding)}D"
 
 
 @layer_kind("cropping")
 @dataclass(frozen=True, kw_only=True)
 class Cropping:
-    """The input without its outermost entries, before and after along each axis of space."""
+    """The input without its outermost entries, before and after each spatial axis."""
 
     cropping: Sides
 
     @property
     def keras(self) -> str:
-        """Keras's class."""
+        """Name of Keras's class."""
         return f"Cropping{len(self.cropping)}D"
 
 
 ALIGNED = "bilinear, align_corners"
-"""PyTorch's other interpolation: entries are points, and the outermost ones stay in place."""
+"""PyTorch's bilinear interpolation with ``align_corners=True``."""
 
 
 @layer_kind("up_sampling")
 @dataclass(frozen=True, kw_only=True)
 class UpSampling:
-    """Every entry repeated: the interpolation 'nearest'; or, of images, 'bilinear'.
+    """Up-sampling with the interpolation 'nearest' (repeated entries) or, for images, 'bilinear'.
 
-    'bilinear' takes an entry for the middle of its square, as PyTorch's ``align_corners=False``.
-    TensorFlow computes it in float32 whatever the dtype.
+    'bilinear' interpolates between pixel centres, as PyTorch does with ``align_corners=False``.
+    TensorFlow computes it in float32 for any dtype.
     """
 
     size: tuple[int, ...]
@@ -60,7 +60,7 @@ class UpSampling:
 
     @property
     def keras(self) -> str:
-        """Keras's class."""
+        """Name of Keras's class."""
         return f"UpSampling{len(self.size)}D"
 
 
@@ -75,7 +75,7 @@ TORCH_DEFAULTS: dict[str, dict[str, Any]] = {"Upsample": {"mode": "nearest", "al
 def reference(
     config: ZeroPadding | Cropping | UpSampling, weights: Mapping[str, np.ndarray], x: np.ndarray
 ) -> np.ndarray:
-    """The input, larger or smaller.
+    """The padded, cropped or up-sampled input.
 
     Args:
         config: the layer.
@@ -97,7 +97,7 @@ def reference(
 def places(
     size: int, times: int, aligned: bool = False
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of each entry of an axis made longer, what it lies between, and how far towards the second.
+    """For each up-sampled entry: the two source entries around it, and the weight of the second.
 
     Returns:
         int (size·times,) twice, float64 (size·times,).
@@ -110,7 +110,7 @@ def places(
 
 
 def _linear(x: np.ndarray, axis: int, times: int, aligned: bool = False) -> np.ndarray:
-    """Linear interpolation along an axis, between the middles of its entries, or its points."""
+    """Linear interpolation along an axis; see :func:`places`."""
     low, high, share = places(x.shape[axis], times, aligned)
     share = share.reshape(-1, *(1,) * (x.ndim - 1 - axis))
     return np.asarray(x.take(low, axis) * (1.0 - share) + x.take(high, axis) * share)

@@ -1,6 +1,6 @@
-"""Pools, moving and global.
+"""Pooling layers, windowed and global.
 
-TensorFlow has no float64 kernels for the three-dimensional ones.
+TensorFlow has no float64 kernels for three-dimensional pooling.
 
 Sources: ``tf_keras/src/layers/pooling/`` and ``keras/src/layers/pooling/``.
 """
@@ -28,7 +28,7 @@ def _family(config: Any) -> str:
 class MaxPooling:
     """The largest entry of each window.
 
-    ``padding`` is 'valid', 'same', or (before, after) of each axis.
+    ``padding`` is 'valid', 'same', or (before, after) for each axis.
     """
 
     pool_size: tuple[int, ...]
@@ -37,7 +37,7 @@ class MaxPooling:
 
     @property
     def keras(self) -> str:
-        """Keras's class."""
+        """Name of Keras's class."""
         return f"{type(self).__name__}{len(self.pool_size)}D"
 
 
@@ -48,7 +48,7 @@ class MaxPooling:
 )
 @dataclass(frozen=True, kw_only=True)
 class AveragePooling(MaxPooling):
-    """The mean of each window: of what lies within the input, or of its zero padding as well."""
+    """The mean of each window, with or without the zero padding."""
 
     count_include_pad: bool = False
 
@@ -56,21 +56,21 @@ class AveragePooling(MaxPooling):
 @layer_kind("global_max_pool", family=_family)
 @dataclass(frozen=True, kw_only=True)
 class GlobalMaxPooling:
-    """The largest entry of each channel, over ``rank`` axes of space."""
+    """The largest entry of each channel, over ``rank`` spatial axes."""
 
     rank: int
     keepdims: bool
 
     @property
     def keras(self) -> str:
-        """Keras's class."""
+        """Name of Keras's class."""
         return f"{type(self).__name__}{self.rank}D"
 
 
 @layer_kind("global_average_pool", ids={"mask": "global_average_pool.mask"}, family=_family)
 @dataclass(frozen=True, kw_only=True)
 class GlobalAveragePooling(GlobalMaxPooling):
-    """The mean of each channel; of a sequence over the steps that its mask leaves."""
+    """The mean of each channel; for a sequence, over its valid steps."""
 
 
 KERAS_DEFAULTS: dict[str, dict[str, Any]] = {
@@ -110,16 +110,16 @@ def reference(
     x: np.ndarray,
     mask: np.ndarray | None = None,
 ) -> np.ndarray:
-    """The pool of x.
+    """The pooled input.
 
     Args:
         config: the layer.
         weights: none.
         x: (N, *space, C).
-        mask: bool (N, T), for the mean of a sequence; None: all steps count.
+        mask: bool (N, T), for the mean of a sequence; None for all steps.
 
     Returns:
-        (N, *places, C); of a global pool (N, C), with ``keepdims`` (N, 1, …, C).
+        (N, *places, C); for global pooling (N, C), with ``keepdims`` (N, 1, …, C).
     """
     if isinstance(config, MaxPooling):
         return _moving(config, x)
