@@ -1,7 +1,7 @@
-"""A training that can be gone on with, by either implementation: one safetensors file.
+"""Checkpoints, from which either implementation can resume a training: one safetensors file.
 
-It is written beside its place and renamed, so a killed run leaves the last whole one; and read
-with its checksum verified, before anything is touched.
+The file is replaced atomically, so that an interrupted run leaves the previous checkpoint; reading
+verifies its checksum.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ FORMAT = "keras-torch-parity checkpoint"
 VERSION = 1
 
 ACCUMULATED = "accumulated_gradient"
-"""The slot that sums gradients of several batches; no slot of the formula."""
+"""The slot with the sum of gradients over several batches, in addition to the formula's slots."""
 
 _METADATA = ("format", "version", "spec", "dtype", "progress", "sha256")
 
 
 def write(path: Path, spec: Spec, dtype: str, state: State, history: History) -> None:
-    """Replace the file at ``path``, whole or not at all.
+    """Write a checkpoint, replacing the file at ``path`` atomically.
 
     Raises:
-        ParityError: it cannot be written.
+        ParityError: the file cannot be written.
     """
     from safetensors.numpy import save
 
@@ -63,45 +63,48 @@ def write(path: Path, spec: Spec, dtype: str, state: State, history: History) ->
 
 
 def read(path: Path, spec: Spec, dtype: str) -> tuple[State, History]:
-    """What was written for this very training.
+    """Read the checkpoint of a training with this spec and dtype.
 
-    The number of epochs may be another one: it only says how long to go on.
+    Only the number of epochs may differ.
 
     Raises:
-        ParityError: the file is no checkpoint, damaged, of another training, or lacks something.
+        ParityError: the file is not a checkpoint, is damaged or incomplete, or belongs to another
+            training.
     """
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
-        raise ParityError(f"--resume: {path} is no file; accepted: one that --checkpoint wrote")
+        raise ParityError(f"--resume: {path} is not a file; accepted: one written by --checkpoint")
     try:
         with safe_open(path, framework="numpy") as opened:
             texts = opened.metadata() or {}
             names = opened.offset_keys()
             tensors = {name: opened.get_tensor(name) for name in names}
     except (SafetensorError, OSError) as error:
-        raise ParityError(f"--resume: {path}: no checkpoint, or a damaged one: {error}") from None
+        raise ParityError(f"--resume: {path}: not a checkpoint, or damaged: {error}") from None
     if texts.get("format") != FORMAT or set(texts) != set(_METADATA):
-        raise ParityError(f"--resume: {path}: no checkpoint; accepted: what --checkpoint wrote")
+        raise ParityError(
+            f"--resume: {path}: not a checkpoint; accepted: a file written by --checkpoint"
+        )
     if texts["version"] != str(VERSION):
         raise ParityError(
             f"--resume: {path}: version: received {texts['version']!r}, accepted: {VERSION}"
         )
     if texts.pop("sha256") != digest(tensors, texts):
-        raise ParityError(f"--resume: {path}: damaged checkpoint: its checksum does not fit")
-    _refuse_another_training(path, texts, spec, dtype)
+        raise ParityError(f"--resume: {path}: damaged checkpoint: its checksum differs")
+    _require_same_training(path, texts, spec, dtype)
     done = strict_json.decode_non_finite(strict_json.loads(texts["progress"]))
-    _refuse_unfit_tensors(path, tensors, spec, dtype)
+    _check_tensors(path, tensors, spec, dtype)
     state = State(
-        _below("weights/", tensors),
-        _below("slots/", tensors),
-        _below("best_weights/", tensors),
+        _with_prefix("weights/", tensors),
+        _with_prefix("slots/", tensors),
+        _with_prefix("best_weights/", tensors),
         done["numbers"],
     )
     return state, History([tensors["losses"]], done["epochs"], done["stopped"])
 
 
-def _below(prefix: str, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _with_prefix(prefix: str, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {
         name.removeprefix(prefix): value
         for name, value in tensors.items()
@@ -109,10 +112,10 @@ def _below(prefix: str, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarr
     }
 
 
-def _refuse_another_training(path: Path, texts: Mapping[str, str], spec: Spec, dtype: str) -> None:
+def _require_same_training(path: Path, texts: Mapping[str, str], spec: Spec, dtype: str) -> None:
     made_for = spec_from_json(strict_json.loads(texts["spec"]), f"{path}: spec")
     unequal = [
-        f"{name} ({there!r} in it, {here!r} asked for)"
+        f"{name} ({there!r} in the file, {here!r} requested)"
         for name, there, here in (
             *differences(made_for, spec),
             *([] if texts["dtype"] == dtype else [("dtype", texts["dtype"], dtype)]),
@@ -121,15 +124,13 @@ def _refuse_another_training(path: Path, texts: Mapping[str, str], spec: Spec, d
     ]
     if unequal:
         raise ParityError(
-            f"--resume: {path} is of another training: {', '.join(unequal)}; accepted: the flags "
-            "that it was made with"
+            f"--resume: {path} belongs to another training: {', '.join(unequal)}; accepted: the "
+            "flags that it was written with"
         )
 
 
-def _refuse_unfit_tensors(
-    path: Path, tensors: Mapping[str, np.ndarray], spec: Spec, dtype: str
-) -> None:
-    """Refuse what is missing, too much, or of another shape or dtype than the spec's."""
+def _check_tensors(path: Path, tensors: Mapping[str, np.ndarray], spec: Spec, dtype: str) -> None:
+    """Check that all tensors are present, none is extra, and shapes and dtypes are the spec's."""
     table = spec.model.parameters()
     slots = spec.optimizer.slots
     if spec.optimizer.gradient_accumulation_steps > 1:
@@ -155,7 +156,7 @@ def _refuse_unfit_tensors(
 
 
 def digest(tensors: Mapping[str, np.ndarray], texts: Mapping[str, str]) -> str:
-    """SHA-256 of all that a file holds, in hex digits: tensors and texts, by name."""
+    """Return the SHA-256 of a file's tensors and texts, in hexadecimal."""
     digest = hashlib.sha256()
     for name in sorted(texts):
         digest.update(f"{name}={texts[name]}\n".encode())

@@ -1,4 +1,4 @@
-"""When a training's checkpoints are written, and its log of epochs."""
+"""When to write checkpoints, and the CSV log of epochs."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from parity.system.atomic import write_atomically
 
 @dataclass
 class Checkpoints:
-    """Writes one file, again and again.
+    """Writes a checkpoint at the end of each epoch, and in between; always to the same file.
 
     Attributes:
         path: of the file.
-        steps: least number of steps between two, 0: at the end of an epoch only.
-        best_only: only at the end of an epoch that is better than all before.
-        written: steps taken at the last one.
+        steps: smallest number of steps between two checkpoints; 0: only at the end of an epoch.
+        best_only: only after an epoch that is better than all before.
+        written: number of steps at the last checkpoint.
     """
 
     path: Path
@@ -36,7 +36,7 @@ class Checkpoints:
     def offer(
         self, model: Model, spec: Spec, dtype: str, history: History, epoch_ends: bool
     ) -> None:
-        """Write if it is time."""
+        """Write a checkpoint if one is due."""
         if self.best_only:
             due = epoch_ends and is_best(spec.callbacks.monitor, history.epochs)
         else:
@@ -47,7 +47,7 @@ class Checkpoints:
 
 
 def is_best(monitor: str, history: list[dict[str, float]]) -> bool:
-    """Whether the last epoch is better than all before; NaN never is, but for the first."""
+    """Return whether the last epoch is better than all before; NaN is worse than any number."""
     *before, last = (epoch[monitor] for epoch in history)
     if MONITORS[monitor] == "min":
         return all(last < value or value != value for value in before)
@@ -55,10 +55,10 @@ def is_best(monitor: str, history: list[dict[str, float]]) -> bool:
 
 
 def write_log(path: Path, history: list[dict[str, float]]) -> None:
-    """All epochs so far as a CSV file, whole or not at all: a row each, numbered from 0.
+    """Write the metrics of all epochs, numbered from 0, atomically to a CSV file.
 
     Raises:
-        ParityError: it cannot be written.
+        ParityError: the file cannot be written.
     """
     text = io.StringIO(newline="")
     rows = csv.DictWriter(text, ("epoch", *HISTORY), lineterminator="\n")

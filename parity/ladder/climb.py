@@ -1,4 +1,4 @@
-"""Climb the ladder with one backend and keep what every rung leaves."""
+"""Run every rung of the ladder with one backend, and collect the resulting tensors."""
 
 from __future__ import annotations
 
@@ -27,24 +27,26 @@ from parity.specs.predictions import accuracy, labels
 from parity.specs.run import Spec
 
 TIMED_REPEATS = 3
+"""Repetitions of the timing of a step, of which the median is recorded."""
 
 FEW_STEPS = 20
-"""Steps up to which all are watched: a second graph for those between takes longer to make."""
+"""Up to this number, all steps record details: compiling a second graph would take longer."""
 
 
 @dataclass
 class Ladder:
-    """What a climb leaves: tensors by name, and figures about them.
+    """The result of running the ladder: tensors by name, and figures about them.
 
     Attributes:
         tensors: name (see :mod:`parity.rungs`) to canonical array.
         rounding: tensor name to the largest distance of an ensemble member from it
             (see :func:`parity.numerics.ensemble.spread`).
-        layers: canonical layer name to what the framework calls it.
+        layers: the framework's name of each layer, by canonical name.
         trainable: canonical names that the framework trains.
-        counts: parameters as the framework itself counts them: ``total``, ``trainable``, and
-            trainable ones by canonical layer name.
-        null_gradients: parameters whose float64 gradient is rounding alone, with its largest entry.
+        counts: the framework's own parameter counts: ``total``, ``trainable``, and the trainable
+            ones of each layer by canonical name.
+        null_gradients: parameters whose float64 gradient is only rounding error, with its largest
+            entry.
         results: test accuracy and test loss by dtype.
         timings: seconds by name.
     """
@@ -60,14 +62,14 @@ class Ladder:
 
 
 def climbs(backend: Backend, dtypes: tuple[str, ...], steps: int, seeds: int = 1) -> int:
-    """How many times :func:`climb` goes up the ladder, for progress bars."""
+    """Return how often :func:`climb` runs the ladder, for progress bars."""
     members = {"float64": len(_members("float64", steps)), "float32": seeds - 1}
     members["float32"] += len(_members("float32", steps)) + len(backend.thread_counts())
     return sum(1 + members[dtype] for dtype in dtypes)
 
 
 def _members(dtype: str, steps: int) -> range:
-    """Numbers of the members that start one ulp away; float64 needs some on long ladders only."""
+    """Return the ensemble members; float64 has none unless the ladder has many steps."""
     if dtype == "float64":
         return range(tolerance.ENSEMBLE if steps > tolerance.STEPS else 0)
     return range(tolerance.ENSEMBLE)
@@ -86,20 +88,20 @@ def climb(
     whole: bool = False,
     advance: Callable[[str], None] = lambda _: None,
 ) -> Ladder:
-    """Every rung in every dtype, from the same probe weights, batches and masks.
+    """Run every rung in every dtype, from the same probe weights, batches and random draws.
 
     Args:
         backend: the implementation.
-        spec: the run; its batch size and seed fix the batches.
-        train: examples as the model takes them (:func:`parity.data.examples.for_model`).
-        test: likewise, for the predictions.
-        dtypes: what to compute in.
+        spec: the run; its batch size and seed determine the batches.
+        train: training examples in the model's form (:func:`parity.data.examples.for_model`).
+        test: test examples in the same form.
+        dtypes: to run in.
         steps: optimizer steps of the k-step rung.
-        seeds: float32 trains as many steps from so many seeds, the spec's and those after it.
-        ensemble: whether to run what shows the effect of rounding; without it float32 and long
-            ladders can hardly be judged.
-        whole: whether to train from the spec's own start to its last epoch as well, in float64.
-        advance: called with a description after each climb, and each epoch.
+        seeds: number of seeds that float32 is trained from, starting at the spec's.
+        ensemble: whether to measure the effect of rounding with an ensemble; without it the
+            tolerance of float32 and of long ladders is not known.
+        whole: whether to also train from the initial weights to the last epoch, in float64.
+        advance: called with a description after each run of the ladder, and after each epoch.
     """
     ladder = Ladder()
     start = weights.probe_weights(spec.model, spec.training.seed)
@@ -109,7 +111,7 @@ def climb(
         model = backend.create(spec, dtype)
         model.feed(train)
         model.set_weights(start)
-        if dtype == "float64":  # whatever is recorded, for float32 cannot tell
+        if dtype == "float64":  # even if only float32 is recorded
             ladder.null_gradients = measure_null_gradients(model, plan, train)
             if dtype not in dtypes:
                 continue
@@ -149,7 +151,7 @@ def climb(
 
 
 def widen(ladder: Ladder, member: Record) -> None:
-    """Take a float32 climb of another process, from the same start, into the ensemble."""
+    """Add the float32 tensors of another process's record, from the same start, to the ensemble."""
     start = rungs.join("float32", "")
     base, other = (
         {name.removeprefix(start): get(name) for name in names if name.startswith(start)}
@@ -170,9 +172,9 @@ def _rungs(
     test: Split,
     detailed: bool = False,
 ) -> dict[str, np.ndarray]:
-    """One climb: tensor name without the dtype to array.
+    """Run the ladder once and return its arrays, by tensor name without the dtype.
 
-    ``detailed`` adds what only helps to find the place where two runs part.
+    ``detailed`` adds tensors that only serve to find the first difference.
     """
     model.set_weights(start)
     model.reset_optimizer()
@@ -199,16 +201,16 @@ def _member(
     train: Split,
     test: Split,
 ) -> dict[str, np.ndarray]:
-    """A climb that differs in rounding alone, its examples put back into their order.
+    """Run the ladder with other rounding errors; outputs are returned in the original order.
 
-    Every weight is moved by one ulp, and every batch's examples are in another order: sums over
-    them are the same but for rounding, which in some kernels is far more than a weight's last bit.
+    Every weight is changed by one ulp, and the examples of each batch are in another order. The
+    order affects sums only by rounding, which in some kernels is far more than a weight's last bit.
     """
     seed = spec.training.seed
-    moved = random.ulp_neighbour(start, seed, member, dtype)
+    neighbour = random.ulp_neighbour(start, seed, member, dtype)
     places = [random.row_order(seed, member, chunk.order.shape[1]) for chunk in plan]
-    turned = [chunk.reordered(rows) for chunk, rows in zip(plan, places, strict=True)]
-    found = _rungs(model, spec, moved, turned, train, test)
+    reordered = [chunk.reordered(rows) for chunk, rows in zip(plan, places, strict=True)]
+    found = _rungs(model, spec, neighbour, reordered, train, test)
     back = np.argsort(places[0])
     by_example = tuple(f"{rung}/" for rung in rungs.FORWARD)
     return {
@@ -217,7 +219,7 @@ def _member(
 
 
 def _steps(model: Model, plan: list[Chunk], detailed: bool) -> dict[str, np.ndarray]:
-    """The steps of the plan, one after the other; weights after some of them."""
+    """Train the steps of the plan; return losses, slots, and weights after recorded steps."""
     found: dict[str, np.ndarray] = {}
     losses = []
     last = sum(chunk.steps for chunk in plan)
@@ -229,9 +231,9 @@ def _steps(model: Model, plan: list[Chunk], detailed: bool) -> dict[str, np.ndar
     for piece in _pieces(plan, watched):
         place = "step" if done == 0 else f"steps/{done + 1}"
         if detailed and done + 1 in watched:
-            step_losses, fed = model.train_watched(piece)
+            step_losses, inputs = model.train_watched(piece)
             if done + 1 in kept:
-                found.update(rungs.with_prefix(place, fed))
+                found.update(rungs.with_prefix(place, inputs))
         else:
             step_losses = model.train(piece)
         losses.append(step_losses)
@@ -248,7 +250,7 @@ def _steps(model: Model, plan: list[Chunk], detailed: bool) -> dict[str, np.ndar
 
 
 def _pieces(plan: list[Chunk], kept: Collection[int]) -> Iterator[Chunk]:
-    """The plan in parts, each of the steps in ``kept`` (numbered from 1) a part of its own."""
+    """Split the plan so that each step in ``kept`` (numbered from 1) is a chunk of its own."""
     first = 1
     for chunk in plan:
         inside = [step - first for step in kept if first <= step < first + chunk.steps]
@@ -280,7 +282,7 @@ def _over_seeds(
     test: Split,
     advance: Callable[[str], None],
 ) -> dict[str, np.ndarray]:
-    """Loss, accuracy and labels of each seed, the first one's known already."""
+    """Train from further seeds; return loss, accuracy and labels of each, the first included."""
 
     def kept(losses: np.ndarray, predictions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         late = losses[len(losses) // 2 :].mean(dtype=np.float64)
@@ -304,7 +306,7 @@ def _over_seeds(
 
 
 def _time_per_step(model: Model, plan: list[Chunk]) -> float:
-    """Median seconds per optimizer step over the plan's first chunk, compiled and warm."""
+    """Return the median seconds per optimizer step of the first chunk, after compilation."""
     seconds = []
     for _ in range(TIMED_REPEATS):
         began = time.perf_counter()

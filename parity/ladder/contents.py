@@ -7,30 +7,30 @@ from parity.ladder.record import Header, Record
 from parity.specs.run import Spec
 
 Form = tuple[tuple[int | None, ...], str]
-"""Shape (None: any length but zero) and dtype as safetensors spells it."""
+"""Shape (None: any length but zero) and safetensors name of the dtype."""
 
 
 STORED = {"float64": "F64", "float32": "F32"}
-
+"""Safetensors names of the dtypes of a run."""
 
 DRAWN = {"bool": "BOOL", "float32": "F32"}
-"""The same of what layers draw."""
+"""Safetensors names of the dtypes of random draws."""
 
 
 PREDICTIONS = ("outputs", "labels", "accuracy", "loss")
-"""Tensors of the last rung, each made from the one before."""
+"""Tensors of the last rung, each computed from the one before."""
 
 
 HISTORY = ("loss", "val_loss", "val_accuracy", "learning_rate")
-"""Metrics of an epoch, by name."""
+"""Metrics of an epoch."""
 
 
 TRAINED = ("epochs", "losses", *(f"history/{name}" for name in HISTORY), "outputs", "labels")
-"""Tensors of a whole training besides its weights, in the order of comparing."""
+"""Tensors of a training over epochs without its weights, in the order of comparison."""
 
 
 def expected(header: Header, dtype: str) -> dict[str, Form]:
-    """Every tensor that a ladder or replay record must hold in one dtype: name to form."""
+    """Return the form of every tensor that a record must contain in one dtype, by name."""
     forms = _of_layers(header.spec, dtype)
     if header.kind != "replay":
         forms |= _of_training(header.spec, header.steps, dtype)
@@ -42,14 +42,14 @@ def expected(header: Header, dtype: str) -> dict[str, Form]:
             "predictions/over_seeds/accuracy": ((header.seeds,), "F64"),
             "predictions/over_seeds/loss": ((header.seeds,), "F64"),
         }
-    if header.kind == "replay":  # only what comes out of a layer
+    if header.kind == "replay":  # only the results of layers
         inner = ("mask", "input")
         forms = {name: form for name, form in forms.items() if name.split("/")[-1] not in inner}
     return {rungs.join(dtype, name): form for name, form in forms.items()}
 
 
 def _of_layers(spec: Spec, dtype: str) -> dict[str, Form]:
-    """Forward passes and gradients."""
+    """Return the forms of forward passes and gradients."""
     model, real = spec.model, STORED[dtype]
     forms: dict[str, Form] = {}
     for rung in rungs.FORWARD:
@@ -68,7 +68,7 @@ def _of_layers(spec: Spec, dtype: str) -> dict[str, Form]:
 
 
 def _of_training(spec: Spec, steps: int, dtype: str) -> dict[str, Form]:
-    """Parameters, loss, optimizer steps and predictions."""
+    """Return the forms of parameters, loss, optimizer steps and predictions."""
     model, real = spec.model, STORED[dtype]
     table = model.parameters()
     forms: dict[str, Form] = {}
@@ -101,7 +101,7 @@ def _of_training(spec: Spec, steps: int, dtype: str) -> dict[str, Form]:
 
 
 def _of_whole_training(spec: Spec) -> dict[str, Form]:
-    """All that stands behind the ladder; how long it took is for the numbers to say."""
+    """Return the forms of a training over epochs; the number of steps is not known."""
     forms: dict[str, Form] = dict.fromkeys(TRAINED, ((None,), "F64"))
     forms |= {
         "epochs": ((), "I64"),
@@ -120,11 +120,12 @@ def _masks(spec: Spec, prefix: str) -> dict[str, Form]:
 
 
 def form_of(record: Record, name: str) -> tuple[tuple[int, ...], str] | None:
-    """Shape and dtype of a record's tensor, None if it has none of that name."""
+    """Return the form of a record's tensor; None if there is no tensor of this name."""
     return (record.shape(name), record.dtype(name)) if name in record.names else None
 
 
-def _fits(found: Form | None, wanted: Form | None) -> bool:
+def matches_form(found: Form | None, wanted: Form | None) -> bool:
+    """Return whether a tensor's form is the wanted one; False if either is missing."""
     if found is None or wanted is None:
         return False
     (shape, dtype), (pattern, stored) = found, wanted

@@ -1,4 +1,4 @@
-"""A whole training: epochs, validation, callbacks, checkpoints; the same loop for every backend."""
+"""The training loop of every backend: epochs, validation, callbacks, checkpoints."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from parity.specs import predictions
 from parity.specs.run import Spec
 
 CHUNK_STEPS = 100
-"""Steps between two looks at the clock; a chunk's masks are drawn while the last one runs."""
+"""Steps per chunk; the random draws of a chunk are created while the previous one runs."""
 
 MOST_STEPS = 10**7
-"""Steps that a training may take: the loss of each is kept, 80 MB of them in float64."""
+"""Largest number of steps: the loss of each is kept, 80 MB in float64."""
 
 
 class Watch:
-    """Who is told while it trains; here nobody listens."""
+    """Callbacks of a training, which do nothing here; subclasses override them."""
 
     def chunk(self, chunk: Chunk) -> None:
-        """Some steps were made."""
+        """Called after each chunk of steps."""
 
     def epoch(self, epoch: int, logs: dict[str, float]) -> None:
-        """An epoch, numbered from 0, has ended with these metrics."""
+        """Called after each epoch, numbered from 0, with its metrics."""
 
     def state(self, history: History, epoch_ends: bool) -> None:
-        """Training can be gone on from here; called after :meth:`chunk` and :meth:`epoch`."""
+        """Called where training can be resumed, after :meth:`chunk` and :meth:`epoch`."""
 
 
 def steps_of(spec: Spec, examples: int) -> int:
-    """Steps that the training takes if nothing stops it.
+    """Return the number of steps of a training that no callback stops.
 
     Raises:
-        ParityError: they are too many to keep each one's loss.
+        ParityError: they are more than ``MOST_STEPS``.
     """
     per_epoch = batches.steps_per_epoch(spec.training, examples)
     steps = per_epoch * spec.training.epochs
@@ -58,23 +58,23 @@ def fit(
     watch: Watch,
     chunk_steps: int = CHUNK_STEPS,
 ) -> np.ndarray:
-    """Train to the last epoch, or to where a callback stops.
+    """Train to the last epoch, or until a callback stops.
 
-    An epoch's metrics are ``loss``, the mean of its batches' losses, each of the size of its batch;
-    ``val_loss`` and ``val_accuracy`` of the test set; and ``learning_rate``, of the step that would
-    follow, before a callback lowers it.
+    The metrics of an epoch are ``loss``, the mean of its batches' losses weighted by batch size;
+    ``val_loss`` and ``val_accuracy`` on the test set; and ``learning_rate``, that of the next step
+    before a callback reduces it.
 
     Args:
-        model: with its examples in place (:meth:`parity.adapters.backend.Model.feed`).
+        model: with the training examples (:meth:`parity.adapters.backend.Model.feed`).
         spec: the run.
-        train: examples as the model takes them.
-        test: likewise, to validate on.
-        history: how far the training has come; it is kept up to date.
-        watch: who is told.
-        chunk_steps: steps in one piece at most.
+        train: training examples in the model's form.
+        test: test examples, for validation.
+        history: progress of the training, which is updated.
+        watch: callbacks.
+        chunk_steps: largest number of steps per chunk.
 
     Returns:
-        What the model returns for the test set at the end, (N, units).
+        The outputs for the test set at the end, (N, units).
     """
     size, per_epoch = len(train.x), batches.steps_per_epoch(spec.training, len(train.x))
     steps, done = steps_of(spec, size), history.steps
@@ -110,7 +110,7 @@ def fit(
 
 
 def _batch_sizes(spec: Spec, examples: int) -> np.ndarray:
-    """Examples in each step of an epoch, float64 (steps,)."""
+    """Return the batch size of each step of an epoch, float64 (steps,)."""
     size = spec.training.batch_size
     starts = np.arange(0, examples, size)
     return np.minimum(size, examples - starts).astype(np.float64)

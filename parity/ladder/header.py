@@ -1,4 +1,4 @@
-"""The header of a record made in this process: what ran, on what, with which figures."""
+"""Creation of a record's header from the results of a run in this process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from parity.system.memory import PeakMemory
 
 
 def machine() -> dict[str, Any]:
-    """What it ran on, for the record."""
+    """Return the system, machine and Python version."""
     return {
         "system": platform.platform(),
         "machine": platform.machine(),
@@ -37,20 +37,20 @@ def create_header(
     epochs: int = 0,
     teacher: str = "",
 ) -> Header:
-    """The header.
+    """Create a header; for the fields see :class:`parity.ladder.record.Header`.
 
     Args:
         kind: of the record.
-        backend: that ran.
+        backend: the implementation that ran.
         spec: the run.
-        steps: optimizer steps taken.
-        dtypes: recorded.
-        device: as the command line spells it.
-        ladder: figures and names to keep.
-        peak: started before the work.
-        seeds: trained from.
-        epochs: of a whole training behind the ladder.
-        teacher: of a replay, its checksum.
+        steps: number of optimizer steps.
+        dtypes: recorded dtypes.
+        device: value of ``--device``.
+        ladder: figures and layer names.
+        peak: created before the run.
+        seeds: number of seeds that float32 was trained from.
+        epochs: epochs of the training after the ladder, if any.
+        teacher: for a replay, the checksum of the teacher's tensors.
     """
     import safetensors
 

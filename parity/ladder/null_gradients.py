@@ -1,4 +1,4 @@
-"""Parameters whose gradient is rounding error alone."""
+"""Null gradients: parameters whose gradient is only rounding error."""
 
 from __future__ import annotations
 
@@ -11,23 +11,20 @@ from parity.numerics import tolerance
 
 
 def measure_null_gradients(model: Model, plan: list[Chunk], train: Split) -> dict[str, float]:
-    """Parameters whose gradient is rounding alone in every batch looked at, with its largest entry.
+    """Return parameters whose gradient is only rounding error, with its largest entry.
 
     Args:
-        model: in float64, at the weights to look from.
-        plan: the batches to look at, the first :data:`parity.numerics.tolerance.NULL_BATCHES` of
-        them.
-        train: the examples that they are of.
+        model: in float64, with the weights at which to compute gradients.
+        plan: batches, of which the first :data:`parity.numerics.tolerance.NULL_BATCHES` are used.
+        train: the training examples.
 
-    Rounding may come to an exact zero in one batch, but hardly in all; what is exactly zero in all
-    has no rounding to magnify.
+    A gradient must be negligible in all batches. Parameters whose gradient is exactly zero in all
+    of them are left out: they have no rounding error that an optimizer could amplify.
     """
     largest: dict[str, float] = {}
     candidates: frozenset[str] | None = None
-    batches_ahead = (
-        chunk.part(step).first_batch(train) for chunk in plan for step in range(chunk.steps)
-    )
-    for batch in itertools.islice(batches_ahead, tolerance.NULL_BATCHES):
+    batches = (chunk.part(step).first_batch(train) for chunk in plan for step in range(chunk.steps))
+    for batch in itertools.islice(batches, tolerance.NULL_BATCHES):
         found = {name: float(abs(g).max()) for name, g in model.gradients(batch).items()}
         negligible = tolerance.negligible_gradients(found)
         candidates = negligible if candidates is None else candidates & negligible

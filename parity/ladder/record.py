@@ -1,7 +1,7 @@
-"""What one backend leaves behind: ``record.json`` and ``tensors.safetensors`` in a folder.
+"""Records: the result of one backend's run, as ``record.json`` and ``tensors.safetensors``.
 
-Written to a temporary folder beside the target and renamed, so a killed run leaves no half record;
-read with its header and the checksum of its tensors verified.
+A record is a folder. It is written under a temporary name and then renamed, so that an interrupted
+run leaves no incomplete record; reading verifies the header and the checksum of the tensors.
 """
 
 from __future__ import annotations
@@ -30,35 +30,35 @@ VERSION = 4
 KINDS = ("ladder", "training", "replay")
 HEADER, TENSORS = "record.json", "tensors.safetensors"
 
-_FIGURES = ("timings", "results", "rounding", "null_gradients")  # may hold what is not finite
+_FIGURES = ("timings", "results", "rounding", "null_gradients")  # may contain non-finite numbers
 
 
 @dataclass(frozen=True)
 class Header:
-    """What stands in ``record.json`` beside the tensors.
+    """The content of ``record.json``.
 
     Attributes:
-        kind: ``ladder`` (to be compared), ``training`` (to be evaluated and predicted with), or
-            ``replay`` (each layer by itself, fed what another record's layer was).
+        kind: ``ladder`` (for comparison), ``training`` (for evaluation and prediction), or
+            ``replay`` (each layer run separately, with the inputs of another record's layer).
         backend: registered name of the implementation.
         spec: the run.
-        steps: optimizer steps taken in all (``training``), or in the k-step rung (``ladder``).
-        seeds: how many seeds float32 was trained from (``ladder``).
-        epochs: of the whole training that stands behind a ``ladder`` in float64, as asked for; 0:
-            none does.
-        teacher: sha256 of the tensors that a ``replay`` was fed, else empty.
-        dtypes: dtypes recorded, a part of :data:`parity.constants.DTYPES`.
-        versions, platform, threads, device: what it ran on.
+        steps: number of all optimizer steps (``training``), or of the k-step rung (``ladder``).
+        seeds: number of seeds that float32 was trained from (``ladder``).
+        epochs: requested epochs of the float64 training after a ``ladder``; 0: there is none.
+        teacher: SHA-256 of the tensors that a ``replay`` started from, else empty.
+        dtypes: recorded dtypes, from :data:`parity.constants.DTYPES`.
+        versions, platform, threads, device: environment of the run.
         timings: seconds by name.
-        peak_memory: bytes of resident memory at the highest.
-        results: by dtype: test ``accuracy`` and ``loss``, and what else people may want to read;
-            of a whole training, under ``whole``, also ``epochs`` and ``steps``.
-        rounding: tensor name to how far rounding moves it: the largest distance of an ensemble
-            member (``ladder``).
-        layers: canonical layer name to what the framework calls that layer.
+        peak_memory: peak resident memory in bytes.
+        results: test ``accuracy`` and ``loss`` by dtype; for a training over epochs, under
+            ``whole``, also ``epochs`` and ``steps``.
+        rounding: effect of rounding on each tensor: the largest distance of an ensemble member
+            (``ladder``).
+        layers: the framework's name of each layer, by canonical name.
         trainable: canonical names that the framework trains.
-        counts: parameters, ``total`` and ``trainable``, as the framework itself counts them.
-        null_gradients: parameters whose float64 gradient is rounding alone, with its largest entry.
+        counts: the framework's own parameter counts, ``total`` and ``trainable``.
+        null_gradients: parameters whose float64 gradient is only rounding error, with its largest
+            entry.
         notes: sentences for the report.
     """
 
@@ -86,10 +86,10 @@ class Header:
 
 
 def write(path: Path, header: Header, tensors: Mapping[str, np.ndarray]) -> None:
-    """Write a record as folder ``path``, whole or not at all.
+    """Write a record atomically as folder ``path``.
 
     Raises:
-        ParityError: ``path`` holds something already, or cannot be written.
+        ParityError: ``path`` exists already, or cannot be written.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import save_file
@@ -110,18 +110,18 @@ def write(path: Path, header: Header, tensors: Mapping[str, np.ndarray]) -> None
             content["tensors"] = {"sha256": checksums.sha256([temporary / TENSORS])[0]}
             (temporary / HEADER).write_text(strict_json.dumps(content), "utf-8")
             for made, mode in ((TENSORS, 0o644), (HEADER, 0o644), ("", 0o755)):
-                (temporary / made).chmod(mode)  # temporary files are readable by their owner only
-            temporary.replace(path)  # refused by the system where a file or a full folder stands
+                (temporary / made).chmod(mode)  # temporary files are readable only by their owner
+            temporary.replace(path)  # fails if a file or a folder with files exists
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
         raise ParityError(f"--out: cannot write {path}: {error.strerror or error}") from None
-    except SafetensorError as error:  # what it makes of a full disk
+    except SafetensorError as error:  # on a full disk, for example
         raise ParityError(f"--out: cannot write {path}: {error}") from None
 
 
 class Record:
-    """A record opened for reading: its header, and its tensors one piece at a time."""
+    """A record opened for reading; tensors are read when they are accessed."""
 
     def __init__(
         self, path: Path, header: Header, tensors: Mapping[str, StoredTensor], sha256: str
@@ -134,29 +134,29 @@ class Record:
         self.names: tuple[str, ...] = tuple(sorted(tensors))
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """Shape of a tensor, without reading it."""
+        """Return the shape of a tensor, without reading it."""
         return self._tensors[name].shape
 
     def dtype(self, name: str) -> str:
-        """Dtype of a tensor as safetensors spells it (``F64``), without reading it."""
+        """Return the safetensors name of a tensor's dtype (``F64``), without reading it."""
         return self._tensors[name].dtype_name
 
     def tensor(self, name: str) -> np.ndarray:
-        """A whole tensor."""
+        """Read a tensor."""
         return self._tensors[name][:].reshape(self.shape(name)).copy()
 
     def entries(self, name: str) -> StoredTensor:
-        """A tensor's entries, to be sliced without reading the others."""
+        """Return a tensor that reads only the entries it is sliced for."""
         return self._tensors[name]
 
 
 @contextmanager
 def read(path: Path) -> Iterator[Record]:
-    """Open the record at ``path``, its header and its checksum verified.
+    """Open the record at ``path`` after verification of its header and checksum.
 
     Raises:
-        ParityError: not a record, of another format, truncated, edited, or its tensors do not
-            match the checksum.
+        ParityError: it is not a record, has another format version, is truncated or was edited, or
+            its tensors do not have the checksum in the header.
     """
     with read_all(path) as (record,):
         yield record
@@ -164,7 +164,7 @@ def read(path: Path) -> Iterator[Record]:
 
 @contextmanager
 def read_all(*paths: Path) -> Iterator[list[Record]]:
-    """Open several records as :func:`read` does, their checksums verified at the same time."""
+    """Open several records as :func:`read` does, with checksums verified in parallel."""
     from safetensors import SafetensorError
 
     contents = [_content(path) for path in paths]
@@ -196,7 +196,7 @@ def read_all(*paths: Path) -> Iterator[list[Record]]:
 
 
 def _content(path: Path) -> dict[str, Any]:
-    """What ``record.json`` holds, of this format and version."""
+    """Read ``record.json`` and check its format and version."""
     file = path / HEADER
     if not path.exists():
         raise ParityError(f"{path} does not exist; accepted: a folder written by record or train")
@@ -274,7 +274,7 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "notes": (_list_of(_text), "a list of text"),
     "tensors": (lambda value: isinstance(value, dict) and _text(value.get("sha256")), "a sha256"),
 }
-"""What each field of ``record.json`` but the spec must be: a test, and the same in words."""
+"""A test and a description of the accepted values of each field of ``record.json``."""
 
 
 def _header(file: Path, content: Mapping[str, Any]) -> Header:
@@ -287,12 +287,12 @@ def _header(file: Path, content: Mapping[str, Any]) -> Header:
                 f"{file}: damaged record: {name}: received {_short(content[name])}, "
                 f"accepted: {accepted}"
             )
-    lacking = set(content["dtypes"]) - content["results"].keys()
-    if lacking and content["kind"] != "replay":
-        raise ParityError(f"{file}: damaged record: results: no {', '.join(lacking)} in it")
+    missing = set(content["dtypes"]) - content["results"].keys()
+    if missing and content["kind"] != "replay":
+        raise ParityError(f"{file}: damaged record: results: no {', '.join(missing)} in it")
     try:
         spec = spec_from_json(content["spec"], "spec")
-        spec.optimizer.constants()  # what float32 cannot hold
+        spec.optimizer.constants()  # raises for values outside float32
     except (ParityError, TypeError, ValueError, OverflowError) as error:
         raise ParityError(f"{file}: damaged record: {error}") from None
     values: dict[str, Any] = {
@@ -304,11 +304,11 @@ def _header(file: Path, content: Mapping[str, Any]) -> Header:
 
 
 def _check_tensors(record: Record) -> None:
-    """Refuse tensors whose name is no rung's, or whose entries NumPy cannot hold."""
+    """Check that each tensor belongs to a rung and has a dtype that NumPy supports."""
     for name in record.names:
         dtype, rung, rest = (*name.split("/", 2), "", "")[:3]
         if dtype not in record.header.dtypes or rung not in rungs.TITLES or not rest:
-            raise ParityError(f"{record.path}: damaged record: tensor {name!r} is of no rung")
+            raise ParityError(f"{record.path}: damaged record: tensor {name!r} belongs to no rung")
         if record.dtype(name) not in safetensors_view.ELEMENTS:
             raise ParityError(
                 f"{record.path}: damaged record: tensor {name}: received {record.dtype(name)}, "
@@ -317,5 +317,5 @@ def _check_tensors(record: Record) -> None:
 
 
 def _short(value: Any) -> str:
-    """A value for an error line, cut where it is long."""
+    """Return a value as text for a message, shortened if necessary."""
     return reprlib.repr(value)

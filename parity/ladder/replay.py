@@ -1,4 +1,4 @@
-"""Every layer by itself, fed what another record's layer was."""
+"""Replay: run each layer separately, with the inputs of another record's layer."""
 
 from __future__ import annotations
 
@@ -16,40 +16,41 @@ from parity.specs import weights
 
 
 def replay(backend: Backend, teacher: Record, train: Split) -> Ladder:
-    """Every layer by itself, fed what the teacher's layer was: tensors named as the ladder's.
+    """Run each layer separately, with the inputs that the teacher's layer had.
 
-    Forward from the teacher's inputs, and back from its gradients of the layers' outputs, at the
-    first batch and from the probe weights.
+    The forward passes start from the teacher's layer inputs, the backward pass from its gradients
+    of layer outputs, for the first batch and with the probe weights. The tensors have the names of
+    the ladder's.
 
     Args:
-        backend: whose layers run.
-        teacher: a ladder record that holds float64.
-        train: the teacher's training examples, as the model takes them.
+        backend: the implementation whose layers run.
+        teacher: a ladder record with float64.
+        train: the teacher's training examples, in the model's form.
 
     Raises:
-        ParityError: the teacher lacks a tensor, or has it in another form than the spec's.
+        ParityError: a tensor of the teacher is missing, or has another shape or dtype.
     """
     spec = teacher.header.spec
     model = backend.create(spec, "float64")
     model.set_weights(weights.probe_weights(spec.model, spec.training.seed))
     plan = next(batches.chunks(spec, len(train.x), 1, 1))
     batch = plan.first_batch(train)
-    given: dict[str, dict[str, np.ndarray]] = {rung: {} for rung in (*rungs.FORWARD, "gradients")}
+    inputs: dict[str, dict[str, np.ndarray]] = {rung: {} for rung in (*rungs.FORWARD, "gradients")}
     for name, (shape, stored) in contents.expected(teacher.header, "float64").items():
         _, rung, rest = rungs.split(name)
-        if rung in given:
+        if rung in inputs:
             whole = tuple(len(batch.x) if length is None else length for length in shape)
             if (found_as := contents.form_of(teacher, name)) != (whole, stored):
                 raise ParityError(
                     f"{teacher.path}: {name}: received {found_as or 'nothing'}, "
                     f"accepted: {(whole, stored)}"
                 )
-            given[rung][rest] = teacher.tensor(name)
+            inputs[rung][rest] = teacher.tensor(name)
     found: dict[str, np.ndarray] = {}
     for rung, training in rungs.FORWARD.items():
-        outputs = model.replay(batch, training, given[rung])
+        outputs = model.replay(batch, training, inputs[rung])
         found.update(rungs.with_prefix(rung, batch.zero_padding(outputs)))
-    back = model.replay_gradients(batch, given["forward_train"], given["gradients"])
+    back = model.replay_gradients(batch, inputs["forward_train"], inputs["gradients"])
     found.update(rungs.with_prefix("gradients", batch.zero_padding(back)))
     return Ladder(
         tensors={rungs.join("float64", name): value for name, value in found.items()},

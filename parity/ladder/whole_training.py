@@ -1,4 +1,4 @@
-"""A whole training as a record keeps it, to be compared behind the ladder."""
+"""A training over epochs, as recorded after the ladder."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from parity.specs import objective, predictions, weights
 from parity.specs.run import Spec
 
 
-class _EachEpoch(fit.Watch):
-    """Tells that an epoch has ended."""
+class _EpochProgress(fit.Watch):
+    """Reports the end of each epoch."""
 
     def __init__(self, epochs: int, advance: Callable[[str], None]) -> None:
         self.epochs, self.advance = epochs, advance
@@ -29,13 +29,13 @@ class _EachEpoch(fit.Watch):
 def trained(
     model: Model, spec: Spec, train: Split, test: Split, advance: Callable[[str], None]
 ) -> dict[str, np.ndarray]:
-    """The spec's training from its initial weights, as far as it goes.
+    """Train from the initial weights to the last epoch, or until a callback stops.
 
     Args:
-        model: with its examples in place.
+        model: with the training examples (:meth:`parity.adapters.backend.Model.feed`).
         spec: the run.
-        train: examples as the model takes them.
-        test: likewise, to validate on.
+        train: training examples in the model's form.
+        test: test examples, for validation.
         advance: called with a description after each epoch.
 
     Returns:
@@ -44,7 +44,7 @@ def trained(
     model.set_weights(weights.initial_weights(spec.model, spec.training.seed))
     model.reset_optimizer()
     history = History()
-    watch = _EachEpoch(spec.training.epochs, advance)
+    watch = _EpochProgress(spec.training.epochs, advance)
     outputs = fit.fit(model, spec, train, test, history, watch)
     return {
         "epochs": np.asarray(len(history.epochs)),
@@ -60,7 +60,7 @@ def trained(
 
 
 def scores(spec: Spec, found: Mapping[str, np.ndarray], test: Split) -> dict[str, float]:
-    """What people want to read of what :func:`trained` found: how far it went, how good it is."""
+    """Return epochs, steps, test accuracy and test loss of the result of :func:`trained`."""
     loss = objective.reference_loss(spec.model, test.y, found["outputs"])
     return {
         "epochs": int(found["epochs"]),

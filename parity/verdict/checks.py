@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from parity import rungs
-from parity.ladder.contents import Form, _fits, expected, form_of
+from parity.ladder.contents import Form, expected, form_of, matches_form
 from parity.ladder.record import Header, Record
 
 
@@ -69,7 +69,7 @@ def forms(reference: Record, other: Record) -> Iterator[Check]:
         wanted |= expected(header, dtype)
     for name in sorted({*wanted, *reference.names, *other.names}):
         found = [form_of(record, name) for record in (reference, other)]
-        if found[0] == found[1] and _fits(found[0], wanted.get(name)):
+        if found[0] == found[1] and matches_form(found[0], wanted.get(name)):
             continue
         sides = sides_of(reference, other)
         parts = [
@@ -86,7 +86,7 @@ def forms_of_replay(reference: Record, replay: Record) -> Iterator[Check]:
     wanted = expected(replay.header, "float64")
     for name in sorted({*wanted, *replay.names}):
         found = form_of(replay, name)
-        if not _fits(found, wanted.get(name)) or found != form_of(reference, name):
+        if not matches_form(found, wanted.get(name)) or found != form_of(reference, name):
             note = f"the replay has {_text(found) if found else 'nothing'} of it"
             yield Check(*rungs.split(name), math.inf, 0.0, note=note)
 

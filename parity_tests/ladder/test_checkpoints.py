@@ -248,8 +248,8 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda p: p.write_bytes(p.read_bytes()[:-9] + b"\xff" + p.read_bytes()[-8:]),
         "checksum",
     ),
-    "something else": (lambda p: p.write_text("epoch,loss\n"), "no checkpoint"),
-    "other tensors": (lambda p: save_file({"x": np.zeros(2)}, p), "no checkpoint"),
+    "something else": (lambda p: p.write_text("epoch,loss\n"), "not a checkpoint"),
+    "other tensors": (lambda p: save_file({"x": np.zeros(2)}, p), "not a checkpoint"),
     "a slot is missing": (
         lambda p: _rewritten(p, lambda tensors: tensors.pop("slots/m/logits/bias")),
         "slots/m/logits/bias: received nothing",
@@ -289,11 +289,11 @@ def test_damaged_checkpoints_are_refused(damage: str, written: Path, refused: Re
 
 
 OTHERS = {
-    "training.seed (0 in it, 1 asked for)": ("--seed", "1"),
-    "optimizer.beta_1 (0.9 in it, 0.8 asked for)": ("--beta-1", "0.8"),
-    "callbacks.monitor ('val_loss' in it, 'loss' asked for)": ("--monitor", "loss"),
-    "dtype ('float32' in it, 'float64' asked for)": ("--dtype", "float64"),
-    "schedule.name ('constant' in it, 'cosine' asked for)": ("--lr-schedule", "cosine"),
+    "training.seed (0 in the file, 1 requested)": ("--seed", "1"),
+    "optimizer.beta_1 (0.9 in the file, 0.8 requested)": ("--beta-1", "0.8"),
+    "callbacks.monitor ('val_loss' in the file, 'loss' requested)": ("--monitor", "loss"),
+    "dtype ('float32' in the file, 'float64' requested)": ("--dtype", "float64"),
+    "schedule.name ('constant' in the file, 'cosine' requested)": ("--lr-schedule", "cosine"),
 }
 
 

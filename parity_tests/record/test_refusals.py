@@ -117,7 +117,7 @@ def test_tensor_of_no_rung_is_refused(made: Path, tensors: dict[str, np.ndarray]
     save_file(tensors, made / record.TENSORS)
     found = checksums.sha256([made / record.TENSORS])[0]
     edit(made, lambda content: content["tensors"].update(sha256=found))
-    assert "is of no rung" in refused(made)
+    assert "belongs to no rung" in refused(made)
 
 
 def test_tensors_of_another_format_are_refused(made: Path) -> None:
