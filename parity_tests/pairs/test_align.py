@@ -232,7 +232,7 @@ def test_siblings_are_told_apart_by_their_settings(
     (Pools then are no pair that is compared: what stands between layers with weights is the same.)
     """
     if not looked_at:
-        monkeypatch.setattr(match, "_alike", lambda *_: None)
+        monkeypatch.setattr(match, "_equal", lambda *_: None)
     x = np.random.default_rng(0).normal(size=(2, 9, 9, 3))
     report = check(wide_and_near(keras, kind), WideFirst(kind), x)
     compared = sum(kind in one.keras.lower() for one in report.compared)

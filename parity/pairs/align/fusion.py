@@ -1,7 +1,7 @@
-"""Calls that are one layer together: both sides then say it alike, however they are written.
+"""Merges consecutive calls that are one layer, so that both sides' calls can be compared.
 
-Zeros around the input of a convolution are its padding; what is cut off a transposed convolution,
-or off a plain one in single steps, is padding that it has not; sums of sums are one sum.
+Zeros around the input of a convolution become its padding. Cropping after a transposed convolution,
+or after a convolution with stride 1, reduces the padding. A sum of sums becomes one sum.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from parity.pairs.align.config_diff import sides
 from parity.reference.layers import merging
 from parity.reference.layers.windowed.conv import Conv, DepthwiseConv, SeparableConv
 from parity.reference.layers.windowed.conv_transpose import ConvTranspose
-from parity.reference.layers.windowed.conv_transpose import sides as cut
+from parity.reference.layers.windowed.conv_transpose import sides as transposed_sides
 from parity.reference.layers.windowed.padding import Cropping, UpSampling, ZeroPadding
 
 CONVS = (Conv, DepthwiseConv, SeparableConv)
 MERGES = (merging.Add, merging.Multiply, merging.Maximum, merging.Minimum, merging.Concatenate)
-"""Layers of which two are one of more inputs."""
+"""Layers of which two in a row are one with more inputs."""
 
 
 def fused(calls: Sequence[Call]) -> list[Call]:
-    """The same calls; each that belongs to the one behind it alone is that one's, marked so.
+    """Merge calls with the call that they feed, if they feed no other; they stay, marked as merged.
 
-    A padding may belong to several convolutions.
+    A padding may be merged into several convolutions.
     """
     takers = Counter(source for call in calls for source in call.sources)
     padded = Counter(
@@ -52,66 +52,63 @@ def fused(calls: Sequence[Call]) -> list[Call]:
 
 
 def fused_run(run: Run) -> Run:
-    """A run whose calls are so, with its outputs as the last of them."""
+    """A run with merged calls, and with the outputs as the last of them."""
     return run.with_outputs(fused(run.calls))
 
 
 def _both(before: Call, call: Call, place: int) -> Call | None:
-    """A call and the one that feeds it as one; None where they are two layers."""
+    """A call merged with the one that feeds it; None where they are two layers."""
     if isinstance(call.config, (*MERGES, merging.Average)):
         return _merged(before, call, place)
-    merged = (*before.merged_calls, *call.merged_calls)
     common: dict[str, Any] = {
         "inputs": before.inputs,
         "sources": before.sources,
-        "merged_calls": merged,
+        "merged_calls": (*before.merged_calls, *call.merged_calls),
     }
-    own, other = before.config, call.config
-    if isinstance(own, ZeroPadding) and isinstance(other, CONVS):
-        within = sides(other, other.padding, call.inputs[0])
-        padding = _added(own.padding, within)
-        return dataclasses.replace(
-            call, config=dataclasses.replace(other, padding=padding), **common
-        )
-    if isinstance(own, UpSampling) and isinstance(other, UpSampling):
-        if {own.interpolation, other.interpolation} != {"nearest"}:
+    first, second = before.config, call.config
+    if isinstance(first, ZeroPadding) and isinstance(second, CONVS):
+        within = sides(second, second.padding, call.inputs[0])
+        config = dataclasses.replace(second, padding=_added(first.padding, within))
+        return dataclasses.replace(call, config=config, **common)
+    if isinstance(first, UpSampling) and isinstance(second, UpSampling):
+        if {first.interpolation, second.interpolation} != {"nearest"}:
             return None
-        size = tuple(a * b for a, b in zip(own.size, other.size, strict=True))
-        return dataclasses.replace(call, config=dataclasses.replace(own, size=size), **common)
-    padding = _cut(own, other, before)
+        size = tuple(a * b for a, b in zip(first.size, second.size, strict=True))
+        return dataclasses.replace(call, config=dataclasses.replace(first, size=size), **common)
+    padding = _cropped(first, second, before)
     if padding is None:
         return None
-    config = dataclasses.replace(own, padding=padding)
+    config = dataclasses.replace(first, padding=padding)
     common |= {"number": call.number, "output": call.output}
     return dataclasses.replace(before, config=config, **common)
 
 
-def _cut(own: Any, other: Any, before: Call) -> Any:
-    """The padding of a convolution whose output is cropped; None where none does the same."""
-    if not isinstance(other, Cropping):
+def _cropped(conv: Any, cropping: Any, before: Call) -> Any:
+    """The padding of a convolution whose output is cropped; None where no padding is equivalent."""
+    if not isinstance(cropping, Cropping):
         return None
-    if isinstance(own, ConvTranspose):
-        return _added(cut(own), other.cropping)
-    if not isinstance(own, (Conv, DepthwiseConv)) or any(step != 1 for step in own.strides):
+    if isinstance(conv, ConvTranspose):
+        return _added(transposed_sides(conv), cropping.cropping)
+    if not isinstance(conv, (Conv, DepthwiseConv)) or any(step != 1 for step in conv.strides):
         return None
-    around = sides(own, own.padding, before.inputs[0])
-    less = tuple((-low, -high) for low, high in other.cropping)
+    around = sides(conv, conv.padding, before.inputs[0])
+    less = tuple((-low, -high) for low, high in cropping.cropping)
     found = _added(around, less)
     return found if all(one >= 0 for pair in found for one in pair) else None
 
 
-def _added(own: Any, other: Any) -> tuple[tuple[int, int], ...]:
-    return tuple((a + c, b + d) for (a, b), (c, d) in zip(own, other, strict=True))
+def _added(first: Any, second: Any) -> tuple[tuple[int, int], ...]:
+    return tuple((a + c, b + d) for (a, b), (c, d) in zip(first, second, strict=True))
 
 
 def _merged(before: Call, call: Call, place: int) -> Call | None:
-    """Two merging calls of one kind as one of all inputs; a mean's inputs are summed before."""
-    own, other = before.config, call.config
-    if isinstance(other, merging.Average):
+    """Two merging calls of one kind as one with all inputs; a mean may be preceded by sums."""
+    first, second = before.config, call.config
+    if isinstance(second, merging.Average):
         count = len(call.inputs) + len(before.inputs) - 1
-        if own != merging.Add() or count > other.of:
+        if first != merging.Add() or count > second.of:
             return None
-    elif own != other:
+    elif first != second:
         return None
     if before.output.shape != call.inputs[place].shape:
         return None

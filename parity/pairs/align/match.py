@@ -1,9 +1,9 @@
-"""Which Keras layer is which PyTorch module: by order of execution, kind, shapes and what feeds it.
+"""Matches Keras layers with PyTorch modules: by order of execution, kind, shapes and inputs.
 
-Layers with weights, and outputs, come first: the same kind, a largest weight of the same shape, fed
-by layers that belong together; siblings that all of that leaves alike are told apart by what stands
-before and behind them, by their names, then by weights, settings or outputs that are the same, then
-by their order. What stands between them is matched likewise, one after the other.
+Layers with weights, and outputs, come first. Two match if they are of the same kind, the largest
+weight has the same shape and their inputs come from layers that match. Among several candidates the
+layers upstream and downstream decide, then the names, then equal weights, settings or outputs, then
+the order. Layers between them are matched likewise, one after the other.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ from parity.reference.layers.activations import Activation
 from parity.reference.layers.kinds import family_of
 
 MOVES = {"Flatten", "Reshape", "Permute"}
-"""Layers that only move entries about: followed, not matched."""
+"""Layers that only rearrange entries: followed, not matched."""
 
 ORDER = ((True, 0, False), (False, 1, True), (False, 1, False), (False, 2, False))
-"""Layers with weights, then what stands between them: of the same kind, alike, farther away."""
+"""Anchors, reach, exact: layers with weights, then those in between, of the same kind or a similar
+one, between the same anchors, then beyond the next."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Alignment:
     torch_only: tuple[Call, ...]
 
     def of(self, keras: Run, torch: Run) -> Alignment:
-        """The same, of other runs of the same models."""
+        """The same pairs, in other runs of the same models."""
         return Alignment(
             tuple((keras.calls[k.number], torch.calls[t.number]) for k, t in self.pairs),
             tuple(keras.calls[k.number] for k in self.keras_only),
@@ -72,9 +73,9 @@ def align(
         layer_map: names of Keras layers to names of PyTorch modules that belong together.
 
     Raises:
-        ParityError: ``layer_map`` names what is not there.
+        ParityError: ``layer_map`` names a layer or module that does not exist.
     """
-    matched = _given(keras, torch, layer_map or {})
+    matched = _by_layer_map(keras, torch, layer_map or {})
     for anchors, reach, exact in ORDER:
         taken = set(matched.values())
         for k in keras:
@@ -101,19 +102,19 @@ def align(
     )
 
 
-def _given(
+def _by_layer_map(
     keras: Sequence[Call], torch: Sequence[Call], names: Mapping[str, str]
 ) -> dict[int, int]:
-    """Calls by the names that the user gave; several layers go with one module's calls in order."""
+    """Pairs from ``layer_map``; several layers are matched with one module's calls in order."""
     found = {}
-    for other in dict.fromkeys(names.values()):
-        layers = [own for own, one in names.items() if one == other]
-        own = sorted((one for name in layers for one in _called(name, keras)), key=_number)
-        theirs = _called(other, torch)
-        if len(layers) > 1 and len(own) > len(theirs):
-            received = " and ".join(f"{name}={other}" for name in layers)
+    for module in dict.fromkeys(names.values()):
+        layers = [layer for layer, one in names.items() if one == module]
+        keras_calls = sorted((one for name in layers for one in _called(name, keras)), key=_number)
+        torch_calls = _called(module, torch)
+        if len(layers) > 1 and len(keras_calls) > len(torch_calls):
+            received = " and ".join(f"{name}={module}" for name in layers)
             raise ParityError(f"layer_map: received {received}, accepted: each module once")
-        for k, t in zip(own, theirs, strict=False):
+        for k, t in zip(keras_calls, torch_calls, strict=False):
             found[k.number] = t.number
     return found
 
@@ -132,7 +133,7 @@ def _called(name: str, calls: Sequence[Call]) -> list[Call]:
 
 
 def _passed_over(call: Call) -> bool:
-    """Whether it is followed, but is no layer to be matched."""
+    """Whether it is followed, but not matched."""
     nothing = call.config == Activation(activation="linear")
     return call.layer in MOVES or call.merged_into is not None or nothing
 
@@ -140,7 +141,7 @@ def _passed_over(call: Call) -> bool:
 def _may_match(k: Call, t: Call) -> bool:
     """Whether they could be the same layer: kind and the shape of the largest weight.
 
-    Of kinds that are not known, the shapes of all weights.
+    For unknown kinds the shapes of all weights.
     """
     same = family_of(k.config, k.layer) == family_of(t.config, t.layer)
     if k.config is None or t.config is None:
@@ -159,7 +160,7 @@ def _largest(call: Call) -> tuple[int, ...]:
 def feeds(call: Call, calls: Sequence[Call], matched: set[int]) -> frozenset[int | None]:
     """The nearest matched calls, or model inputs (negative), that a call's inputs come from."""
     found: set[int | None] = set()
-    seen: set[int] = set()  # each once: branches that join double the ways at every join
+    seen: set[int] = set()  # branches that join would double the paths at every join
     ahead = list(call.sources)
     while ahead:
         source = ahead.pop()
@@ -181,16 +182,16 @@ def _best(
 ) -> Call | None:
     if not free:
         return None
-    wanted = {
+    expected = {
         matched.get(one, one) if one is not None else None for one in feeds(k, keras, set(matched))
     }
     taken = set(matched.values())
 
     def agreement(t: Call) -> float:
-        own = feeds(t, torch, taken)
-        if None in own or None in wanted:
+        actual = feeds(t, torch, taken)
+        if None in actual or None in expected:
             return 0.5
-        return len(own & wanted) / len(own | wanted)
+        return len(actual & expected) / len(actual | expected)
 
     def order_key(t: Call) -> tuple[bool, bool]:
         return t.layer != k.layer, t.output.shape != k.output.shape
@@ -206,72 +207,72 @@ def _best(
     closest = [t for t in closest if order_key(t) == nearest]
     siblings = [t for t in closest if feeds(t, torch, taken) == feeds(closest[0], torch, taken)]
     if len(siblings) > 1:
-        around = _around(k, keras)
-        alike = [t for t in siblings if _around(t, torch) == around]
-        closest, siblings = (alike, alike) if alike else (closest, siblings)
+        neighbours = _neighbours(k, keras)
+        similar = [t for t in siblings if _neighbours(t, torch) == neighbours]
+        closest, siblings = (similar, similar) if similar else (closest, siblings)
     likeness = sorted((_likeness(k.name, t.name), -t.number, t) for t in siblings)
     if len(likeness) > 1 and likeness[-1][0] > likeness[-2][0]:
         return likeness[-1][2]
     found = None
-    if len(siblings) > 1 and not isinstance(k.config, Output):  # whose place is what counts
-        own = feeds(k, keras, set(matched))
+    if len(siblings) > 1 and not isinstance(k.config, Output):  # outputs match by position
+        sources = feeds(k, keras, set(matched))
         free = [one for one in keras if one.number not in matched]
-        fed = [one for one in free if feeds(one, keras, set(matched)) == own]
-        rivals = [one for one in _abreast(fed, keras) if one is not k]
-        found = _alike(k, _abreast(siblings, torch), rivals)
+        fed = [one for one in free if feeds(one, keras, set(matched)) == sources]
+        rivals = [one for one in _independent(fed, keras) if one is not k]
+        found = _equal(k, _independent(siblings, torch), rivals)
     return found or min(closest, key=lambda t: t.number)
 
 
-def _around(call: Call, calls: Sequence[Call]) -> tuple[Counter[Any], Counter[Any]]:
-    """Kinds of what stands before a call, and behind it, each way up to layers with weights.
+def _neighbours(call: Call, calls: Sequence[Call]) -> tuple[Counter[Any], Counter[Any]]:
+    """Kinds of the calls upstream and downstream, up to the next layers with weights.
 
-    The first of those behind it are told with their largest weight.
+    Of those downstream with weights, the shape of the largest weight as well.
     """
-    before = Counter(_family(calls[one]) for one in leading(call.sources, calls))
-    behind: Counter[Any] = Counter()
+    upstream = Counter(_family(calls[one]) for one in leading(call.sources, calls))
+    downstream: Counter[Any] = Counter()
     ahead, seen = {call.number}, {call.number}
     while ahead:
         takers = [one for one in calls if ahead & {*one.sources} and one.number not in seen]
         seen |= {one.number for one in takers}
-        behind += Counter((_family(one), _largest(one)) for one in takers if one.weights)
+        downstream += Counter((_family(one), _largest(one)) for one in takers if one.weights)
         light = [one for one in takers if not one.anchor]
-        behind += Counter(_family(one) for one in light)
+        downstream += Counter(_family(one) for one in light)
         ahead = {one.number for one in light}
-    for kinds in (before, behind):
+    for kinds in (upstream, downstream):
         kinds.pop("", None)
-    return before, behind
+    return upstream, downstream
 
 
 def _family(call: Call) -> str:
-    """Its kind, of those that may be taken for one another the first; of no layer nothing."""
+    """Its family of kinds that may match; empty for what is not matched."""
     if _passed_over(call):
         return ""
     return family_of(call.config, call.layer)
 
 
-def _abreast(some: Sequence[Call], calls: Sequence[Call]) -> list[Call]:
-    """Those of some calls that none of the others leads to."""
+def _independent(some: Sequence[Call], calls: Sequence[Call]) -> list[Call]:
+    """Those of some calls that are not downstream of the others."""
     numbers = {one.number for one in some}
     return [one for one in some if not feeds(one, calls, numbers - {one.number}) & numbers]
 
 
-def _alike(k: Call, siblings: Sequence[Call], rivals: Sequence[Call]) -> Call | None:
-    """The first of the same weights, else settings, else output; else the first that no rival is.
+def _equal(k: Call, siblings: Sequence[Call], rivals: Sequence[Call]) -> Call | None:
+    """The first with equal weights, else settings, else output; else the first unequal to rivals.
 
-    None where they say nothing, as the weights of a model that has not taken over the other's.
+    None where none of these decides, as with weights that have not been copied.
     """
     for same in (_same_weights, _same_settings, _same_output):
-        left = [t for t in siblings if same(k, t)]
-        left = left or [t for t in siblings if not any(same(one, t) for one in rivals)]
-        if 0 < len(left) < len(siblings):
-            return min(left, key=lambda t: t.number)
+        found = [t for t in siblings if same(k, t)]
+        found = found or [t for t in siblings if not any(same(one, t) for one in rivals)]
+        if 0 < len(found) < len(siblings):
+            return min(found, key=lambda t: t.number)
     return None
 
 
 def _same_weights(k: Call, t: Call) -> bool:
     if k.weights.keys() != t.weights.keys():
         return False
-    # the small ones first: where they part, the large ones are not read
+    # small ones first: where they differ, the large ones are not read
     names = sorted(k.weights, key=lambda name: (name != "bias", name))
     return all(_same(k.weights[name], t.weights[name]) for name in names)
 
@@ -286,28 +287,28 @@ def _same_output(k: Call, t: Call) -> bool:
     return k.layer == t.layer and _same(k.output, t.output)
 
 
-def _same(own: np.ndarray, other: np.ndarray) -> bool:
-    """Up to rounding to float32, in which weights may have been carried."""
-    return relative_error(own, other) <= tolerance.FLOAT32_FLOOR
+def _same(expected: np.ndarray, actual: np.ndarray) -> bool:
+    """Up to rounding to float32, in which weights may have been copied."""
+    return relative_error(expected, actual) <= tolerance.FLOAT32_FLOOR
 
 
-def _likeness(own: str, other: str) -> int:
-    """Letters that two names' last parts share: of words that begin alike, one of them whole.
+def _likeness(keras: str, torch: str) -> int:
+    """Letters that two names' last parts share: of words where one is the beginning of the other.
 
-    ``query`` and ``q_proj`` share one, ``value`` and ``q_proj`` none; numbers say nothing.
+    ``query`` and ``q_proj`` share one, ``value`` and ``q_proj`` none; numbers are ignored.
     """
-    last = (re.split("[./]", re.sub(r"[./0-9]+$", "", name))[-1] for name in (own, other))
-    ours, theirs = (re.findall("[a-z]+", name.lower()) for name in last)
+    last = (re.split("[./]", re.sub(r"[./0-9]+$", "", name))[-1] for name in (keras, torch))
+    first, second = (re.findall("[a-z]+", name.lower()) for name in last)
     return sum(
-        max((min(len(a), len(b)) for b in theirs if a.startswith(b) or b.startswith(a)), default=0)
-        for a in ours
+        max((min(len(a), len(b)) for b in second if a.startswith(b) or b.startswith(a)), default=0)
+        for a in first
     )
 
 
 def _between(
     k: Call, free: Sequence[Call], keras: Sequence[Call], matched: Mapping[int, int], reach: int
 ) -> list[Call]:
-    """Those that stand between the same anchors, or between the next but one."""
+    """Candidates between the same anchors; with a larger reach, also beyond the next anchor."""
     anchors = sorted(number for number in matched if keras[number].anchor)
     before = [matched[n] for n in anchors if n < k.number]
     after = [matched[n] for n in anchors if n > k.number]

@@ -1,4 +1,4 @@
-"""What stands between layers that belong together: another order, a layer more, a layer less."""
+"""Causes between layers that belong together: another order, a missing layer, an extra layer."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def causes_of(
     torch: Sequence[Call],
     flavour: str,
 ) -> list[Cause]:
-    """One cause for each place; layers in another order that follow one another are one place.
+    """One cause for each place; consecutive layers in another order are one place.
 
     Args:
         unequal: in Keras's order.
-        alignment: which call is which.
-        keras: all of its calls.
-        torch: all of its calls.
+        alignment: which call belongs to which.
+        keras: all of Keras's calls.
+        torch: all of PyTorch's calls.
         flavour: the Keras.
     """
     partners = {k.number: t.number for k, t in alignment.pairs}
@@ -72,22 +72,22 @@ def causes_of(
     return list({(cause.id, cause.layer): cause for cause in found}.values())
 
 
-def _told(chain: Sequence[Call], call: Call) -> str:
-    """Names of what leads to a call; functions that are no layers where there is nothing else."""
+def _path(chain: Sequence[Call], call: Call) -> str:
+    """Names of the layers that lead to a call; of functions where there is no layer."""
     return " > ".join(one.name for one in chain) or " > ".join(call.through) or NOTHING
 
 
-def _order(turned: Sequence[UnequalInputs]) -> list[Cause]:
-    """Layers that are fed by others than their partners; fed alike, nothing is left."""
-    if not turned:
+def _order(reordered: Sequence[UnequalInputs]) -> list[Cause]:
+    """Layers that are fed by others than their partners; with equal inputs nothing differs."""
+    if not reordered:
         return []
-    own = " > ".join(pair.keras.name for pair in turned)
-    other = sorted((pair.torch for pair in turned), key=lambda call: call.number)
-    left = max(pair.residual for pair in turned)
-    proof = Proof(max(pair.difference for pair in turned), left)
-    name = "structure.order" if left <= turned[0].keras.allowed else UNKNOWN
-    names = " > ".join(call.name for call in other)
-    return [Cause(name, turned[0].keras.name, own, names, proof)]
+    keras = " > ".join(pair.keras.name for pair in reordered)
+    calls = sorted((pair.torch for pair in reordered), key=lambda call: call.number)
+    torch = " > ".join(call.name for call in calls)
+    after = max(pair.residual for pair in reordered)
+    proof = Proof(max(pair.difference for pair in reordered), after)
+    name = "structure.order" if after <= reordered[0].keras.allowed else UNKNOWN
+    return [Cause(name, reordered[0].keras.name, keras, torch, proof)]
 
 
 def _between(
@@ -97,101 +97,101 @@ def _between(
     torch: Sequence[Call],
     flavour: str,
 ) -> list[Cause]:
-    """A layer more or less: its reference, put in or left out, gives Keras's input."""
-    own = _chain(pair.keras, keras, set(partners))
-    other = _chain(pair.torch, torch, set(partners.values()))
-    names, others = _told(own, pair.keras), _told(other, pair.torch)
-    proven = _turned_inputs(pair) or _channels_first(own, other, pair)
+    """A missing or an extra layer: its reference, inserted or left out, gives Keras's input."""
+    missing = _chain(pair.keras, keras, set(partners))
+    extra = _chain(pair.torch, torch, set(partners.values()))
+    names, others = _path(missing, pair.keras), _path(extra, pair.torch)
+    proven = _permuted_inputs(pair) or _channels_first(missing, extra, pair)
     if proven:
         return [proven]
-    replaced = _replaced(own, other, pair, flavour)
+    replaced = _replaced(missing, extra, pair, flavour)
     if replaced:
         return replaced
-    if not own and _pads_a_pool(other, pair):
+    if not missing and _pads_a_pool(extra, pair):
         name = POOLS[type(pair.keras.config).__name__]
         proof = Proof(pair.difference, pair.residual)
         return [Cause(name, pair.keras.name, "within the pool", others, proof)]
-    left = pair.difference
-    if pair.torch.inputs and bool(own) != bool(other):
-        put_in = _applied(own, pair.torch.inputs[0], flavour) if own else _before(other)
-        if put_in is not None:
-            left = relative_error(pair.keras.inputs[0], put_in)
-    if left > pair.keras.allowed:
-        layer = (own or [pair.keras])[0].name
+    after = pair.difference
+    if pair.torch.inputs and bool(missing) != bool(extra):
+        changed = _applied(missing, pair.torch.inputs[0], flavour) if missing else _input_of(extra)
+        if changed is not None:
+            after = relative_error(pair.keras.inputs[0], changed)
+    if after > pair.keras.allowed:
+        layer = (missing or [pair.keras])[0].name
         scaled = _scaled(pair)
         if scaled:
             return [scaled]
-        return [Cause(UNKNOWN, layer, names, others, Proof(pair.difference, left))]
-    cause = "structure.missing" if own else "structure.extra"
-    layer = (own or other)[0].name
-    return [Cause(cause, layer, names, others, Proof(pair.difference, left))]
+        return [Cause(UNKNOWN, layer, names, others, Proof(pair.difference, after))]
+    cause = "structure.missing" if missing else "structure.extra"
+    layer = (missing or extra)[0].name
+    return [Cause(cause, layer, names, others, Proof(pair.difference, after))]
 
 
 POOLS = {"MaxPooling": "max_pool.padding_value", "AveragePooling": "average_pool.same_padding"}
-"""Pools to what it comes to if zeros are put around their input beforehand."""
+"""Pool to the cause where PyTorch pads its input with zeros beforehand."""
 
 
-def _pads_a_pool(other: Sequence[Call], pair: UnequalInputs) -> bool:
+def _pads_a_pool(extra: Sequence[Call], pair: UnequalInputs) -> bool:
     """Whether PyTorch pads before a pool that pads by itself in Keras."""
     pool = pair.keras
     if type(pool.config).__name__ not in POOLS or pool.config.padding == "valid":
         return False
-    before = _before(other)
-    padding = len(other) == 1 and type(other[0].config).__name__ == "ZeroPadding"
-    fed = before is not None and relative_error(pool.inputs[0], before) <= pool.allowed
-    return padding and fed and pair.residual <= pool.allowed
+    before = _input_of(extra)
+    padding = len(extra) == 1 and type(extra[0].config).__name__ == "ZeroPadding"
+    same_input = before is not None and relative_error(pool.inputs[0], before) <= pool.allowed
+    return padding and same_input and pair.residual <= pool.allowed
 
 
 def without_contained(causes: Sequence[Cause]) -> list[Cause]:
-    """Causes less those that are part of another: a pool's padding where it stands before it."""
+    """Causes that are not part of another, as a pool's padding is of the padding before it."""
     padded = {one.layer for one in causes if one.id == POOLS["MaxPooling"]}
     kept = [c for c in causes if c.id != "max_pool.same_padding" or c.layer not in padded]
     return list({(one.id, one.layer): one for one in kept}.values())
 
 
 def _replaced(
-    own: Sequence[Call], other: Sequence[Call], pair: UnequalInputs, flavour: str
+    keras: Sequence[Call], torch: Sequence[Call], pair: UnequalInputs, flavour: str
 ) -> list[Cause]:
-    """Keras's layers in the place of PyTorch's give Keras's input: of another kind, or fewer."""
-    before = _before(other) if own and other else None
+    """Keras's layers instead of PyTorch's give Keras's input: of another kind, or fewer."""
+    before = _input_of(torch) if keras and torch else None
     if before is None:
         return []
-    wanted, limit = pair.keras.inputs[0], pair.keras.allowed
-    if len(own) == len(other) == 1:
-        forced = as_keras(other[0].output, own[0].output, own[0])
-        found = layer_causes.causes_of(own[0], other[0], own[0].inputs, forced, flavour)
+    expected, limit = pair.keras.inputs[0], pair.keras.allowed
+    if len(keras) == len(torch) == 1:
+        output = as_keras(torch[0].output, keras[0].output, keras[0])
+        found = layer_causes.causes_of(keras[0], torch[0], keras[0].inputs, output, flavour)
         return [one for one in found if one.id != UNKNOWN]
-    put_in = _applied(own, before, flavour)
-    left = float("inf") if put_in is None else relative_error(wanted, put_in)
-    if left > limit:
+    changed = _applied(keras, before, flavour)
+    after = float("inf") if changed is None else relative_error(expected, changed)
+    if after > limit:
         return []
-    actual = as_keras(pair.torch.inputs[0], wanted, pair.keras)
-    for place, call in enumerate(own):
-        without = _applied([*own[:place], *own[place + 1 :]], before, flavour)
+    actual = as_keras(pair.torch.inputs[0], expected, pair.keras)
+    for place, call in enumerate(keras):
+        without = _applied([*keras[:place], *keras[place + 1 :]], before, flavour)
         if without is not None and relative_error(actual, without) <= limit:
-            proof = Proof(pair.difference, left)
+            proof = Proof(pair.difference, after)
             return [Cause("structure.missing", call.name, call.name, NOTHING, proof)]
     return []
 
 
-def _turned_inputs(pair: UnequalInputs) -> Cause | None:
+def _permuted_inputs(pair: UnequalInputs) -> Cause | None:
     """The same inputs in another order, or sequences whose steps are taken for examples."""
     k, t = pair.keras, pair.torch
     if len(k.inputs) == len(t.inputs) > 1:
-        away = [[relative_error(own, other) for other in t.inputs] for own in k.inputs]
-        order = [row.index(min(row)) for row in away]
-        left = max(map(min, away))
-        if left <= k.allowed and len(set(order)) == len(order):
+        differences = [[relative_error(one, other) for other in t.inputs] for one in k.inputs]
+        order = [row.index(min(row)) for row in differences]
+        after = max(map(min, differences))
+        if after <= k.allowed and len(set(order)) == len(order):
             names = ", ".join(map(str, range(len(order))))
             others = ", ".join(map(str, order))
-            return Cause("structure.order", k.name, names, others, Proof(pair.difference, left))
+            return Cause("structure.order", k.name, names, others, Proof(pair.difference, after))
     kind = kind_of(k.config, k.layer)
     if kind and kind.name in RECURRENT and t.inputs[0].ndim == 3:
-        left = max(relative_error(k.inputs[0], t.inputs[0].swapaxes(0, 1)), pair.residual)
-        if left <= k.allowed:
-            own, other = "examples first", "steps first"
-            proof = Proof(pair.difference, left)
-            return Cause(f"{kind.name}.batch_first", k.name, own, other, proof)
+        after = max(relative_error(k.inputs[0], t.inputs[0].swapaxes(0, 1)), pair.residual)
+        if after <= k.allowed:
+            proof = Proof(pair.difference, after)
+            name = f"{kind.name}.batch_first"
+            return Cause(name, k.name, "examples first", "steps first", proof)
     return None
 
 
@@ -204,46 +204,48 @@ def _scaled(pair: UnequalInputs) -> Cause | None:
     if not pair.torch.inputs or pair.residual > pair.keras.allowed:
         return None
     if pair.difference <= tolerance.FLOAT32_FLOOR:
-        return None  # a number that is rounded otherwise
+        return None  # only rounded otherwise
     x, y = pair.keras.inputs[0], pair.torch.inputs[0]
     if x.shape != y.shape or x.dtype.kind != "f" or not all(np.isfinite(z).all() for z in (x, y)):
         return None
     for channels in (1, x.shape[-1]):
-        own, other = x.reshape(-1, channels), y.reshape(-1, channels)
-        if any(len(np.unique(one)) < VALUES for one in own.T):
+        expected, actual = x.reshape(-1, channels), y.reshape(-1, channels)
+        if any(len(np.unique(one)) < VALUES for one in expected.T):
             return None
-        spread = own - own.mean(0)
+        spread = expected - expected.mean(0)
         if not (spread**2).sum(0).all():
             continue
-        factor = (spread * other).sum(0) / (spread**2).sum(0)
-        shift = (other - factor * own).mean(0)
-        left = relative_error(own, (other - shift) / factor) if factor.all() else float("inf")
-        if left <= pair.keras.allowed:
-            told = " ".join(f"{a:.4g}·x{b:+.4g}" for a, b in zip(factor, shift, strict=True))
-            proof = Proof(pair.difference, left)
-            return Cause("input.scale", pair.keras.name, "x", told, proof)
+        factor = (spread * actual).sum(0) / (spread**2).sum(0)
+        shift = (actual - factor * expected).mean(0)
+        after = float("inf")
+        if factor.all():
+            after = relative_error(expected, (actual - shift) / factor)
+        if after <= pair.keras.allowed:
+            text = " ".join(f"{a:.4g}·x{b:+.4g}" for a, b in zip(factor, shift, strict=True))
+            proof = Proof(pair.difference, after)
+            return Cause("input.scale", pair.keras.name, "x", text, proof)
     return None
 
 
 VALUES = 8
-"""Of a channel at the least: any two points lie on a line."""
+"""Distinct values that a channel must have: any two points are on a line."""
 
 
 def _channels_first(
-    own: Sequence[Call], other: Sequence[Call], pair: UnequalInputs
+    keras: Sequence[Call], torch: Sequence[Call], pair: UnequalInputs
 ) -> Cause | None:
-    """A vector that Keras makes a map of, and PyTorch one whose channels come first."""
-    if other or [call.layer for call in own] != ["Reshape"]:
+    """A vector that Keras reshapes channels-last, and PyTorch channels-first."""
+    if torch or [call.layer for call in keras] != ["Reshape"]:
         return None
-    (call,) = own
+    (call,) = keras
     x, shape = call.inputs[0], call.output.shape
     if x.ndim != 2 or len(shape) < 4:
         return None
-    turned = np.moveaxis(x.reshape(shape[0], shape[-1], *shape[1:-1]), 1, -1)
-    left = max(relative_error(turned, pair.torch.inputs[0]), pair.residual)
-    if left > pair.keras.allowed:
+    channels_last = np.moveaxis(x.reshape(shape[0], shape[-1], *shape[1:-1]), 1, -1)
+    after = max(relative_error(channels_last, pair.torch.inputs[0]), pair.residual)
+    if after > pair.keras.allowed:
         return None
-    proof = Proof(pair.difference, left)
+    proof = Proof(pair.difference, after)
     return Cause("reshape.order", call.name, "channels last", "channels first", proof)
 
 
@@ -258,18 +260,18 @@ def _chain(call: Call, calls: Sequence[Call], matched: set[int]) -> list[Call]:
 
 
 def _applied(chain: Sequence[Call], x: np.ndarray, flavour: str) -> np.ndarray | None:
-    """What Keras's layers make of PyTorch's input; of several inputs it stands for its like."""
+    """Keras's layers applied to PyTorch's input, which replaces the most similar of several."""
     for call in chain:
         if call.config is None:
             return None
         nearest = min(range(len(call.inputs)), key=lambda n: relative_error(call.inputs[n], x))
-        fed = (*call.inputs[:nearest], x, *call.inputs[nearest + 1 :])
-        y = reference(call.config, call.weights, fed, flavour, call.options)
+        inputs = (*call.inputs[:nearest], x, *call.inputs[nearest + 1 :])
+        y = reference(call.config, call.weights, inputs, flavour, call.options)
         if y is None:
             return None
         x = y
     return x
 
 
-def _before(chain: Sequence[Call]) -> np.ndarray | None:
+def _input_of(chain: Sequence[Call]) -> np.ndarray | None:
     return chain[0].inputs[0] if chain[0].inputs else None

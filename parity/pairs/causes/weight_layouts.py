@@ -1,4 +1,4 @@
-"""Weights that were carried over by hand: the usual mistakes, each told by what undoes it."""
+"""The usual mistakes in copying weights by hand, each recognised by undoing it."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ import numpy as np
 from parity.adapters.calls import Call
 
 RECURRENT = {"SimpleRNN": ("simple_rnn", 1), "GRU": ("gru", 3), "LSTM": ("lstm", 4)}
-"""Class to its name in the catalogue, and how many gates lie side by side in a kernel."""
+"""Class to its name in the catalogue, and the number of gates in a kernel."""
 
 
 def undone(
     call: Call,
     name: str,
-    own: np.ndarray,
-    others: Mapping[str, np.ndarray],
+    expected: np.ndarray,
+    weights: Mapping[str, np.ndarray],
     flattened: Sequence[int] | None,
 ) -> tuple[str, np.ndarray] | None:
-    """What was done wrongly to one of Keras's weights, and PyTorch's with it undone.
+    """The mistake made in copying one of Keras's weights, and PyTorch's weight without it.
 
     Args:
         call: the Keras call.
         name: of the weight.
-        own: Keras's.
-        others: PyTorch's of the same layer, in canonical form.
+        expected: Keras's value.
+        weights: PyTorch's, of the same layer, in canonical form.
         flattened: shape (H, W, C) of the map that was flattened into the layer's input, if any.
 
     Returns:
-        The catalogue's id and the mended weight, which is Keras's bit for bit; None where no known
+        The catalogue's id and the corrected weight, bit for bit Keras's; None where no known
         mistake explains it.
     """
-    if call.layer == "GRU" and name == "bias" and own.ndim == 2 and name in others:
-        summed, rest = others[name]
-        if np.array_equal(summed, own.sum(0)) and not rest.any():
-            return "gru.summed_biases", own
-    for mistake, mended in _candidates(call, name, own.shape, others, flattened):
-        if mended.shape == own.shape and np.array_equal(mended, own):
-            return mistake, mended
+    if call.layer == "GRU" and name == "bias" and expected.ndim == 2 and name in weights:
+        summed, rest = weights[name]
+        if np.array_equal(summed, expected.sum(0)) and not rest.any():
+            return "gru.summed_biases", expected
+    for mistake, corrected in _candidates(call, name, expected.shape, weights, flattened):
+        if corrected.shape == expected.shape and np.array_equal(corrected, expected):
+            return mistake, corrected
     return None
 
 
@@ -47,10 +47,10 @@ def _candidates(
     call: Call,
     name: str,
     shape: tuple[int, ...],
-    others: Mapping[str, np.ndarray],
+    weights: Mapping[str, np.ndarray],
     flattened: Sequence[int] | None,
 ) -> Iterator[tuple[str, np.ndarray]]:
-    value = others.get(name)
+    value = weights.get(name)
     if value is None:
         return
     kind = call.layer
@@ -65,25 +65,25 @@ def _candidates(
             mistake = "conv_transpose.kernel_layout"
         yield "conv.kernel_flipped", np.flip(value, tuple(range(value.ndim - 2)))
         for axes in itertools.permutations(range(value.ndim)):
-            turned = value.transpose(axes)
-            yield mistake, turned
-            yield mistake, turned.reshape(shape)
+            transposed = value.transpose(axes)
+            yield mistake, transposed
+            yield mistake, transposed.reshape(shape)
     elif kind in RECURRENT:
         yield from _gates(kind, value)
     for swapped in ({"gamma", "beta"}, {"moving_mean", "moving_variance"}):
-        if name in swapped and swapped <= {*others}:
+        if name in swapped and swapped <= {*weights}:
             (other,) = swapped - {name}
-            yield f"weights.swapped_{'_'.join(sorted(swapped))}", others[other]
+            yield f"weights.swapped_{'_'.join(sorted(swapped))}", weights[other]
 
 
 def _order(kernel: np.ndarray, flattened: Sequence[int]) -> Iterator[tuple[str, np.ndarray]]:
-    """Rows taken over as they are, though the map is flattened channels first there.
+    """Rows copied as they are, although PyTorch flattens the map channels-first.
 
-    In canonical form the mistake has put the rows of (C, H, W) where (H, W, C) belongs.
+    In canonical form the rows are in the order of (C, H, W), not (H, W, C).
     """
     *space, channels = flattened
-    apart = kernel.reshape(*space, channels, -1)
-    raw = np.moveaxis(apart, -2, 0).reshape(kernel.shape)
+    split = kernel.reshape(*space, channels, -1)
+    raw = np.moveaxis(split, -2, 0).reshape(kernel.shape)
     yield "flatten.order", raw
     back = kernel.reshape(channels, *space, -1)
     yield "flatten.order", np.moveaxis(back, 0, -2).reshape(kernel.shape)
@@ -97,5 +97,5 @@ def _gates(kind: str, value: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     for order in itertools.permutations(range(count)):
         yield f"{known}.gate_order", np.concatenate([parts[n] for n in order], -1)
     if value.ndim == 2 and value.shape[0] == value.shape[1] // count:
-        turned = [part.T for part in parts]
-        yield f"{known}.kernel_layout", np.concatenate(turned, -1)
+        transposed = [part.T for part in parts]
+        yield f"{known}.kernel_layout", np.concatenate(transposed, -1)
