@@ -1,4 +1,4 @@
-"""The house is in order: twins face each other, imports run one way, a missing file is named."""
+"""The repository follows the rules of its layout, and each rule can fail."""
 
 from __future__ import annotations
 
@@ -6,48 +6,85 @@ import ast
 import importlib.util
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from parity.specs.registry import MODELS, class_name
+from parity_tests.support import layout
+from parity_tests.support.layout import FRAMEWORKS, TWINS
 
 ROOT = Path(__file__).parents[2]
-TWINS = ("keras_impl", "torch_impl")
-FRAMEWORKS = {"tensorflow", "tf_keras", "keras", "torch"}
-FORBIDDEN = {
-    "parity": FRAMEWORKS | set(TWINS),
-    "keras_impl": {"torch", "torch_impl"},
-    "torch_impl": {"tensorflow", "tf_keras", "keras", "keras_impl"},
-}
-TWIN_FOLDERS = ("", "models", "parts", "ladder")
-"""Folders whose files exist in both implementations; ``capture`` depends on the framework."""
+Rule = Callable[[Path], list[str]]
 
-MOST_LINES, MOST_FILES = 400, 15
 
-SOURCES = [
-    path.relative_to(ROOT)
-    for package in FORBIDDEN
-    for path in sorted((ROOT / package).rglob("*.py"))
+@pytest.mark.parametrize("rule", layout.RULES, ids=lambda rule: rule.__name__)
+def test_the_repository_follows_the_rule(rule: Rule) -> None:
+    """The rule finds nothing; its docstring says what it looks for."""
+    assert rule(ROOT) == []
+
+
+FULL = {f"parity_tests/zoo/kind_{number}.py": "" for number in range(16)}
+BREACHES: list[tuple[Rule, dict[str, str], bool]] = [
+    (layout.long_files, {"parity/long.py": "x = 1\n" * 401}, True),
+    (layout.long_files, {"parity/long.py": "x = 1\n" * 400}, False),
+    (layout.full_folders, FULL, True),
+    (layout.full_folders, dict.fromkeys(FULL, "FAULTS = []"), False),
+    (layout.full_folders, dict.fromkeys(FULL, "@kind('a')\ndef a(): pass"), False),
+    (layout.full_folders, dict(list(FULL.items())[1:]), False),
+    (
+        layout.import_cycles,
+        {"parity/a.py": "import parity.b", "parity/b.py": "import parity"},
+        False,
+    ),
+    (
+        layout.import_cycles,
+        {
+            "parity/a.py": "from parity import b",
+            "parity/b.py": "from parity.c import x",
+            "parity/c.py": "if TYPE_CHECKING:\n    from parity.a import y",
+        },
+        True,
+    ),
+    (layout.forbidden_imports, {"parity/a.py": "def f():\n    import torch.nn"}, True),
+    (layout.forbidden_imports, {"keras_impl/a.py": "from torch_impl import backend"}, True),
+    (layout.forbidden_imports, {"torch_impl/a.py": "from torch import nn"}, False),
+    (layout.files_without_a_twin, {"keras_impl/parts/a.py": ""}, True),
+    (
+        layout.files_without_a_twin,
+        {"keras_impl/parts/a.py": "", "torch_impl/parts/a.py": "", "torch_impl/nn/b.py": ""},
+        False,
+    ),
 ]
 
 
-def imported(path: Path) -> set[str]:
-    """Top-level names of every module that a file imports, wherever in it."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module.split(".")[0])
-    return names
+@pytest.mark.parametrize(("rule", "files", "broken"), BREACHES)
+def test_every_rule_can_fail(
+    rule: Rule, files: dict[str, str], broken: bool, tmp_path: Path
+) -> None:
+    """A small tree that breaks the rule is found, and one that follows it is not."""
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert bool(rule(tmp_path)) == broken
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=str)
-def test_imports_run_one_way(path: Path) -> None:
-    """No file imports what its package must not know."""
-    wrong = imported(ROOT / path) & FORBIDDEN[path.parts[0]]
-    assert not wrong, f"{path} imports {', '.join(sorted(wrong))}"
+def test_every_rule_is_broken_once() -> None:
+    """No rule without an example."""
+    assert {rule for rule, _, broken in BREACHES if broken} == set(layout.RULES)
+
+
+GUARANTEES = {
+    *("test_parameter_counts.py", "test_forward.py", "test_losses.py"),
+    *("test_gradients.py", "test_training.py", "test_predictions.py"),
+}
+
+
+def test_the_guarantees_stand_first() -> None:
+    """At the top level of the tests there are the six guarantees and nothing else."""
+    top = {path.name for path in (ROOT / "parity_tests").glob("*.py")}
+    assert top == {*GUARANTEES, "__init__.py", "conftest.py"}
 
 
 @pytest.mark.parametrize("package", TWINS)
@@ -69,13 +106,6 @@ def test_every_spec_has_its_file(family: str) -> None:
     assert path.is_file(), f"missing: {path.relative_to(ROOT)}"
     assert MODELS[family].family == family
     assert MODELS[family].__module__ == f"parity.specs.{family}"
-
-
-@pytest.mark.parametrize("folder", TWIN_FOLDERS)
-def test_twins_have_the_same_files(folder: str) -> None:
-    """Each implementation has the same files in the folders that are twins."""
-    keras, torch = ({path.name for path in (ROOT / twin / folder).glob("*.py")} for twin in TWINS)
-    assert keras == torch
 
 
 @pytest.mark.parametrize("family", MODELS)

@@ -20,7 +20,7 @@ from parity.ladder import record
 from parity.ladder.record import HEADER, TENSORS
 from parity.rungs import RUNGS
 from parity.verdict import compare
-from parity_tests.meta.record_faults import (
+from parity_tests.record.faults import (
     BOTH,
     FAULTS,
     STEPS,
