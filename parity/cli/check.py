@@ -1,18 +1,17 @@
-"""``check``: say whether the two models of a file are the same, where not, and why."""
+"""``check``: report whether the two models of a file are the same, where they differ, and why."""
 
 from __future__ import annotations
 
 import argparse
-import sys
+from dataclasses import replace
 from pathlib import Path
-
-from rich.console import Console
 
 from parity.pairs import pair_file
 from parity.pairs.arguments import mapping
 from parity.pairs.check import check
-from parity.pairs.report import WIDTH
 from parity.progress import Progress
+from parity.report import data, terminal
+from parity.report.outcome import exit_code
 from parity.system import destinations
 
 
@@ -31,9 +30,11 @@ def run(args: argparse.Namespace) -> int:
         weights=args.weights,
         layer_map=layer_map,
     )
-    report.show(Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False))
+    provenance = replace(report.provenance, command=args.words)
+    report = replace(report, name=path.stem, provenance=provenance)
+    terminal.show([report])
     if out:
         report.save(out)
     if json_file:
-        destinations.write_json(json_file, report.as_data())
-    return {"same": 0, "different": 1}.get(report.verdict, 3)
+        data.write(json_file, [report])
+    return exit_code([report])

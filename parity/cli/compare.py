@@ -1,24 +1,26 @@
-"""``compare``: hold two records, or two folders of records, against each other."""
+"""``compare``: compare two records, or two folders of records."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from parity.errors import ParityError
 from parity.ladder import record
 from parity.numerics.tolerance import Allowed
-from parity.report import data, terminal
+from parity.report import data, of_records, terminal
+from parity.report.outcome import exit_code
 from parity.system import destinations
 from parity.verdict import compare
 from parity.verdict.compare import Comparison
+from parity.verdict.result import Cause
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print tables and verdict; exit code 0 for SAME, 1 for DIFFERENT."""
+    """Print the report; exit code 0 for the same, 1 for different."""
     given = Path(args.replay) if args.replay else None
 
     def replay(comparison: Comparison) -> Path | None:
@@ -35,6 +37,7 @@ def run(args: argparse.Namespace) -> int:
         overrides=args.allow,
         replay=replay if given else None,
         every_check=args.checks,
+        command=args.words,
     )
 
 
@@ -45,46 +48,52 @@ def judge(
     *,
     overrides: Mapping[str, Allowed],
     replay: Callable[[Comparison], Path | None] | None = None,
+    causes: Callable[[Comparison], Sequence[Cause]] = lambda comparison: (),
     every_check: bool = False,
     at_once: bool = False,
+    command: tuple[str, ...] = (),
 ) -> int:
-    """Compare two records, or two folders of them, report, and give the exit code.
+    """Compare two records, or two folders of them, report, and return the exit code.
 
     Args:
         a: a record.
         b: the other.
-        json_file: where to write the same as data, or None.
+        json_file: where to write the report as data, or None.
         overrides: rows of the float64 table to replace, by rung.
-        replay: where the replay of a pair lies, or None; a verdict stands without one that fails.
+        replay: where the replay of a pair is, or None; the verdict is reported without it where
+            it fails.
+        causes: of a comparison's first divergence, each with its proof.
         every_check: whether to print each check.
         at_once: whether both were made at the same time, which their timings show.
+        command: the words of the command line.
 
     Raises:
         ParityError: a record cannot be read, the two are not of the same runs, or ``json_file``
-            lies in one of them.
+            is in one of them.
     """
     pairs = _pairs(a, b)
     if json_file:
         destinations.require_outside(json_file, (path for pair in pairs for path in pair))
-    with ExitStack() as opened:
-        comparisons = []
-        for x, y in pairs:
+    reports = []
+    for x, y in pairs:
+        with ExitStack() as opened:
             one, two = opened.enter_context(record.read_all(x, y))
             comparison = compare.compare(one, two, overrides=overrides)
             try:
                 made = replay(comparison) if replay else None
             except ParityError as error:
-                note = f"no layer was run by itself: {error}"
+                note = f"no layer was given the other's input: {error}"
                 comparison = dataclasses.replace(comparison, notes=(*comparison.notes, note))
                 made = None
             if made:
                 own = opened.enter_context(record.read(made))
                 comparison = compare.compare(one, two, replay=own, overrides=overrides)
-            comparisons.append(comparison)
-        if json_file:
-            data.write(json_file, comparisons)
-        terminal.show(comparisons, every_check=every_check, at_once=at_once)
-    return 0 if all(comparison.same for comparison in comparisons) else 1
+            found = causes(comparison)
+            reports.append(of_records.report(comparison, found, command=command, at_once=at_once))
+    terminal.show(reports, every_check=every_check)
+    if json_file:
+        data.write(json_file, reports)
+    return exit_code(reports)
 
 
 def _pairs(a: Path, b: Path) -> list[tuple[Path, Path]]:

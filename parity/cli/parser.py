@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -54,7 +55,10 @@ def backend_main(backend: str, argv: Sequence[str] | None = None) -> NoReturn:
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Entry point ``parity``; see :func:`parity.cli.execute.execute`."""
     parser = parity_parser()
-    execute.execute(parser.prog, parser.parse_args(argv))
+    words = sys.argv[1:] if argv is None else argv
+    args = parser.parse_args(words)
+    args.words = (parser.prog, *words)
+    execute.execute(parser.prog, args)
 
 
 def backend_parser(backend: str) -> OneLineParser:

@@ -56,7 +56,9 @@ def run(args: argparse.Namespace) -> int:
         return made
 
     a, b = (out / name for name in packages)
-    return compare.judge(a, b, json_file, overrides=args.allow, replay=replay, at_once=True)
+    return compare.judge(
+        a, b, json_file, overrides=args.allow, replay=replay, at_once=True, command=args.words
+    )
 
 
 def _record(out: Path, commands: Mapping[str, list[str]]) -> None:

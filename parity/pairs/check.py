@@ -22,12 +22,14 @@ from parity.pairs.forward.setup import (
     prepare,
     unstable_outputs,
 )
-from parity.pairs.report import Report
 from parity.pairs.training import float32_gradients
 from parity.pairs.training import float32_islands as training_float32_islands
 from parity.pairs.training.session import Training, steps_of
 from parity.pairs.training.setup import refuse_targets, trainers
 from parity.progress import Progress
+from parity.report.outcome import Provenance
+from parity.report.report import Report
+from parity.system.versions import versions
 from parity.verdict.result import (
     PASSED,
     UNKNOWN,
@@ -119,7 +121,9 @@ def check(
     if loss is not None:
         train = _train if dtype == "float64" else _train_in_float32
         found += train(models, pair, evaluation, asked)
-    report = _report(pair, evaluation, found, notes, dtype, steps)
+    keras = "keras" if pair.keras.flavour == "keras3" else "tf_keras"
+    ran = Provenance(versions=versions("tensorflow", keras, "torch"), seed=seed, weights=weights)
+    report = _report(pair, evaluation, found, notes, dtype, steps, ran)
     size = sum(one.size for one in pair.keras.all_parameters().values())
     del pair  # the models in float64, before there are others
     diverged = report.first_divergence
@@ -219,12 +223,17 @@ def _report(
     notes: list[str],
     dtype: str,
     steps: int,
+    provenance: Provenance,
 ) -> Report:
     """All findings as a report; what is a cause is not listed as latent as well."""
     shown = {(one.id, one.layer) for one in found.causes}
-    divergences = found.divergences
+    rungs = tuple(
+        replace(rung, findings=tuple(replace(one, dtype=dtype) for one in rung.findings))
+        for rung in found.rungs
+    )
+    divergences = [one for rung in rungs for one in rung.findings]
     return Report(
-        verdict=verdict(found.rungs),
+        verdict=verdict(rungs),
         dtype=dtype,
         first_divergence=divergences[0] if divergences else None,
         causes=found.causes,
@@ -233,6 +242,7 @@ def _report(
         keras_only=tuple(f"{one.name} ({one.kind})" for one in pair.alignment.keras_only),
         torch_only=tuple(f"{one.name} ({one.kind})" for one in pair.alignment.torch_only),
         notes=(*notes, *found.notes),
-        rungs=found.rungs,
+        rungs=rungs,
         steps=steps,
+        provenance=provenance,
     )

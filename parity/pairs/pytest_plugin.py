@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 if TYPE_CHECKING:
-    from parity.pairs.report import Report
+    from parity.report.report import Report
 
 
 class AssertParity(Protocol):

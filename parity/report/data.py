@@ -1,98 +1,76 @@
-"""A comparison as JSON data."""
+"""Reports as JSON data; ``docs/report.schema.json`` describes it."""
 
 from __future__ import annotations
 
-import math
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from parity.ladder.record import Record
-from parity.system import destinations
-from parity.verdict.blame import Blame
+import numpy as np
+
+from parity.report.outcome import Outcome, overall
+from parity.report.wording import fix
+from parity.rungs import title
+from parity.system import destinations, strict_json
 from parity.verdict.checks import Check
-from parity.verdict.compare import Comparison
+from parity.verdict.result import Cause
+
+SCHEMA = 1
+"""Changes whenever a field is renamed, removed, or changes its meaning."""
 
 
-def as_data(comparisons: list[Comparison]) -> dict[str, Any]:
-    """Verdict, every check, and the figures of both records.
-
-    Numbers that JSON lacks become text: ``"nan"``, ``"inf"``, ``"-inf"``.
-    """
-    return {
-        "verdict": _verdict(all(comparison.same for comparison in comparisons)),
-        "models": [_plain(_model(comparison)) for comparison in comparisons],
+def as_data(report: Outcome) -> dict[str, Any]:
+    """One report; numbers that JSON lacks are the texts ``nan``, ``inf`` and ``-inf``."""
+    rungs = []
+    for one in report.rungs:
+        deviation = report.in_float32(one.name)
+        float32 = asdict(deviation) if deviation else None
+        rungs.append({**asdict(one), "title": title(one.name, report.steps), "float32": float32})
+    found = {
+        "schema": SCHEMA,
+        "name": report.name,
+        "verdict": report.verdict,
+        "dtype": report.dtype,
+        "sides": report.sides,
+        "rungs": rungs,
+        "first_divergence": report.first_divergence and asdict(report.first_divergence),
+        "causes": [_cause(one) for one in report.causes],
+        "latent": [_cause(one) for one in report.latent],
+        "layers": [asdict(one) for one in report.compared],
+        "unmatched": {"keras": report.keras_only, "torch": report.torch_only},
+        "steps": report.steps,
+        "notes": report.notes,
+        "figures": [asdict(one) for one in report.figures],
+        "checks": [check_as_data(one) for one in report.checks],
+        "records": report.records,
+        "provenance": asdict(report.provenance),
     }
+    plain = json.loads(json.dumps(found, default=_plain))
+    return strict_json.encode_non_finite(plain)  # type: ignore[no-any-return]
 
 
-def write(path: Path, comparisons: list[Comparison]) -> None:
-    """Write the data to a file, whole or not at all; a file that stands there is replaced.
+def check_as_data(check: Check) -> dict[str, Any]:
+    """One compared tensor of two records."""
+    return {**vars(check), "least": check.least, "ok": check.ok}
+
+
+def write(path: Path, reports: Sequence[Outcome]) -> None:
+    """Write one report, or several as ``pairs``, replacing the file whole or not at all.
 
     Raises:
         ParityError: it cannot be written.
     """
-    destinations.write_json(path, as_data(comparisons))
-
-
-def _verdict(same: bool) -> str:
-    return "same" if same else "different"
-
-
-def _model(comparison: Comparison) -> dict[str, Any]:
-    found = comparison.blame
-    return {
-        "model": comparison.reference.header.spec.family,
-        "verdict": _verdict(comparison.same),
-        "decided_in": "float64" if comparison.decisive else "float32",
-        "weaker": not comparison.decisive,
-        "sides": comparison.sides,
-        "first_divergence": _divergence(found, comparison) if found else None,
-        "checks": [_check(check) for check in comparison.checks],
-        "null_gradients": [vars(entry) for entry in comparison.null_gradients],
-        "float32_says_next_to_nothing": [
-            f"{check.rung}/{check.tensor}" for check in comparison.blind
-        ],
-        "layers_by_themselves": [_check(check) for check in comparison.own],
-        "saturated": dict(comparison.saturated),
-        "equivalences": [
-            {**vars(test), "shown": test.shown, "refuted": test.refuted}
-            for test in comparison.equivalences
-        ],
-        "allowed": {rung: vars(row) for rung, row in comparison.overrides.items()},
-        "notes": comparison.notes,
-        "spec": comparison.reference.header.spec.to_json(),
-        "records": [_record(comparison.reference), _record(comparison.other)],
-    }
-
-
-def _check(check: Check) -> dict[str, Any]:
-    return {**vars(check), "least": check.least, "ok": check.ok}
-
-
-def _divergence(found: Blame, comparison: Comparison) -> dict[str, Any]:
-    """The first failed check, and what it hangs on."""
-    names = dict(zip(comparison.sides, found.names, strict=True))
-    by_itself = _check(found.own) if found.own else None
-    return {
-        **_check(found.check),
-        "to_blame": found.part,
-        "step": found.step,
-        "layer": names if any(found.names) else None,
-        "by_itself": by_itself,
-        "off_by_themselves": [*found.others],
-    }
-
-
-def _record(record: Record) -> dict[str, Any]:
-    left_out = ("spec", "rounding", "notes")
-    header = {name: value for name, value in vars(record.header).items() if name not in left_out}
-    return {"path": str(record.path), **header}
+    found = [as_data(one) for one in reports]
+    several = {"schema": SCHEMA, "verdict": overall(reports), "pairs": found}
+    destinations.write_json(path, found[0] if len(found) == 1 else several)
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(entry) for entry in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value
+    """What JSON lacks: NumPy's scalars as Python's, everything else as text."""
+    return value.item() if isinstance(value, np.generic) else str(value)
+
+
+def _cause(cause: Cause) -> dict[str, Any]:
+    return {**asdict(cause), "fix": fix(cause.id)}

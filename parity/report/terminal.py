@@ -1,73 +1,73 @@
-"""A comparison as tables and sentences, made for 80 columns."""
+"""Reports as text: first the verdict, then where to look, the ladder, and everything else."""
 
 from __future__ import annotations
 
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from parity.report.sentences import divergence, names_of, number, remarks, versions
-from parity.rungs import TITLES, TRAINING, title
-from parity.verdict.checks import Check
-from parity.verdict.compare import Comparison
+from parity.report.outcome import Outcome, overall
+from parity.report.wording import counted, fix, number, some
+from parity.rungs import title
+from parity.verdict.result import (
+    DIFFERENT,
+    FAILED,
+    INCONCLUSIVE,
+    NOT_RUN,
+    PASSED,
+    SAME,
+    UNKNOWN,
+    Cause,
+    Divergence,
+)
 
 WIDTH = 80
 """Columns where the output is no terminal."""
 
 NARROW = 70
-"""Below so many columns the tables leave out what stands elsewhere too."""
+"""Below this many columns the tables leave out what is shown elsewhere as well."""
+
+STYLES = {SAME: "bold green", DIFFERENT: "bold red", INCONCLUSIVE: "bold yellow"}
+STATUS_STYLES = {PASSED: "green", FAILED: "bold red", NOT_RUN: "bold yellow"}
 
 
-def show(comparisons: list[Comparison], every_check: bool = False, at_once: bool = False) -> None:
-    """Print a row per rung, the figures, what is to be known, the verdicts, where the records are.
+def show(
+    reports: Sequence[Outcome], console: Console | None = None, every_check: bool = False
+) -> None:
+    """Print the reports on one pair or several.
 
     Args:
-        comparisons: one per model.
-        every_check: whether to print each check as well.
-        at_once: whether both sides are known to have been recorded at the same time.
+        reports: one per pair.
+        console: to print to; by default stdout, of 80 columns where that is no terminal.
+        every_check: whether to print every compared tensor of two records as well.
     """
-    out = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
-    if every_check:
-        for comparison in comparisons:
-            for part in _checks(comparison):
-                if isinstance(part, str):
-                    _say(out, part)
-                else:
-                    out.print(part)
-            out.print()
-    out.print(_rungs(comparisons, out.width < NARROW))
-    _say(
-        out,
-        "float64: largest difference observed, float32: RMS difference observed, both relative to "
-        "the tensor's largest entry; the least tolerance that would pass.",
-    )
+    out = console or Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
+    _verdicts(out, reports)
+    for one in reports:
+        of = f"{one.name}: " if len(reports) > 1 else ""
+        _first_divergence(out, one, of)
+        _causes(out, one, f"{of}Causes: the difference with PyTorch's value → Keras's", one.causes)
     out.print()
-    out.print(_figures(comparisons, out.width < NARROW))
-    _say(out, _about_figures(comparisons, at_once))
-    _say(out, versions(comparisons))
-    out.print()
-    for line in remarks(comparisons):
-        _say(out, line, style="")
-    for comparison in comparisons:
-        _verdict(out, comparison)
-    out.print()
-    for place in _places(comparisons):
-        _say(out, place)
-    different = [comparison for comparison in comparisons if not comparison.same]
-    count = f"{len(comparisons)} {'model' if len(comparisons) == 1 else 'models'}"
-    if different:
-        of = f", {len(different)} of {count}" if len(comparisons) > 1 else ""
-        _say(out, f"DIFFERENT: {names_of(different)}{of}", style="bold red")
-    else:
-        _say(out, f"SAME: {names_of(comparisons)}", style="bold green")
+    _ladder(out, reports)
+    for one in reports:
+        of = f"{one.name}: " if len(reports) > 1 else ""
+        _causes(out, one, f"{of}Other settings, which these inputs do not show", one.latent)
+        _layers(out, one)
+    _notes(out, reports)
+    _figures(out, reports)
+    for one in reports if every_check else ():
+        _checks(out, one)
+    for place in _places(reports):
+        _say(out, place, "dim")
 
 
-def _say(out: Console, text: str, style: str = "dim", indent: str = "  ") -> None:
+def _say(out: Console, text: str, style: str = "", indent: str = "  ") -> None:
     """A sentence, wrapped between words to the console's width."""
     for line in textwrap.wrap(
         text,
@@ -79,127 +79,269 @@ def _say(out: Console, text: str, style: str = "dim", indent: str = "  ") -> Non
         out.print(line, style=style, markup=False, soft_wrap=True)
 
 
-def _verdict(out: Console, comparison: Comparison) -> None:
-    same = comparison.same
-    family = comparison.reference.header.spec.family
-    weaker = (
-        ""
-        if comparison.decisive
-        else " (weaker: the records hold no float64, so float32 decided alone)"
-    )
-    _say(
-        out,
-        f"{family}: {'SAME' if same else 'DIFFERENT'}{weaker}",
-        style="green" if same else "bold red",
-    )
-    for line in divergence(comparison):
-        _say(out, f"  {line}", style="", indent="    ")
+def _heading(out: Console, text: str) -> None:
+    out.print(f"\n{text}", style="bold", markup=False)
 
 
-def _rungs(comparisons: list[Comparison], narrow: bool) -> Table:
-    """A row per model and rung; narrow: the model's name in a row of its own."""
+def _verdicts(out: Console, reports: Sequence[Outcome]) -> None:
+    """The verdict on all pairs, then, of several, on each."""
+    if len(reports) > 1:
+        verdict = overall(reports)
+        names = [one.name for one in reports if one.verdict == verdict]
+        of = "" if verdict == SAME else f" ({len(names)} of {len(reports)} models)"
+        _say(out, f"{verdict.upper()}: {', '.join(names)}{of}", STYLES[verdict])
+    for one in reports:
+        _say(out, _summary(one), STYLES[one.verdict])
+
+
+def _summary(report: Outcome) -> str:
+    """The verdict on one pair in one sentence."""
+    weaker = " (weaker verdict: only float32 was compared)" if report.dtype == "float32" else ""
+    verdict = report.verdict.upper()
+    head = f"{verdict}: {report.name}{weaker}. " if report.name else f"{verdict}{weaker}: "
+    return head + {SAME: _agreement, DIFFERENT: _disagreement, INCONCLUSIVE: _gap}[report.verdict](
+        report
+    )
+
+
+def _agreement(report: Outcome) -> str:
+    """How well the two agree."""
+    sizes = [one.observed for one in report.compared if one.observed is not None]
+    if report.records or not sizes:
+        return f"All {counted(len(report.rungs), 'rung')} of the ladder agree."
+    within = [
+        one.observed
+        for one in report.compared
+        if one.observed is not None and one.observed <= one.allowed
+    ]
+    of = f"{len(within)} of " if len(within) < len(sizes) else ""
+    differ = "differs" if (len(within) if of else len(sizes)) == 1 else "differ"
+    return (
+        f"{of}{counted(len(sizes), 'pair')} of layers {differ} by at most "
+        f"{number(max(within, default=0.0))} in {report.dtype}."
+    )
+
+
+def _disagreement(report: Outcome) -> str:
+    """Where the two differ first, and why."""
+    first = report.first_divergence
+    if first is None:
+        return "No tensor differs, but a rung failed."
+    layer = first.keras_layer or first.torch_module
+    where = f"{first.tensor} of {layer}" if layer and not report.records else first.tensor
+    causes = list(dict.fromkeys(one.id for one in report.causes))
+    why = f"; {'cause' if len(causes) == 1 else 'causes'}: {some(causes)}" if causes else ""
+    return f"First divergence: {title(first.rung, report.steps)}, {where}{why}."
+
+
+def _gap(report: Outcome) -> str:
+    """What was not compared."""
+    missing = [title(one.name, report.steps) for one in report.rungs if one.status == NOT_RUN]
+    return f"What was compared agrees, but not all was: {', '.join(missing)}."
+
+
+def _first_divergence(out: Console, report: Outcome, of: str) -> None:
+    first = report.first_divergence
+    if first is None:
+        return
+    _heading(out, f"{of}First divergence")
+    place = f"{title(first.rung, report.steps)}, {first.dtype}"
+    _say(out, f"  {place}: {first.tensor} differs by {_size(first)}", indent="    ")
+    if first.keras_layer or first.torch_module:
+        names = first.keras_layer, first.torch_module
+        for side, name in zip(report.sides, names, strict=True):
+            _say(out, f"  {side:<9}{name or 'nothing'}", indent="    ")
+    for line in first.notes:
+        _say(out, f"  {line}", indent="    ")
+
+
+def _size(one: Divergence) -> str:
+    why = f" ({one.reason})" if one.reason else ""
+    return f"{number(one.observed)}, allowed {number(one.allowed)}{why}"
+
+
+def _causes(out: Console, report: Outcome, heading: str, causes: Sequence[Cause]) -> None:
+    """Each cause or setting once, with its fix."""
+    if not causes:
+        return
+    _heading(out, heading)
+    for alike in _alike(causes):
+        one = max(alike, key=lambda cause: cause.proof.before if cause.proof else 0.0)
+        layer = one.layer if len(alike) == 1 else f"{one.layer}, {len(alike) - 1} more"
+        proof = f"({title(one.rung, report.steps)})"
+        if one.proof:
+            proof = f"{number(one.proof.before)} → {number(one.proof.after)}"
+        _say(out, f"  {one.id:<28} {layer:<24} {proof}", indent="    ")
+        for name, value in zip(report.sides, (one.keras, one.torch), strict=True):
+            if value != "":
+                _say(out, f"    {name:<9}{_short(value)}", indent=" " * 13)
+        if one.proof and (hint := fix(one.id)):
+            _say(out, f"    {'fix':<9}{hint}", indent=" " * 13)
+    for name in dict.fromkeys(one.id for one in causes if one.proof and fix(one.id)):
+        _say(out, f"  parity explain {name}", "dim")
+
+
+def _alike(causes: Sequence[Cause]) -> list[list[Cause]]:
+    """The same setting with the same values in several layers is printed once."""
+    found: dict[tuple[str, ...], list[Cause]] = {}
+    for place, one in enumerate(causes):
+        own = str(place) if one.id == UNKNOWN else ""
+        found.setdefault((one.id, str(one.keras), str(one.torch), own), []).append(one)
+    return list(found.values())
+
+
+def _short(value: Any) -> str:
+    """A value within a line."""
+    if isinstance(value, tuple) and all(isinstance(one, float) for one in value):
+        text = ", ".join(f"{one:.4g}" for one in value)
+    else:
+        text = f"{value:.7g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= WIDTH - 14 else text[: WIDTH - 15] + "…"
+
+
+def _table(*headings: str, names: int = 1) -> Table:
+    """A plain table whose first columns are names and whose others are numbers."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    if not narrow:
-        table.add_column("model", no_wrap=True)
-    table.add_column("rung", no_wrap=True)
-    for heading in ("float64", "allowed", "float32", "allowed"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    for comparison in comparisons:
-        header = comparison.reference.header
-        if narrow:
-            table.add_row(f"[bold]{header.spec.family}[/]")
-        for rung in TITLES:
-            worst = [comparison.worst(dtype, rung) for dtype in ("float64", "float32")]
-            if rung == TRAINING and not any(worst):
-                continue
-            passed = all(check.ok for check in worst if check)
-            table.add_row(
-                *([] if narrow else [header.spec.family]),
-                title(rung, header.steps),
-                *(cell for check in worst for cell in _cells(check)),
-                "[green]OK[/]" if passed else "[bold red]DIFF[/]",
-            )
+    for place, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if place < names else "right", no_wrap=True)
     return table
 
 
-def _checks(comparison: Comparison) -> Iterator[Table | str]:
-    """A row per check, and below them why so much is allowed, by number."""
-    header = comparison.reference.header
-    reasons = list(dict.fromkeys(check.reason for check in comparison.checks if check.reason))
+def _ladder(out: Console, reports: Sequence[Outcome]) -> None:
+    """A row per pair and rung, then why a rung was not run."""
+    narrow, several = out.width < NARROW, len(reports) > 1
+    dtypes = [one for one in ("float64", "float32") if any(_has(report, one) for report in reports)]
+    columns = [text for dtype in dtypes for text in (dtype, "allowed")]
+    before = ["model", "rung"] if several and not narrow else ["rung"]
+    table = _table(*before, *columns, names=len(before))
+    table.add_column("", no_wrap=True)
+    for report in reports:
+        if several and narrow:
+            table.add_row(f"[bold]{escape(report.name)}[/]")
+        for rung in report.rungs:
+            sizes = {report.dtype: (rung.observed, rung.allowed)}
+            if deviation := report.in_float32(rung.name):
+                sizes["float32"] = (deviation.observed, deviation.allowed)
+            table.add_row(
+                *([escape(report.name)] if len(before) > 1 else []),
+                title(rung.name, report.steps),
+                *(_cell(size) for dtype in dtypes for size in sizes.get(dtype, (None, None))),
+                f"[{STATUS_STYLES[rung.status]}]{rung.status}[/]",
+            )
+    out.print(table)
+    for report in reports:
+        of = f"{report.name}: " if several else ""
+        for rung in report.rungs:
+            if rung.status == NOT_RUN:
+                _say(out, f"{of}{title(rung.name, report.steps)}: not run: {rung.reason}")
+        for rung in report.rungs:
+            deviation = report.in_float32(rung.name)
+            if deviation and rung.status == PASSED and not deviation.observed <= deviation.allowed:
+                _say(out, f"{of}{title(rung.name, report.steps)}: float32 differs by more than "
+                     "rounding explains; float64 decides the verdict")  # fmt: skip
+    rms = "float32" in dtypes and any(report.records for report in reports)
+    about = "in float64 the largest one, in float32 the root mean square" if rms else "the largest"
+    _say(
+        out,
+        f"Differences relative to the tensor's largest entry: {about}. "
+        "A tolerance of that size would pass.",
+        "dim",
+    )
+
+
+def _has(report: Outcome, dtype: str) -> bool:
+    return report.dtype == dtype or bool(dtype == "float32" and report.float32)
+
+
+def _cell(value: float | None) -> str:
+    return "-" if value is None else number(value)
+
+
+def _layers(out: Console, report: Outcome) -> None:
+    """Layers that could be compared in part only, or not at all."""
+    unknown = [one.keras for one in report.compared if not one.known]
+    if unknown:
+        text = f"Of unknown kind, compared by inputs and outputs: {', '.join(unknown)}"
+        _say(out, "")
+        _say(out, text)
+    for side, names in zip(report.sides, (report.keras_only, report.torch_only), strict=True):
+        if names:
+            _say(out, f"Only in {side}: {', '.join(names)}")
+
+
+def _notes(out: Console, reports: Sequence[Outcome]) -> None:
+    """Each note once, with the pairs that it is about where there are several."""
+    notes = dict.fromkeys(note for report in reports for note in report.notes)
+    if notes:
+        out.print()
+    for note in notes:
+        names = ", ".join(report.name for report in reports if note in report.notes)
+        _say(out, f"{names}: {note}" if len(reports) > 1 else note)
+
+
+def _figures(out: Console, reports: Sequence[Outcome]) -> None:
+    """What both sides measured, one below the other, and the versions."""
+    if not any(report.figures for report in reports):
+        return
+    narrow, several = out.width < NARROW, len(reports) > 1
+    names = ["model", "side"] if several else ["side"]
+    counts = ["parameters"] if narrow else ["parameters", "trainable"]
+    table = _table(*names, *counts, "accuracy", "ms/step", "peak MiB", names=len(names))
+    for report in reports:
+        name = report.name
+        for one in report.figures:
+            table.add_row(
+                *([escape(name)] if several else []),
+                one.side,
+                f"{one.parameters:,}",
+                *([] if narrow else [f"{one.trainable:,}"]),
+                "-" if one.accuracy is None else f"{one.accuracy:.4f}",
+                "-" if one.step is None else f"{1000 * one.step:.2f}",
+                f"{one.peak_memory / 2**20:.0f}",
+            )
+            name = ""
+    out.print()
+    out.print(table)
+    _say(out, reports[0].about_figures, "dim")
+    versions: dict[str, list[str]] = {}
+    for report in reports:
+        for package, version in report.provenance.versions.items():
+            if version not in versions.setdefault(package, []):
+                versions[package].append(version)
+    found = (f"{package} {' and '.join(several)}" for package, several in versions.items())
+    _say(out, ", ".join(found), "dim")
+
+
+def _checks(out: Console, report: Outcome) -> None:
+    """A row per compared tensor, and below them why that much is allowed, by number."""
+    reasons = list(dict.fromkeys(check.reason for check in report.checks if check.reason))
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
-    table.add_column(f"{header.spec.family}: check", overflow="fold")
-    for heading in ("observed", "allowed", "least", "why"):
+    table.add_column("tensor", overflow="fold")
+    for heading in ("observed", "allowed", "why"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
-    for check in comparison.checks:
+    for check in report.checks:
         table.add_row(
             escape(f"{check.dtype}/{check.rung}/{check.tensor}"),
             number(check.observed),
             number(check.allowed),
-            number(check.least),
             str(1 + reasons.index(check.reason)) if check.reason else "",
-            "[green]OK[/]" if check.ok else "[bold red]DIFF[/]",
+            f"[{STATUS_STYLES[PASSED if check.ok else FAILED]}]{PASSED if check.ok else FAILED}[/]",
         )
-    yield table
-    yield from (f"why {place}: {reason}" for place, reason in enumerate(reasons, 1))
+    _heading(out, f"{report.name}: every tensor that was compared")
+    out.print(table)
+    for place, reason in enumerate(reasons, 1):
+        _say(out, f"why {place}: {reason}", "dim")
 
 
-def _cells(check: Check | None) -> tuple[str, str]:
-    return (number(check.observed), number(check.allowed)) if check else ("-", "-")
-
-
-def _figures(comparisons: list[Comparison], narrow: bool) -> Table:
-    """Both sides, one below the other: parameters, accuracy, time per step, peak memory."""
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in ("model", "side"):
-        table.add_column(heading, no_wrap=True)
-    counts = ["parameters"] if narrow else ["parameters", "trainable"]
-    for heading in (*counts, "accuracy", "ms/step", "peak MiB"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for comparison in comparisons:
-        family = comparison.reference.header.spec.family
-        pair = zip(comparison.sides, (comparison.reference, comparison.other), strict=True)
-        for side, record in pair:
-            header = record.header
-            accuracy = header.results.get(header.dtypes[-1], {}).get("accuracy")
-            step = header.timings.get("step")
-            total, trainable = (header.counts.get(kind, 0) for kind in ("total", "trainable"))
-            table.add_row(
-                family,
-                side,
-                f"{total:,}",
-                *([] if narrow else [f"{trainable:,}"]),
-                "-" if accuracy is None else f"{accuracy:.4f}",
-                "-" if step is None else f"{1000 * step:.2f}",
-                f"{header.peak_memory / 2**20:.0f}",
-            )
-            family = ""
-    return table
-
-
-def _about_figures(comparisons: list[Comparison], at_once: bool) -> str:
-    header = comparisons[0].reference.header
-    text = (
-        f"accuracy: of the weights after {header.steps} "
-        f"{'step' if header.steps == 1 else 'steps'} from probe weights, not of a trained model, "
-        f"{header.dtypes[-1]} on the test set; "
-    )
-    if "step" in header.timings:
-        text += "ms/step: float32, median"
-        text += ", both sides running at the same time; " if at_once else "; "
-    return text + "peak MiB: resident memory of the whole process."
-
-
-def _places(comparisons: list[Comparison]) -> list[str]:
+def _places(reports: Sequence[Outcome]) -> Iterator[str]:
     """Paths of the records, those of one side in one line."""
-    lines = []
-    for side in range(2):
-        paths = [(comparison.reference, comparison.other)[side].path for comparison in comparisons]
+    of_records = [report.records["headers"] for report in reports if report.records]
+    for pair in zip(*of_records, strict=True):
         parents: dict[Path, list[str]] = {}
-        for path in paths:
+        for header in pair:
+            path = Path(header["path"])
             parents.setdefault(path.parent, []).append(path.name)
         for parent, names in parents.items():
             last = names[0] if len(names) == 1 else f"{{{','.join(names)}}}"
-            lines.append(f"record: {parent / last}")
-    return lines
+            yield f"record: {parent / last}"

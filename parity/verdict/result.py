@@ -57,6 +57,13 @@ class Divergence:
         observed: largest absolute difference relative to the largest entry; inf where the shapes
             differ, or which entries are finite.
         allowed: the largest value that would have passed.
+        dtype: that it was compared in.
+        location: of two records: the layer, or ``data``, ``loss``, ``optimizer``; may be empty.
+        step: of the optimizer, from 1; None where it is in none, or not known.
+        index: of the entry that differs most; empty where it was not recorded.
+        values: the reference's entry there, and the other's.
+        reason: why that much is allowed.
+        notes: what else is known, for people.
     """
 
     rung: str
@@ -65,6 +72,13 @@ class Divergence:
     tensor: str
     observed: float
     allowed: float
+    dtype: str = "float64"
+    location: str = ""
+    step: int | None = None
+    index: tuple[int, ...] = ()
+    values: tuple[float, float] | None = None
+    reason: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -123,24 +137,27 @@ def verdict(rungs: Sequence[Rung]) -> str:
 
 @dataclass(frozen=True)
 class LayerComparison:
-    """One pair of layers, both fed the inputs of the Keras layer.
+    """One pair of layers, as both models ran, and both given the inputs of the Keras layer.
 
     Attributes:
         keras: its name, with its class.
         torch: likewise.
-        observed: relative difference of the outputs.
+        observed: relative difference of the outputs given the same inputs; None where that was
+            not tried.
         allowed: the largest value that passes.
         as_they_ran: relative difference when both models ran on their own.
         known: whether both are of a kind with a reference; else only inputs and outputs are
             compared.
+        shape: of the Keras layer's output, without the batch axis.
     """
 
     keras: str
     torch: str
-    observed: float
+    observed: float | None
     allowed: float
     as_they_ran: float
     known: bool = True
+    shape: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

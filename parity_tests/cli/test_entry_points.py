@@ -21,6 +21,7 @@ import pytest
 from parity.constants import FLAVOURS
 from parity.ladder import record
 from parity.numerics import tolerance
+from parity_tests.support.report_schema import errors
 
 SMALL = ["--dataset", "digits", "--seed", "1", "--threads", "1"]
 PARITY = [sys.executable, "-c", "from parity.cli import main; main()"]
@@ -184,7 +185,9 @@ def test_run_prints_its_report_alone(ran: tuple[Path, str, str]) -> None:
     assert "SAME" in report
     assert said == ""
     assert sorted(entry.name for entry in out.iterdir()) == ["keras", "torch"]
-    assert json.loads(out.with_suffix(".json").read_text())["verdict"] == "same"
+    data = json.loads(out.with_suffix(".json").read_text())
+    assert errors(data) == []
+    assert (data["verdict"], data["provenance"]["command"][:2]) == ("same", ["parity", "run"])
 
 
 def test_compare_needs_no_framework(ran: tuple[Path, str, str]) -> None:

@@ -74,11 +74,12 @@ def test_a_clean_replay_of_a_clean_pair(recorded: Path, tmp_path: Path) -> None:
     flags = ("--replay", recorded / "torch-replay", "--json", tmp_path / "out.json")
     done = command("parity", "compare", *pair, *flags)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "rnn: fed keras's own input, every layer agrees" in done.stdout
-    (model,) = json.loads((tmp_path / "out.json").read_text())["models"]
-    assert model["verdict"] == "same"
-    assert model["layers_by_themselves"]
-    assert all(check["ok"] for check in model["layers_by_themselves"])
+    assert "given keras's input, every layer agrees" in done.stdout
+    report = json.loads((tmp_path / "out.json").read_text())
+    assert report["verdict"] == "same"
+    assert report["records"]["with_the_same_input"]
+    assert all(check["ok"] for check in report["records"]["with_the_same_input"])
+    assert all(layer["observed"] <= layer["allowed"] for layer in report["layers"])
 
 
 @pytest.mark.full("keras3")
@@ -96,8 +97,8 @@ def test_a_difference_that_is_not_the_layers(recorded: Path, tmp_path: Path) -> 
     )  # fmt: skip
     text = " ".join(done.stdout.split())
     assert done.returncode == 1
-    assert "to blame: layer logits: in keras logits (Dense), in torch logits (Linear)" in text
-    assert "fed keras's own input, logits agrees (" in text
+    assert "keras logits (Dense) torch logits (Linear) located in layer logits" in text
+    assert "given keras's input, logits agrees (" in text
 
 
 @pytest.fixture
@@ -122,8 +123,8 @@ def test_replays_of_several_models(tmp_path: Path, capsys: pytest.CaptureFixture
         parser.main(["compare", *map(str, flags), "--json", str(tmp_path / "out.json")])
     assert ended.value.code == 1
     assert capsys.readouterr().err == ""
-    models = json.loads((tmp_path / "out.json").read_text())["models"]
-    by_themselves = {model["model"]: bool(model["layers_by_themselves"]) for model in models}
+    pairs = json.loads((tmp_path / "out.json").read_text())["pairs"]
+    by_themselves = {one["name"]: bool(one["records"]["with_the_same_input"]) for one in pairs}
     assert by_themselves == {"softmax": False, "cnn": True}
 
 
@@ -141,5 +142,5 @@ def test_a_verdict_stands_without_a_replay_that_fails(
 
     assert compare.judge(a, b, None, overrides={}, replay=replay) == 1
     said = " ".join(capsys.readouterr().out.split())
-    assert "cnn: no layer was run by itself: out of paper" in said
-    assert said.endswith("DIFFERENT: cnn")
+    assert "no layer was given the other's input: out of paper" in said
+    assert said.startswith("DIFFERENT: cnn.")

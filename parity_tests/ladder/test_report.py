@@ -1,4 +1,4 @@
-"""What a person reads and what a program reads of a comparison."""
+"""The report on two records, as text and as data."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ import pytest
 
 from parity.cli import compare
 from parity.errors import ParityError
-from parity.report import data, terminal
-from parity.report.sentences import number
+from parity.report import data, of_records, terminal
+from parity.report.report import Report
+from parity.report.wording import number
 from parity_tests.support import records
 from parity_tests.support.records import Pair
+from parity_tests.support.report_schema import ANY, errors
 
 ESCAPE = "\x1b["
 
@@ -32,9 +34,13 @@ def spoil(pair: Pair) -> None:
     pair.torch["float64/gradients/logits/kernel"][1, 2] = 7.25
 
 
-def printed(pair: Pair, capsys: pytest.CaptureFixture[str], at_once: bool = False) -> str:
+def report(pair: Pair, **options: bool) -> Report:
     with pair.compared() as comparison:
-        terminal.show([comparison], at_once=at_once)
+        return of_records.report(comparison, **options)
+
+
+def printed(pair: Pair, capsys: pytest.CaptureFixture[str], **options: bool) -> str:
+    terminal.show([report(pair, **options)])
     return capsys.readouterr().out
 
 
@@ -59,115 +65,113 @@ def on_terminal(pair: Pair, columns: int, **environment: str) -> str:
     return found.decode().replace("\r\n", "\n")
 
 
-def test_last_line_is_the_verdict(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
-    """The last line says SAME and of what."""
-    assert printed(pair, capsys).splitlines()[-1] == "SAME: softmax"
-
-
-def test_last_line_says_different(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
-    """The last line says DIFFERENT where any check fails."""
+def test_first_line_is_the_verdict(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
+    """SAME with the number of rungs, or DIFFERENT with the first divergence."""
+    same = "SAME: softmax. All 8 rungs of the ladder agree."
+    assert printed(pair, capsys).splitlines()[0] == same
     spoil(pair)
-    assert printed(pair, capsys).splitlines()[-1] == "DIFFERENT: softmax"
+    pair.folder /= "again"
+    different = "DIFFERENT: softmax. First divergence: gradients, logits/kernel."
+    assert printed(pair, capsys).splitlines()[0] == different
 
 
 def test_several_models_are_summed_up(
     pair: Pair, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One model that differs makes the whole different, and is named."""
+    """One model that differs makes the verdict on all different, and is named."""
     other = Pair(tmp_path / "cnn", records.spec("cnn"))
     spoil(pair)
-    with pair.compared() as a, other.compared() as b:
-        terminal.show([a, b])
+    terminal.show([report(pair), report(other)])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-1] == "DIFFERENT: softmax, 1 of 2 models"
-    assert "softmax: DIFFERENT" in lines
-    assert "cnn: SAME" in lines
+    assert lines[0] == "DIFFERENT: softmax (1 of 2 models)"
+    assert lines[1].startswith("DIFFERENT: softmax. First divergence")
+    assert lines[2] == "SAME: cnn. All 8 rungs of the ladder agree."
+    assert "softmax: First divergence" in lines
 
 
 def test_order_of_the_parts(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
-    """Rungs, figures, versions, verdict of the model, records, verdict of all."""
+    """Verdict, first divergence, rungs, figures, versions, records."""
     spoil(pair)
     text = printed(pair, capsys)
-    parts = [
-        "parameters",
-        "ms/step",
-        "numpy",
-        "softmax: DIFF",
-        "first div",
-        "record:",
-        "DIFFERENT:",
-    ]
+    parts = ["DIFFERENT:", "gradients, float64: ", "parameters", "ms/step", "numpy", "record:"]
     assert [text.index(part) for part in parts] == sorted(text.index(part) for part in parts)
 
 
-def test_first_divergence_says_all_that_is_known(
+def test_first_divergence_shows_all_that_is_known(
     pair: Pair, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Rung, tensor, index, both frameworks' values, observed and allowed."""
     spoil(pair)
     text = printed(pair, capsys)
     reference = pair.keras["float64/gradients/logits/kernel"][1, 2]
-    assert "first divergence: gradients, float64: logits/kernel" in text
+    assert re.search(
+        r"gradients, float64: logits/kernel differs by 0\.\d\d, allowed 1\.0e-12", text
+    )
     assert f"at [1, 2]: keras {reference:.17g}, torch 7.25" in text
-    assert re.search(r"observed \d\.\de-01, allowed 1\.0e-12", text)
 
 
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("forward_eval/logits", "to blame: layer logits: in keras logits of keras, in torch"),
-        ("step/input", "to blame: the data at step 1, before any layer"),
-        ("steps/3/labels", "to blame: the data at step 3, before any layer"),
-        ("loss/loss", "to blame: the loss; all that goes into it agrees"),
-        ("gradients/logits/output", "to blame: the loss; all that goes into it agrees"),
-        ("steps/losses", "to blame: the loss at step 10"),
-        ("steps/4/weights/logits/bias", "to blame: the optimizer at step 4, or a gradient; what"),
-        ("step/weights/logits/bias", "to blame: the optimizer at step 1; forward pass, loss"),
+        ("forward_eval/logits", "torch logits of torch located in layer logits at"),
+        ("step/input", "located in the data at step 1, before any layer"),
+        ("steps/3/labels", "located in the data at step 3, before any layer"),
+        ("loss/loss", "located in the loss; all of its inputs agree"),
+        ("gradients/logits/output", "located in the loss; all of its inputs agree"),
+        ("steps/losses", "located in the loss at step 10"),
+        (
+            "steps/4/weights/logits/bias",
+            "located in the optimizer at step 4, or in a gradient;",
+        ),
+        ("step/weights/logits/bias", "located in the optimizer at step 1; forward pass, loss"),
         ("predictions/outputs", None),
     ],
 )
-def test_report_says_what_is_to_blame(
+def test_report_locates_the_divergence(
     pair: Pair, capsys: pytest.CaptureFixture[str], name: str, said: str | None
 ) -> None:
     """Layer, data, loss or optimizer, and the step; nothing where none can be named."""
     pair.torch[f"float64/{name}"].reshape(-1)[-1] += 1
     text = " ".join(printed(pair, capsys).split())
-    assert "first divergence:" in text
-    assert (said in text) if said else ("to blame" not in text)
+    assert "First divergence" in text
+    assert (said in text) if said else ("located in" not in text)
 
 
 @pytest.mark.parametrize("own", [True, False])
-def test_report_says_what_a_replay_found(
+def test_report_shows_what_a_replay_found(
     pair: Pair, capsys: pytest.CaptureFixture[str], own: bool
 ) -> None:
-    """Whether the layer is off by itself, and which others are; in the data as well."""
+    """Whether the layer differs given the same input, and which others do; in the data as well."""
     for values in (pair.torch, pair.replay) if own else (pair.torch,):
         values["float64/forward_eval/logits"][0, 0] += 1
     pair.replay["float64/forward_train/dense_1"][0, 0] += 1
     with pair.compared(replayed=True) as comparison:
-        terminal.show([comparison])
-        (model,) = data.as_data([comparison])["models"]
+        found = of_records.report(comparison)
+    terminal.show([found])
     text = " ".join(capsys.readouterr().out.split())
-    assert ("off: the difference is its own" in text) is own
-    assert ("logits agrees (0): the difference comes from what stands before it" in text) is not own
-    assert "fed keras's own input, these are off as well: dense_1" in text
-    first = model["first_divergence"]
-    assert (first["to_blame"], first["step"]) == ("logits", None)
-    assert first["layer"] == {"keras": "logits of keras", "torch": "logits of torch"}
-    assert first["by_itself"]["ok"] is not own
-    assert first["off_by_themselves"] == ["dense_1"]
+    assert (": it is this layer" in text) is own
+    assert ("logits agrees (0): the difference comes from upstream" in text) is not own
+    assert "given keras's input, these differ as well: dense_1" in text
+    first, beside = found.as_data()["first_divergence"], found.as_data()["records"]
+    assert (first["location"], first["step"]) == ("logits", None)
+    assert (first["keras_layer"], first["torch_module"]) == ("logits of keras", "logits of torch")
+    assert beside["first_layer_with_the_same_input"]["ok"] is not own
+    assert beside["other_layers_with_the_same_input"] == ["dense_1"]
+    (layer,) = [one for one in found.compared if one.keras == "logits of keras"]
+    assert layer.as_they_ran > layer.allowed
+    assert (layer.observed > layer.allowed) is own
 
 
-def test_a_clean_replay_of_equal_records_is_told(
+def test_a_clean_replay_of_equal_records_is_reported(
     pair: Pair, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Also where there is no divergence to explain; a layer that is off is named."""
-    for expected in ("every layer agrees", "these are off: logits"):
+    """Also where there is no divergence to explain; a layer that differs is named."""
+    for expected in ("every layer agrees", "these differ: logits"):
         with pair.compared(replayed=True) as comparison:
-            terminal.show([comparison])
+            terminal.show([of_records.report(comparison)])
         text = " ".join(capsys.readouterr().out.split())
-        assert f"softmax: fed keras's own input, {expected}" in text
-        assert text.endswith("SAME: softmax")
+        assert f"given keras's input, {expected}" in text
+        assert text.startswith("SAME: softmax")
         pair.replay["float64/forward_eval/logits"] += 1
         pair.folder /= "again"
 
@@ -176,51 +180,49 @@ def test_a_clean_replay_of_equal_records_is_told(
 def test_every_check_is_printed_where_asked(
     pair: Pair, capsys: pytest.CaptureFixture[str], asked: bool
 ) -> None:
-    """A row each, with what was observed and allowed and would do, and why so much is allowed."""
+    """A row each, with what was observed and allowed, and why that much is allowed."""
     spoil(pair)
-    with pair.compared() as comparison:
-        terminal.show([comparison], every_check=asked)
-        checks = comparison.checks
-    rows = re.findall(r"^(float\d\d/\S+) .*(OK|DIFF) *$", capsys.readouterr().out, re.MULTILINE)
-    wanted = [(f"{c.dtype}/{c.rung}/{c.tensor}", "OK" if c.ok else "DIFF") for c in checks]
-    if asked:
-        assert [place for place, _ in rows] == [place.split(" ")[0] for place, _ in wanted]
-        assert [outcome for _, outcome in rows] == [outcome for _, outcome in wanted]
-    else:
-        assert rows == []
+    found = report(pair)
+    terminal.show([found], every_check=asked)
+    rows = re.findall(
+        r"^(float\d\d/\S+) .*(passed|failed) *$", capsys.readouterr().out, re.MULTILINE
+    )
+    wanted = [
+        (f"{c.dtype}/{c.rung}/{c.tensor}".split(" ")[0], "passed" if c.ok else "failed")
+        for c in found.checks
+    ]
+    assert rows == (wanted if asked else [])
 
 
 def test_every_check_has_a_reason_and_the_least_that_would_pass(pair: Pair) -> None:
     """In the data, beside what was observed and allowed."""
     spoil(pair)
-    with pair.compared() as comparison:
-        (model,) = data.as_data([comparison])["models"]
-    for check in model["checks"]:
+    for check in report(pair).as_data()["checks"]:
         assert check["reason"], check
         assert check["least"] == check["observed"]
         assert check["ok"] == (check["least"] <= check["allowed"])
 
 
 def test_every_rung_has_its_row(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
-    """Eight rows, each with what was observed and allowed, and OK or DIFF."""
+    """Eight rows, each with what was observed and allowed, and whether it passed."""
     spoil(pair)
-    rows = re.findall(r"^softmax .*(OK|DIFF)\s*$", printed(pair, capsys), re.MULTILINE)
-    assert rows == ["OK"] * 4 + ["DIFF"] + ["OK"] * 3
+    rows = re.findall(r"(?<!float64:) +(passed|failed)\s*$", printed(pair, capsys), re.MULTILINE)
+    assert rows == ["passed"] * 4 + ["failed"] + ["passed"] * 3
 
 
 def test_float32_alone_is_called_weaker(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Without float64 the verdict says what it lacks."""
     text = printed(Pair(tmp_path, records.spec(), ("float32",)), capsys)
-    assert "softmax: SAME (weaker: the records hold no float64" in text
+    assert text.startswith("SAME: softmax (weaker verdict: only float32 was compared)")
 
 
-def test_a_difference_of_float32_alone_says_so(
+def test_a_difference_of_float32_alone_is_marked(
     pair: Pair, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Where float64 agrees, the reader is told where to look, and which dtype a value has."""
+    """Where float64 agrees, the report says where to look, and which dtype a value has."""
     pair.torch["float32/forward_eval/logits"][0, 0] = 9
     text = printed(pair, capsys)
-    assert "float64 agrees throughout" in text
+    assert "float64 agrees everywhere" in text
     assert re.search(r"keras float64 \S+, torch float32 9$", text, re.MULTILINE)
 
 
@@ -231,13 +233,13 @@ def test_timings_name_their_circumstances(pair: Pair, capsys: pytest.CaptureFixt
     assert "same time" in " ".join(printed(pair, capsys, at_once=True).split())
 
 
-def test_null_gradients_and_notes_are_told(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
-    """What is not judged, and the records' own notes, stand before the verdict."""
+def test_null_gradients_and_notes(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is not compared, and the records' own notes."""
     for side, values in (("keras", pair.keras), ("torch", pair.torch)):
         values["float64/gradients/dense_1/bias"] *= 1e-14
         pair.set_header(side, null_gradients={"dense_1/bias": 1e-14}, notes=("a [note] is kept",))
     text = printed(pair, capsys)
-    assert "null gradients, not judged: dense_1/bias." in text
+    assert "null gradients, not compared: dense_1/bias." in text
     assert text.count("a [note] is kept") == 1
 
 
@@ -271,43 +273,56 @@ def test_no_color_is_respected(pair: Pair) -> None:
 
 
 def test_json_holds_the_same(pair: Pair, tmp_path: Path) -> None:
-    """Verdict, first divergence and every check stand in the file, as strict JSON."""
+    """Verdict, first divergence and every check are in the file, as strict JSON."""
     spoil(pair)
     pair.torch["float64/steps/losses"][3] = np.nan
-    with pair.compared() as comparison:
-        data.write(tmp_path / "out.json", [comparison])
-    content = json.loads((tmp_path / "out.json").read_text(), parse_constant=pytest.fail)
-    assert content["verdict"] == "different"
-    (model,) = content["models"]
-    assert (model["model"], model["verdict"]) == ("softmax", "different")
-    assert model["first_divergence"]["tensor"] == "logits/kernel"
-    assert model["first_divergence"]["index"] == [1, 2]
-    failed = [check for check in model["checks"] if not check["ok"]]
+    data.write(tmp_path / "out.json", [report(pair)])
+    found = json.loads((tmp_path / "out.json").read_text(), parse_constant=pytest.fail)
+    assert errors(found) == []
+    assert (found["schema"], found["name"], found["verdict"]) == (1, "softmax", "different")
+    assert found["first_divergence"]["tensor"] == "logits/kernel"
+    assert found["first_divergence"]["index"] == [1, 2]
+    failed = [check for check in found["checks"] if not check["ok"]]
     assert [check["observed"] for check in failed][1] == "inf"
     assert failed[1]["values"][1] == "nan"
-    assert [entry["backend"] for entry in model["records"]] == ["keras", "torch"]
-    assert model["weaker"] is False
+    assert [entry["backend"] for entry in found["records"]["headers"]] == ["keras", "torch"]
+    assert found["dtype"] == "float64"
+    assert [rung["status"] for rung in found["rungs"]].count("failed") == 2
+
+
+def test_several_reports_are_pairs_of_one_file(pair: Pair, tmp_path: Path) -> None:
+    """With the verdict on all of them."""
+    other = Pair(tmp_path / "cnn", records.spec("cnn"))
+    spoil(pair)
+    data.write(tmp_path / "out.json", [report(other), report(pair)])
+    found = json.loads((tmp_path / "out.json").read_text())
+    assert ANY.is_valid(found)
+    assert (found["schema"], found["verdict"]) == (1, "different")
+    assert [(one["name"], one["verdict"]) for one in found["pairs"]] == [
+        ("cnn", "same"),
+        ("softmax", "different"),
+    ]
 
 
 def test_counts_are_the_framework_own(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
     """The figures and the data show what the framework counts, not what the tensors add up to."""
     pair.set_header("torch", counts={"total": 123_456, "trainable": 98_765})
-    assert re.search(r"torch +123,456 +98,765 ", printed(pair, capsys))
-    pair.folder /= "again"
-    with pair.compared() as comparison:
-        (model,) = data.as_data([comparison])["models"]
-    assert model["records"][1]["counts"] == {"total": 123_456, "trainable": 98_765}
+    found = report(pair)
+    terminal.show([found])
+    assert re.search(r"torch +123,456 +98,765 ", capsys.readouterr().out)
+    figures = found.as_data()["figures"][1]
+    assert (figures["parameters"], figures["trainable"]) == (123_456, 98_765)
 
 
-def test_json_says_how_little_float32_says(pair: Pair, tmp_path: Path) -> None:
-    """The weaker verdict and the limits that say nothing are in the data as well."""
+def test_json_marks_what_float32_cannot_show(pair: Pair, tmp_path: Path) -> None:
+    """The weaker verdict, and limits so wide that they show nothing."""
     pair.set_header("torch", rounding={"float32/predictions/outputs": 1.0})
-    with pair.compared() as comparison:
-        (model,) = data.as_data([comparison])["models"]
-    assert model["float32_says_next_to_nothing"] == ["predictions/outputs"]
-    with Pair(tmp_path / "single", records.spec(), ("float32",)).compared() as comparison:
-        (model,) = data.as_data([comparison])["models"]
-    assert (model["weaker"], model["decided_in"]) == (True, "float32")
+    found = report(pair).as_data()
+    assert found["records"]["uninformative_in_float32"] == ["predictions/outputs"]
+    single = report(Pair(tmp_path / "single", records.spec(), ("float32",))).as_data()
+    assert errors(single) == []
+    assert single["dtype"] == "float32"
+    assert all(rung["float32"] is None for rung in single["rungs"])
 
 
 def test_accuracy_is_not_that_of_a_trained_model(
@@ -323,8 +338,7 @@ def test_json_goes_into_a_pipe_in_place(pair: Pair, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE) as reader:
-        with pair.compared() as comparison:
-            data.write(pipe, [comparison])
+        data.write(pipe, [report(pair)])
         read, _ = reader.communicate()
     assert json.loads(read)["verdict"] == "same"
     assert pipe.is_fifo()
@@ -335,8 +349,7 @@ def test_json_replaces_a_file_and_leaves_nothing_beside_it(pair: Pair, tmp_path:
     folder = tmp_path / "reports"
     folder.mkdir()
     (folder / "out.json").write_text("old")
-    with pair.compared() as comparison:
-        data.write(folder / "out.json", [comparison])
+    data.write(folder / "out.json", [report(pair)])
     assert [path.name for path in folder.iterdir()] == ["out.json"]
     assert json.loads((folder / "out.json").read_text())["verdict"] == "same"
 
@@ -347,13 +360,22 @@ def test_json_that_cannot_be_written_is_an_error_line(
 ) -> None:
     """The error names the path."""
     (tmp_path / "file").write_text("no folder")
-    with pair.compared() as comparison, pytest.raises(ParityError, match="--json: cannot write"):
-        data.write(tmp_path / name, [comparison])
+    with pytest.raises(ParityError, match="--json: cannot write"):
+        data.write(tmp_path / name, [report(pair)])
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "0"), (0.0, "0"), (3, "3"), (1.234e-15, "1.2e-15"), (np.inf, "inf"), (np.nan, "nan")],
+    [
+        (0, "0"),
+        (0.0, "0"),
+        (3, "3"),
+        (1.234e-15, "1.2e-15"),
+        (0.123, "0.12"),
+        (1234.5, "1.2e+03"),
+        (np.inf, "inf"),
+        (np.nan, "nan"),
+    ],
 )
 def test_numbers_are_short(value: float, text: str) -> None:
     """Counts as they are, distances with two digits."""

@@ -77,7 +77,7 @@ def test_whole_training_is_compared(tmp_path: Path) -> None:
     flags = ("--model", "softmax", *SMALL, "--dtype", "float64", "--epochs", 9)
     callbacks = ("--early-stopping", 2, "--min-delta", 0.3, "--lr-schedule", "polynomial")
     said = succeed("parity", "run", *flags, *callbacks, "--out", tmp_path / "run")
-    assert "softmax  whole training" in said
+    assert "whole training" in said
     assert "SAME: softmax" in said
     for side in ("keras", "torch"):
         assert f"whole training, {side}: " in said

@@ -280,7 +280,7 @@ def test_a_model_without_weights_yet_gets_them(kind: str, built: bool, keras: An
     x = np.random.default_rng(0).normal(size=(5, 4))
     report = check(make() if built else make, nn.Sequential(nn.Linear(4, 3)), x, **given)
     assert report.verdict == "same", str(report)
-    assert str(report).startswith("SAME  1 pair of layers in float64")
+    assert str(report).startswith("SAME: 1 pair of layers differs by at most")
 
 
 @pytest.mark.parametrize("fits", [True, False])
@@ -326,7 +326,7 @@ def test_a_kind_that_is_not_known_is_told(keras: Any) -> None:
     report = check(model, nn.Sequential(nn.Linear(6, 5), Scale()), x)
     assert report.verdict == "same", str(report)
     assert [one.keras for one in report.compared if not one.known] == ["own (Own)"]
-    assert "Of no known kind, compared by inputs and outputs: own (Own)" in str(report)
+    assert "Of unknown kind, compared by inputs and outputs: own (Own)" in str(report)
 
 
 def test_what_is_not_followed_is_told(keras: Any) -> None:

@@ -68,7 +68,7 @@ def test_float32_is_held_against_rounding(keras: Any, where: str) -> None:
     assert [*beyond] == ["forward_eval", "gradients"]
     assert beyond.get(where, False) == (where != "nowhere")
     assert any(beyond.values()) == (where != "nowhere")
-    assert ("farther than that" in str(report)) == (where != "nowhere")
+    assert ("float32 differs by more than rounding" in str(report)) == (where != "nowhere")
 
 
 def test_without_a_loss_outputs_alone_drift(keras: Any) -> None:

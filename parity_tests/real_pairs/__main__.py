@@ -12,7 +12,7 @@ from collections import Counter
 from importlib.metadata import version
 
 from parity.pairs.forward.float32_islands import ID
-from parity.pairs.report import Report
+from parity.report.report import Report
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 

@@ -255,5 +255,5 @@ def test_a_late_loss_is_not_blamed_on_the_loss(tmp_path: Path) -> None:
     with pair.compared() as comparison:
         found = blamed(comparison)
         assert (found.part, found.step) == ("", 15)
-        said = " ".join(divergence(comparison))
-    assert "something between step 10, whose weights agree, and step 15" in said
+        said = " ".join(divergence(found, comparison))
+    assert "located between step 10, after which the weights agree, and step 15" in said

@@ -13,12 +13,13 @@ from parity.errors import ParityError
 from parity.ladder import climb, contents, record
 from parity.ladder.header import create_header
 from parity.numerics import tolerance
-from parity.report import data, terminal
+from parity.report import of_records, terminal
 from parity.system.memory import PeakMemory
 from parity.verdict import checks, compare
 from parity.verdict.compare import Comparison
 from parity_tests.support import cases, records
 from parity_tests.support.records import Pair
+from parity_tests.support.report_schema import errors
 
 STEPS = 30
 KEPT = [1, *rungs.snapshots(STEPS), STEPS]
@@ -249,16 +250,18 @@ def test_seeds_decide_where_weights_cannot(
         assert (test.shown, test.refuted) == (outcome == "shown", outcome == "refuted")
         wrong = [f"float32/predictions/{name} over 5 seeds"] if outcome == "refuted" else []
         assert failed(comparison) == wrong
-        terminal.show([comparison])
-        (model,) = data.as_data([comparison])["models"]
+        report = of_records.report(comparison)
+    terminal.show([report])
+    assert errors(report.as_data()) == []
+    found = report.as_data()["records"]
     text = " ".join(capsys.readouterr().out.split())
     said = {"shown": "equivalent", "refuted": "different", "undecided": "undecided"}[outcome]
-    assert f"cnn: {name} over 5 seeds: {said}: mean difference" in text
+    assert f"{name} over 5 seeds: {said}: mean difference" in text
     assert ("more seeds would decide" in text) == (outcome == "undecided")
     assert "float32: after step 20 rounding alone has spread the weights" in text
     assert "--seeds 5 would" not in text
-    assert model["saturated"] == {"float32": 20}
-    shown = {entry["name"]: entry["shown"] for entry in model["equivalences"]}
+    assert found["saturated"] == {"float32": 20}
+    shown = {entry["name"]: entry["shown"] for entry in found["equivalences"]}
     assert shown == {"loss": True, "accuracy": True, "predictions": True} | {name: test.shown}
 
 
@@ -336,7 +339,7 @@ def test_without_seeds_the_report_says_what_would_help(
     pair = Pair(tmp_path, SPEC, steps=STEPS)
     saturate(pair, "float32", 20)
     with pair.compared() as comparison:
-        terminal.show([comparison])
+        terminal.show([of_records.report(comparison)])
     assert "--seeds 5 would compare loss" in " ".join(capsys.readouterr().out.split())
 
 

@@ -159,7 +159,7 @@ def reader(accepts: Accepts) -> Callable[[str], Any]:
     return read
 
 
-_NOT_PASSED_ON = ("command", "out", "json", "allow", "backend")
+_NOT_PASSED_ON = ("words", "command", "out", "json", "allow", "backend")
 
 
 def record_flags(args: argparse.Namespace) -> list[str]:

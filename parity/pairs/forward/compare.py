@@ -271,4 +271,5 @@ class _Comparison:
         names = f"{k.name} ({k.kind})", f"{t.name} ({t.kind})"
         known = k.config is not None and t.config is not None
         ran = self.as_they_ran[t.number]
-        self.layers.append(LayerComparison(*names, observed, k.allowed, ran, known))
+        shape = k.output.shape[1:]
+        self.layers.append(LayerComparison(*names, observed, k.allowed, ran, known, shape))

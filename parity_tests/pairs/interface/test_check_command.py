@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from parity.pairs import pair_file
 from parity.pairs.forward import setup
 from parity_tests.conftest import Refused
 from parity_tests.pairs.zoo.pair_files import FAULT, write
+from parity_tests.support.report_schema import errors
 
 pytestmark = pytest.mark.flavour
 
@@ -46,7 +48,7 @@ def test_exit_code_is_the_verdict(
     """0 and SAME for a faithful port, 1 and DIFFERENT with its cause for another epsilon."""
     assert run(write(tmp_path, flavour, *changes)) == code
     said = capsys.readouterr()
-    assert said.out.splitlines()[0].split()[0] == ("DIFFERENT" if code else "SAME")
+    assert said.out.startswith("DIFFERENT: my_pair." if code else "SAME: my_pair.")
     assert ("batch_norm" in said.out) == bool(code)
     assert max(map(len, said.out.splitlines())) <= 80
     assert said.err == ""
@@ -67,7 +69,10 @@ def test_process_leaves_stderr_empty(tmp_path: Path, flavour: str) -> None:
     )
     assert (done.returncode, done.stderr) == (1, "")
     data = json.loads(file.read_text())
-    assert data["verdict"] == "different"
+    assert errors(data) == []
+    assert (data["name"], data["verdict"]) == ("my_pair", "different")
+    assert data["provenance"]["command"][:2] == ["parity", "check"]
+    assert data["provenance"]["versions"]["torch"] == metadata.version("torch")
     assert [one["id"] for one in data["causes"]] == ["batch_norm.epsilon"]
     assert data == json.loads((out / "report.json").read_text())
     assert "DIFFERENT" in (out / "report.html").read_text()

@@ -58,7 +58,7 @@ def test_failure_is_the_report(pytester: pytest.Pytester, flavour: str) -> None:
     """A faulty port fails with the report as its message, and without a traceback."""
     result = of_a_suite(pytester, flavour, "keras_model(), torch_model(), inputs()", FAULT)
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["DIFFERENT *", "*First divergence*", "*batch_norm.epsilon*"])
+    result.stdout.fnmatch_lines(["DIFFERENT: *", "*First divergence*", "*batch_norm.epsilon*"])
     result.stdout.no_fnmatch_line("*Traceback*")
     result.stdout.no_fnmatch_line("*plugin.py*")
 

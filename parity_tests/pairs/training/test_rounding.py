@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from parity.pairs import allowance
 from parity.pairs.check import check
-from parity.pairs.report import Report
+from parity.report.report import Report
 from parity_tests.pairs.zoo.models import fill
 from torch_impl import optim
 

@@ -14,7 +14,7 @@ from torch.optim import lr_scheduler
 
 from parity.errors import ParityError
 from parity.pairs.check import check
-from parity.pairs.report import Report
+from parity.report.report import Report
 from parity_tests.pairs.zoo.models import fill
 
 pytestmark = pytest.mark.flavour
