@@ -1,4 +1,4 @@
-"""A demonstration of every known difference: both frameworks, the naive port and the mended one."""
+"""Demonstrations of every known difference: Keras, the naive port and the corrected port."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Shown:
-    """What a demonstration found.
+    """The result of a demonstration.
 
     Attributes:
         keras: what Keras computes, float64.
         naive: the port that most people write; None where it raises.
-        faithful: the mended port.
+        faithful: the corrected port.
     """
 
     keras: np.ndarray
@@ -23,16 +23,16 @@ class Shown:
     faithful: np.ndarray
 
     def away(self) -> tuple[float, float]:
-        """Distance of the naive port and of the mended one; see :func:`distance`."""
+        """Relative error of the naive and of the corrected port; see :func:`distance`."""
         return distance(self.keras, self.naive), distance(self.keras, self.faithful)
 
 
 Demonstration = Callable[[str], Shown | None]
-"""Keras version to what was found; None for a version that does not have the layer."""
+"""Maps a Keras version to the result; None for a version without the layer."""
 
 
 def distance(keras: np.ndarray, port: np.ndarray | None) -> float:
-    """Largest difference relative to Keras's largest entry; infinite where one has no number."""
+    """Largest difference relative to Keras's largest entry; infinite if an entry is not finite."""
     if port is None or keras.shape != port.shape or not np.isfinite(keras).all():
         return float("inf")
     if not np.isfinite(port).all():

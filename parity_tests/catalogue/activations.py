@@ -1,4 +1,4 @@
-"""Activations, by id."""
+"""Demonstrations of the differences between activations, by id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Multi-head attention, by id."""
+"""Demonstrations of the differences in multi-head attention, by id."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def packed_projection(flavour: str) -> Shown:
 
 
 def scaled(key_dim: int, scales: tuple[float, float]) -> Shown:
-    """Keras's layer, and its port with either scale."""
+    """Keras's layer, and its port with both scales."""
     layer = keras_layer("MultiHeadAttention", (X, X), num_heads=2, key_dim=key_dim)
     w = {name: t(value) for name, value in weights_of(layer).items()}
     q, k, v = (

@@ -1,4 +1,4 @@
-"""Batch normalisation, by id."""
+"""Demonstrations of the differences in batch normalisation, by id."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def epsilon(flavour: str) -> Shown:
 
 
 def running(statistic: str, flavour: str, rates: tuple[float, float]) -> list[np.ndarray]:
-    """A running statistic after a step: in Keras, and in PyTorch with either momentum."""
+    """A running statistic after a step: in Keras, and in PyTorch with both values of momentum."""
     x = normal(8, 3) * 2 + 1
     layer = keras_layer("BatchNormalization", x)
     ports = []

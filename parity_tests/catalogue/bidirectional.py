@@ -1,4 +1,4 @@
-"""Bidirectional layers, by id."""
+"""Demonstrations of the differences between bidirectional layers, by id."""
 
 from __future__ import annotations
 

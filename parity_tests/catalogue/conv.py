@@ -1,4 +1,4 @@
-"""Convolutions, by id."""
+"""Demonstrations of the differences between convolutions, by id."""
 
 from __future__ import annotations
 

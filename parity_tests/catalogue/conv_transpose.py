@@ -1,4 +1,4 @@
-"""Transposed convolutions, by id."""
+"""Demonstrations of the differences between transposed convolutions, by id."""
 
 from __future__ import annotations
 

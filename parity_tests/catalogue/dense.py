@@ -1,4 +1,4 @@
-"""Dense layers, by id."""
+"""Demonstrations of the differences between dense layers, by id."""
 
 from __future__ import annotations
 

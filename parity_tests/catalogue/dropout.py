@@ -1,4 +1,4 @@
-"""Dropout and noise, by id."""
+"""Demonstrations of the differences between dropout and noise layers, by id."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ REFERENCES: list[tuple[Any, Any, dict[str, Any]]] = [(config, IMAGES, {}) for co
 
 
 def trained(config: Any, x: np.ndarray) -> np.ndarray:
-    """What a fresh Keras layer with seed 0 returns in training."""
+    """The output of a new Keras layer with seed 0 in training."""
     name = "stddev" if isinstance(config, GaussianNoise) else "rate"
     given = {name: getattr(config, name)}
     from keras_impl.framework import tf
@@ -43,7 +43,7 @@ def trained(config: Any, x: np.ndarray) -> np.ndarray:
 
 
 def drawn_by_keras(config: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """What such a layer draws, worked out from what it makes of ones."""
+    """The layer's random draws, computed from its output for ones."""
     made = trained(config, np.ones(shape))
     if isinstance(config, GaussianNoise):
         return (made - 1.0) / config.stddev
@@ -53,7 +53,7 @@ def drawn_by_keras(config: Any, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def shown(config: Any, x: np.ndarray, naive: Any, faithful: Any) -> Shown:
-    """Keras, a port that draws its own, and one that is given what Keras drew."""
+    """Keras, a port with its own random draws, and one with Keras's."""
     torch.manual_seed(0)
     drawn = t(drawn_by_keras(config, x.shape))
     return Shown(trained(config, x), n(naive(t(x))), n(faithful(t(x), drawn)))
@@ -76,7 +76,7 @@ def gaussian(flavour: str) -> Shown:
 
 
 def rate_one(flavour: str) -> Shown:
-    """Here PyTorch is what is ported: Keras 2's own layer raises."""
+    """A port from PyTorch to Keras, because Keras 2's layer raises an error."""
     wanted = n(torch.nn.Dropout(1.0)(t(X)))
     layer = keras_layer("Dropout", X, rate=1.0)
     try:
@@ -95,6 +95,6 @@ DEMONSTRATIONS: dict[str, Demonstration] = {
 
 
 def in_training(config: Any) -> tuple[np.ndarray, np.ndarray]:
-    """What Keras makes of images, and what the reference does with the same draws."""
+    """Keras's output for images, and the reference's with the same random draws."""
     drawn = drawn_by_keras(config, IMAGES.shape)
     return trained(config, IMAGES), dropout.reference(config, {}, IMAGES, drawn)

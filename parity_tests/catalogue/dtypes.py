@@ -1,4 +1,4 @@
-"""Where code computes in another dtype than its model, shown."""
+"""Demonstrations of code that computes in another dtype than its model, by id."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ X = normal(100, 5)
 
 
 def constant(flavour: str) -> Shown:
-    """A root as much TensorFlow code writes it."""
+    """A square root as TensorFlow code often writes it."""
     keras = (tf.constant(X) / tf.cast(tf.sqrt(2.0), tf.float64)).numpy()
     return Shown(keras, n(t(X) / math.sqrt(2.0)), n(t(X) / as_float32(math.sqrt(2.0))))
 

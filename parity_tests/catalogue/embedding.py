@@ -1,4 +1,4 @@
-"""Embeddings, by id."""
+"""Demonstrations of the differences between embeddings, by id."""
 
 from __future__ import annotations
 

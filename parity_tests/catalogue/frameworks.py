@@ -1,4 +1,4 @@
-"""Layers of both frameworks in float64: Keras's with random weights, and what they compute."""
+"""Build layers of both frameworks in float64 with random weights, and compute their outputs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def keras_layer(kind: str, x: Any, weights: Mapping[str, Any] | None = None, **g
 
 
 def filled(layer: Any, x: Any, weights: Mapping[str, Any] | None = None) -> Any:
-    """The layer, called on x and given random weights, positive where they are variances."""
+    """The layer after a call on x, with random weights (positive for variances)."""
     if isinstance(x, tuple):
         layer(*map(as_tf, x))
     else:
@@ -57,7 +57,7 @@ def filled(layer: Any, x: Any, weights: Mapping[str, Any] | None = None) -> Any:
 
 
 def variables(layer: Any) -> dict[str, Any]:
-    """Keras variables of floats by canonical name: ``kernel``, ``forward/bias``."""
+    """Floating-point Keras variables by canonical name, such as ``kernel`` or ``forward/bias``."""
     found = {}
     for variable in layer.weights:
         if "float" in str(variable.dtype):
@@ -79,7 +79,7 @@ def weights_of(layer: Any) -> Arrays:
 
 
 def as_tf(x: Any) -> Any:
-    """A tensor, or several in a list."""
+    """A tensor, or a list of tensors."""
     from keras_impl.framework import tf
 
     if isinstance(x, list):
@@ -88,14 +88,14 @@ def as_tf(x: Any) -> Any:
 
 
 def out(layer: Any, x: Any, **given: Any) -> np.ndarray:
-    """What a Keras layer returns for x."""
+    """The output of a Keras layer for x."""
     given = {k: as_tf(v) if isinstance(v, np.ndarray) else v for k, v in given.items()}
     found = layer(*map(as_tf, x), **given) if isinstance(x, tuple) else layer(as_tf(x), **given)
     return np.asarray(found.numpy())
 
 
 def gradient(function: Any, x: np.ndarray, wrt: Any = None) -> np.ndarray:
-    """Gradient of the sum of a TensorFlow function's result, by x or by a variable."""
+    """Gradient of the sum of a TensorFlow function's result with respect to x or a variable."""
     from keras_impl.framework import tf
 
     given = tf.constant(x)
@@ -108,12 +108,12 @@ def gradient(function: Any, x: np.ndarray, wrt: Any = None) -> np.ndarray:
 
 
 def t(x: Any) -> Tensor:
-    """A PyTorch tensor of an array's values."""
+    """A PyTorch tensor with the values of an array."""
     return torch.from_numpy(np.array(x))
 
 
 def n(x: Tensor) -> np.ndarray:
-    """An array of a PyTorch tensor's values."""
+    """An array with the values of a PyTorch tensor."""
     return x.detach().numpy()
 
 
@@ -129,10 +129,10 @@ def load(module: torch.nn.Module, **values: Any) -> torch.nn.Module:
 
 
 def first(x: Any) -> Tensor:
-    """Channels last to channels first."""
+    """Convert channels-last to channels-first."""
     return torch.movedim(t(x), -1, 1)
 
 
 def last(x: Tensor) -> np.ndarray:
-    """Channels first to channels last."""
+    """Convert channels-first to channels-last."""
     return n(torch.movedim(x, 1, -1))

@@ -1,4 +1,4 @@
-"""Gated recurrent units, by id."""
+"""Demonstrations of the differences between GRUs, by id."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ REFERENCES: list[tuple[GRU, Any, dict[str, Any]]] = [
 
 
 def swapped(value: np.ndarray) -> np.ndarray:
-    """Gates z, r, h to r, z, n along the last axis."""
+    """Reorder gates z, r, h to r, z, n along the last axis."""
     z, r, h = np.split(value, 3, axis=-1)
     return np.concatenate((r, z, h), -1)
 
 
 def last_of(kernel: np.ndarray, recurrent: np.ndarray, biases: Any) -> np.ndarray:
-    """Last output of ``nn.GRU`` with these weights, gates in its order."""
+    """Last output of ``nn.GRU`` with these weights, in its order of gates."""
     port = load(
         torch.nn.GRU(3, 4, batch_first=True),
         weight_ih_l0=kernel.T,

@@ -1,4 +1,4 @@
-"""Layer and group normalisation, by id."""
+"""Demonstrations of the differences in layer and group normalisation, by id."""
 
 from __future__ import annotations
 

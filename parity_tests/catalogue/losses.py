@@ -1,4 +1,4 @@
-"""Losses and penalties, by id."""
+"""Demonstrations of the differences between losses and penalties, by id."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BITS = (normal(6, 5, seed=4) > 0).astype(float)
 def in_keras(
     kind: str, target: np.ndarray, outputs: np.ndarray, weight: Any = None, **given: Any
 ) -> np.ndarray:
-    """Keras's losses of the examples, or with weights their mean."""
+    """Keras's losses of the examples, or their weighted mean."""
     from keras_impl.framework import keras, set_dtype, tf
 
     set_dtype("float64")
@@ -32,7 +32,7 @@ def in_keras(
 
 
 def ours(kind: str, target: np.ndarray, outputs: np.ndarray, flavour: str) -> np.ndarray:
-    """The losses of the examples by our own class of that name."""
+    """The losses of the examples by the class of the same name in ``torch_impl.nn``."""
     return n(getattr(nn, kind)(reduction="none", flavour=flavour)(t(outputs), t(target)))
 
 

@@ -1,4 +1,4 @@
-"""Long short-term memory, by id."""
+"""Demonstrations of the differences between LSTMs, by id."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def forget_bias(flavour: str) -> Shown:
 
 
 GATES = np.repeat([100.0, -100.0, 0.0, 100.0], 3)
-"""Biases that let each step's input through, and nothing else."""
+"""Biases with which the output is that step's input."""
 
 
 def dropout(flavour: str) -> Shown:

@@ -1,4 +1,4 @@
-"""Masks, by id."""
+"""Demonstrations of the differences in masking, by id."""
 
 from __future__ import annotations
 

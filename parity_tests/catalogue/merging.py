@@ -1,4 +1,4 @@
-"""Layers of several inputs, by id."""
+"""Demonstrations of the differences between layers with several inputs, by id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics, by id."""
+"""Demonstrations of the differences between metrics, by id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arithmetic, by id."""
+"""Demonstrations of the differences in arithmetic, by id."""
 
 from __future__ import annotations
 

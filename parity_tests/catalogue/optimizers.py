@@ -1,4 +1,4 @@
-"""Optimizers and schedules, by id."""
+"""Demonstrations of the differences between optimizers and schedules, by id."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GRADIENTS = np.stack((gradient_sequence(), gradient_sequence()[::-1] / 3), 1)
 def in_keras(
     kind: str | type, change: bool = False, compiled: bool = False, **given: Any
 ) -> np.ndarray:
-    """Two weights, one at first, after ten steps; ``change`` divides the rate by ten half-way."""
+    """Two weights, initially one, after ten steps; ``change`` divides the rate by ten half-way."""
     from keras_impl.framework import keras, set_dtype, tf
 
     set_dtype("float64")
@@ -129,7 +129,7 @@ def rates(
     steps: int,
     initial: tuple[float, float] = (1.0, 1.0),
 ) -> Shown:
-    """Rates of every step: a Keras schedule's, a naive port's and ours."""
+    """Rates of every step: of Keras's schedule, of a naive port and of ``torch_impl.optim``."""
     found = []
     for make, rate in zip((naive, ours), initial, strict=True):
         weight = torch.ones(1, dtype=torch.float64, requires_grad=True)
@@ -210,7 +210,7 @@ def plateau(flavour: str) -> Shown:
 
 
 def compiled_nadam(flavour: str) -> Shown:
-    """Eager mode has the formula; the port is Keras itself, compiled."""
+    """Eager mode follows the formula; the naive port is Keras itself, compiled."""
     from keras_impl.framework import keras
     from keras_impl.parts.optimizers import Nadam
 

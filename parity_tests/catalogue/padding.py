@@ -1,4 +1,4 @@
-"""Zero padding, cropping and up-sampling, by id."""
+"""Demonstrations of the differences in padding, cropping and up-sampling, by id."""
 
 from __future__ import annotations
 

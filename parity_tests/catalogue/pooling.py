@@ -1,4 +1,4 @@
-"""Pools, by id."""
+"""Demonstrations of the differences between pooling layers, by id."""
 
 from __future__ import annotations
 

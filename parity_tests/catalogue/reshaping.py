@@ -1,4 +1,4 @@
-"""Flatten, Reshape, Permute, by id."""
+"""Demonstrations of the differences between Flatten, Reshape and Permute, by id."""
 
 from __future__ import annotations
 

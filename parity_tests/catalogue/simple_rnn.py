@@ -1,4 +1,4 @@
-"""The simple recurrent layer, by id; and what the demonstrations of all recurrent ones share."""
+"""Demonstrations of the differences between simple recurrent layers, by id."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def port_of(kind: str, layer: Any, batch_first: bool = True) -> Any:
 
 
 def bias_after_a_step(kind: str) -> Shown:
-    """Keras's bias after a step of SGD, and the sum of PyTorch's two: both trained, or one."""
+    """Keras's bias after a step of SGD, and the sum of PyTorch's two with both or one trained."""
     layer = keras_layer(kind, X, units=4)
     bias = variables(layer)["bias"]
     keras = bias.numpy() - 0.1 * gradient(layer, X, bias)

@@ -15,4 +15,4 @@ DEMONSTRATIONS: dict[str, Demonstration] = {
     for one in MODULES.values()
     for name, shown in getattr(one, "DEMONSTRATIONS", {}).items()
 }
-"""Id of a difference to what shows it."""
+"""Id of a difference to its demonstration."""

@@ -1,4 +1,4 @@
-"""Images changed at random: PyTorch's against Keras's own layers."""
+"""Image augmentation in PyTorch equals that of Keras's layers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def images(dtype: str = "float32", low: float = 0.0, high: float = 255.0) -> np.
 
 
 def kerases_transform(x: np.ndarray, matrices: np.ndarray, **how: Any) -> np.ndarray:
-    """The function underneath Keras's layers."""
+    """The function that Keras's layers call."""
     from keras_impl.framework import FLAVOUR, keras, tf
 
     if FLAVOUR == "keras3":
@@ -37,7 +37,7 @@ def kerases_transform(x: np.ndarray, matrices: np.ndarray, **how: Any) -> np.nda
 
 
 def projections() -> np.ndarray:
-    """Far outside on all sides, a projective one, halves to round, and one that nears k = 0."""
+    """Maps far outside on all sides, a projective one, halves to round, and one close to k = 0."""
     rng = np.random.default_rng(1)
     found = np.zeros((6, 8), np.float32)
     found[:, [0, 4]] = 1.0
@@ -55,7 +55,7 @@ def projections() -> np.ndarray:
 def test_transform(
     fill_mode: str, interpolation: str, dtype: str, layout: str, keras_backend: Backend
 ) -> None:
-    """Any projective map gives Keras's image bit for bit, in both layouts."""
+    """Every projective map gives Keras's image bit for bit, in both layouts."""
     import torch
 
     from torch_impl.nn.augmentation import transform
@@ -76,7 +76,7 @@ def test_transform(
 def test_transform_of_thin_images(
     fill_mode: str, shape: tuple[int, ...], keras_backend: Backend
 ) -> None:
-    """An image of one row or column has nothing to reflect."""
+    """An image with one row or column is transformed as in Keras."""
     import torch
 
     from torch_impl.nn.augmentation import transform
@@ -109,7 +109,7 @@ def test_moves(
     keras_backend: Backend,
     flavour: str,
 ) -> None:
-    """Keras's whole layer, whose range is drawn together to one number, moves images alike."""
+    """Keras's layer with a range of a single value gives the same images."""
     import torch
 
     from keras_impl.framework import keras, set_dtype, tf
@@ -150,7 +150,7 @@ AUGMENTED: dict[str, Callable[[Any, float], Any]] = {
 def test_augmentation_of_a_spec(
     twin: str, option: str, drawn: float, keras_backend: Backend, flavour: str
 ) -> None:
-    """Both twins do by a uniform number what Keras's own layer does when it draws the same."""
+    """With the same uniform draws both twins give the output of Keras's layer."""
     import torch
 
     from keras_impl.framework import keras, set_dtype, tf
@@ -182,7 +182,7 @@ def test_augmentation_of_a_spec(
 
 
 def test_one_move_for_each_image(keras_backend: Backend, flavour: str) -> None:
-    """A batch moved by several numbers at once is the images moved one by one."""
+    """Transforming a batch equals transforming its images one by one."""
     import torch
 
     from torch_impl.nn.augmentation import rotate, zoom
@@ -196,7 +196,7 @@ def test_one_move_for_each_image(keras_backend: Backend, flavour: str) -> None:
 
 
 def test_flips(keras_backend: Backend, flavour: str) -> None:
-    """Keras's layer flips a batch; what it did to each image is found, and done alike here.
+    """Flipping the images that Keras's layer flipped gives its output.
 
     In Keras 3 an image is flipped both ways or not at all.
     """
@@ -230,7 +230,7 @@ def test_flips(keras_backend: Backend, flavour: str) -> None:
 def test_contrast(
     factor: float, high: float, dtype: str, keras_backend: Backend, flavour: str
 ) -> None:
-    """What Keras's layer does with the factor it drew: Keras 2 in float32 whatever the dtype."""
+    """The contrast equals that of Keras's layer with the same factor (Keras 2 in float32)."""
     import torch
 
     from keras_impl.framework import keras, set_dtype, tf
@@ -263,7 +263,7 @@ def test_contrast(
 
 
 def test_grid_sample_reflects_otherwise(keras_backend: Backend) -> None:
-    """PyTorch's ``F.grid_sample`` does not repeat the edge when it reflects; Keras does."""
+    """PyTorch's ``F.grid_sample`` does not repeat the edge when reflecting; Keras does."""
     import torch
     from torch.nn import functional as F
 
@@ -280,7 +280,7 @@ def test_grid_sample_reflects_otherwise(keras_backend: Backend) -> None:
 
 
 def test_gradient_is_the_transpose(keras_backend: Backend, flavour: str) -> None:
-    """Of the linear map that a transform is; TensorFlow's is the inverse map's, another one."""
+    """The gradient is that of the linear map; TensorFlow uses the inverse map instead."""
     import torch
 
     from keras_impl.framework import tf
@@ -311,7 +311,7 @@ def test_gradient_is_the_transpose(keras_backend: Backend, flavour: str) -> None
 
 
 def test_nothing_is_read_back(flavour: str) -> None:
-    """Augmentation and penalties work on a device that holds no numbers."""
+    """Augmentation and penalties work on the meta device."""
     import torch
 
     from torch_impl.nn.augmentation import contrast, flip, rotate, translate, zoom
@@ -331,7 +331,7 @@ def test_nothing_is_read_back(flavour: str) -> None:
 
 
 def test_augmentation_refuses() -> None:
-    """Names, shapes and dtypes that are not known."""
+    """Unknown names and wrong shapes and dtypes are errors."""
     import torch
 
     from torch_impl.nn.augmentation import contrast, flip, rotate, transform

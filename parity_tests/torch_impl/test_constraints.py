@@ -1,4 +1,4 @@
-"""Constraints on weights: PyTorch's against Keras's own."""
+"""Weight constraints in PyTorch equal Keras's."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def constraint(name: str, given: dict[str, Any], flavour: str) -> Any:
 def test_constraint(
     name: str, given: dict[str, Any], dtype: str, keras_backend: Backend, flavour: str
 ) -> None:
-    """A weight in Keras's layout, and transposed as in a Linear, becomes what Keras makes of it."""
+    """A weight, in Keras's layout or transposed as in a Linear, becomes Keras's result."""
     import torch
 
     from keras_impl.framework import keras, set_dtype, tf
@@ -58,7 +58,7 @@ def test_constraint(
 
 @pytest.mark.parametrize("value", [-np.inf, np.inf, np.nan, -0.0])
 def test_nonneg_of_extremes(value: float, keras_backend: Backend, flavour: str) -> None:
-    """Minus infinity becomes NaN in Keras 2, which multiplies with zero, and 0 in Keras 3."""
+    """Minus infinity becomes NaN in Keras 2, which multiplies by zero, and 0 in Keras 3."""
     import torch
 
     from keras_impl.framework import keras, set_dtype, tf
@@ -101,7 +101,7 @@ LAYERS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any], tuple[int, .
 @pytest.mark.parametrize("axis", [0, -1, "all_but_last"])
 @pytest.mark.parametrize("kind", LAYERS)
 def test_layouts(kind: str, axis: int | str, keras_backend: Backend, flavour: str) -> None:
-    """Keras's axes are found in PyTorch's weights: the same norms are held for every layer."""
+    """Keras's axes are found in PyTorch's weights: the norms are equal for every layer."""
     import torch
     from torch import nn
 
@@ -126,7 +126,7 @@ def test_layouts(kind: str, axis: int | str, keras_backend: Backend, flavour: st
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_constrained_training(dtype: str, keras_backend: Backend, flavour: str) -> None:
-    """Ten steps of a Linear under constraints end where Keras's Dense ends."""
+    """After ten steps with constraints a Linear equals Keras's Dense."""
     import torch
     from torch import nn
 
@@ -175,7 +175,7 @@ def test_constrained_training(dtype: str, keras_backend: Backend, flavour: str) 
 
 
 def test_weights_without_gradient_are_left_alone() -> None:
-    """As Keras's optimizers do, which do not see such a weight."""
+    """A weight without a gradient is not constrained, as in Keras."""
     import torch
     from torch import nn
 
@@ -193,7 +193,7 @@ def test_weights_without_gradient_are_left_alone() -> None:
 
 
 def test_renorm_leaves_small_weights_alone() -> None:
-    """PyTorch's ``renorm`` does not shrink a weight within the norm; Keras's does, by 1e-7/‖w‖."""
+    """PyTorch's ``renorm`` does not shrink a weight within the norm; Keras does, by 1e-7/‖w‖."""
     import torch
 
     from torch_impl.nn.constraints import MaxNorm

@@ -1,4 +1,4 @@
-"""Keras's losses for PyTorch as modules: gradients of all kinds, copies, what they refuse."""
+"""Keras's losses as PyTorch modules: gradients, copies, errors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.flavour
 def test_behind_its_softmax_keras_sees_logits(
     kind: str, scale: float, keras_backend: Backend, flavour: str
 ) -> None:
-    """Then the counterpart is ``from_logits=True`` on the logits."""
+    """For a Keras softmax layer the equivalent is ``from_logits=True`` on the logits."""
     from keras_impl.framework import keras, set_dtype, tf
 
     set_dtype("float64")
@@ -61,7 +61,7 @@ def test_gradients_reach_targets_weights_and_second_order(
     keras_backend: Backend,
     flavour: str,
 ) -> None:
-    """A teacher's outputs and learnt weights get Keras's gradients; so do gradients themselves."""
+    """Gradients for targets and weights, and second derivatives, equal Keras's."""
     import torch
 
     from keras_impl.framework import keras, set_dtype, tf
@@ -92,7 +92,7 @@ def test_gradients_reach_targets_weights_and_second_order(
 def test_a_loss_is_a_module_like_any_other(
     row: tuple[str, dict[str, Any], str, str], flavour: str
 ) -> None:
-    """It is moved, copied, saved with its class weights, and works under ``torch.func``."""
+    """A loss can be moved, copied, saved with its class weights, and used in ``torch.func``."""
     import copy
 
     import torch
@@ -123,7 +123,7 @@ def gradient_of(loss: Any, x: Any, y: Any) -> Any:
 
 @pytest.mark.parametrize("label", [-100, -1, D])
 def test_labels_that_are_no_class_are_refused(label: int, flavour: str) -> None:
-    """PyTorch's ``cross_entropy`` takes −100 for nothing; as on Keras's CPU, it is an error."""
+    """The label −100, which ``cross_entropy`` ignores, is an error as in Keras on a CPU."""
     import torch
 
     from torch_impl import nn
@@ -150,7 +150,7 @@ def test_labels_that_are_no_class_are_refused(label: int, flavour: str) -> None:
     ],
 )
 def test_construction_refuses(kind: str, given: dict[str, Any], message: str) -> None:
-    """One line that names what was received and what is accepted."""
+    """The error is one line: the value received and what is accepted."""
     from torch_impl import nn
 
     with pytest.raises(ValueError, match="received") as caught:
@@ -184,7 +184,7 @@ def test_construction_refuses(kind: str, given: dict[str, Any], message: str) ->
 def test_calls_refuse(
     kind: str, given: dict[str, Any], shapes: list[tuple[int, ...]], message: str
 ) -> None:
-    """So do calls, before anything is computed."""
+    """Errors in calls are raised before anything is computed."""
     import torch
 
     from torch_impl import nn
@@ -196,7 +196,7 @@ def test_calls_refuse(
 
 
 def test_integer_outputs_are_refused() -> None:
-    """Class numbers given for outputs, the order of Keras's arguments, do not pass."""
+    """Class numbers as outputs (Keras's order of arguments) are an error."""
     import torch
 
     from torch_impl import nn
@@ -206,7 +206,7 @@ def test_integer_outputs_are_refused() -> None:
 
 
 def test_every_loss_stands_in_the_table() -> None:
-    """What the package exports is compared with Keras, or is a base of it."""
+    """Every exported loss is compared with Keras, or is a base class."""
     from torch_impl import nn
 
     exported = (getattr(nn, name) for name in nn.__all__)

@@ -1,4 +1,4 @@
-"""Weights of classes and examples, and a whole training loop, against Keras's ``fit``."""
+"""Class weights, sample weights and a training loop equal Keras's ``fit``."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_classes_are_weighed_as_fit_does(
     keras_backend: Backend,
     flavour: str,
 ) -> None:
-    """The loss is that of a Keras model's own ``train_on_batch`` with the same weights."""
+    """The loss equals that of Keras's ``train_on_batch`` with the same weights."""
     import torch
 
     from keras_impl.framework import keras, set_dtype
@@ -82,7 +82,7 @@ def test_classes_are_weighed_as_fit_does(
 
 
 def test_weights_of_classes_and_examples_multiply(keras_backend: Backend, flavour: str) -> None:
-    """As if the examples' weights had been multiplied beforehand, in sequences too."""
+    """Class and sample weights are multiplied, in sequences too."""
     rng = np.random.default_rng(0)
     weights = rng.uniform(0.1, 2, D).astype(np.float32).astype(float)
     outputs, labels = rng.standard_normal((4, 3, D)), rng.integers(0, D, (4, 3))
@@ -98,7 +98,7 @@ def test_weights_of_classes_and_examples_multiply(keras_backend: Backend, flavou
 def test_an_ordinary_training_loop_ends_where_fit_does(
     from_logits: bool, keras_backend: Backend, flavour: str
 ) -> None:
-    """Five steps of gradient descent with weighted classes, written as PyTorch users do."""
+    """Five steps of gradient descent with class weights, in a usual PyTorch loop."""
     import torch
 
     from keras_impl.framework import keras, set_dtype

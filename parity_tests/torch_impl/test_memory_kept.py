@@ -1,4 +1,4 @@
-"""PyTorch's training keeps the memory of a step for the next one."""
+"""PyTorch's training reuses the memory of a step in the next one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SIZE = 4 << 24
 
 @pytest.mark.parametrize(("how", "least", "most"), [("kept", 0.9, 1.1), ("given back", -0.1, 0.1)])
 def test_freed_memory_stays(how: str, least: float, most: float) -> None:
-    """Of a tensor of 64 MiB that is gone; without the setting, nothing does."""
+    """The memory of a freed tensor of 64 MiB is kept only with the setting."""
     done = subprocess.run(
         [sys.executable, "-c", MEASURED, how], capture_output=True, text=True, check=True
     )

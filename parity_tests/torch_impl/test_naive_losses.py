@@ -1,4 +1,4 @@
-"""The losses that a port would use at first, and what they leave."""
+"""PyTorch's usual losses differ from Keras's as documented."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.flavour
 
 
 def naive(kind: str, outputs: Any, target: Any) -> Any:
-    """The port that comes to mind."""
+    """The loss that most ports use."""
     import torch
     from torch.nn import functional as F
 
@@ -71,7 +71,7 @@ NAIVE: list[tuple[str, str, dict[str, Any], np.ndarray, str, float, float]] = [
     ),
     ("hinge", "Hinge", {}, np.ones((N, D)), "signs", 0.0, 0.007),
 ]
-"""Name of the port, class, arguments, outputs, target; by how much value and gradient part."""
+"""Name of the port, class, arguments, outputs, target; relative error of value and gradient."""
 
 
 @pytest.mark.parametrize("row", NAIVE, ids=lambda row: row[0])
@@ -80,7 +80,7 @@ def test_naive_ports_are_seen(
     keras_backend: Backend,
     flavour: str,
 ) -> None:
-    """What PyTorch offers differs by what the docstrings say, so the comparison can fail."""
+    """PyTorch's losses differ as the docstrings state, so the comparison can fail."""
     import torch
 
     port, kind, given, outputs, target_kind, value, gradient = row

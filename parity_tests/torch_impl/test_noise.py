@@ -1,4 +1,4 @@
-"""Noise in training: PyTorch's against Keras's own layers."""
+"""Noise layers in PyTorch equal Keras's."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOISE: list[tuple[str, float]] = [
 
 
 def drawn(name: str, rate: float, x: np.ndarray) -> np.ndarray:
-    """Keras's output in training, with the draws that one seed gives."""
+    """Keras's output in training with the draws of one seed."""
     from keras_impl.framework import keras, tf
 
     tf.random.set_seed(3)
@@ -35,7 +35,7 @@ def drawn(name: str, rate: float, x: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("name", "rate"), NOISE, ids=str)
 def test_noise(name: str, rate: float, dtype: str, keras_backend: Backend, flavour: str) -> None:
-    """With the numbers that Keras drew, a module gives what Keras's layer gave, and its gradient.
+    """With Keras's random draws, output and gradient equal those of Keras's layer.
 
     The numbers are read off Keras's own layers under the same seed: normal ones off what
     ``GaussianNoise(1)`` makes of zeros, a mask off which ones ``AlphaDropout`` leaves positive.
@@ -74,7 +74,7 @@ def test_noise(name: str, rate: float, dtype: str, keras_backend: Backend, flavo
 
 @pytest.mark.parametrize(("name", "rate"), NOISE, ids=str)
 def test_noise_is_drawn_from_the_generator(name: str, rate: float, flavour: str) -> None:
-    """The same seed gives the same noise, of the right size; the mean stays."""
+    """The same seed gives the same noise, with the right scale and an unchanged mean."""
     import torch
 
     from torch_impl.nn import noise
@@ -99,7 +99,7 @@ def test_noise_is_drawn_from_the_generator(name: str, rate: float, flavour: str)
 
 
 def test_alpha_dropout_keeps_mean_and_variance() -> None:
-    """Of standard normal numbers, as PyTorch's own does; a plain dropout halves them instead."""
+    """Unlike plain dropout, it preserves mean and variance of standard normal numbers."""
     import torch
 
     from torch_impl.nn.noise import AlphaDropout
@@ -115,7 +115,7 @@ def test_alpha_dropout_keeps_mean_and_variance() -> None:
 
 
 def test_a_rate_of_one(keras_backend: Backend, flavour: str) -> None:
-    """Keras 2 then changes nothing; Keras 3 divides by zero, which is refused here."""
+    """At a rate of 1 Keras 2 returns the input; Keras 3 divides by zero, an error here."""
     import torch
 
     from keras_impl.framework import keras, set_dtype, tf

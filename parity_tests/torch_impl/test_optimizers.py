@@ -1,4 +1,4 @@
-"""Optimizers: ten steps in float64 against the NumPy formula and each other, in both frameworks."""
+"""Optimizers: ten float64 steps of both frameworks equal the NumPy formula and each other."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ FORMULA = tolerance.FLOAT64["forward_eval"].limit
 def test_ten_steps_follow_the_formula(
     change: bool, spec: OptimizerSpec, gradients: np.ndarray, keras_backend: Backend, flavour: str
 ) -> None:
-    """Weight and slots of both agree with the reference, also when the rate changes on the way."""
+    """Weights and slots of both agree with the reference, also after a change of the rate."""
     expected = reference(spec, gradients, change, flavour)
     assert_close(in_keras(spec, gradients, change), expected, FORMULA)
     assert_close(in_torch(spec, gradients, change, flavour), expected, FORMULA)
 
 
 ULPS = {"float64": 8, "float32": 8}
-"""Of the largest weight, after ten steps; measured 0 in float64 for all but Ftrl's powers."""
+"""Tolerance relative to the largest weight after ten steps; measured 0 except for Ftrl."""
 
 
 @pytest.mark.parametrize("dtype", ULPS)
@@ -77,7 +77,7 @@ def test_an_ordinary_script_has_keras_numbers(
     keras_backend: Backend,
     flavour: str,
 ) -> None:
-    """The class with Keras's own defaults and plain Python floats moves weights as Keras's does."""
+    """With Keras's defaults and Python floats, weights are updated as in Keras."""
     k, t = both_frameworks_own(kind, given, dtype, flavour)
     assert abs(k - t).max() <= ULPS[dtype] * np.spacing(abs(k).max())
     assert (k != 1).any(), "nothing moved"
@@ -90,7 +90,7 @@ CLIPPED = {"clipnorm": 0.5}, {"global_clipnorm": 0.5}, {"clipvalue": 0.5}
 
 
 def clipped(fields: dict[str, float]) -> list[np.ndarray]:
-    """What a step of plain gradient descent at rate one takes off weights of zero."""
+    """The clipped gradients, from a step of gradient descent with rate one."""
     spec = OptimizerSpec(name="sgd", learning_rate=1.0, **fields)
     norm = float(np.sqrt(sum((part**2).sum() for part in PARTS)))
     return [-formulas.clipped(spec.constants(), part, norm) for part in PARTS]
@@ -98,7 +98,7 @@ def clipped(fields: dict[str, float]) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("fields", CLIPPED, ids=str)
 def test_keras_clips_by_tensor_or_all(fields: dict[str, float], keras_backend: Backend) -> None:
-    """Several tensors at once, one without any gradient to speak of."""
+    """Clipping equals Keras's for several tensors, one with a tiny gradient."""
     from keras_impl.framework import set_dtype, tf
     from keras_impl.parts.optimizers import optimizer_for
 
@@ -119,7 +119,7 @@ def test_keras_clips_by_tensor_or_all(fields: dict[str, float], keras_backend: B
 def test_torch_clips_by_canonical_tensor_or_all(
     fields: dict[str, float], halves: bool, groups: int
 ) -> None:
-    """Also where two of PyTorch's tensors make one of Keras's (a GRU's biases), or in groups."""
+    """Clipping joins tensors that form one in Keras (a GRU's biases), also in groups."""
     import torch
 
     from torch_impl.parts.optimizers import optimizer_for
@@ -142,7 +142,7 @@ def test_torch_clips_by_canonical_tensor_or_all(
 
 
 def test_state_dict_carries_everything(spec: OptimizerSpec, gradients: np.ndarray) -> None:
-    """A PyTorch optimizer saved and loaded half-way ends where an uninterrupted one does."""
+    """An optimizer saved and loaded half-way gives the result of an uninterrupted one."""
     import torch
 
     from torch_impl.parts.optimizers import optimizer_for
@@ -165,7 +165,7 @@ def test_state_dict_carries_everything(spec: OptimizerSpec, gradients: np.ndarra
 def test_the_first_state_begins_anew(
     spec: OptimizerSpec, gradients: np.ndarray, flavour: str
 ) -> None:
-    """With the state from before its first step, the same steps lead to the same weights."""
+    """After a reset to the initial state, the same steps give the same weights."""
     import torch
 
     from torch_impl.parts.optimizers import optimizer_for
@@ -187,7 +187,7 @@ def test_the_first_state_begins_anew(
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_gradients_are_left_alone(name: str, gradients: np.ndarray) -> None:
-    """A step changes weights and slots, not ``.grad``, which a user may still want to look at."""
+    """A step changes weights and slots, but not ``.grad``."""
     import torch
 
     from torch_impl.parts.optimizers import optimizer_for
@@ -204,7 +204,7 @@ def test_gradients_are_left_alone(name: str, gradients: np.ndarray) -> None:
 @pytest.mark.parametrize("kind", ["Adam", "AdamW"])
 @pytest.mark.parametrize("amsgrad", [False, True])
 def test_how_gradients_lie_in_memory_changes_nothing(kind: str, amsgrad: bool) -> None:
-    """A gradient of other strides, or of another weight's dtype beside it, meets its own entries.
+    """Gradients with other strides, or with mixed dtypes, are applied to the right entries.
 
     PyTorch's fused kernels, which Adam otherwise uses, would mix them up without a word.
     """
@@ -230,7 +230,7 @@ def test_how_gradients_lie_in_memory_changes_nothing(kind: str, amsgrad: bool) -
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_schedule_and_a_closure_work(name: str, gradients: np.ndarray) -> None:
-    """PyTorch's own schedulers set the rate, and a closure's loss comes back."""
+    """PyTorch's schedulers set the rate, and a closure's loss is returned."""
     import torch
 
     from torch_impl.parts.optimizers import optimizer_for
@@ -258,7 +258,7 @@ def test_a_schedule_and_a_closure_work(name: str, gradients: np.ndarray) -> None
 def test_accumulated_gradients_make_one_step(
     name: str, gradients: np.ndarray, keras_backend: Backend, flavour: str
 ) -> None:
-    """Keras 3 takes a step with the mean of several batches' gradients."""
+    """Keras 3 makes a step with the mean gradient of several batches."""
     if flavour != "keras3":
         pytest.skip("Keras 2 accumulates no gradients")
     spec = OptimizerSpec(
@@ -274,7 +274,7 @@ def test_accumulated_gradients_make_one_step(
 def test_a_compiled_step_is_an_eager_one(
     name: str, gradients: np.ndarray, keras_backend: Backend
 ) -> None:
-    """Keras's step gives the same numbers within ``tf.function``, also with several tensors."""
+    """Keras's step gives the same result within ``tf.function``, also with several tensors."""
     from keras_impl.framework import set_dtype, tf
     from keras_impl.parts.optimizers import optimizer_for
 
@@ -299,7 +299,7 @@ def test_a_compiled_step_is_an_eager_one(
 def test_keras_2_nadam_counts_tensors_when_compiled(
     gradients: np.ndarray, keras_backend: Backend, flavour: str
 ) -> None:
-    """The fault in Keras 2 that our Keras side does not run: as long as it is there, say so."""
+    """The fault of Keras 2 that ``keras_impl`` avoids still exists."""
     from keras_impl.framework import keras, set_dtype, tf
 
     if flavour != "tf_keras":
@@ -322,7 +322,7 @@ def test_keras_2_nadam_counts_tensors_when_compiled(
 
 
 def test_averages_take_the_weights_place(gradients: np.ndarray) -> None:
-    """``finalize`` puts the moving averages where the weights were."""
+    """``finalize`` sets the weights to their moving averages."""
     import torch
 
     from torch_impl.optim import SGD
@@ -353,7 +353,7 @@ def test_averages_take_the_weights_place(gradients: np.ndarray) -> None:
     ],
 )
 def test_refuses(fields: dict[str, Any], message: str) -> None:
-    """A spec names what it received and what it accepts."""
+    """A spec's error states the value received and what is accepted."""
     with pytest.raises(ParityError) as caught:
         OptimizerSpec(**fields)
     assert message in str(caught.value)
@@ -380,7 +380,7 @@ def test_refuses(fields: dict[str, Any], message: str) -> None:
     ],
 )
 def test_pytorch_classes_refuse(kind: str, given: dict[str, Any], message: str) -> None:
-    """So do the classes, as PyTorch's own do: with a ValueError."""
+    """The classes raise ValueError, as PyTorch's do."""
     import torch
 
     from torch_impl import optim
@@ -391,7 +391,7 @@ def test_pytorch_classes_refuse(kind: str, given: dict[str, Any], message: str) 
 
 
 def test_every_optimizer_stands_in_every_table() -> None:
-    """Each class of the table has a formula, which takes all of its options."""
+    """Every class of the table has a formula with all of its options."""
     assert {row.kind for row in OPTIMIZERS.values()} <= formulas.OF_CLASS.keys()
     for name, row in OPTIMIZERS.items():
         for option in row.options:

@@ -1,4 +1,4 @@
-"""Penalties on weights and activities: PyTorch's against Keras's own."""
+"""Penalties on weights and outputs in PyTorch equal Keras's."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ REGULARIZERS: list[tuple[str, dict[str, float]]] = [
 def test_penalty_and_gradient(
     name: str, given: dict[str, float], dtype: str, keras_backend: Backend, flavour: str
 ) -> None:
-    """A penalty and its gradient are Keras's, also at zero."""
+    """A penalty and its gradient equal Keras's, also at zero."""
     import torch
 
     from keras_impl.framework import keras, set_dtype, tf
@@ -50,7 +50,7 @@ def test_penalty_and_gradient(
 
 
 def test_the_unrounded_factor_is_seen(keras_backend: Backend, flavour: str) -> None:
-    """In float64 the other flavour's λ stands 1e-8 away, so the comparison sees the rounding."""
+    """The comparison detects the other version's rounding of λ, an error of 1e-8."""
     import torch
 
     from keras_impl.framework import keras, set_dtype, tf
@@ -67,7 +67,7 @@ def test_the_unrounded_factor_is_seen(keras_backend: Backend, flavour: str) -> N
 
 
 def test_l2_is_twice_weight_decay() -> None:
-    """PyTorch's ``weight_decay`` of λ is half of L2(λ); of 2λ it is the same in plain SGD."""
+    """In plain SGD PyTorch's ``weight_decay=2λ`` equals L2(λ), and ``weight_decay=λ`` does not."""
     import torch
 
     from torch_impl.nn.regularizers import L2
@@ -130,7 +130,7 @@ def model_of(kind: str, flavour: str, dtype: str) -> tuple[Any, Any, Any]:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("kind", ["weights", "all", "frozen"])
 def test_penalties_of_a_model(kind: str, dtype: str, keras_backend: Backend, flavour: str) -> None:
-    """All losses of a model, batch after batch, and the gradients they send into the weights."""
+    """The losses of a model, and their gradients, equal Keras's batch after batch."""
     import torch
 
     from keras_impl.framework import tf
@@ -156,7 +156,7 @@ def test_penalties_of_a_model(kind: str, dtype: str, keras_backend: Backend, fla
 
 
 def test_activity_is_a_mean_over_the_batch(flavour: str) -> None:
-    """Doubling the batch leaves the penalty on the outputs as it is; without it there is none."""
+    """Doubling the batch does not change the penalty on outputs."""
     import torch
     from torch import nn
 

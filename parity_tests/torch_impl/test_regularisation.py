@@ -1,4 +1,4 @@
-"""Penalties, constraints and noise: what PyTorch's refuse."""
+"""Errors of penalties, constraints and noise layers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ REFUSALS: list[tuple[str, str, dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("file", "name", "given", "message"), REFUSALS, ids=str)
 def test_refuses(file: str, name: str, given: dict[str, Any], message: str) -> None:
-    """Each names what it received and what it accepts."""
+    """The error states the value received and what is accepted."""
     import importlib
 
     module = importlib.import_module(f"torch_impl.nn.{file}")
@@ -38,7 +38,7 @@ def test_refuses(file: str, name: str, given: dict[str, Any], message: str) -> N
 
 
 def test_refuses_in_use() -> None:
-    """Names that the model does not have, axes, layouts and shapes that do not fit."""
+    """Unknown names and wrong axes, layouts and shapes are errors."""
     import torch
     from torch import nn
 

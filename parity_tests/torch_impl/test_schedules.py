@@ -1,4 +1,4 @@
-"""Learning-rate schedules: every rate against Keras's own schedule, bit for bit."""
+"""Learning-rate schedules: every rate equals Keras's, bit for bit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.flavour
 
 RATES = (0.1, 3e-4)
 STEPS = (*range(61), 100, 127, 128, 255, 1000, 4097, 12345, 10**6, 2**24 + 1, 10**9 + 7)
-"""Also far past every end, and where float32 can no longer tell one step from the next."""
+"""Steps far past every end, and so large that float32 cannot represent each one."""
 
 LENGTHS = (7, 10.5, 30)
 
@@ -52,7 +52,7 @@ GRID: dict[str, list[dict[str, Any]]] = {
         for n, t, m, a in product(LENGTHS, (1.0, 1.3, 2.0), (0.9, 2.0), (0.0, 0.1))
     ],
 }
-"""Class to the arguments that it is tried with; they go by the same names in Keras."""
+"""Class to the arguments to test; they have the same names in Keras."""
 
 FIRST: dict[str, dict[str, Any]] = {
     "ExponentialDecay": {"decay_steps": 7, "decay_rate": 0.9},
@@ -81,7 +81,7 @@ def in_keras(name: str, initial: float, given: dict[str, Any]) -> Any:
 
 
 def bits(values: list[float]) -> list[int]:
-    """float32's bits, but all NaNs alike."""
+    """The float32 bits, with all NaNs equal."""
     found = np.array(values, np.float32)
     assert np.array_equal(found, np.array(values), equal_nan=True), "not float32 numbers"
     found[np.isnan(found)] = np.nan
@@ -99,7 +99,7 @@ def bits(values: list[float]) -> list[int]:
 def test_every_rate_is_keras_rate(
     name: str, initial: float, dtype: str, keras_backend: Backend
 ) -> None:
-    """At every step, for every combination of arguments, whatever Keras's floatx is."""
+    """Rates are equal at every step, for all arguments and any ``floatx`` of Keras."""
     from keras_impl.framework import set_dtype, tf
 
     set_dtype(dtype)
@@ -121,7 +121,7 @@ def test_every_rate_is_keras_rate(
 
 
 def test_tiny_rates_are_zero_as_in_keras(keras_backend: Backend) -> None:
-    """TensorFlow has no subnormal numbers, while PyTorch goes on to 1e-45."""
+    """TensorFlow rounds subnormal rates to zero, and so do the schedules."""
     from keras_impl.framework import tf
 
     given = LONG["ExponentialDecay"]
@@ -169,7 +169,7 @@ def test_a_loop_makes_each_step_with_keras_rate(
 
 @pytest.mark.parametrize("name", FIRST)
 def test_groups_start_from_their_own_rates(name: str) -> None:
-    """Each group has what it would have alone; an argument gives all of them one rate."""
+    """Each group has the rate that it has alone; an argument sets one rate for all."""
     make = getattr(schedules, name)
     both = make(optimizer_of(0.1, 0.02), **FIRST[name])
     given = make(optimizer_of(0.5, 0.7), initial_learning_rate=0.02, **FIRST[name])
@@ -184,7 +184,7 @@ def test_groups_start_from_their_own_rates(name: str) -> None:
 
 @pytest.mark.parametrize("name", FIRST)
 def test_tensor_rates_stay_tensors(name: str) -> None:
-    """A rate that PyTorch holds as a tensor, for CUDA graphs, is written in place."""
+    """A learning rate stored as a tensor (for CUDA graphs) is updated in place."""
     weight, rate = torch.zeros(1, requires_grad=True), torch.tensor(0.1)
     optimizer = torch.optim.Adam([weight], lr=rate, foreach=False)
     schedule = getattr(schedules, name)(optimizer, **FIRST[name])
@@ -199,7 +199,7 @@ def test_tensor_rates_stay_tensors(name: str) -> None:
 
 @pytest.mark.parametrize("name", FIRST)
 def test_a_saved_schedule_goes_on(name: str) -> None:
-    """State saved half-way, read as plain data, gives the rates of an uninterrupted run."""
+    """A schedule saved and loaded half-way gives the rates of an uninterrupted one."""
     make, found = getattr(schedules, name), []
     for interrupted in (False, True):
         optimizer = optimizer_of(0.1)
@@ -222,7 +222,7 @@ def test_a_saved_schedule_goes_on(name: str) -> None:
 
 
 def test_pytorch_own_schedulers_part() -> None:
-    """What most people write is not the same: seen here as the reader's catalogue tells it."""
+    """PyTorch's own schedules differ as the catalogue states."""
     cosine_optimizer, milestones = optimizer_of(0.1), optimizer_of(0.1)
     naive = torch.optim.lr_scheduler.CosineAnnealingLR(cosine_optimizer, 10)
     piecewise = torch.optim.lr_scheduler.MultiStepLR(milestones, [5])
@@ -242,7 +242,7 @@ def test_pytorch_own_schedulers_part() -> None:
 
 
 def test_pytorch_own_float32_functions_part() -> None:
-    """The comparison sees a single ulp: ``torch.cos`` and ``torch.log`` are not the C library's."""
+    """The comparison detects one ulp, by which ``torch.cos`` and ``torch.log`` differ."""
     rng = np.random.default_rng(0)
     values = [float32(x) for x in rng.random(4000) * np.pi + 1]
     assert 40 < sum(bool(torch.cos(x) != cosine(x)) for x in values) < 800
@@ -251,7 +251,7 @@ def test_pytorch_own_float32_functions_part() -> None:
 
 @pytest.mark.parametrize("name", ["cos", "log", "pow"])
 def test_single_numbers_are_tensorflow_s(name: str, keras_backend: Backend) -> None:
-    """Cosine, logarithm and power of random numbers, bit for bit."""
+    """Cosine, logarithm and power equal TensorFlow's for random numbers, bit for bit."""
     from keras_impl.framework import tf
 
     rng = np.random.default_rng(1)
@@ -267,7 +267,7 @@ def test_single_numbers_are_tensorflow_s(name: str, keras_backend: Backend) -> N
 
 @pytest.mark.parametrize("name", GRID)
 def test_every_compiled_rate_is_keras_rate(name: str, keras_backend: Backend) -> None:
-    """Bit for bit also within a ``tf.function``, whose arithmetic is another; Keras 2 fits so."""
+    """Compiled rates equal those within a ``tf.function``, bit for bit."""
     from keras_impl.framework import tf
 
     unlike = 0
@@ -294,12 +294,12 @@ XLA_ULPS = {
     "CosineDecay": 8,
     "CosineDecayRestarts": 8,
 }
-"""Of the largest rate: XLA fuses multiplications with additions, and has its own powers."""
+"""Tolerance relative to the largest rate: XLA fuses operations and has its own powers."""
 
 
 @pytest.mark.parametrize("name", FIRST)
 def test_xla_is_close(name: str, keras_backend: Backend) -> None:
-    """What Keras 3's ``fit`` compiles stands within some ulps of what ``compiled`` gives."""
+    """Rates of Keras 3's ``fit`` differ from compiled rates by a few ulps."""
     from keras_impl.framework import tf
 
     schedule = in_keras(name, 0.1, FIRST[name])
@@ -316,7 +316,7 @@ def test_xla_is_close(name: str, keras_backend: Backend) -> None:
 
 
 def test_a_compiled_cycle_ends_elsewhere(keras_backend: Backend) -> None:
-    """21·(1/7) is above 3 in float32, so a compiled cycle has not ended where the other one has."""
+    """As 21·(1/7) is greater than 3 in float32, a compiled cycle ends one step later."""
     from keras_impl.framework import tf
 
     given = {"decay_steps": 7, "cycle": True}
@@ -332,7 +332,7 @@ def test_a_compiled_cycle_ends_elsewhere(keras_backend: Backend) -> None:
 
 @pytest.mark.parametrize("name", FIRST)
 def test_a_fit_has_the_compiled_rates(name: str, keras_backend: Backend, flavour: str) -> None:
-    """Keras 2's ``fit``, as it is, makes each of its steps with the rate of ``compiled``."""
+    """Keras 2's ``fit`` uses the compiled rate in each step."""
     from keras_impl.framework import keras, set_dtype
 
     if flavour != "tf_keras":
@@ -373,7 +373,7 @@ def test_a_fit_has_the_compiled_rates(name: str, keras_backend: Backend, flavour
     ],
 )
 def test_refuses(name: str, given: dict[str, Any], message: str) -> None:
-    """An argument out of range is named, with what is accepted."""
+    """The error for an argument out of range states what is accepted."""
     with pytest.raises(ValueError, match="received") as caught:
         getattr(schedules, name)(optimizer_of(0.1), **{**FIRST[name], **given})
     assert message in str(caught.value)

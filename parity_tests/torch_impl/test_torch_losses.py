@@ -1,4 +1,4 @@
-"""Keras's losses for PyTorch: values and gradients against Keras's own, in both flavours."""
+"""Keras's losses for PyTorch: values and gradients equal those of Keras 2 and 3."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_value_and_gradient_are_keras_s(
     keras_backend: Backend,
     flavour: str,
 ) -> None:
-    """Every loss in every reduction, with weights of all kinds."""
+    """Every loss equals Keras's in every reduction, with all kinds of weights."""
     kind, given, outputs, target = row
     count = D if given.get("axis") == 0 else N
     call = outputs_of(outputs), targets_of(target), WEIGHTS[weights](count), dtype
@@ -65,7 +65,7 @@ def test_weights_may_be_numbers_and_zero(
     keras_backend: Backend,
     flavour: str,
 ) -> None:
-    """Keras 2 rounds numbers to float32; a mean over no weight at all is 0."""
+    """Keras 2 rounds numbers to float32; a mean over weights of zero is 0."""
     kind, given, outputs, target = row
     given = {**given, "reduction": reduction}
     call = kind, given, outputs_of(outputs), targets_of(target), weight
@@ -82,7 +82,7 @@ EDGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "mixed": lambda x: np.where(np.arange(D) % 2 == 0, 100.0, -100.0) + 0 * x,
     "infinite": lambda x: np.where(np.arange(D) == 1, -np.inf, x),
 }
-"""Clipped, at a bound, saturated, tied, just on a margin, or of no finite size."""
+"""Clipped, at a bound, saturated, tied, exactly at a margin, or not finite."""
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -94,7 +94,7 @@ def test_extreme_outputs_are_treated_alike(
     keras_backend: Backend,
     flavour: str,
 ) -> None:
-    """Also where Keras gives NaN or infinity, or no gradient."""
+    """Extreme outputs give Keras's values and gradients, including NaN and infinity."""
     kind, given, outputs, target = row
     call = EDGES[edge](outputs_of(outputs)), targets_of(target), None, dtype
     given = {**given, "reduction": "none"}
@@ -123,7 +123,7 @@ def test_outputs_on_the_target_are_treated_alike(
 def test_a_compiled_keras_loss_is_no_other(
     row: tuple[str, dict[str, Any], str, str], keras_backend: Backend, flavour: str
 ) -> None:
-    """What holds eagerly holds within ``tf.function``."""
+    """Losses are also equal within ``tf.function``."""
     kind, given, outputs, target = row
     call = outputs_of(outputs), targets_of(target), WEIGHTS["examples"](N)
     if given.get("axis") == 0:
@@ -135,7 +135,7 @@ def test_a_compiled_keras_loss_is_no_other(
 def test_empty_batches_are_treated_alike(
     row: tuple[str, dict[str, Any], str, str], keras_backend: Backend, flavour: str
 ) -> None:
-    """Keras 2 gives 0, Keras 3 no losses at all."""
+    """For an empty batch Keras 2 returns 0, Keras 3 an empty tensor."""
     kind, given, outputs, target = row
     if given.get("axis") == 0:
         pytest.skip("there are still D losses")
@@ -173,7 +173,7 @@ SHAPES = [
     ((4, 3), (4, 1), (4,)),
     ((4, 3), (4,), None),
 ]
-"""Outputs, target, weights of examples."""
+"""Outputs, target, sample weights."""
 
 
 @pytest.mark.parametrize("shapes", SHAPES, ids=str)
@@ -185,7 +185,7 @@ def test_shapes_meet_as_in_keras(
     keras_backend: Backend,
     flavour: str,
 ) -> None:
-    """Where Keras matches ranks and broadcasts we do likewise; where it fails, with ValueError."""
+    """Ranks are matched and broadcast as in Keras; where Keras fails, ValueError is raised."""
     rng = np.random.default_rng(0)
     outputs, target, weight = shapes
     call = (
@@ -220,7 +220,7 @@ def test_ignored_labels_count_for_nothing(
     keras_backend: Backend,
     flavour: str,
 ) -> None:
-    """A mean is over the others, and where there are none NaN in Keras 2 and 0 in Keras 3."""
+    """A mean excludes ignored labels; if all are ignored, it is NaN in Keras 2 and 0 in Keras 3."""
     rng = np.random.default_rng(0)
     outputs = softmax(rng.standard_normal((4, 3, D)))
     target = rng.integers(0, D, (4, 3))
@@ -252,7 +252,7 @@ def test_labels_of_all_ranks(
     keras_backend: Backend,
     flavour: str,
 ) -> None:
-    """Sequences and images, and labels in an axis of their own; also as floats."""
+    """Labels of sequences and images, with an axis of size 1, or as floats, give Keras's loss."""
     rng = np.random.default_rng(0)
     call = softmax(rng.standard_normal(shape)), np.asarray(rng.integers(0, D, labels))
     given = {"from_logits": from_logits, "reduction": "none"}
@@ -279,7 +279,7 @@ def test_labels_of_all_ranks(
 def test_classes_stand_on_pytorch_s_axis(
     kind: str, given: dict[str, Any], keras_backend: Backend, flavour: str
 ) -> None:
-    """Images with axis=1 give what Keras gives with its classes last, or with its own axis=1."""
+    """Images with axis=1 give Keras's result with classes last, or with its own axis=1."""
     rng = np.random.default_rng(0)
     outputs = softmax(rng.standard_normal((2, 3, 4, D)))
     labels = rng.integers(0, D, (2, 3, 4))
