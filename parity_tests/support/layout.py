@@ -30,7 +30,7 @@ def long_files(root: Path) -> list[str]:
 
 
 def full_folders(root: Path) -> list[str]:
-    """Folders of more than 15 files, unless three quarters of them register one kind of entry.
+    """Folders of more than 15 files, unless half of them register one kind of entry.
 
     A module registers by assigning a public constant of the same name, such as ``FAULTS``, or
     by a decorator that is called, such as ``@layer_kind("dense")``.
@@ -40,7 +40,7 @@ def full_folders(root: Path) -> list[str]:
         paths = sorted(folder.glob("*.py"))
         entries = Counter(name for path in paths for name in _registered(path))
         most = max(entries.values(), default=0)
-        if len(paths) > MOST_FILES and most < 0.75 * len(paths):
+        if len(paths) > MOST_FILES and most < len(paths) / 2:
             found.append(f"{folder}: {len(paths)} files")
     return found
 
