@@ -28,7 +28,7 @@ PACKAGES = ("tensorflow", "tf-keras", "keras", "torch", "pytorch-lightning", "nu
 
 
 def main() -> None:
-    """Measure what was asked for; the rest stays as it was measured last."""
+    """Measure the requested parts; the others keep their last results."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a part of it, in two minutes")
     parser.add_argument(
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def _throughput(repeats: int, quick: bool, only: Collection[str] | None = None) -> dict[str, Any]:
-    """By workload, the seconds per step of each contestant."""
+    """Seconds per step of each contestant, by workload."""
     names = contestants.QUICK if quick else [*contestants.CONTESTANTS]
     found = {}
     with Turns(names) as turns:
@@ -85,7 +85,7 @@ def _throughput(repeats: int, quick: bool, only: Collection[str] | None = None) 
 
 
 def _tries(repeats: int, quick: bool) -> dict[str, Any]:
-    """Likewise of what was tried for the best loops by hand, at a batch size of 64."""
+    """The same for the attempts at hand-written loops, with a batch size of 64."""
     found = {}
     for workload in WORKLOADS:
         if workload.batch == 64 and workload.name in contestants.TRIED:

@@ -1,4 +1,4 @@
-"""Whole commands against each other: what a check costs, and when the first result is there."""
+"""Measure whole commands: the cost of a check, and the time to the first result."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from benchmarks.figures import Figure, figure, ratio
 from parity.specs.registry import MODELS
 
 STEPS = 10
-"""Optimizer steps of a ladder, and of the trainings that it is held against."""
+"""Optimizer steps of a ladder, and of the trainings that it is compared with."""
 
 BATCH = 200
 """Examples per step, so that the embedded Fashion-MNIST's 2,000 make one epoch of ten steps."""
 
 BATCHES = {"rnn": 27}
-"""Likewise for the 270 sequences of Japanese Vowels."""
+"""The same for the 270 sequences of Japanese Vowels."""
 
 MODULES = ("keras_impl", "torch_impl")
 
@@ -34,7 +34,7 @@ loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 model.compile(optimizer="adam", loss=loss, metrics=["accuracy"])
 model.fit(train.x, train.y, batch_size=64, epochs=1, verbose=2)
 """
-"""A script that shows its first epoch as soon as Keras can."""
+"""A script that prints its first epoch as early as possible."""
 
 STACKS = {
     "softmax": 'layers.Flatten(), layers.Dense(128, activation="relu")',
@@ -47,7 +47,7 @@ STACKS = {
 
 
 def check(repeats: int, quick: bool = False) -> dict[str, Any]:
-    """Seconds of a ladder in both dtypes, and of plain trainings of as many steps.
+    """Seconds of a ladder in both dtypes, and of trainings with as many steps.
 
     Returns:
         By model ``check``, ``training`` (both frameworks, each dtype once, one after the other) and
@@ -82,7 +82,7 @@ def check(repeats: int, quick: bool = False) -> dict[str, Any]:
 
 
 def first_result(repeats: int, quick: bool = False) -> dict[str, Any]:
-    """Seconds from the command's start to its first epoch's line, imports and graphs included."""
+    """Seconds from the start of the command until it prints its first epoch."""
     found = {}
     repeats = 1 if quick else repeats
     for family in ["softmax"] if quick else [*STACKS]:
@@ -102,7 +102,7 @@ def first_result(repeats: int, quick: bool = False) -> dict[str, Any]:
 
 
 def _in_turns(functions: Mapping[str, Callable[[Path], Any]], repeats: int) -> dict[str, Figure]:
-    """Seconds of each, which is given a place to write to, or what it says that it took."""
+    """Seconds of each command, which receives an output folder, or the seconds that it returns."""
     taken: dict[str, list[float]] = {name: [] for name in functions}
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         for repeat in range(repeats):
@@ -114,7 +114,7 @@ def _in_turns(functions: Mapping[str, Callable[[Path], Any]], repeats: int) -> d
 
 
 def _run(module: str, *arguments: str) -> None:
-    """Run to the end.
+    """Run a command to its end.
 
     Raises:
         CalledProcessError: it failed.
@@ -139,7 +139,7 @@ def _one_after_the_other(out: Path, flags: list[str]) -> None:
 
 
 def _until_line(arguments: list[str]) -> float:
-    """Seconds until a line tells a loss."""
+    """Seconds until the command prints a loss."""
     began = time.perf_counter()
     with subprocess.Popen(
         [sys.executable, "-u", *arguments],

@@ -1,4 +1,4 @@
-"""A figure is what several rounds gave: their median, the least and the most of them."""
+"""Figures: the median, minimum and maximum of several rounds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Figure = dict[str, Any]
 
 
 def figure(values: Iterable[float]) -> Figure:
-    """Of at least one value."""
+    """The figure of one or more values."""
     rounds = [float(value) for value in values]
     return {
         "median": statistics.median(rounds),
@@ -22,12 +22,12 @@ def figure(values: Iterable[float]) -> Figure:
 
 
 def ratio(over: Figure, under: Figure) -> Figure:
-    """Round by round: what slows a machine down for a while slows down both."""
+    """The ratio per round, because a temporary slowdown affects both."""
     return figure(a / b for a, b in zip(over["rounds"], under["rounds"], strict=True))
 
 
 def text(value: Figure, unit: float = 1.0, digits: int = 2) -> str:
-    """The median in that many ``unit``, and the range in brackets."""
+    """The median times ``unit``, with the range in brackets."""
     median, least, most = (
         f"{unit * value[name]:.{digits}f}" for name in ("median", "least", "most")
     )

@@ -1,4 +1,4 @@
-"""Throughput as batches, widths, sequences and data grow, of ours and of the usual loops."""
+"""Throughput for growing batches, widths, sequences and data, compared with the usual loops."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ DENSE = dataclasses.replace(_named("softmax"), batch=256)
 
 
 def measured(repeats: int, quick: bool = False) -> dict[str, Any]:
-    """By axis, and by value along it: examples per second of each contestant.
+    """Examples per second of each contestant, by axis and by value along it.
 
     ``data`` is of mapped examples, with the most memory, in bytes, that training took.
     """
@@ -82,7 +82,7 @@ def measured(repeats: int, quick: bool = False) -> dict[str, Any]:
 
 
 def _powers(first: int, last: int, quick: bool) -> list[int]:
-    """Each four times the one before; the first three only where it must be quick."""
+    """Values that grow by factors of four; only the first two if ``quick``."""
     values = [first]
     while values[-1] * 4 <= last:
         values.append(values[-1] * 4)
@@ -90,7 +90,7 @@ def _powers(first: int, last: int, quick: bool) -> list[int]:
 
 
 def _sized(workload: Workload, **fields: Any) -> tuple[int, Workload]:
-    """The value that was set, and the workload with it and some seconds' worth of steps."""
+    """The given value, and the workload with it and enough steps for some seconds."""
     (value,) = fields.values()
     value = value if isinstance(value, int) else value[0]
     workload = dataclasses.replace(workload, **fields)
@@ -102,7 +102,7 @@ def _sized(workload: Workload, **fields: Any) -> tuple[int, Workload]:
 
 
 def _mapped(times: float) -> dict[str, Any]:
-    """Of ``times`` as many examples as Fashion-MNIST has."""
+    """Train on mapped data with ``times`` as many examples as Fashion-MNIST."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         path = Path(folder) / "x.npy"
         shape = (int(FASHION_MNIST * times), *IMAGE)

@@ -1,4 +1,4 @@
-"""How far Keras's optimizers and ours stand apart after ten steps, the rate changed on the way.
+"""Print the difference between Keras's optimizers and ``torch_impl.optim`` after ten steps.
 
     python -m benchmarks.optimizers
     python -m benchmarks.optimizers --flavour keras3
@@ -21,7 +21,7 @@ from parity_tests.support.ten_steps import KERAS_OWN, both_frameworks_own
 
 
 def main() -> None:
-    """Print a row for every class with what it is given."""
+    """Print a row for every class and its arguments."""
     parser = argparse.ArgumentParser(description="Residuals of the optimizers.")
     parser.add_argument("--flavour", choices=FLAVOURS, default="tf_keras")
     flavour = parser.parse_args().flavour

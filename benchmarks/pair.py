@@ -1,4 +1,4 @@
-"""A check of a pair of models: what it takes in time and memory, each in a process of its own."""
+"""Time and memory of checking a pair of models, each in a separate process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CHILD = "benchmarks.pair_child"
 
 
 def measure(repeats: int, quick: bool = False) -> dict[str, Any]:
-    """Of each pair of :data:`benchmarks.pair_child.PAIRS` seconds, bytes at most, and the verdict.
+    """Seconds, peak bytes and verdict of each pair in :data:`benchmarks.pair_child.PAIRS`.
 
     Where it must be quick, the first, once.
     """

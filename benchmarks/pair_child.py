@@ -16,7 +16,7 @@ from parity.system.memory import PeakMemory
 SIZE, BATCH, WIDTH = 224, 4, 8192
 
 PLAIN = "TF_ENABLE_ONEDNN_OPTS=0"
-"""Where a pair's name says so: TensorFlow gives back the memory that it no longer needs."""
+"""Set for pairs with this name: TensorFlow then returns unused memory to the system."""
 
 Arguments = tuple[Any, Any, np.ndarray, dict[str, Any]]
 
@@ -77,11 +77,11 @@ PAIRS: dict[str, Callable[[], Arguments]] = {
     "200 million weights": dense,
     f"200 million weights, trained, {PLAIN}": lambda: dense(trained=True),
 }
-"""What is checked, by name; the models are built before time is taken."""
+"""The pairs by name; the models are built before the time is measured."""
 
 
 def main() -> None:
-    """Check one, and tell."""
+    """Check one pair and print the figures."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if PLAIN in sys.argv[1]:
         os.environ.setdefault(*PLAIN.split("="))

@@ -1,4 +1,4 @@
-"""The growth of throughput as pictures."""
+"""Plot the growth of throughput."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STYLES = {
     "PyTorch: ours": ("tab:blue", "-"),
     "PyTorch: DataLoader loop": ("tab:blue", ":"),
 }
-"""Colours tell the frameworks apart, lines ours from the usual."""
+"""Colours distinguish the frameworks, line styles this project's training and the usual loops."""
 
 
 def growth(found: Mapping[str, Any], path: Path) -> None:

@@ -1,4 +1,4 @@
-"""How fast, and in how much memory, ``parity compare`` compares two large records.
+"""Speed and memory of ``parity compare`` for two large records.
 
 Against ``torch.testing.assert_close``, ``np.testing.assert_allclose`` and ``np.allclose`` on the
 same tensors, which those have in memory; all in turns, so that a busy machine slows all of them.
@@ -37,12 +37,12 @@ from parity_tests.support import records
 
 SIZE, FLAT, REPEATS = 1.0, (0.25, 2.0), 5
 QUICK = 0.1
-"""Gigabytes of a record: usually, to show that memory does not grow with it, and when quick."""
+"""Gigabytes of a record: the default, one to show constant memory, and one if ``quick``."""
 
 DTYPES = ("float64", "float32")
 STEPS = 2
 BYTES_PER_ENTRY = 6 * (8 + 4)
-"""Of a trained parameter: itself, its gradient, two slots, it after one step and after two."""
+"""Tensors per parameter: itself, its gradient, two slots, itself after one and two steps."""
 
 COMPARE = [sys.executable, "-m", "benchmarks.records_child", "compare"]
 START = [sys.executable, "-c", "from parity.cli import main; main()"]
@@ -56,7 +56,7 @@ def measure(
     flat: tuple[float, ...] = FLAT,
     quick: bool = False,
 ) -> dict[str, Any]:
-    """Make records in a temporary folder and measure.
+    """Write records into a temporary folder and measure.
 
     Args:
         size: gigabytes of one record's tensors.
@@ -127,7 +127,7 @@ def write(folder: Path, size: float) -> tuple[list[Path], list[Tensors]]:
 
 
 def _rounded(name: str, values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Entries moved by up to two roundings, of whatever training makes of parameters."""
+    """The values, changed by up to two roundings."""
     if rungs.role_of(*rungs.split(name)[1:]).kind not in ("gradient", "slot", "weight"):
         return values
     moved = rng.integers(-2, 3, values.shape, np.int8)
@@ -137,7 +137,7 @@ def _rounded(name: str, values: np.ndarray, rng: np.random.Generator) -> np.ndar
 def _in_turns(
     paths: list[Path], sides: list[Tensors], repeats: int
 ) -> tuple[dict[str, list[float]], list[Figure]]:
-    """Seconds of everything, and what the comparing processes told."""
+    """Seconds of every contestant, and the figures printed by the comparing processes."""
     import torch
 
     tensors = [{name: torch.from_numpy(v) for name, v in side.items()} for side in sides]
@@ -165,7 +165,7 @@ def _in_turns(
 
 
 def _compared(paths: list[Path]) -> Figure:
-    """Compare in a process of its own; what it tells of itself."""
+    """Compare in a separate process; return the figures that it prints."""
     done = subprocess.run([*COMPARE, *map(str, paths)], capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"parity compare: exit code {done.returncode}: {done.stderr.strip()}")
@@ -174,7 +174,7 @@ def _compared(paths: list[Path]) -> Figure:
 
 
 def _start(folder: Path, repeats: int) -> dict[str, Figure]:
-    """Seconds of whole processes that have next to nothing to do."""
+    """Seconds of processes with almost nothing to do."""
     small, _ = write(folder / "small", 0)
     commands = {"parity --help": ["--help"], "parity compare": ["compare", *map(str, small)]}
     taken: dict[str, list[float]] = {name: [] for name in commands}

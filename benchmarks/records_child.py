@@ -1,4 +1,4 @@
-"""One ``parity compare`` for ``benchmarks.records``: what a process of its own can say of itself.
+"""One ``parity compare`` for ``benchmarks.records``, which prints its own figures.
 
 Runs the command line that it is given and prints one JSON object on standard error: seconds that
 the checksums and the comparison took, peak resident memory, and the frameworks it imported.
@@ -21,7 +21,7 @@ FRAMEWORKS = ("tensorflow", "tf_keras", "keras", "torch")
 
 
 class Timed:
-    """A function that remembers from when to when it ran, over all calls and threads."""
+    """A function that records when it ran, over all calls and threads."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
@@ -38,12 +38,12 @@ class Timed:
 
     @property
     def seconds(self) -> float:
-        """From the first call to the end of the last; 0 if there was none."""
+        """Seconds from the first call to the end of the last; 0 without a call."""
         return max(self.ended, default=0.0) - min(self.began, default=0.0)
 
 
 def run() -> None:
-    """Compare, then tell."""
+    """Compare, then print the figures."""
     memory = PeakMemory()
     sha256, compare = Timed(checksums.sha256), Timed(verdict.compare)
     checksums.sha256, verdict.compare = sha256, compare

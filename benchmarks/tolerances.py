@@ -1,4 +1,4 @@
-"""How far faithful pairs stand apart: the measurement behind ``parity/numerics/tolerance.py``.
+"""Differences of correct pairs: the measurement behind ``parity/numerics/tolerance.py``.
 
 Climbs the ladder with both frameworks for every variant of every model, on some seeds, and prints
 by rung the largest float64 distance, and the largest float32 distance in units of what rounding
@@ -31,7 +31,7 @@ from parity_tests.support import cases
 
 
 def compared(backends: list[Backend], spec: Spec, whole: bool) -> Comparison:
-    """Climb with both backends and compare what they leave."""
+    """Run the ladder with both backends and compare the records."""
     splits = cases.whole_splits(spec) if whole else None
     with tempfile.TemporaryDirectory() as folder:
         paths = [
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def measured(backends: list[Backend], specs: dict[str, Spec], whole: bool) -> None:
-    """Compare every pair, and print the largest distances by rung."""
+    """Compare every pair, and print the largest differences by rung."""
     exact: dict[str, tuple[float, str]] = dict.fromkeys(RUNGS, (0.0, ""))
     ratios: dict[str, tuple[float, str]] = dict.fromkeys(RUNGS, (0.0, ""))
     different: list[str] = []

@@ -1,4 +1,4 @@
-"""Who takes part, by the name that the tables call them."""
+"""The contestants by their names in the tables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.throughput.workloads import Workload
 
 @dataclass(frozen=True)
 class Contestant:
-    """A way to train.
+    """A training loop to measure.
 
     Attributes:
         framework: whose row it stands in: ``Keras 2``, ``Keras 3``, ``PyTorch`` or ``none``.
@@ -27,7 +27,7 @@ class Contestant:
     given: Mapping[str, Any] = field(default_factory=dict)
 
     def prepare(self, workload: Workload) -> Any:
-        """Import what it needs, in this process, and get ready: a function that makes a round."""
+        """Import and prepare the loop in this process; return a function that runs a round."""
         room = importlib.import_module(f"benchmarks.throughput.{self.room}")
         return getattr(room, self.function)(workload, **self.given)
 
@@ -100,7 +100,7 @@ TRIES = {
     "and memory kept": Contestant("PyTorch", "torch_loops", "by_hand"),
     "and compiled": Contestant("PyTorch", "torch_loops", "by_hand", {"compiled": True}),
 }
-"""How the best loops by hand were found, one thing after the other."""
+"""The attempts that led to the best hand-written loops, in order."""
 
 TRIED = {
     "MLP 784-256-10": [name for name in TRIES if "LSTM" not in name and "unrolled" not in name],

@@ -1,4 +1,4 @@
-"""The floor: a step's matrix products, convolutions and recurrent kernels, and nothing else."""
+"""The floor: only the matrix products, convolutions and recurrent kernels of a step."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Kernel = Callable[[], Any]
 
 
 def kernels(workload: Workload) -> Callable[[], None]:
-    """A pass of as many steps as the workload's, without data, activations, loss or optimizer."""
+    """A pass of the workload's steps without data, activations, loss or optimizer."""
     plain_torch.keep_memory()
     calls = _recurrent(workload) if workload.cell else _forward_only(workload)
 
@@ -29,7 +29,7 @@ def kernels(workload: Workload) -> Callable[[], None]:
 
 
 def _forward_only(workload: Workload) -> list[Kernel]:
-    """Convolutions, then matrix products: what each gives, and its gradients.
+    """Convolutions, then matrix products: outputs and gradients.
 
     The first layer's input needs none.
     """
@@ -72,7 +72,7 @@ def _convolution(
 
 
 def _recurrent(workload: Workload) -> list[Kernel]:
-    """The recurrent kernel there and back, then the classes' products."""
+    """The recurrent kernel forwards and backwards, then the product for the classes."""
     model = plain_torch.model(workload)
     x, _, *lengths = (values[: workload.batch] for values in plain_torch.tensors(workload))
 

@@ -1,4 +1,4 @@
-"""Keras with nothing of ours: ``fit`` as tutorials write it, and the best loop by hand."""
+"""Keras without this project: ``fit`` as in tutorials, and the best hand-written loop."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def by_hand(
     recurrent: str = "unrolled",
     adam: str = "keras",
 ) -> Round:
-    """All steps in one ``tf.function``, examples gathered by number.
+    """All steps in one ``tf.function``, with examples gathered by index.
 
     By default what we found to be fastest; the rest is for ``python -m benchmarks --only tries``.
 
@@ -102,7 +102,7 @@ def by_hand(
 
 
 def _adam_kernel(tf: Any, variables: list[Any]) -> Any:
-    """A function that moves the variables along their gradients."""
+    """A function that updates the variables by their gradients."""
     slots = [[tf.Variable(tf.zeros(v.shape)) for v in variables] for _ in range(2)]
     steps = tf.Variable(0.0)
     adam = {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-7}
@@ -123,7 +123,7 @@ def _imported(keras: str, backend: str) -> Any:
 
 
 def _layers(layers: Any, recurrent: str) -> Any:
-    """The module of layers, with recurrent ones as asked for."""
+    """The module of layers, with the chosen kind of recurrent layers."""
     kinds = {name: getattr(layers, name) for name in plain_keras.KINDS}
     if recurrent == "unrolled":
         kinds |= {name: functools.partial(kinds[name], unroll=True) for name in ("GRU", "LSTM")}
@@ -133,7 +133,7 @@ def _layers(layers: Any, recurrent: str) -> Any:
 
 
 def _lstm_kernel(base: Any) -> Any:
-    """Keras's LSTM, computed by TensorFlow's one kernel for the whole sequence."""
+    """Keras's LSTM, computed by TensorFlow's single kernel for the whole sequence."""
     tf = importlib.import_module("tensorflow")
 
     class KernelLSTM(base):

@@ -1,4 +1,4 @@
-"""This project's own training, as ``python -m keras_impl train`` and its twin run it."""
+"""This project's training, as in ``python -m keras_impl train`` and ``torch_impl train``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from parity.specs.training import DataSpec, TrainingSpec
 
 
 def spec_of(workload: Workload, flavour: str = "tf_keras") -> Spec:
-    """The workload in the project's terms."""
+    """The workload as a spec of this project."""
     fields: dict[str, Any] = {"input_shape": workload.shape, "classes": CLASSES, "flavour": flavour}
     if workload.cell:
         fields |= {"cell": workload.cell, "units": workload.units}
@@ -39,7 +39,7 @@ def spec_of(workload: Workload, flavour: str = "tf_keras") -> Spec:
 
 
 def train(workload: Workload, implementation: str, flavour: str = "tf_keras") -> Round:
-    """The chunks of steps that ``train`` makes, drawn ahead, one epoch after the other."""
+    """The chunks of steps of ``train``, drawn in advance, epoch by epoch."""
     os.environ["PARITY_FLAVOUR"] = flavour
     spec = spec_of(workload, flavour)
     model = load(implementation, Settings(flavour)).create(spec, "float32")

@@ -1,4 +1,4 @@
-"""The models as a Keras tutorial writes them, with whichever Keras is given."""
+"""The models as in a Keras tutorial, for any version of Keras."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ KINDS = (
     *("BatchNormalization", "Conv2D", "Dense", "Dropout", "Flatten", "GRU", "LSTM"),
     *("Masking", "MaxPooling2D", "ReLU", "SpatialDropout2D"),
 )
-"""Names of the layers in use."""
+"""Names of the layers that the models use."""
 
 
 def model(layers: Any, keras: Any, workload: Workload) -> Any:
-    """A Sequential model of these ``layers``, from one example's shape to logits."""
+    """A Sequential model from ``layers``, for one example's shape, that returns logits."""
     stack = [keras.Input(workload.shape)]
     for channels in workload.channels:
         relu = None if workload.batch_norm else "relu"

@@ -1,4 +1,4 @@
-"""The models as a PyTorch tutorial writes them."""
+"""The models as in a PyTorch tutorial."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.throughput.workloads import CLASSES, Workload
 
 
 class Recurrent(nn.Module):
-    """A recurrent layer's last state, then the classes."""
+    """A recurrent layer's last state, followed by the layer for the classes."""
 
     def __init__(self, workload: Workload) -> None:
         super().__init__()
@@ -22,27 +22,27 @@ class Recurrent(nn.Module):
         self.logits = nn.Linear(workload.units, CLASSES)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Map x (N, T, D), with lengths (N,) where they differ, to (N, classes)."""
+        """Map x (N, T, D), with lengths (N,) if they differ, to (N, classes)."""
         _, state = self.rnn(self.packed(x, lengths))
         return self.logits((state[0] if isinstance(state, tuple) else state)[-1])
 
     @staticmethod
     def packed(x: Tensor, lengths: Tensor | None = None) -> Any:
-        """The sequences without their padding, where they have lengths of their own."""
+        """The sequences, packed without padding if they have lengths."""
         if lengths is None:
             return x
         return pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
 
 
 def keep_memory() -> None:
-    """Have the C library keep what was freed, see mallopt(3): no mmap, no trimming."""
+    """Make the C library keep freed memory: no mmap, no trimming; see mallopt(3)."""
     libc = ctypes.CDLL(None)
     libc.mallopt(-4, 0)
     libc.mallopt(-1, -1)
 
 
 def model(workload: Workload) -> nn.Module:
-    """From images (N, C, H, W), or sequences (N, T, D), to logits (N, classes)."""
+    """A model from images (N, C, H, W), or sequences (N, T, D), to logits (N, classes)."""
     if workload.cell:
         return Recurrent(workload)
     stack: list[nn.Module] = []

@@ -1,4 +1,4 @@
-"""PyTorch with nothing of ours: the tutorial's loop, Lightning, and the best loop by hand."""
+"""PyTorch without this project: the tutorial's loop, Lightning, the best hand-written loop."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchmarks.throughput.workloads import Round, Workload
 
 
 def dataloader(workload: Workload) -> Round:
-    """``TensorDataset``, ``DataLoader``, Adam."""
+    """The usual loop: ``TensorDataset``, ``DataLoader``, Adam."""
     model = plain_torch.model(workload)
     optimizer = torch.optim.Adam(model.parameters())
     loader = _loader(workload)
@@ -40,7 +40,7 @@ def by_hand(
     flushed: bool = True,
     kept: bool = True,
 ) -> Round:
-    """Batches by number, losses looked at in the end.
+    """Batches by index, losses read at the end.
 
     Args:
         workload: what to train.
@@ -77,7 +77,7 @@ def by_hand(
 
 
 def lightning(workload: Workload) -> Round:
-    """PyTorch Lightning's ``Trainer``, all that is not training switched off."""
+    """PyTorch Lightning's ``Trainer``, with everything except training switched off."""
     import pytorch_lightning as pl
 
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""Contestants in processes of their own that take turns, so that all meet the same weather."""
+"""Contestants in separate processes that take turns, so that all have equal conditions."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ PAUSE = 0.2
 """Seconds between two turns: idle OpenMP threads spin for a while."""
 
 TURN = 0.5
-"""Seconds that a turn takes at least, its first pass not counted: who waited has cold caches."""
+"""Minimum seconds of a turn, without its first pass, which has cold caches."""
 
 
 class Turns:
-    """Contestants, each in a process, for one workload after the other."""
+    """Contestants, each in its own process, for one workload after another."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        """Start the processes; they import nothing yet."""
+        """Start the processes, which do not import anything yet."""
         context = multiprocessing.get_context("spawn")
         self.pipes: dict[str, Connection] = {}
         self.processes = []
@@ -46,7 +46,7 @@ class Turns:
             process.join()
 
     def measure(self, workload: Workload, repeats: int) -> dict[str, Figure]:
-        """Seconds per step of each contestant, warm: ``repeats`` rounds in turns.
+        """Seconds per step of each contestant after warming up, in ``repeats`` rounds.
 
         Raises:
             RuntimeError: a contestant failed.
@@ -72,7 +72,7 @@ class Turns:
 
 
 def _serve(pipe: Connection, name: str) -> None:
-    """Get warm for each workload that comes; make a round each time that none does."""
+    """Warm up for each new workload; run a round for each other message."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     with Path(os.devnull).open("w") as nowhere:  # frameworks talk
         os.dup2(nowhere.fileno(), 2)

@@ -1,4 +1,4 @@
-"""What is trained: a model, its data's shape and a batch size, in terms of no framework."""
+"""Workloads without a framework: a model, the shape of its data and a batch size."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ CLASSES = 10
 IMAGE, VOWELS, ROWS = (28, 28, 1), (29, 12), (28, 28)
 
 EPOCH = 100
-"""Steps of an epoch at least, for which ours makes the graph that long epochs get."""
+"""Minimum steps of an epoch, for which this project builds the graph of long epochs."""
 
 Round = Callable[[], Any]
-"""Runs one pass over a workload's examples."""
+"""A function that runs one pass over a workload's examples."""
 
 
 @dataclass(frozen=True)
 class Workload:
-    """A model by its family's terms, and how much of it is trained in one round.
+    """A model, its data and the number of steps of a round.
 
     Attributes:
         name: what the tables call it.
@@ -54,7 +54,7 @@ class Workload:
 
     @property
     def examples(self) -> int:
-        """How many a round trains on."""
+        """Number of examples in a round."""
         return self.batch * self.steps
 
     def data(self, long: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
@@ -93,4 +93,4 @@ WORKLOADS = tuple(
     for workload in _SMALL_BATCH
     for times in (1, 4)
 )
-"""The four default models, then the three that the first readings were taken of."""
+"""The four default models, then three usual benchmark models."""

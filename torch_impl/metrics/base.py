@@ -38,9 +38,9 @@ class Metric(ABC):
         """Add a batch.
 
         Args:
-            outputs: what the model returned.
+            outputs: the model's outputs.
             target: the labels.
-            sample_weight: weight of each example, (N,), or as the class says; None: 1.
+            sample_weight: weight of each example, (N,), or as the class describes; None for 1.
 
         Raises:
             ValueError: shapes do not fit.
@@ -51,16 +51,16 @@ class Metric(ABC):
         """The metric of all batches so far."""
 
     def reset(self) -> None:
-        """Forget all batches."""
+        """Discard all batches."""
         self.state = {}
 
     def add(self, name: str, value: Tensor) -> None:
-        """Add to one tensor of the state, which starts at zero."""
+        """Add a value to a tensor of the state, which starts at zero."""
         value = value.to(self.dtype)
         self.state[name] = self.state[name] + value if name in self.state else value
 
     def so_far(self, name: str, like: tuple[int, ...] = ()) -> Tensor:
-        """A tensor of the state, zeros of shape ``like`` before the first batch."""
+        """A tensor of the state; zeros of shape ``like`` before the first batch."""
         if name in self.state:
             return self.state[name]
         return torch.zeros(like, dtype=self.dtype)
@@ -73,11 +73,11 @@ def divided(numerator: Tensor, denominator: Tensor) -> Tensor:
 
 
 def same_rank(outputs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Drop a last axis of length one that only one of the two has.
+    """Remove a last axis of length one that only one of the two has.
 
     Raises:
-        ValueError: their shapes still differ. (Keras broadcasts some of these in silence, for
-            instance (N, 1) against (1, N).)
+        ValueError: their shapes still differ. (Keras silently broadcasts some of these, for
+            example (N, 1) and (1, N).)
     """
     if outputs.ndim == target.ndim + 1 and outputs.shape[-1] == 1:
         outputs = outputs.squeeze(-1)

@@ -1,4 +1,4 @@
-"""The confusion matrix: how often each class was taken for each other."""
+"""The confusion matrix: number of examples by true and predicted class."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ def confusion_matrix(
     sample_weight: Tensor | None = None,
     dtype: torch.dtype = torch.int32,
 ) -> Tensor:
-    """(classes, classes): row i, column j: examples of class i that were taken for class j.
+    """Matrix (classes, classes): row i, column j: examples of class i predicted as class j.
 
-    ``tf.math.confusion_matrix`` (labels come first there). Weights are cast to ``dtype``: with the
-    default they lose what comes after the point, as in TensorFlow.
+    As ``tf.math.confusion_matrix``, where the labels come first. Weights are cast to ``dtype``; the
+    default truncates them to integers, as in TensorFlow.
 
     Args:
         outputs: predicted class numbers, (N,).
-        target: true ones, (N,).
-        num_classes: None: the largest number found, plus one.
-        sample_weight: (N,); None: 1.
-        dtype: of weights and result.
+        target: true class numbers, (N,).
+        num_classes: number of classes; None for the largest class number plus one.
+        sample_weight: (N,); None for 1.
+        dtype: dtype of weights and result.
 
     Raises:
-        ValueError: shapes do not fit, or a class number is out of range. (To find out, the numbers
-            are read back from the device.)
+        ValueError: shapes do not fit, or a class number is out of range. (The check copies
+            them from the device.)
     """
     outputs, target = same_rank(outputs.long(), target.long())
     if outputs.ndim != 1:

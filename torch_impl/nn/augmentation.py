@@ -42,13 +42,13 @@ def flip(images: Tensor, horizontal: Tensor, vertical: Tensor, *, layout: str = 
 
 
 def rotate(images: Tensor, turns: Tensor, *, flavour: str = "tf_keras", **how: Any) -> Tensor:
-    """Images turned counter-clockwise about their middle.
+    """Rotate images counter-clockwise about their centre.
 
     Args:
         images: see the module.
-        turns: (N,), in full turns (0.25: 90°), as Keras's ``factor``; in float64 they give the
-            same float32 angles as Keras's ``factor`` does.
-        flavour: in which order the matrix is rounded.
+        turns: (N,), in full turns (0.25 is 90°), as Keras's ``factor``; use float64 to get the
+            same float32 angles as Keras.
+        flavour: ``tf_keras`` or ``keras3``, which round the matrix in different orders.
         **how: see :func:`transform`.
 
     Raises:
