@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from types import FunctionType
 from typing import Any
 
+from keras_impl.private_api import built_shapes, lambda_output_shape, layers_of
+
 
 def own_objects(model: Any) -> dict[str, Any]:
     """The classes of the model's layers, and functions in them, that are not Keras's, by name.
 
     Of two functions of one name neither, for a configuration holds no more than that.
     """
-    layers = [model, *model._flatten_layers(include_self=False)]
+    layers = [model, *layers_of(model)]
     inside = [value for layer in layers for value in vars(layer).values()]
     functions = {one for one in inside if isinstance(one, FunctionType)}
     kinds: set[Any] = {type(one) for one in layers}
@@ -34,7 +36,7 @@ def own_functions(keras: Any, model: Any) -> Iterator[None]:
     A configuration holds a function's code without the names that it knows from its module.
     """
     kind = keras.layers.Lambda
-    layers = [one for one in model._flatten_layers(include_self=False) if isinstance(one, kind)]
+    layers = [one for one in layers_of(model) if isinstance(one, kind)]
     times = Counter(one.name for one in layers)
     originals = {one.name: one for one in layers if times[one.name] == 1}
     original = kind.__dict__["from_config"]
@@ -44,7 +46,7 @@ def own_functions(keras: Any, model: Any) -> Iterator[None]:
         if own is None:
             return original.__get__(None, cls)(config, **given)
         kept = {one: config[one] for one in ("name", "trainable", "dtype") if one in config}
-        shape, arguments = own._output_shape, dict(own.arguments)
+        shape, arguments = lambda_output_shape(own), dict(own.arguments)
         return cls(own.function, output_shape=shape, mask=own.mask, arguments=arguments, **kept)
 
     kind.from_config = classmethod(from_config)
@@ -56,7 +58,7 @@ def own_functions(keras: Any, model: Any) -> Iterator[None]:
 
 def settle(copy: Any) -> None:
     """Have layers that learned from data before training take up the numbers just copied."""
-    for layer in copy._flatten_layers(include_self=False):
+    for layer in layers_of(copy):
         if hasattr(layer, "adapt_mean"):
             layer.finalize_state()
 
@@ -67,7 +69,7 @@ FORGOTTEN = ("data_format", "noise_shape")
 
 def restore(copy: Any, model: Any) -> None:
     """Give the copy's layers what the model's have, and their configurations do not say."""
-    layers = (one._flatten_layers(include_self=False) for one in (copy, model))
+    layers = (layers_of(one) for one in (copy, model))
     for own, other in zip(*layers, strict=False):
         for name in FORGOTTEN:
             value = getattr(other, name, None)
@@ -83,17 +85,5 @@ def build_like(copy: Any, model: Any, dtype: str) -> None:
     """
     import tensorflow as tf
 
-    found = [tf.zeros([one or 1 for one in shape], dtype) for shape in _shapes(model)]
+    found = [tf.zeros([one or 1 for one in shape], dtype) for shape in built_shapes(model)]
     copy(found[0] if len(found) == 1 else found)
-
-
-def _shapes(model: Any) -> list[Any]:
-    spec = getattr(model, "_saved_model_inputs_spec", None)  # Keras 2
-    if spec is not None:
-        several = spec if isinstance(spec, (list, tuple)) else [spec]
-        return [tuple(one.shape) for one in several]
-    shapes = getattr(model, "_build_shapes_dict", None)  # Keras 3
-    if not shapes:
-        raise ValueError("the model was never called")
-    first = next(iter(shapes.values()))
-    return list(first) if isinstance(first[0], (list, tuple)) else [first]

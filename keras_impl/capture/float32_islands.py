@@ -8,14 +8,14 @@ Beside each such tensor its value in float64 is kept, and can be taken where it 
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
-from unittest import mock
 
 import numpy as np
 
-from keras_impl.capture.read import operations
 from keras_impl.capture.read.activations import shortest
+from keras_impl.private_api import conversions_replaced, execute, operations_observed
 
 
 class Islands:
@@ -34,38 +34,35 @@ class Islands:
         self.paused = False
 
     @contextlib.contextmanager
-    def told(self) -> Iterator[None]:
-        """Numbers that become tensors are told, before their digits are lost; casts are changed."""
+    def observed(self) -> Iterator[None]:
+        """Keep the digits of numbers that become float32 tensors, and substitute casts."""
         import tensorflow as tf
-        from tensorflow.python.framework import constant_op
-        from tensorflow.python.ops import gen_math_ops
 
-        made = constant_op.convert_to_eager_tensor
+        def convert(original: Any) -> Any:
+            def converted(value: Any, *args: Any, **kwargs: Any) -> Any:
+                tensor = original(value, *args, **kwargs)
+                double = isinstance(value, float) or getattr(value, "dtype", None) == np.float64
+                if double and tensor.dtype == tf.float32:
+                    self.beside[id(tensor)] = tensor, original(value, args[0], tf.float64)
+                return tensor
 
-        def convert(value: Any, *args: Any, **kwargs: Any) -> Any:
-            tensor = made(value, *args, **kwargs)
-            whole = isinstance(value, float) or getattr(value, "dtype", None) == np.float64
-            if whole and tensor.dtype == tf.float32:
-                self.beside[id(tensor)] = tensor, made(value, args[0], tf.float64)
-            return tensor
+            return converted
 
-        plain = gen_math_ops.cast
+        def cast(original: Any) -> Any:
+            def substituted(*args: Any, **kwargs: Any) -> Any:
+                out = original(*args, **kwargs)
+                given, promoted = self.changed
+                return promoted if self.promote_to_float64 and out is given else out
 
-        def cast(*args: Any, **kwargs: Any) -> Any:
-            out = plain(*args, **kwargs)
-            given, whole = self.changed
-            return whole if self.promote_to_float64 and out is given else out
+            return substituted
 
-        with (
-            mock.patch.object(constant_op, "convert_to_eager_tensor", convert),
-            mock.patch.object(gen_math_ops, "cast", cast),
-        ):
+        with conversions_replaced(convert, cast):
             yield
 
     @contextlib.contextmanager
     def followed(self) -> Iterator[None]:
         """Every operation is followed meanwhile, where no one watches the layers."""
-        with operations.told(lambda *operation: self.follow("", *operation)), self.told():
+        with operations_observed(functools.partial(self.follow, "")), self.observed():
             yield
 
     @contextlib.contextmanager
@@ -132,7 +129,6 @@ class Islands:
     ) -> list[Any]:
         """The operation in float64, gradient included; what it gave where that cannot be had."""
         import tensorflow as tf
-        from tensorflow.python.eager import context, execute
 
         double = tf.float64.as_datatype_enum
         attrs = [
@@ -143,9 +139,5 @@ class Islands:
         if any(one.dtype == tf.float32 for one in inputs):
             fed = [self._value(one) for one in inputs]
             with contextlib.suppress(tf.errors.OpError, TypeError, ValueError):
-                found: list[Any] = execute.execute(
-                    kind, len(outputs), fed, tuple(attrs), context.context()
-                )
-                execute.record_gradient(kind, fed, tuple(attrs), found)
-                return found
+                return execute(kind, len(outputs), fed, tuple(attrs))
         return [tf.cast(one, tf.float64) if one.dtype == tf.float32 else one for one in outputs]

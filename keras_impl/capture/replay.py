@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_impl.capture.nesting import flat, packed
 from keras_impl.capture.read import layers
+from keras_impl.capture.read.arguments import masked
 
 
 @dataclass
@@ -83,8 +84,7 @@ def again(made: Made, inputs: Sequence[Any], as_tensor: Any = None) -> np.ndarra
     for place, value in zip(made.places, inputs, strict=True):
         old = values[place]
         new = tf.constant(made.own(np.asarray(value), len(old.shape)), old.dtype)
-        if getattr(old, "_keras_mask", None) is not None:
-            new._keras_mask = old._keras_mask
+        new = masked(new, old)
         values[place] = new
     args = packed(made.args, iter(values))
     function = made.own_call or made.target

@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_impl.capture.read.own_calls import Handler, overridden, replaced
 from keras_impl.capture.read.registry import kind_of
+from keras_impl.private_api import layers_of
 from parity.adapters.random_draws import Mask, normal, uniform
 from parity.constants import as_float32
 from parity.pairs.causes.dropout import SPATIAL
@@ -67,7 +68,7 @@ class SharedDraws:
             fused: whether batch norm follows Keras 2's kernel for float32 images.
         """
         handlers = []
-        for layer in self.model._flatten_layers(include_self=False, recursive=True):
+        for layer in layers_of(self.model):
             if kind_of(layer) in RANDOM:
                 handlers.append((layer, self._random(layer)))
             elif fused and kind_of(layer) == "BatchNormalization" and not overridden(layer):
@@ -137,7 +138,7 @@ def unshared(model: Any, reached: Collection[int]) -> list[str]:
     """
     return [
         layer.name
-        for layer in model._flatten_layers(include_self=False, recursive=True)
+        for layer in layers_of(model)
         if (kind_of(layer) in RANDOM and id(layer) not in reached)
         or bool(getattr(layer, "recurrent_dropout", False))
         or (kind_of(layer) in ("LSTM", "GRU", "SimpleRNN") and layer.dropout)

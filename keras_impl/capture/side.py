@@ -7,7 +7,7 @@ import importlib
 import logging
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from keras_impl.capture.errors import describe_error
 from keras_impl.capture.float32_islands import Islands
 from keras_impl.capture.read import weights
 from keras_impl.capture.trainer import KerasTrainer
+from keras_impl.private_api import lambdas_allowed
 from parity.adapters.backend import require
 from parity.adapters.calls import Arrays, Run
 from parity.adapters.side import CannotRun
@@ -266,7 +267,7 @@ def _copied(model: Any, dtype: str) -> Any:
         config = _of_dtype(model.get_config(), dtype)
         own = keras.utils.custom_object_scope(clone.own_objects(model))
         functions = clone.own_functions(keras, model)
-        with in_dtype(keras, flavour_of(model), dtype), _lambdas(keras), own, functions:
+        with in_dtype(keras, flavour_of(model), dtype), lambdas_allowed(keras), own, functions:
             copy = type(model).from_config(config)
             clone.restore(copy, model)
             if len(_weights(copy)) != len(_weights(model)):
@@ -315,15 +316,3 @@ def _policy(value: Any, dtype: str) -> Any:
         return value
     inner = value.get("config", {})
     return {**value, "config": {**inner, "name": dtype}} if "name" in inner else value
-
-
-@contextlib.contextmanager
-def _lambdas(keras: Any) -> Iterator[None]:
-    """Lambda layers may be copied: they are the user's own, from memory and not from a file."""
-    config = getattr(keras, "config", None)
-    if hasattr(config, "enable_unsafe_deserialization"):
-        state = importlib.import_module("keras.src.saving.serialization_lib")
-        with state.SafeModeScope(safe_mode=False):
-            yield
-    else:
-        yield

@@ -16,6 +16,7 @@ from keras_impl.capture.losses import Loss
 from keras_impl.capture.read import weights
 from keras_impl.capture.shared_draws import SharedDraws, unshared
 from keras_impl.capture.watch import Watch, named_outputs
+from keras_impl.private_api import layers_of, rate_of
 from parity.adapters.side import CannotRun, Side
 from parity.adapters.trainer import UNOWNED, Batch, Gradients, Key, RunOptions, TrainingRun
 from parity.reference.formula import Settings
@@ -172,7 +173,7 @@ class KerasTrainer:
         """See :meth:`parity.adapters.trainer.KerasTrainer.penalties`."""
         return {
             f"{layer.name}.{name.strip('_').removesuffix('_regularizer')}": value.get_config()
-            for layer in self.side.model._flatten_layers()
+            for layer in layers_of(self.side.model, include_self=True)
             for name, value in vars(layer).items()
             if name.endswith("_regularizer") and hasattr(value, "get_config")
         }
@@ -219,9 +220,7 @@ class KerasTrainer:
     def rate(self) -> float:
         """See :meth:`parity.adapters.trainer.KerasTrainer.rate`."""
         own = self.optimizer
-        rate = getattr(own, "_learning_rate", None)
-        if rate is None:  # of Keras 2's legacy optimizers
-            rate = own._get_hyper("learning_rate")
+        rate = rate_of(own)
         if isinstance(rate, self.keras.optimizers.schedules.LearningRateSchedule):
             rate = rate(own.iterations)
         return float(rate() if callable(rate) else rate)

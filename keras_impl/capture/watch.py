@@ -17,6 +17,7 @@ from keras_impl.capture.read.activations import activation_of, name_of
 from keras_impl.capture.read.arguments import by_place, mask_of, masked, starts_elsewhere
 from keras_impl.capture.read.registry import flavour_of, kind_of, reader_of
 from keras_impl.capture.replay import Made, again, last, watched_activation
+from keras_impl.private_api import calls_replaced, layers_of, operations_observed
 from parity.adapters.calls import Call, Run, Weights
 
 __all__ = ["Made", "Watch", "again", "named_outputs"]
@@ -49,8 +50,7 @@ class Watch:
         self.within = 0
         self.path: list[str] = []
         self.under: list[str] = []  # the layer that is looked at as a whole, while it runs
-        parts = getattr(model, "_flatten_layers", lambda **_: ())(include_self=False)
-        self.counts = collections.Counter(one.name for one in parts)
+        self.counts = collections.Counter(one.name for one in layers_of(model))
         self.names: dict[int, str] = {}
 
     def feed(self, inputs: Sequence[Any]) -> None:
@@ -60,20 +60,11 @@ class Watch:
 
     @contextlib.contextmanager
     def modules(self) -> Iterator[None]:
-        """Keras's own ``__call__`` replaced by one that watches, and TensorFlow's operations."""
-        classes = [self.keras.layers.Layer]
-        if hasattr(self.keras, "Operation"):  # Keras 3: functions in a functional model
-            classes.append(self.keras.Operation)
-        before = [cls.__call__ for cls in classes]
-        for cls, call in zip(classes, before, strict=True):
-            cls.__call__ = self._watched(call)
-        try:
-            told = self.islands.told() if self.islands else contextlib.nullcontext()
-            with operations.told(self._operation), told:
-                yield
-        finally:
-            for cls, call in zip(classes, before, strict=True):
-                cls.__call__ = call
+        """Report the calls of Keras's layers and TensorFlow's operations."""
+        islands = self.islands.observed() if self.islands else contextlib.nullcontext()
+        calls = calls_replaced(self.keras, self._watched)
+        with calls, operations_observed(self._operation), islands:
+            yield
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
@@ -227,8 +218,7 @@ class Watch:
             return layers.config_of(layer, 2) is not None
         if layers.known(layer):
             return True
-        parts = getattr(layer, "_flatten_layers", None)
-        return parts is None or not list(parts(include_self=False, recursive=True))
+        return not layers_of(layer)
 
     def _note_activation(self, owner: str, function: Any, x: Any, out: Any) -> Any:
         layer = isinstance(function, self.keras.layers.Layer)

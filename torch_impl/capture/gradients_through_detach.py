@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from torch_impl.private_api import no_grad_ignored
+
 
 class _ThroughDetach(TorchFunctionMode):
     def __torch_function__(
@@ -23,10 +25,5 @@ class _ThroughDetach(TorchFunctionMode):
 @contextlib.contextmanager
 def through_detach() -> Iterator[None]:
     """Meanwhile ``detach``, ``.data`` and ``torch.no_grad`` do nothing."""
-    before = torch.no_grad.__enter__
-    torch.no_grad.__enter__ = lambda self: setattr(self, "prev", torch.is_grad_enabled())
-    try:
-        with _ThroughDetach():
-            yield
-    finally:
-        torch.no_grad.__enter__ = before
+    with no_grad_ignored(), _ThroughDetach():
+        yield

@@ -26,6 +26,7 @@ from torch_impl.capture.read.layout import Layout, of_input
 from torch_impl.capture.trace import watch as calls
 from torch_impl.capture.trainer import TorchTrainer
 from torch_impl.ladder.network import to_numpy
+from torch_impl.private_api import unwrapped
 
 
 class TorchSide:
@@ -250,10 +251,7 @@ def _module_of(model: Any) -> nn.Module:
                 f"torch_model: its builder returned {type(model).__name__}, accepted: a "
                 "torch.nn.Module"
             )
-    for wrapper in ("_orig_mod", "module"):
-        inner = model._modules.get(wrapper)
-        if inner is not None and type(model).__module__.startswith("torch."):
-            model = inner
+    model = unwrapped(model)
     for name, one in (*model.named_parameters(), *model.named_buffers()):
         if nn.parameter.is_lazy(one):
             raise ParityError(

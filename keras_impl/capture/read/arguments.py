@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_impl import private_api
 from keras_impl.capture.read.registry import reader_of
 
 
@@ -36,13 +37,13 @@ def starts_elsewhere(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
 
 def masked(tensor: Any, like: Any) -> Any:
     """The tensor with another one's mask."""
-    mask = getattr(like, "_keras_mask", None)
+    mask = private_api.mask_of(like)
     if mask is not None:
-        tensor._keras_mask = mask
+        private_api.set_mask(tensor, mask)
     return tensor
 
 
 def mask_of(tensor: Any) -> np.ndarray | None:
     """The mask that a tensor carries."""
-    mask = getattr(tensor, "_keras_mask", None)
+    mask = private_api.mask_of(tensor)
     return None if mask is None else np.asarray(mask.numpy())

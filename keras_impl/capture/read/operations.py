@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,33 +10,6 @@ import numpy as np
 from keras_impl.capture.read.activations import shortest
 from parity.reference.layers import activations, merging
 from parity.reference.layers.windowed import pooling
-
-Told = Callable[[str, Sequence[Any], dict[str, Any], Sequence[Any]], Any]
-
-
-@contextlib.contextmanager
-def told(function: Told) -> Iterator[None]:
-    """Each operation that is run told to ``function``, which may give other outputs."""
-    from tensorflow.python.framework import op_callbacks
-
-    def callback(
-        op_type: str,
-        inputs: Any,
-        attrs: Any,
-        outputs: Any,
-        op_name: Any = None,
-        graph: Any = None,
-    ) -> Any:
-        if graph is not None:
-            return None
-        named = dict(zip(attrs[::2], attrs[1::2], strict=True)) if attrs else {}
-        return function(op_type, inputs, named, outputs)
-
-    op_callbacks.add_op_callback(callback)
-    try:
-        yield
-    finally:
-        op_callbacks.remove_op_callback(callback)
 
 
 def layer_of(

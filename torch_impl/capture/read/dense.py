@@ -11,6 +11,7 @@ from parity.reference.layers import dense, embedding
 from torch_impl.capture.read.layout import Layout
 from torch_impl.capture.read.registry import Config, Places, holding, parameter_function, reader
 from torch_impl.ladder.weights import Place, same, transposed
+from torch_impl.private_api import base_of
 
 Found = tuple[nn.Module, Tensor] | None
 
@@ -82,9 +83,9 @@ def _addmm(input: Tensor, mat1: Tensor, mat2: Tensor) -> Found:
 
 
 def _product(input: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Found:
-    base = kernel._base
-    transposes = base is not None and base.shape == kernel.shape[::-1]
-    if transposes and base.stride() == kernel.stride()[::-1]:
+    base = base_of(kernel)
+    shape, stride = kernel.shape[::-1], kernel.stride()[::-1]
+    if base is not None and (base.shape, base.stride()) == (shape, stride):
         return _linear(input, base, bias)
     module = Product(*kernel.shape, device="meta")
     module.kernel = kernel

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from torch_impl.capture.read.layout import Layout
 from torch_impl.capture.read.registry import FUNCTIONS, Function, Layouts, dims_of
+from torch_impl.private_api import PADDED
 
 
 def layer_of(
@@ -39,7 +40,7 @@ MOVES = {
     ),
     *("gather", "index_select", "cat", "concat", "stack", "unbind", "chunk", "split", "hstack"),
     *(
-        "_pad_packed_sequence",
+        PADDED,
         "narrow",
         "view_as",
         "repeat_interleave",

@@ -15,6 +15,7 @@ from torch_impl.capture.trace.nesting import flat
 from torch_impl.capture.trace.replay import Made
 from torch_impl.capture.trace.trace import Followed, Taken, Trace
 from torch_impl.ladder.network import to_numpy
+from torch_impl.private_api import PADDED
 
 
 class RecurrentTrace(Trace):
@@ -118,8 +119,7 @@ class RecurrentTrace(Trace):
                 what = source.output
             layout = source.layout and functions.moved(func, source.layout, args, kwargs, one)
             if what != "steps" or (
-                one.shape == outputs.steps.shape
-                and functions.name_of(func) == "_pad_packed_sequence"
+                one.shape == outputs.steps.shape and functions.name_of(func) == PADDED
             ):
                 layout = Layout.plain(one.shape)
             self.followed[id(one)] = Followed(one, layout, source.source, what)

@@ -19,6 +19,7 @@ from torch_impl.capture.trace.nesting import flat, named_outputs, with_first
 from torch_impl.capture.trace.replay import Made
 from torch_impl.ladder.network import to_numpy
 from torch_impl.ladder.weights import Place
+from torch_impl.private_api import version_of
 
 
 @dataclass(frozen=True)
@@ -262,7 +263,7 @@ class Trace(TorchFunctionMode):
     def _array(self, tensor: Tensor, layout: Layout) -> np.ndarray:
         """The canonical values of a tensor as they are now, each once; see :meth:`rewritten`."""
         with self._alone():
-            version = -1 if tensor.is_inference() else tensor._version
+            version = version_of(tensor)
             found = self.seen.get((id(tensor), layout))
             if found is None or found.version != version or version < 0:
                 self.stale |= self._stale(found)
@@ -277,7 +278,7 @@ class Trace(TorchFunctionMode):
         return not self.copies and (self.stale or any(map(self._stale, self.seen.values())))
 
     def _stale(self, seen: Seen | None) -> bool:
-        return seen is not None and seen.version not in (-1, seen.tensor._version)
+        return seen is not None and seen.version not in (-1, version_of(seen.tensor))
 
     def layout_of(self, tensor: Tensor, spatial: bool = False) -> Layout:
         """How a tensor lies; canonically where that is not known."""

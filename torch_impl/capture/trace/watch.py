@@ -15,6 +15,7 @@ from torch_impl.capture.trace.combined_calls import CombinedTrace
 from torch_impl.capture.trace.nesting import flat, named_outputs
 from torch_impl.capture.trace.overridden import computes_the_same
 from torch_impl.capture.trace.replay import Made, again
+from torch_impl.private_api import PACKED
 
 __all__ = ["Made", "Watch", "again", "named_outputs"]
 
@@ -128,7 +129,7 @@ class Watch(CombinedTrace):
                 return averaged
             self._follow(func, args, kwargs, tensors, out)
             self._begin(func, args, kwargs, out)
-            if functions.name_of(func) == "_pack_padded_sequence":
+            if functions.name_of(func) == PACKED:
                 self.steps[id(out[0])] = args[0].shape[1 if args[2] else 0]
             return out
         if isinstance(layer.config, merging.Merging):

@@ -1,0 +1,49 @@
+"""The private functions and attributes of PyTorch that are used or patched, with their reasons.
+
+Everything here may change with a new version; nothing else in ``capture`` uses them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+PACKED, PADDED = "_pack_padded_sequence", "_pad_packed_sequence"
+"""Names of the functions behind ``pack_padded_sequence`` and ``pad_packed_sequence``: they are what
+a function mode sees."""
+
+
+def version_of(tensor: Tensor) -> int:
+    """How often a tensor was written into; -1 for inference tensors, which do not count.
+
+    It shows whether an array that shares the tensor's memory is out of date.
+    """
+    return -1 if tensor.is_inference() else tensor._version
+
+
+def base_of(tensor: Tensor) -> Tensor | None:
+    """The tensor that this one is a view of: ``x @ weight.T`` is then a linear layer."""
+    return tensor._base
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The module inside the wrappers of ``torch.compile`` and data parallelism."""
+    for wrapper in ("_orig_mod", "module"):
+        inner = model._modules.get(wrapper)
+        if inner is not None and type(model).__module__.startswith("torch."):
+            model = inner
+    return model
+
+
+@contextlib.contextmanager
+def no_grad_ignored() -> Iterator[None]:
+    """Let ``torch.no_grad`` do nothing: gradients are measured through it."""
+    before = torch.no_grad.__enter__
+    torch.no_grad.__enter__ = lambda self: setattr(self, "prev", torch.is_grad_enabled())
+    try:
+        yield
+    finally:
+        torch.no_grad.__enter__ = before
