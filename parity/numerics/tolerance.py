@@ -168,27 +168,27 @@ value or margin: rounding, which would give a t test a variance to divide by.
 
 
 def allowed_float64(
-    kind: str, rung: str, step: int, spread: float = 0.0, handed_down: float = 0.0
+    kind: str, rung: str, step: int, spread: float = 0.0, step_difference: float = 0.0
 ) -> Allowed:
-    """Relative distance that float64 allows: the table's, or an override if that is wider.
+    """Return the relative difference that float64 allows: the table's, or a larger exception.
 
     Args:
         kind: the tensor's :attr:`parity.rungs.TensorRole.kind`.
-        rung: where it stands.
-        step: number of the optimizer step after which it stands so, from 1.
-        spread: what an ensemble moves this tensor by, relative to its largest entry.
-        handed_down: what the gradients' own distance comes to in this weight by one step (see
-            :func:`parity.reference.optimizers.step.handed_down`), relative to the weight's
+        rung: its rung.
+        step: number of the optimizer step after which it was recorded, from 1.
+        spread: spread of an ensemble, relative to the tensor's largest entry.
+        step_difference: effect of the gradients' difference on this weight after one step (see
+            :func:`parity.reference.optimizers.step.step_difference`), relative to the weight's
             largest entry.
     """
     if kind in INPUT_KINDS:
         return EXACT
     rows = [FLOAT64[rung]]
     if kind == "weight":
-        reason = "the gradient's own distance, as much as the optimizer can magnify it"
-        rows.append(Allowed(min(step, STEPS) * handed_down, reason, True))
+        reason = "the gradient's difference, as far as the optimizer can amplify it"
+        rows.append(Allowed(min(step, STEPS) * step_difference, reason, True))
     if step > STEPS and rung in ("steps", "predictions"):
-        reason = f"{ENSEMBLE_MULTIPLE:g} times what one float64 ulp in the first weights does here"
+        reason = f"{ENSEMBLE_MULTIPLE:g} times the effect of one float64 ulp in the initial weights"
         rows.append(Allowed(ENSEMBLE_MULTIPLE * spread, reason, True))
     return max(rows, key=lambda row: row.limit)
 

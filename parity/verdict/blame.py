@@ -1,4 +1,4 @@
-"""Where two runs part first: the layer, or the data, the loss, the optimizer."""
+"""The first divergence of two records: its layer, or the data, the loss or the optimizer."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from parity.ladder.record import Record
 from parity.verdict.checks import Check
 
 DATA, LOSS, OPTIMIZER = "data", "loss", "optimizer"
-"""What can be to blame besides a layer."""
+"""Origins of a divergence other than a layer."""
 
 
 @dataclass(frozen=True)
 class Blame:
-    """The first divergence and what it hangs on.
+    """The first divergence and its origin.
 
     Attributes:
-        check: the first check that failed, along the ladder.
-        part: canonical name of the layer; or data, loss, optimizer; empty if none can be named.
-        step: number of the optimizer step, from 1; None before any, or if not known.
-        names: what (the reference, the other) call the layer; empty texts if it is none.
-        own: the layer's check when it was fed the reference's own input; None if not replayed.
-        others: further layers that fail by themselves.
+        check: the first failed check in the order of the ladder.
+        part: canonical name of the layer; or data, loss, optimizer; empty if not known.
+        step: number of the optimizer step, from 1; None before the first, or if not known.
+        names: the layer's name in (the reference, the other); empty if it is not a layer.
+        own: the layer's check with the reference's input; None without a replay.
+        others: further layers that differ with the reference's input.
     """
 
     check: Check
@@ -37,16 +37,16 @@ class Blame:
 def blame(
     first: Check, records: tuple[Record, Record], own: Sequence[Check], layers: Sequence[str]
 ) -> Blame:
-    """What the first divergence hangs on.
+    """Return the origin of the first divergence.
 
-    As they ran, everything before ``first`` agrees, so what made it is to blame. A replay then
-    says whether the layer fails by itself, fed the reference's own input; if it does not, the
-    difference comes from between the layers, or rounding adds up.
+    Everything upstream of ``first`` agrees, so the part that computed it is the origin. A replay
+    shows whether the layer also differs when it has the reference's input; if it does not, the
+    difference arises between the layers, or rounding errors add up.
 
     Args:
         first: the first failed check.
         records: (the reference, the other).
-        own: checks of a replay, in the order of the ladder; empty if there was none.
+        own: checks of a replay, in the order of the ladder; empty without a replay.
         layers: canonical names in the order of the forward pass.
     """
     part, step = part_of(first, records[0], layers)
@@ -64,19 +64,19 @@ def blame(
 
 
 def part_of(check: Check, record: Record, layers: Sequence[str]) -> tuple[str, int | None]:
-    """What made the tensor of a check: (layer, data, loss, optimizer or nothing, step or None)."""
+    """Return what computed a check's tensor: a layer, data, loss, optimizer or "", and the step."""
     role = rungs.role_of(check.rung, check.tensor)
     step = check.step or role.step
-    if check.rung == rungs.TRAINING:  # no more is known than where it shows
+    if check.rung == rungs.TRAINING:  # the origin is not recorded
         return "", step
     if role.kind == "weight" and step is None:
         step = record.header.steps
     owner = role.owner if role.owner in layers else ""
     if role.kind == "input":
         return DATA, step
-    if role.kind == "output gradient" and owner:  # handed down by the layer behind it
-        behind = layers.index(owner) + 1
-        return (layers[behind] if behind < len(layers) else LOSS), None
+    if role.kind == "output gradient" and owner:  # computed by the next layer
+        following = layers.index(owner) + 1
+        return (layers[following] if following < len(layers) else LOSS), None
     if role.kind == "slot" or (role.kind == "weight" and role.parameter in record.header.trainable):
         return OPTIMIZER, step
     if role.kind == "other" and role.owner in ("loss", "losses") and check.rung != "predictions":
@@ -85,5 +85,5 @@ def part_of(check: Check, record: Record, layers: Sequence[str]) -> tuple[str, i
 
 
 def _known_before(step: int | None, record: Record) -> bool:
-    """Whether the weights before a step were kept, so that its loss can be told from theirs."""
+    """Return whether the weights before a step were recorded, which its loss depends on."""
     return not step or step - 1 in (0, 1, *rungs.snapshots(record.header.steps))

@@ -1,4 +1,4 @@
-"""What a check is, and the checks of a record's form, made before any number is read."""
+"""Check, the comparison of one tensor, and checks of names, shapes, dtypes and counts."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from parity.ladder.record import Header, Record
 
 @dataclass(frozen=True)
 class Check:
-    """One comparison: what was observed, what was allowed and why, and where it is worst.
+    """One comparison: the observed and the allowed difference, and the worst entry.
 
-    Both are relative to the tensor's largest entry: the largest difference in float64, the RMS
-    difference in float32. For labels and parameter counts they are counts (int). A tensor that
-    cannot be compared is infinitely far.
+    Both differences are relative to the tensor's largest entry: the largest difference in float64,
+    the RMS difference in float32. For labels and parameter counts they are counts (int). The
+    difference is infinite for a tensor that cannot be compared.
 
     Attributes:
-        values: the reference's and the judged side's entry at ``index``.
-        reference_dtype: dtype that the reference's entry is taken from.
-        side: whose tensor is judged; the reference's own float32 is held against its float64.
-        reason: why so much is allowed.
-        override: whether that is not the table's but an override of it.
-        step: of several steps in one tensor, the first, from 1, that is beyond what is allowed.
+        values: the entries at ``index`` of the reference and of the judged side.
+        reference_dtype: dtype of the reference's entry.
+        side: the judged side; the reference's own float32 is compared with its float64.
+        reason: reason for the tolerance.
+        override: whether the tolerance replaces the table's.
+        step: for a tensor over several steps, the first step, from 1, that exceeds the tolerance.
     """
 
     dtype: str
@@ -44,17 +44,17 @@ class Check:
 
     @property
     def least(self) -> float:
-        """The least tolerance that would have passed: what was observed."""
+        """The smallest tolerance with which the check would have passed."""
         return self.observed
 
     @property
     def ok(self) -> bool:
-        """Whether it passed; a limit that is not finite allows nothing."""
+        """Whether the check passed; with a tolerance that is not finite it fails."""
         return math.isfinite(self.allowed) and self.observed <= self.allowed
 
     @property
     def severity(self) -> float:
-        """Observed in units of allowed; orders checks of one rung."""
+        """The observed difference divided by the allowed one."""
         if self.observed == 0.0:
             return 0.0
         ratio = self.observed / self.allowed if self.allowed else math.inf
@@ -62,7 +62,7 @@ class Check:
 
 
 def forms(reference: Record, other: Record) -> Iterator[Check]:
-    """A failed check for each tensor that is missing, extra, or not as the spec calls for."""
+    """Yield a failed check for each tensor that is missing, extra, or not in the spec's form."""
     header = reference.header
     wanted: dict[str, Form] = {}
     for dtype in header.dtypes:
@@ -82,7 +82,7 @@ def forms(reference: Record, other: Record) -> Iterator[Check]:
 
 
 def forms_of_replay(reference: Record, replay: Record) -> Iterator[Check]:
-    """A failed check for each tensor of a replay that is not as the reference's, and the spec's."""
+    """Yield a failed check for each tensor of a replay without the reference's and spec's form."""
     wanted = expected(replay.header, "float64")
     for name in sorted({*wanted, *replay.names}):
         found = form_of(replay, name)
@@ -98,46 +98,48 @@ def _text(form: Form) -> str:
 
 
 def sides_of(reference: Record, other: Record) -> tuple[str, str]:
-    """What to call the two sides: the backends' names, told apart where they are the same."""
+    """Return the names of the two sides: the backends', with a number if they are equal."""
     a, b = reference.header.backend, other.header.backend
     return (a, b) if a != b else (f"{a} (first)", f"{b} (second)")
 
 
 def trained(record: Record, side: str) -> Iterator[Check]:
-    """Which parameters a record trains, and how many entries those and all of them have.
+    """Yield checks of a record's trained parameters and of the framework's parameter counts.
 
-    Held against the spec's canonical table. The counts are the framework's own, so they see what
-    no canonical name covers; they are checks that can pass, too.
+    They are compared with the spec's parameters. The counts also include parameters without a
+    canonical name. Checks of counts are yielded whether they pass or fail.
     """
     header = record.header
     table = {row.name: row for row in header.spec.model.parameters()}
-    should = {row.name for row in table.values() if row.trainable}
-    for name in sorted(should ^ set(header.trainable)):
+    trained_names = {row.name for row in table.values() if row.trainable}
+    for name in sorted(trained_names ^ set(header.trainable)):
         does = "trains" if name in header.trainable else "does not train"
         note = f"{side} {does} it, against the spec's table"
         yield Check(header.dtypes[0], "parameters", name, math.inf, 0.0, note=note)
     for layer in header.spec.model.layers():
-        ought_to = sum(table[name].size for name in should if name.split("/")[0] == layer.name)
-        if (found := header.counts.get(layer.name, 0)) or ought_to:
+        expected_count = sum(
+            table[name].size for name in trained_names if name.split("/")[0] == layer.name
+        )
+        if (found := header.counts.get(layer.name, 0)) or expected_count:
             name = f"{layer.name}/trainable parameters"
-            yield _count(name, found, ought_to, header, side)
+            yield _count(name, found, expected_count, header, side)
     total = sum(row.size for row in table.values())
-    trainable = sum(table[name].size for name in should)
+    trainable = sum(table[name].size for name in trained_names)
     yield _count("parameters in all", header.counts.get("total", 0), total, header, side)
     yield _count(
         "trainable parameters in all", header.counts.get("trainable", 0), trainable, header, side
     )
 
 
-def _count(what: str, found: int, ought_to: int, header: Header, side: str) -> Check:
-    """A framework's own count against the spec's."""
+def _count(what: str, found: int, expected_count: int, header: Header, side: str) -> Check:
+    """Return the check of a framework's own count against the spec's."""
     return Check(
         header.dtypes[0],
         "parameters",
         f"{what} ({side})",
-        abs(found - ought_to),
+        abs(found - expected_count),
         0,
-        note="" if found == ought_to else f"{found:,} against the spec's {ought_to:,}",
+        note="" if found == expected_count else f"{found:,} against the spec's {expected_count:,}",
         side=side,
         reason="a count",
     )

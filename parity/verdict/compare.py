@@ -129,7 +129,7 @@ def compare(
         found += checks.trained(record, side)
     found += judge.checks()
     for parameter in null.parameters:
-        for name in null.not_borne_out(parameter):
+        for name in null.to_judge(parameter):
             found += judge.check(name)
     tests = _over_seeds(reference, other, amiss) if judge.saturated.get("float32") else ()
     found += [_check_of(test, pair) for test in tests if not _undecided(test, reference)]
@@ -138,7 +138,7 @@ def compare(
         reference,
         other,
         in_order(found, pair.header),
-        tuple(null.borne_out()),
+        tuple(null.confirmed()),
         tuple(dict.fromkeys(notes)),
         own=_own(pair, null, replay, overrides) if replay else (),
         saturated={dtype: step for dtype, step in judge.saturated.items() if step},

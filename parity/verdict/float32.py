@@ -1,4 +1,4 @@
-"""What float32 is held against: float64, and what rounding does to this very model."""
+"""The judge of float32: comparison with float64, with a tolerance from measured rounding."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ from parity.verdict.checks import Check
 from parity.verdict.record_pair import Pair
 
 Spreads = tuple[float, float]
-"""What rounding moves a tensor by on (the reference's side, the other's)."""
+"""Measured effect of rounding on a tensor, for (the reference, the other)."""
 
 
 class Float32:
-    """Judges tensors of a pair by the RMS distance of each side from the reference's float64."""
+    """Judges tensors by the RMS difference of each side's float32 from the reference's float64."""
 
     def __init__(self, pair: Pair) -> None:
         self.pair = pair
         self._widest: dict[tuple[str, int], Spreads] = {}
 
     def check(self, name: str) -> Check | None:
-        """The check of a tensor, by the side that comes nearer to its limit; None if it has none.
+        """Return the check of the side that is nearer to its tolerance; None if there is none.
 
-        A limit is taken from the other side's distance and from both ensembles' spread; nothing
-        explains a distance in what both dtypes are given. Labels and accuracy hang on near ties,
-        so float32 judges no more of them than that they are finite.
+        The tolerance of one side follows from the other side's difference and from both ensembles'
+        spread; inputs must be equal. Labels and accuracy depend on near ties, so float32 only
+        requires them to be finite.
         """
         if rungs.split(name)[2] in ("labels", "accuracy"):
             found = self.pair.distance(name)
             if not any(found.not_finite):
                 return None
             return self.pair.check(name, found, math.inf, tolerance.EXACT)
-        judged = [self._held(name, side) for side in self._sides(name)]
+        judged = [self._side_check(name, side) for side in self._sides(name)]
         return max(judged, key=lambda check: (not check.ok, check.severity))
 
     def _sides(self, name: str) -> tuple[int, ...]:
-        """The numbers of the sides that can be judged: the reference's only by its own float64."""
+        """Return the sides to judge; the reference only if it has a float64 tensor."""
         return (1, 0) if self.pair.exact(name) != name else (1,)
 
-    def _held(self, name: str, side: int) -> Check:
-        """One side's float32 held against the float64, its limit taken from the other side's."""
+    def _side_check(self, name: str, side: int) -> Check:
+        """Return the check of one side's float32 against the reference's float64."""
         exact = self.pair.exact(name)
         found = self.pair.distance(name, exact, side)
         others = self.pair.distance(name, exact, 1 - side)
@@ -50,7 +50,7 @@ class Float32:
             observed = math.inf
             note = "what rounding explains is not known: a run of an ensemble is not finite"
         elif self.pair.roles[name].kind not in tolerance.INPUT_KINDS:
-            # what is not finite is a fault, and must not excuse the other side's distance
+            # an error that is not finite is a fault, and must not widen the other side's tolerance
             error = 0.0 if any(others.not_finite) else others.rms
             allowed = tolerance.allowed_float32(found.scales[0], error, spreads)
         scale = found.scale or 1.0
@@ -65,7 +65,7 @@ class Float32:
         )
 
     def _spreads(self, name: str, scale: float) -> Spreads:
-        """What each side's ensemble moves a tensor by; for one of few entries, see tolerance."""
+        """Return the spread of each side's ensemble, for few entries the widest of their kind."""
         own = self._spread(name)
         role = self.pair.roles[name]
         few = math.prod(self.pair.reference.shape(name)) < tolerance.FEW_ENTRIES
@@ -79,7 +79,7 @@ class Float32:
         return a, b
 
     def _widest_of(self, kind: str, step: int) -> Spreads:
-        """The widest spread, relative to its tensor, among all of a kind up to a step."""
+        """Return the widest relative spread of all tensors of a kind up to a step."""
         if (kind, step) not in self._widest:
             widest = [0.0, 0.0]
             for name, role in self.pair.roles.items():

@@ -1,4 +1,4 @@
-"""What float64, which decides, allows each tensor: the table, and what little overrides it."""
+"""The judge of float64, which decides the verdict: tolerances of the table, and exceptions."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from parity import rungs
 from parity.numerics import tolerance
 from parity.numerics.blocks import BLOCK, blocks
 from parity.numerics.tolerance import Allowed
-from parity.reference.optimizers.step import handed_down, steepest
+from parity.reference.optimizers.step import largest_gain, step_difference
 from parity.specs import predictions
 from parity.verdict.checks import Check
 from parity.verdict.record_pair import Pair
 
 OF_A_NORM = 1 << 22
-"""Where gradients are clipped by norm: entries at most whose norm is taken for their tensor's."""
+"""With clipping by norm: largest block of entries whose norm is used for that of the tensor."""
 
 
 class Float64:
     """Judges tensors of a pair by the largest difference relative to the largest entry."""
 
     def __init__(self, pair: Pair, null: Collection[str], overrides: Mapping[str, Allowed]) -> None:
-        """Judge with the table.
+        """Use the table of tolerances.
 
         Args:
             pair: the records.
-            null: parameters whose gradient is rounding alone.
-            overrides: rows to replace in the table, by rung.
+            null: parameters whose gradient is only rounding error.
+            overrides: tolerances that replace the table's, by rung.
         """
         self.pair, self.null, self.overrides = pair, null, overrides
-        self._handed: dict[str, float] = {}
+        self._step_differences: dict[str, float] = {}
 
     def check(self, name: str) -> Check:
-        """The check of a tensor."""
+        """Return the check of a tensor."""
         _, rung, rest = rungs.split(name)
         if rest == "losses":
             return self._losses(name)
@@ -47,7 +47,7 @@ class Float64:
         return self.pair.check(name, found, found.relative, self._allowed(name, found.scale))
 
     def _near_ties(self, name: str) -> tuple[np.ndarray, Allowed]:
-        """Which examples' labels the outputs' limit leaves open, and what that allows of labels."""
+        """Return the examples whose label the outputs' tolerance leaves open, and the tolerance."""
         dtype, rung, _ = rungs.split(name)
         outputs = rungs.join(dtype, rung, "outputs")
         ties = np.zeros(1, bool)
@@ -60,7 +60,7 @@ class Float64:
         return ties, Allowed(0.0, reason, True) if ties.any() else tolerance.EXACT
 
     def _labels(self, name: str) -> Check:
-        """How many labels differ that are not left open."""
+        """Return the check of labels: the number that differ and are not near ties."""
         ties, allowed = self._near_ties(name)
         x, y = (record.tensor(name) for record in self.pair.records)
         settled = ~ties if len(ties) == len(x) else np.ones(len(x), bool)
@@ -77,7 +77,7 @@ class Float64:
         return self.pair.check(name, found, found.relative, allowed)
 
     def _losses(self, name: str) -> Check:
-        """The loss of every step; where some are amiss, it names the first."""
+        """Return the check of every step's loss; if it fails, it states the first step."""
         found = self.pair.distance(name)
         allowed = self._allowed(name, found.scale)
         check = self.pair.check(name, found, found.relative, allowed)
@@ -85,14 +85,14 @@ class Float64:
             return check
         x, y = (record.tensor(name) for record in self.pair.records)
         with np.errstate(invalid="ignore"):
-            amiss = ~(np.abs(x - y) / (found.scale or 1.0) <= check.allowed)
-        first = int(amiss.argmax())
+            failed = ~(np.abs(x - y) / (found.scale or 1.0) <= check.allowed)
+        first = int(failed.argmax())
         return dataclasses.replace(
             check, index=(first,), values=(float(x[first]), float(y[first])), step=first + 1
         )
 
     def _allowed(self, name: str, scale: float) -> Allowed:
-        """Of a tensor whose largest entry is ``scale``."""
+        """Return the tolerance of a tensor whose largest entry is ``scale``."""
         dtype, rung, _ = rungs.split(name)
         role, pair, scale = self.pair.roles[name], self.pair, scale or 1.0
         if (rung, role.owner) == (rungs.TRAINING, "epochs"):
@@ -100,40 +100,40 @@ class Float64:
         if dtype == "float64" and rung in self.overrides and role.kind not in tolerance.INPUT_KINDS:
             return self.overrides[rung]
         step = pair.step(role) if rung in ("steps", "predictions") else 1
-        # the smaller, so that one side's ensemble does not excuse the other
+        # the smaller, so that one side's ensemble does not widen the other's tolerance
         moved = min(record.header.rounding.get(name, 0.0) for record in pair.records)
-        handed = 0.0
+        difference = 0.0
         if role.kind == "weight" and self._could_matter(role.parameter, rung, step, scale):
-            handed = self._handed_down(role.parameter)
-        return tolerance.allowed_float64(role.kind, rung, step, moved / scale, handed / scale)
+            difference = self._step_difference(role.parameter)
+        return tolerance.allowed_float64(role.kind, rung, step, moved / scale, difference / scale)
 
     def _could_matter(self, parameter: str | None, rung: str, step: int, scale: float) -> bool:
-        """Whether :meth:`_handed_down`, slow to find, could be more than the table allows anyway.
+        """Return whether the slow :meth:`_step_difference` could exceed the table's tolerance.
 
         Args:
             parameter: the weight.
-            rung: where it stands.
-            step: number of the step after which it stands so.
-            scale: its largest entry then.
+            rung: its rung.
+            step: number of the step after which it was recorded.
+            scale: its largest entry.
         """
         gradient, weight = self._names(parameter)
         if not {gradient, weight} <= self.pair.both:
             return False
-        most = steepest(self.pair.header.spec.optimizer) * self.pair.distance(gradient).largest
+        most = largest_gain(self.pair.header.spec.optimizer) * self.pair.distance(gradient).largest
         most += tolerance.OF_A_STEP * (self.pair.distance(weight).scale + scale)
         return not min(step, tolerance.STEPS) * most <= tolerance.FLOAT64[rung].limit * scale
 
     def _names(self, parameter: str | None) -> tuple[str, str]:
-        """A parameter's gradient, and its weights before the first step."""
+        """Return the names of a parameter's gradient and of its weights before the first step."""
         rest = str(parameter)
         return rungs.join("float64", "gradients", rest), rungs.join("float64", "parameters", rest)
 
-    def _handed_down(self, parameter: str | None) -> float:
-        """What the gradients' distance, if that is allowed, comes to in a weight by one step."""
+    def _step_difference(self, parameter: str | None) -> float:
+        """Return the effect of an allowed difference of gradients on a weight after one step."""
         gradient, weight = self._names(parameter)
         if parameter in self.null:
             return 0.0
-        if gradient not in self._handed:
+        if gradient not in self._step_differences:
             found = self.pair.distance(gradient)
             fine = found.relative <= tolerance.FLOAT64["gradients"].limit
             three = (
@@ -143,11 +143,11 @@ class Float64:
             optimizer = self.pair.header.spec.optimizer
             norms = optimizer.clipnorm or optimizer.global_clipnorm
             size, block = three[0].size, OF_A_NORM if norms else BLOCK
-            handed = (
-                handed_down(optimizer, *arrays)
+            difference = (
+                step_difference(optimizer, *arrays)
                 for _, arrays in blocks(0, size, *three, block=block)
             )
-            self._handed[gradient] = (
-                max(handed, default=0.0) if fine and not any(found.not_finite) else 0.0
+            self._step_differences[gradient] = (
+                max(difference, default=0.0) if fine and not any(found.not_finite) else 0.0
             )
-        return self._handed[gradient]
+        return self._step_differences[gradient]

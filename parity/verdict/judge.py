@@ -1,4 +1,4 @@
-"""Which checks a pair of records gets: by dtype, but for null gradients and saturated weights."""
+"""The judge of two records: one check per tensor, by dtype."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from parity.verdict.record_pair import Pair
 
 
 class Judge:
-    """Makes the checks of a pair's numbers.
+    """Creates the checks of a pair of records.
 
     Attributes:
-        saturated: dtype to the first step past which weights are no longer compared, or None.
+        saturated: by dtype, the first step after which weights are not compared, or None.
     """
 
     def __init__(
         self, pair: Pair, null: Collection[str], overrides: Mapping[str, Allowed] | None = None
     ) -> None:
-        """Judge by the table.
+        """Use the table of tolerances.
 
         Args:
             pair: the records.
-            null: parameters whose gradient is rounding alone.
-            overrides: rows to replace in the float64 table, by rung.
+            null: parameters whose gradient is only rounding error.
+            overrides: tolerances that replace the float64 table's, by rung.
         """
         self.pair, self.null = pair, null
         self.saturated = {dtype: saturation.since(pair, dtype) for dtype in pair.header.dtypes}
@@ -38,19 +38,19 @@ class Judge:
         self._float32 = Float32(pair)
 
     def checks(self) -> Iterator[Check]:
-        """The checks of all tensors but null gradients."""
+        """Yield the checks of all tensors except null gradients."""
         for name in self.pair.comparable():
             _, rung, rest = rungs.split(name)
             if rung != "gradients" or rest not in self.null:
                 yield from self.check(name)
 
     def check(self, name: str) -> Iterator[Check]:
-        """The check of a tensor, if its dtype judges it."""
+        """Yield the check of a tensor, if it has one."""
         dtype, _, rest = rungs.split(name)
         past = saturation.covers(self.pair, name, self.saturated[dtype])
         if past or rest.startswith("over_seeds/"):
             _, not_finite = self.pair.sizes(name)
-            if any(not_finite):  # which no rounding explains
+            if any(not_finite):  # rounding cannot cause this
                 found = self.pair.distance(name)
                 yield self.pair.check(name, found, math.inf, tolerance.EXACT)
         elif dtype == "float64":

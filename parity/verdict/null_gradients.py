@@ -1,26 +1,22 @@
-"""Which gradients are rounding alone: by measurement on each side, then agreed upon by both."""
+"""Null gradients of a pair of records: gradients that are only rounding error on both sides."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from parity import rungs
 from parity.constants import DTYPES
 from parity.numerics import tolerance
 from parity.verdict.record_pair import Pair
 
-if TYPE_CHECKING:  # what they import would double the time that comparing takes to start
-    pass
-
 
 @dataclass(frozen=True)
 class NullGradient:
-    """A parameter whose true gradient is zero on both sides: reported, its gradient not judged.
+    """A parameter whose exact gradient is zero; it is reported, and its gradient is not judged.
 
-    ``largest`` is its gradient's largest entry in float64, for each side: rounding alone.
+    ``largest`` is the largest entry of each side's float64 gradient, a rounding error.
     """
 
     parameter: str
@@ -28,16 +24,16 @@ class NullGradient:
 
 
 class NullGradients:
-    """What the sides' measurements come to."""
+    """The null gradients of a pair, from the measurements in both headers."""
 
     def __init__(self, pair: Pair) -> None:
         self.pair = pair
 
     @cached_property
     def parameters(self) -> dict[str, tuple[float, float]]:
-        """Parameters whose gradient is rounding alone on both sides, with its largest entries.
+        """Parameters whose gradient is only rounding error on both sides, with its largest entries.
 
-        A side whose rounding cancels to exact zeros does not name the parameter, but agrees.
+        A side whose gradient is exactly zero does not list the parameter, but counts as agreeing.
         """
         a, b = (record.header.null_gradients for record in self.pair.records)
         found = {}
@@ -54,7 +50,7 @@ class NullGradients:
 
     @cached_property
     def _largest_other(self) -> dict[str, float]:
-        """Dtype to the largest entry of the gradients that are not null."""
+        """Largest entry of all gradients that are not null, by dtype."""
         return {
             dtype: max(
                 (
@@ -68,11 +64,11 @@ class NullGradients:
             for dtype in DTYPES
         }
 
-    def not_borne_out(self, parameter: str) -> list[str]:
-        """The gradients of one of :attr:`parameters` that must be judged after all.
+    def to_judge(self, parameter: str) -> list[str]:
+        """Return the gradients of one of :attr:`parameters` that are too large to be rounding.
 
-        Both dtypes' where the recorded float64 does not bear out what the headers say; float32's
-        alone where that one is more than its own rounding.
+        If the recorded float64 is too large, both dtypes are judged; otherwise float32 alone, if
+        that is.
         """
         gradients = {dtype: rungs.join(dtype, "gradients", parameter) for dtype in DTYPES}
         large = []
@@ -86,14 +82,14 @@ class NullGradients:
         judged = DTYPES if "float64" in large else large
         return [gradients[dtype] for dtype in judged if gradients[dtype] in self.pair.both]
 
-    def borne_out(self) -> Iterator[NullGradient]:
-        """Those whose float64 gradient is left out of the verdict."""
+    def confirmed(self) -> Iterator[NullGradient]:
+        """Yield the null gradients whose float64 gradient is not judged."""
         for parameter, entries in self.parameters.items():
-            if not any(name.startswith("float64") for name in self.not_borne_out(parameter)):
+            if not any(name.startswith("float64") for name in self.to_judge(parameter)):
                 yield NullGradient(parameter, entries)
 
     def notes(self) -> Iterator[str]:
-        """Where one side alone calls a gradient null."""
+        """Yield a note for each side with gradients that only this side reports as null."""
         for side, record in zip(self.pair.sides, self.pair.records, strict=True):
             alone = sorted(record.header.null_gradients.keys() - self.parameters.keys())
             if alone:

@@ -1,4 +1,4 @@
-"""The order in which a ladder makes its tensors, so that the first divergence is the first."""
+"""The order in which a run computes its tensors, to find the first divergence."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ KINDS = (
     *("input", "mask", "output gradient", "output", "other"),
     *("parameter", "gradient", "slot", "weight"),
 )
-"""What a tensor can be, in the order in which a layer or a step makes it."""
+"""Kinds of tensors, in the order in which a layer or a step computes them."""
 
 
 class Place(NamedTuple):
-    """Where a check stands along the ladder; the smaller comes first.
+    """Position of a check in the ladder; smaller positions come first.
 
     Attributes:
         rung: number of the rung.
-        step: number of the optimizer step; 0 on rungs without several.
-        computed: within a step, what it was fed comes before what it makes of that.
-        weights: within that, its loss comes before the weights.
-        layer: number of the layer: forwards, but gradients from the loss back.
+        step: number of the optimizer step; 0 on rungs without steps.
+        computed: within a step, its inputs come before its results.
+        weights: within these, the loss comes before the weights.
+        layer: number of the layer, in forward order; for gradients in backward order.
         kind: number of the kind.
-        made: predictions, and what a whole training leaves, are made one from the other.
-        tensor: its name, where nothing else tells two apart.
+        made: number within predictions or a training over epochs.
+        tensor: name of the tensor, if all else is equal.
         dtype: float64 first.
     """
 
@@ -46,7 +46,7 @@ class Place(NamedTuple):
 
 
 def in_order(checks: Iterable[Check], header: Header) -> tuple[Check, ...]:
-    """Checks of a ladder with this header, along the ladder."""
+    """Return checks in the order of the ladder of a record with this header."""
     layers = {layer.name: number for number, layer in enumerate(header.spec.model.layers())}
     return tuple(sorted(checks, key=lambda check: _place(check, header, layers)))
 
@@ -71,10 +71,10 @@ def _place(check: Check, header: Header, layers: Mapping[str, int]) -> Place:
 
 def _layer(rung: str, role: TensorRole, header: Header, layers: Mapping[str, int]) -> int:
     number = layers.get(role.owner, len(layers))
-    if rung == "gradients":  # into a layer from above, then its parameters
+    if rung == "gradients":  # the gradient of its output, then of its parameters
         return -number if role.owner in layers else number
     if role.kind == "input":
         return -1
     if role.kind in ("slot", "weight") and role.parameter in header.trainable:
-        return number + len(layers) + 1  # after all that the forward pass moves
+        return number + len(layers) + 1  # after everything that the forward pass changes
     return number

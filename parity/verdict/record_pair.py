@@ -1,4 +1,4 @@
-"""The tensors that two records have in common: how far they stand apart, and checks of that."""
+"""Pair: the tensors that two records have in common, and their differences."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Pair:
     """Two records of the same run.
 
     Attributes:
-        sides: what to call (the reference, the other).
-        both: names of the tensors that both have in the same form.
+        sides: names of (the reference, the other).
+        both: names of the tensors that both have with the same shape and dtype.
     """
 
     def __init__(self, reference: Record, other: Record) -> None:
@@ -36,7 +36,7 @@ class Pair:
         self._distances: dict[tuple[str, str, int], Distance] = {}
 
     def comparable(self) -> Iterator[str]:
-        """Names of :attr:`both`, in alphabetical order."""
+        """Return the names of :attr:`both` in alphabetical order."""
         return iter(sorted(self.both))
 
     @cached_property
@@ -45,32 +45,32 @@ class Pair:
         return {name: rungs.role_of(*rungs.split(name)[1:]) for name in self.both}
 
     def step(self, role: TensorRole) -> int:
-        """Number of the optimizer step after which a tensor stands so; the last if it has none."""
+        """Return the optimizer step after which a tensor was recorded, by default the last."""
         return role.step or self.header.steps
 
     def trains(self, parameter: str | None) -> bool:
-        """Whether the reference trains a parameter."""
+        """Return whether the reference trains a parameter."""
         return parameter in self.header.trainable
 
     def exact(self, name: str) -> str:
-        """A tensor's float64; itself if it is recorded in float32 alone, or amiss there."""
+        """Return the name of a tensor's float64; the tensor itself if there is no matching one."""
         exact = rungs.join("float64", *rungs.split(name)[1:])
         if exact in self.both and self.reference.shape(exact) == self.reference.shape(name):
             return exact
         return name
 
     def distance(self, name: str, reference: str | None = None, side: int = 1) -> Distance:
-        """From the reference's tensor (``name``, or another dtype's) to a side's ``name``."""
+        """Return the difference of a side's ``name`` from a tensor of the reference."""
         key = (name, reference or name, side)
         if key not in self._distances:
-            keys = dict.fromkeys((key, *self._held_against(key[1])))
+            keys = dict.fromkeys((key, *self._compared_with(key[1])))
             others = [self.records[side].entries(name) for name, _, side in keys]
             found = measure(self.reference.shape(key[1]), self.reference.entries(key[1]), *others)
             self._distances |= zip(keys, found, strict=True)
         return self._distances[key]
 
-    def _held_against(self, exact: str) -> Iterator[tuple[str, str, int]]:
-        """All that is held against a tensor of the reference, to read that one once."""
+    def _compared_with(self, exact: str) -> Iterator[tuple[str, str, int]]:
+        """Yield all tensors that are compared with one of the reference, to read it only once."""
         yield exact, exact, 1
         rounded = rungs.join("float32", *rungs.split(exact)[1:])
         if rounded != exact and rounded in self.both and self.exact(rounded) == exact:
@@ -78,9 +78,9 @@ class Pair:
             yield rounded, exact, 1
 
     def sizes(self, name: str) -> tuple[tuple[float, float], tuple[int, int]]:
-        """``scales`` and ``not_finite`` of both sides' tensor, as in :class:`Distance`.
+        """Return ``scales`` and ``not_finite`` of both sides' tensor, as in :class:`Distance`.
 
-        A float32 is not held against the other side's float32 for that.
+        They come from the comparisons with float64, so that no other comparison is needed.
         """
         exact = self.exact(name)
         if exact == name:
@@ -100,7 +100,17 @@ class Pair:
         side: int = 1,
         note: str = "",
     ) -> Check:
-        """One side's tensor against the reference's of the same dtype, or of dtype ``kept``."""
+        """Return the check of one side's tensor, compared with the reference's of dtype ``kept``.
+
+        Args:
+            name: the tensor.
+            found: its difference.
+            observed: the difference to judge.
+            allowed: the tolerance.
+            kept: dtype of the reference's tensor; by default that of ``name``.
+            side: the judged side.
+            note: for the report.
+        """
         dtype, rung, rest = rungs.split(name)
         kept = kept or dtype
         notes = [note]

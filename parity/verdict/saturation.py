@@ -1,4 +1,4 @@
-"""From which step on rounding alone decides what the weights are."""
+"""Saturation: the step after which rounding errors determine the weights."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from parity.verdict.record_pair import Pair
 
 
 def since(pair: Pair, dtype: str) -> int | None:
-    """The first kept step after which an ensemble has spread half of all trained entries."""
+    """Return the first recorded step at which rounding dominates half of all trained entries."""
     spread: Counter[int] = Counter()
     entries: Counter[int] = Counter()
     if dtype == "float64" and pair.header.steps <= tolerance.STEPS:
-        return None  # which has no ensemble
+        return None  # there is no ensemble
     for name, role in pair.roles.items():
         if not name.startswith(f"{dtype}/step") or role.kind != "weight":
             continue
@@ -27,10 +27,10 @@ def since(pair: Pair, dtype: str) -> int | None:
 
 
 def _over_its_scale(pair: Pair, name: str) -> bool:
-    """Whether rounding moves a tensor by a share of its largest entry that leaves none fixed.
+    """Return whether rounding changes a tensor by a large share of its largest entry.
 
-    An ensemble that is not finite explains nothing, and nothing spreads over zeros. In float64
-    one side's ensemble must not excuse the other's.
+    Ensembles that are not finite, and tensors of zeros, do not count. In float64 both sides must
+    be affected, so that one side's ensemble does not excuse the other.
     """
     spreads = (record.header.rounding.get(name, 0.0) for record in pair.records)
     wide = [
@@ -41,12 +41,12 @@ def _over_its_scale(pair: Pair, name: str) -> bool:
 
 
 def covers(pair: Pair, name: str, step: int | None) -> bool:
-    """Whether rounding alone decides what a tensor holds, once it decides the weights of ``step``.
+    """Return whether rounding determines a tensor, once it determines the weights of ``step``.
 
     Args:
         pair: the records.
         name: one of :attr:`Pair.both`.
-        step: what :func:`since` gave for the tensor's dtype.
+        step: result of :func:`since` for the tensor's dtype.
     """
     if step is None:
         return False

@@ -13,7 +13,12 @@ import numpy as np
 import pytest
 
 from parity.reference.optimizers.spec import OptimizerSpec
-from parity.reference.optimizers.step import first_slots, handed_down, reference_step, steepest
+from parity.reference.optimizers.step import (
+    first_slots,
+    largest_gain,
+    reference_step,
+    step_difference,
+)
 from parity.reference.optimizers.table import OPTIMIZERS
 from parity.specs.run import Spec
 from parity_tests.support import records
@@ -45,7 +50,7 @@ def wrong(pair: Pair) -> list[str]:
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize("size", [0.0, 1e-9, 1e-7, 1e-3, 1.0])
-def test_handed_down_is_what_a_step_makes_of_a_gradient(name: str, size: float) -> None:
+def test_step_difference_equals_the_effect_of_a_step(name: str, size: float) -> None:
     """A small difference of a gradient stands in the weight as the formula of the step says."""
     spec = OptimizerSpec(name=name, learning_rate=0.5)
     weight = np.zeros(1)
@@ -56,15 +61,15 @@ def test_handed_down_is_what_a_step_makes_of_a_gradient(name: str, size: float) 
         for gradient in (size, size + away)
     ]
     found = float(abs(after[1] - after[0])[0])
-    allowed = handed_down(spec, weight, np.array([size]), np.array([size + away]))
+    allowed = step_difference(spec, weight, np.array([size]), np.array([size + away]))
     assert allowed == found
 
 
 @pytest.mark.parametrize("options", [{}, {"clipvalue": 0.5}, {"ema_momentum": 0.5}], ids=str)
 @pytest.mark.parametrize(
-    "name", [name for name in OPTIMIZERS if steepest(OptimizerSpec(name=name)) < math.inf]
+    "name", [name for name in OPTIMIZERS if largest_gain(OptimizerSpec(name=name)) < math.inf]
 )
-def test_no_optimizer_hands_down_more_than_its_steepest(name: str, options: dict[str, Any]) -> None:
+def test_no_step_difference_exceeds_the_largest_gain(name: str, options: dict[str, Any]) -> None:
     """Whatever the gradients, the first step magnifies their difference no more than is said."""
     spec = OptimizerSpec(name=name, learning_rate=0.5, **options)
     rng = np.random.default_rng(0)
@@ -72,16 +77,16 @@ def test_no_optimizer_hands_down_more_than_its_steepest(name: str, options: dict
     for size, away in itertools.product(10.0 ** np.arange(-14, 3), repeat=2):
         a = size * rng.normal(size=100)
         b = a + away * rng.normal(size=100)
-        found = handed_down(spec, weight, a, b)
-        assert found <= steepest(spec) * abs(a - b).max() * (1 + 1e-9) + 1e-13 * (3 + found)
-    small = handed_down(spec, np.zeros(1), np.zeros(1), np.array([1e-12]))
-    assert small == pytest.approx(steepest(spec) * 1e-12, rel=1e-3)
+        found = step_difference(spec, weight, a, b)
+        assert found <= largest_gain(spec) * abs(a - b).max() * (1 + 1e-9) + 1e-13 * (3 + found)
+    small = step_difference(spec, np.zeros(1), np.zeros(1), np.array([1e-12]))
+    assert small == pytest.approx(largest_gain(spec) * 1e-12, rel=1e-3)
 
 
 @pytest.mark.parametrize("clip", ["clipnorm", "global_clipnorm"])
-def test_clipped_norms_have_no_steepest(clip: str) -> None:
+def test_clipped_norms_have_no_largest_gain(clip: str) -> None:
     """A clipped norm lets one entry move all others, which no slope of one entry tells."""
-    assert steepest(OptimizerSpec(name="sgd", **{clip: 1.0})) == math.inf
+    assert largest_gain(OptimizerSpec(name="sgd", **{clip: 1.0})) == math.inf
 
 
 @pytest.mark.parametrize("epsilon", [1e-7, 1e-20])

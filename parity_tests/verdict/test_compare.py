@@ -149,7 +149,7 @@ def test_trainable_flags_are_held_against_the_table(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "tensor", "ought_to"),
+    ("kind", "tensor", "expected"),
     [
         ("total", "parameters in all", 35),
         ("trainable", "trainable parameters in all", 35),
@@ -157,7 +157,7 @@ def test_trainable_flags_are_held_against_the_table(pair: Pair) -> None:
     ],
 )
 def test_counts_are_held_against_the_table(
-    pair: Pair, kind: str, tensor: str, ought_to: int
+    pair: Pair, kind: str, tensor: str, expected: int
 ) -> None:
     """The framework's own count sees a parameter that no canonical name covers, once per side."""
     for backend in ("keras", "torch"):
@@ -168,7 +168,7 @@ def test_counts_are_held_against_the_table(
             ("float64", "parameters", f"{tensor} ({side})") for side in ("keras", "torch")
         ]
         assert comparison.failed[0].observed == 4
-        assert f"against the spec's {ought_to}" in comparison.failed[0].note
+        assert f"against the spec's {expected}" in comparison.failed[0].note
 
 
 def test_a_count_that_is_missing_is_no_agreement(pair: Pair) -> None:

@@ -61,27 +61,27 @@ def reference_step(
     return weight, found
 
 
-def handed_down(spec: OptimizerSpec, weight: np.ndarray, a: np.ndarray, b: np.ndarray) -> float:
-    """The largest absolute difference that two gradients make in a weight by the first step.
+def step_difference(spec: OptimizerSpec, weight: np.ndarray, a: np.ndarray, b: np.ndarray) -> float:
+    """Return the largest absolute difference of a weight after a first step with two gradients.
 
-    Adam divides by the gradient's own size: a difference of 1e-16 next to a gradient of zero comes
-    to 316 times as much in the weight, at usual values.
+    Adam divides by the size of the gradient: with default settings, a difference of 1e-16 from a
+    gradient of zero becomes 316 times as large in the weight.
 
     Args:
         spec: the optimizer.
         weight: before the step, float64, any shape.
         a: gradient, float64, of the weight's shape.
-        b: the other.
+        b: the other gradient, of the same shape.
     """
     after = [reference_step(spec, 1, weight, g, first_slots(spec, weight))[0] for g in (a, b)]
     return float(np.abs(after[0] - after[1]).max(initial=0.0))
 
 
-def steepest(spec: OptimizerSpec) -> float:
-    """The largest factor by which :func:`handed_down` exceeds the gradients' difference.
+def largest_gain(spec: OptimizerSpec) -> float:
+    """Return the largest ratio of :func:`step_difference` to the gradients' difference.
 
     It is the slope of the first step at a gradient of zero, where Adam's α·√(1 − β₂)·g /
-    (√(1 − β₂)·|g| + ε) and that of similar optimizers is largest; inf where it is not worked out.
+    (√(1 − β₂)·|g| + ε) and that of similar optimizers is largest; inf if it is not derived.
     """
     c = spec.constants()
     if c["clipnorm"] or c["global_clipnorm"]:
