@@ -9,7 +9,14 @@ import numpy as np
 
 from parity.constants import as_float32
 from parity.errors import ParityError
-from parity.reference.losses.formulas import LOG_EPSILON, _clipped, of_targets
+from parity.reference.losses.formulas import (
+    CLIPPED,
+    CLIPPED_AND_ADDED,
+    FORMULAS,
+    LOG_EPSILON,
+    NORMALISED,
+    SHORTEST,
+)
 from parity.reference.losses.table import CROSSENTROPY, LOSSES, SPARSE
 from parity.specs.base import ModelSpec
 from parity.specs.training import TrainingSpec
@@ -79,11 +86,20 @@ def reference_loss(
     Returns:
         The loss; a cross-entropy is in nats.
     """
+    binary, smoothing = spec.head == "sigmoid", as_float32(label_smoothing)
+    clipping = NORMALISED if smoothing else CLIPPED  # as Keras's loss of one-hot labels does
+    if binary:
+        clipping = CLIPPED_AND_ADDED if LOG_EPSILON[spec.flavour] else CLIPPED
+    settings: dict[str, Any] = {
+        "from_logits": spec.output == "logits",
+        "label_smoothing": smoothing,
+    }
     if loss == CROSSENTROPY:
-        losses = _losses(spec, y, outputs, as_float32(label_smoothing))
-    else:
-        target = y[:, None] if spec.head == "sigmoid" else np.eye(spec.outputs)[y]
-        losses = of_targets(loss, target, outputs, as_float32(huber_delta), spec.flavour)
+        settings["clipping"] = clipping
+        loss = "binary_crossentropy" if binary else CROSSENTROPY
+    settings |= {"delta": as_float32(huber_delta), "shortest": SHORTEST[spec.flavour]}
+    target = y[:, None] if binary else np.eye(spec.outputs)[y]
+    losses = FORMULAS[loss].of_examples(settings, target, outputs)
     if class_weights:
         losses *= np.array([as_float32(weight) for weight in class_weights])[y]
     return float(losses.mean())
@@ -119,32 +135,3 @@ def _l1_l2(l1: float, l2: float, values: list[np.ndarray]) -> float:
     absolute = sum(np.abs(value).sum() for value in values)
     squares = sum((value**2).sum() for value in values)
     return float(as_float32(l1) * absolute + as_float32(l2) * squares)
-
-
-def _losses(spec: ModelSpec, y: np.ndarray, outputs: np.ndarray, smoothing: float) -> np.ndarray:
-    """Return the cross-entropy of each example, (N,)."""
-    each = _of_sigmoid(spec, outputs) if spec.head == "sigmoid" else _of_softmax(spec, outputs)
-    of_label = each[np.arange(len(y)), y]
-    if not smoothing:
-        return np.asarray(of_label)
-    if spec.head == "softmax" and spec.output == "probabilities":  # sparse does not renormalise
-        each = -np.log(_clipped(outputs / outputs.sum(1, keepdims=True)))
-        of_label = each[np.arange(len(y)), y]
-    return np.asarray((1.0 - smoothing) * of_label + smoothing * each.mean(1))
-
-
-def _of_sigmoid(spec: ModelSpec, outputs: np.ndarray) -> np.ndarray:
-    """Return the loss of each example for label 0 and for label 1, (N, 2)."""
-    if spec.output == "probabilities":
-        p, epsilon = _clipped(outputs), LOG_EPSILON[spec.flavour]
-        return np.concatenate((-np.log(1.0 - p + epsilon), -np.log(p + epsilon)), 1)
-    return np.concatenate((np.logaddexp(0.0, outputs), np.logaddexp(0.0, -outputs)), 1)
-
-
-def _of_softmax(spec: ModelSpec, outputs: np.ndarray) -> np.ndarray:
-    """Return the loss of each example for every label, (N, classes)."""
-    if spec.output == "probabilities":
-        outputs = np.log(_clipped(outputs))
-    highest = outputs.max(1, keepdims=True)
-    normaliser = np.log(np.exp(outputs - highest).sum(1, keepdims=True)) + highest
-    return np.asarray(normaliser - outputs)
