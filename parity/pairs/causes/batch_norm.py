@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from parity.adapters.calls import Call
 from parity.constants import as_float32
 from parity.numerics.distance import relative_error
+from parity.pairs.causes.search import smallest_explanation
 from parity.reference.layers import batch_norm
 from parity.verdict.result import UNKNOWN, Cause, Proof
 
@@ -54,24 +54,18 @@ def statistics_causes(
     other["momentum"] = _as_keras(own["momentum"], other["momentum"])
     if relative_error(after[0], _moved(k, name, old, other)) <= limit:
         return []  # only what they were fed differs
-    parted = [one for one in IDS if own[one] != other[one]]
-    for count in range(1, len(parted) + 1):
-        for chosen in itertools.combinations(parted, count):
-            settings = {**other, **{one: own[one] for one in chosen}}
-            away = relative_error(after[0], _moved(k, name, old, settings))
-            if away <= limit:
-                return [
-                    Cause(
-                        IDS[one],
-                        k.name,
-                        k.config.momentum if one == "momentum" else own[one],
-                        t.config.momentum if one == "momentum" else other[one],
-                        Proof(before, away),
-                        "step",
-                    )
-                    for one in chosen
-                ]
-    return unknown
+
+    def simulate(names: tuple[str, ...]) -> float:
+        settings = {**other, **{one: own[one] for one in names}}
+        return relative_error(after[0], _moved(k, name, old, settings))
+
+    found = smallest_explanation([one for one in IDS if own[one] != other[one]], simulate, limit)
+    if found is None:
+        return unknown
+    names, residual = found
+    own["momentum"], other["momentum"] = k.config.momentum, t.config.momentum  # as users set them
+    proof = Proof(before, residual)
+    return [Cause(IDS[one], k.name, own[one], other[one], proof, "step") for one in names]
 
 
 def _as_keras(own: float, other: float) -> float:

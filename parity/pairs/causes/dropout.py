@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +12,7 @@ from parity.adapters.calls import Call
 from parity.adapters.random_draws import normal, uniform
 from parity.numerics import tolerance
 from parity.numerics.distance import relative_error
+from parity.pairs.causes.search import smallest_explanation
 from parity.reference.layers import dropout, merging
 from parity.verdict.result import UNKNOWN, Cause, Proof
 
@@ -139,17 +139,17 @@ def causes_of(
     if "kind" in parted and "GaussianNoise" in (own["kind"], other["kind"]):
         taken["kind"] = ("kind", "strength")  # a deviation here and a rate there
         parted = [name for name in parted if name != "strength"]
-    for count in range(1, len(parted) + 1):
-        for chosen in itertools.combinations(parted, count):
-            given = {name: own[name] for one in chosen for name in taken[one]}
-            after = away({**other, **given}, k.output)
-            if after <= limit:
-                proof = Proof(before, after)
-                return [
-                    Cause(ids[one], k.name, own[one], other[one], proof, "forward_train")
-                    for one in chosen
-                ]
-    return unknown
+
+    def simulate(names: tuple[str, ...]) -> float:
+        given = {name: own[name] for one in names for name in taken[one]}
+        return away({**other, **given}, k.output)
+
+    found = smallest_explanation(parted, simulate, limit)
+    if found is None:
+        return unknown
+    names, after = found
+    proof = Proof(before, after)
+    return [Cause(ids[one], k.name, own[one], other[one], proof, "forward_train") for one in names]
 
 
 def _settings(call: Call) -> dict[str, Any]:

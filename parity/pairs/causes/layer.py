@@ -8,7 +8,6 @@ configuration, with that setting as Keras has it, gives what Keras gives. Nothin
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +22,7 @@ from parity.pairs.align import config_diff
 from parity.pairs.align.config_diff import Setting
 from parity.pairs.align.tensors import as_keras
 from parity.pairs.causes import ids, weight_layouts
+from parity.pairs.causes.search import smallest_explanation
 from parity.reference import catalogue
 from parity.reference.layers.activations import ELU, ROUNDED, Activation, ReLU, Softmax
 from parity.reference.layers.evaluate import computed
@@ -75,12 +75,11 @@ def causes_of(
             return []
         other = Setting("formula", flavour, "PyTorch")
         return [_cause(k, t, other, before, replay.away(()), flattened)]
-    for count in range(1, len(parted) + 1):
-        for chosen in itertools.combinations(parted, count):
-            after = replay.away(chosen)
-            if after <= k.allowed:
-                return [_cause(k, t, one, before, after, flattened) for one in chosen]
-    return unknown
+    found = smallest_explanation(parted, replay.away, k.allowed)
+    if found is None:
+        return unknown
+    chosen, after = found
+    return [_cause(k, t, one, before, after, flattened) for one in chosen]
 
 
 PYTORCH = "torch"
