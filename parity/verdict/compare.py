@@ -23,15 +23,15 @@ from parity.verdict.record_pair import Pair
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two records held against each other.
+    """The comparison of two records.
 
     Attributes:
         checks: every check, in the order of the ladder; gradients from the loss back.
         null_gradients: parameters whose gradients are left out of the verdict.
-        notes: sentences for the report.
-        own: checks of a replay: each layer by itself, fed the reference's own input.
-        saturated: dtype to the step past which rounding alone decides the weights.
-        equivalences: what takes the place of weights there, over seeds.
+        notes: sentences from the records, and about null gradients.
+        own: checks of a replay, where every layer was given the reference's input.
+        saturated: dtype to the step after which rounding alone decides the weights.
+        equivalences: what is compared over seeds instead of the weights after that step.
         overrides: rows of the float64 table that the user replaced, by rung.
     """
 
@@ -47,7 +47,7 @@ class Comparison:
 
     @property
     def sides(self) -> tuple[str, str]:
-        """What to call (the reference, the other)."""
+        """The names of both sides, the reference first."""
         return checks.sides_of(self.reference, self.other)
 
     @property
@@ -57,7 +57,7 @@ class Comparison:
 
     @property
     def same(self) -> bool:
-        """The verdict."""
+        """Whether every check passed."""
         return not self.failed
 
     @property
@@ -72,14 +72,14 @@ class Comparison:
 
     @property
     def blame(self) -> Blame | None:
-        """What the first divergence hangs on."""
+        """The location of the first divergence."""
         layers = [layer.name for layer in self.reference.header.spec.model.layers()]
         pair = (self.reference, self.other)
         return blame(self.first, pair, self.own, layers) if self.first else None
 
     @property
     def in_a_layer(self) -> bool:
-        """Whether the first divergence is one that a replay of the layers tells more about."""
+        """Whether a replay of the layers could locate the first divergence more precisely."""
         found = self.first
         return bool(
             found and found.dtype == "float64" and found.rung in (*rungs.FORWARD, "gradients")
@@ -87,13 +87,13 @@ class Comparison:
 
     @property
     def blind(self) -> tuple[Check, ...]:
-        """Checks of float32 whose limit is so wide that they say next to nothing."""
+        """Checks of float32 whose tolerance is so wide that they show almost nothing."""
         return tuple(
             check for check in self.checks if check.dtype == "float32" and check.allowed >= BLIND
         )
 
     def worst(self, dtype: str, rung: str) -> Check | None:
-        """The check of a rung that comes nearest to its limit, or passes it furthest."""
+        """The check of a rung that fails by most, or is nearest to failing."""
         found = [check for check in self.checks if (check.dtype, check.rung) == (dtype, rung)]
         return max(found, key=lambda check: (not check.ok, check.severity), default=None)
 
@@ -104,19 +104,18 @@ def compare(
     replay: Record | None = None,
     overrides: Mapping[str, Allowed] | None = None,
 ) -> Comparison:
-    """Hold two ladder records against each other.
+    """Compare two ladder records.
 
-    Keras is the reference wherever it takes part, whatever the order of the arguments.
+    If only one of them is Keras's, it is the reference, whatever the order of the arguments.
 
     Args:
         a: a record.
         b: the other.
-        replay: the other's layers by themselves, fed what the reference's were.
+        replay: the other's layers, each given the reference's input.
         overrides: rows of the float64 table to replace, by rung, each with its reason.
 
     Raises:
-        ParityError: one is no ladder, they are not of the same run, or the replay is not of them,
-            so that comparing says nothing.
+        ParityError: one is not a ladder, they are of different runs, or the replay is of others.
     """
     reference, other = (b, a) if b.header.backend == "keras" != a.header.backend else (a, b)
     _refuse_unequal_runs(reference, other)
@@ -167,12 +166,12 @@ def _over_seeds(
 
 
 def _undecided(test: Equivalence, reference: Record) -> bool:
-    """Whether more seeds are needed, and float64 stands for the verdict meanwhile."""
+    """Whether more seeds are needed, while float64 decides the verdict."""
     return not test.shown and not test.refuted and "float64" in reference.header.dtypes
 
 
 def _check_of(test: Equivalence, pair: Pair) -> Check:
-    """The bound of the confidence interval that lies further out, against the margin."""
+    """The larger bound of the confidence interval, compared with the margin."""
     low, high = test.interval
     return Check(
         "float32",
@@ -189,7 +188,7 @@ def _check_of(test: Equivalence, pair: Pair) -> Check:
 def _own(
     pair: Pair, null: NullGradients, replay: Record, overrides: Mapping[str, Allowed] | None
 ) -> tuple[Check, ...]:
-    """Checks of the layers by themselves."""
+    """Checks of the layers that were given the reference's input."""
     header, reference, other = replay.header, pair.reference, pair.other
     if (header.kind, header.teacher, header.backend, header.spec) != (
         "replay",
