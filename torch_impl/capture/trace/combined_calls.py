@@ -15,7 +15,7 @@ from torch_impl.capture.read import functions
 from torch_impl.capture.read.layout import Layout
 from torch_impl.capture.read.registry import Function, dims_of
 from torch_impl.capture.trace.nesting import flat
-from torch_impl.capture.trace.parameter_calls import ParameterTrace
+from torch_impl.capture.trace.trace import Trace
 
 
 @dataclass(frozen=True)
@@ -49,61 +49,59 @@ POOLS = {
 }
 
 
-class CombinedTrace(ParameterTrace):
-    """Remembers what was begun, and tells the layer once it is completed."""
+def completed(
+    trace: Trace, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Function | None:
+    """The layer that a function completes; None where it does not."""
+    name = functions.name_of(func)
+    begun = trace.begun.get(id(args[0])) if args else None
+    if begun is None or name not in OF_STACKS or kwargs.get("keepdim") or len(args) > 2:
+        return None
+    if dims_of(args, kwargs, begun.result.ndim) != begun.dims:
+        return None
+    again = begun.again
 
-    def _completed(
-        self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> Function | None:
-        """The layer that a function completes; None where it does not."""
-        name = functions.name_of(func)
-        begun = self.begun.get(id(args[0])) if args else None
-        if begun is None or name not in OF_STACKS or kwargs.get("keepdim") or len(args) > 2:
-            return None
-        if dims_of(args, kwargs, begun.result.ndim) != begun.dims:
-            return None
-        again = begun.again
+    def target(*values: Tensor) -> Any:
+        return func(again(*values), *args[1:], **kwargs)
 
-        def target(*values: Tensor) -> Any:
-            return func(again(*values), *args[1:], **kwargs)
+    if begun.name == "stack":
+        return Function(OF_STACKS[name], begun.inputs, target=target)
+    own = "amax" if name == "max" else name
+    if name not in POOLS or begun.name not in (own, "view"):
+        return None
+    rank = begun.inputs[0].ndim - 2
+    return Function(POOLS[name](rank=rank, keepdims=False), begun.inputs, target=target)
 
-        if begun.name == "stack":
-            return Function(OF_STACKS[name], begun.inputs, target=target)
-        own = "amax" if name == "max" else name
-        if name not in POOLS or begun.name not in (own, "view"):
-            return None
-        rank = begun.inputs[0].ndim - 2
-        return Function(POOLS[name](rank=rank, keepdims=False), begun.inputs, target=target)
 
-    def _begin(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], out: Any) -> None:
-        """Remember a stack, axes of space made one, and a reduction along some of them."""
-        name = functions.name_of(func)
-        first = next((one for one in flat((out,)) if isinstance(one, Tensor)), None)
-        if first is None or not args:
+def begin(
+    trace: Trace, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], out: Any
+) -> None:
+    """Remember a stack, axes of space made one, and a reduction along some of them."""
+    name = functions.name_of(func)
+    first = next((one for one in flat((out,)) if isinstance(one, Tensor)), None)
+    if first is None or not args:
+        return
+    x, found = args[0], None
+    if name == "stack" and all(isinstance(one, Tensor) for one in x):
+        dim = kwargs.get("dim", args[1] if len(args) > 1 else 0) % first.ndim
+        found = Begun(first, tuple(x), lambda *new: torch.stack(new, dim), name, frozenset({dim}))
+    elif isinstance(x, Tensor):
+        layout = trace.layout(x)
+        if layout is None or layout.resized(x.shape) is None or x.ndim < 4:
             return
-        x, found = args[0], None
-        if name == "stack" and all(isinstance(one, Tensor) for one in x):
-            dim = kwargs.get("dim", args[1] if len(args) > 1 else 0) % first.ndim
-            found = Begun(
-                first, tuple(x), lambda *new: torch.stack(new, dim), name, frozenset({dim})
-            )
-        elif isinstance(x, Tensor):
-            layout = self._layout(x)
-            if layout is None or layout.resized(x.shape) is None or x.ndim < 4:
-                return
-            space = {place for place, axis in enumerate(layout.axes) if 0 < axis < x.ndim - 1}
-            if name in ("flatten", "view", "reshape"):
-                found = _viewed(x, layout, first, space)
-            elif name in POOLS and not kwargs.get("keepdim") and len(args) < 3:
-                gone = dims_of(args, kwargs, x.ndim)
-                if gone and gone < space:
-                    kept = [place for place in range(x.ndim) if place not in gone]
-                    left = frozenset(kept.index(place) for place in space - gone)
-                    begun = _first_of(func, args, kwargs)
-                    name = "amax" if name == "max" else name
-                    found = Begun(first, (x,), begun, name, left)
-        if found is not None:
-            self.begun[id(first)] = found
+        space = {place for place, axis in enumerate(layout.axes) if 0 < axis < x.ndim - 1}
+        if name in ("flatten", "view", "reshape"):
+            found = _viewed(x, layout, first, space)
+        elif name in POOLS and not kwargs.get("keepdim") and len(args) < 3:
+            gone = dims_of(args, kwargs, x.ndim)
+            if gone and gone < space:
+                kept = [place for place in range(x.ndim) if place not in gone]
+                left = frozenset(kept.index(place) for place in space - gone)
+                begun = _first_of(func, args, kwargs)
+                name = "amax" if name == "max" else name
+                found = Begun(first, (x,), begun, name, left)
+    if found is not None:
+        trace.begun[id(first)] = found
 
 
 def _first_of(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:

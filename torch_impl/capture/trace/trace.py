@@ -54,6 +54,29 @@ class Seen:
     array: np.ndarray
 
 
+@dataclass(frozen=True)
+class FunctionCall:
+    """A call of a PyTorch function while a model runs."""
+
+    function: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    tensors: list[Tensor]  # among the arguments
+
+    @property
+    def name(self) -> str:
+        """The function's name, see :func:`functions.name_of`."""
+        return functions.name_of(self.function)
+
+    def run(self) -> Any:
+        """What the function returns."""
+        return self.function(*self.args, **self.kwargs)
+
+
+UNREAD = object()
+"""Returned by an interpreter that leaves a function call to the next one."""
+
+
 class Trace(TorchFunctionMode):
     """The calls so far, and which tensors come from which."""
 
@@ -103,7 +126,7 @@ class Trace(TorchFunctionMode):
             self.followed[id(tensor)] = Followed(tensor, layout, -1 - number)
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
+    def unwatched(self) -> Iterator[None]:
         """What is called meanwhile is not written down."""
         self.within += 1
         try:
@@ -111,7 +134,7 @@ class Trace(TorchFunctionMode):
         finally:
             self.within -= 1
 
-    def _use(self, tensors: Sequence[Any]) -> None:
+    def use(self, tensors: Sequence[Any]) -> None:
         """A layer takes them: of a recurrent call, that output is used."""
         for one in tensors:
             found = self.followed.get(id(one))
@@ -119,7 +142,7 @@ class Trace(TorchFunctionMode):
                 used = self.recurrent[found.source].used
                 used.add(found.output if found.output in ("last", "step") else "steps")
 
-    def _instead(self, number: int, out: Tensor, layout: Layout) -> Tensor:
+    def substitute(self, number: int, out: Tensor, layout: Layout) -> Tensor:
         """What is handed on in place of a call's output, if anything."""
         if number not in self.given:
             return out
@@ -129,9 +152,9 @@ class Trace(TorchFunctionMode):
         self.made[number].result = value
         return value
 
-    def _agree(self, inputs: Sequence[Tensor]) -> None:
+    def agree(self, inputs: Sequence[Tensor]) -> None:
         """What is taken entry by entry lies alike: one whose layout is unknown as the other."""
-        known = [self._layout(one) for one in inputs]
+        known = [self.layout(one) for one in inputs]
         like = next((one for one in known if one), None)
         for tensor, own in zip(inputs, known, strict=True):
             if own is not None or like is None:
@@ -144,11 +167,12 @@ class Trace(TorchFunctionMode):
                     tensor, layout, found.source if found else None
                 )
 
-    def _layout(self, tensor: Tensor) -> Layout | None:
+    def layout(self, tensor: Tensor) -> Layout | None:
+        """The layout of a tensor; None if it is unknown."""
         found = self.followed.get(id(tensor))
         return found.layout if found else None
 
-    def _follow(
+    def follow(
         self,
         func: Any,
         args: tuple[Any, ...],
@@ -172,7 +196,7 @@ class Trace(TorchFunctionMode):
                     one, layout, first.source, names=names, through=through
                 )
 
-    def _taken(
+    def taken(
         self,
         args: Sequence[Any],
         places: Sequence[int],
@@ -180,10 +204,11 @@ class Trace(TorchFunctionMode):
         turned: bool = False,
         along: bool = False,
     ) -> Taken:
+        """The inputs of a call, before it is made."""
         tensors = [args[place] for place in places]
         layouts = tuple(self._lies(one, spatial, turned, along) for one in tensors)
         arrays = tuple(
-            self._array(one, layout) for one, layout in zip(tensors, layouts, strict=True)
+            self.array(one, layout) for one, layout in zip(tensors, layouts, strict=True)
         )
         found = [self.followed.get(id(one)) for one in tensors]
         first = found[0] if found else None
@@ -199,12 +224,12 @@ class Trace(TorchFunctionMode):
             return Layout.channels_first(tuple(tensor.shape))
         if turned and tensor.ndim == 3:
             return Layout((1, 0, 2), tuple(tensor.shape), (1, 1, 1))
-        layout = self._layout(tensor)
+        layout = self.layout(tensor)
         if along and layout is not None and layout.elsewhere:
             return Layout.plain(tuple(tensor.shape))
-        return self._layout(tensor) or Layout.plain(tuple(tensor.shape))
+        return self.layout(tensor) or Layout.plain(tuple(tensor.shape))
 
-    def _note(
+    def note(
         self,
         name: str,
         kind: str,
@@ -219,13 +244,13 @@ class Trace(TorchFunctionMode):
         first = next((one for one in flat((out,)) if isinstance(one, Tensor)), None)
         if first is None:
             return out
-        with self._alone():
+        with self.unwatched():
             layout = _after(before.layouts, first, spatial, made.like or made.target, config)
             made.layouts, made.output, made.result = before.layouts, layout, first
             made.own = first.detach()
             self.made.append(made)
             number = len(self.calls)
-            self._write(name, kind, config, before, self._array(first, layout), options)
+            self.write(name, kind, config, before, self.array(first, layout), options)
             for tensor in flat((out,)):
                 if isinstance(tensor, Tensor):
                     own = layout if tensor is first else Layout.plain(tensor.shape)
@@ -233,10 +258,10 @@ class Trace(TorchFunctionMode):
                     if names is not None and tensor.ndim == len(names.axes):
                         names = Layout(names.axes, tuple(tensor.shape), names.merged)
                     self.followed[id(tensor)] = Followed(tensor, own, number, names=names)
-            value = self._instead(number, first, layout)
+            value = self.substitute(number, first, layout)
         return out if value is first else with_first(out, value)
 
-    def _write(
+    def write(
         self,
         name: str,
         kind: str,
@@ -245,6 +270,7 @@ class Trace(TorchFunctionMode):
         output: np.ndarray,
         options: Mapping[str, Any] | None,
     ) -> None:
+        """Add a call to the calls so far."""
         self.calls.append(
             Call(
                 number=len(self.calls),
@@ -260,9 +286,9 @@ class Trace(TorchFunctionMode):
             )
         )
 
-    def _array(self, tensor: Tensor, layout: Layout) -> np.ndarray:
+    def array(self, tensor: Tensor, layout: Layout) -> np.ndarray:
         """The canonical values of a tensor as they are now, each once; see :meth:`rewritten`."""
-        with self._alone():
+        with self.unwatched():
             version = version_of(tensor)
             found = self.seen.get((id(tensor), layout))
             if found is None or found.version != version or version < 0:
@@ -288,8 +314,8 @@ class Trace(TorchFunctionMode):
         """The calls so far, and the model's outputs."""
         outputs, sources, native_layout, through = {}, {}, {}, {}
         for name, tensor in named_outputs(out):
-            self._use([tensor])
-            layout = self._layout(tensor) or Layout.plain(tensor.shape)
+            self.use([tensor])
+            layout = self.layout(tensor) or Layout.plain(tensor.shape)
             outputs[name] = to_numpy(layout.to_canonical(tensor))
             if not layout.canonical:
                 native_layout[name] = to_numpy(tensor)
