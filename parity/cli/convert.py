@@ -1,4 +1,4 @@
-"""``convert``: weights from a file of one framework to a file of the other."""
+"""``parity convert``: convert a weight file of one framework to one of the other."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from parity.system import destinations
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the file; exit code 0 where the models' outputs then agree, 1 where they do not."""
+    """Write the file; return exit code 0 if the models' outputs then agree, else 1."""
     source, target, path = (
         Path(args.source),
         destinations.new_path(args.target, "TARGET"),
@@ -29,12 +29,12 @@ def run(args: argparse.Namespace) -> int:
     with Progress(f"converting {source.name}"):
         made = convert(source, target, arguments, layer_map)
     print(f"{target}: {made.weights:,} weights of {made.layers} layers, from {source}")
-    for told, names in (
+    for message, names in (
         ("in no layer that these inputs reach, not carried", made.left),
         ("rounded, for the sum of two weights becomes one", made.rounded),
     ):
         if names:
-            print(textwrap.fill(f"{told}: {', '.join(names)}", 80, subsequent_indent="  "))
+            print(textwrap.fill(f"{message}: {', '.join(names)}", 80, subsequent_indent="  "))
     figures = f"{made.observed:.2g} apart in float64, {made.allowed:.2g} allowed"
     if made.same and made.observed > made.allowed:
         figures += ", for Keras rounds constants: nothing else differs"

@@ -1,4 +1,4 @@
-"""``evaluate``: loss, accuracy and what other metrics are asked for, of trained weights."""
+"""``evaluate``: loss, accuracy and other metrics of trained weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from parity.specs import objective, predictions
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print one line, one more for each metric asked for, and the confusion matrix as a table."""
+    """Print loss and accuracy, a line for each metric, and the confusion matrix as a table."""
     names = list(dict.fromkeys(args.metrics))
     top_k = table.places(names, args.top_k)
     found = trained.load(
@@ -42,8 +42,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _table(matrix: np.ndarray, classes: tuple[str, ...]) -> Iterator[str]:
-    """Lines of the confusion matrix: a row for each class, a column for each label."""
-    yield "confusion_matrix (rows: classes, columns: labels that they were given)"
+    """Yield the lines of the confusion matrix: a row per class, a column per predicted label."""
+    yield "confusion_matrix (rows: classes, columns: predicted labels)"
     heads = [f"{number} {name}" for number, name in enumerate(classes)]
     first, width = max(map(len, heads)), max(len(str(matrix.max())), len(str(len(classes)))) + 1
     yield " " * first + "".join(f"{number:>{width}}" for number in range(len(classes)))

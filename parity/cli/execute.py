@@ -1,4 +1,4 @@
-"""What each command does, a module each; ``parity/cli/parser.py`` holds their flags."""
+"""Execution of a command, with exit codes and one-line errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from parity.errors import ParityError
 
 
 def execute(prog: str, args: argparse.Namespace) -> NoReturn:
-    """Run ``args.command`` and exit; what goes wrong is one line on stderr.
+    """Run ``parity.cli.<args.command>`` and exit; an error is one line on stderr.
 
     Exit codes: 0 (``run`` and ``compare``: SAME), 1 DIFFERENT, 2 wrong use or unusable input,
     130 Ctrl-C, 143 SIGTERM.
@@ -36,7 +36,7 @@ def execute(prog: str, args: argparse.Namespace) -> NoReturn:
         code, line = 128 + signal.SIGINT, "interrupted"
     except _Terminated:
         code, line = 128 + signal.SIGTERM, "terminated"
-    except BrokenPipeError:  # the reader (head, less) has seen enough
+    except BrokenPipeError:  # the reader (head, less) has closed the pipe
         code = 0
         _discard_output()
     except OSError as error:
@@ -50,7 +50,7 @@ def execute(prog: str, args: argparse.Namespace) -> NoReturn:
 
 
 class _Terminated(BaseException):
-    """SIGTERM, made an exception so that what is half written is removed and children end."""
+    """SIGTERM as an exception, so that incomplete files are removed and child processes end."""
 
 
 @contextlib.contextmanager
@@ -66,6 +66,6 @@ def _termination_raises() -> Iterator[None]:
 
 
 def _discard_output() -> None:
-    """Send to nowhere what is still to be flushed to stdout, which takes no more."""
+    """Redirect stdout to the null device, as flushing it at exit would raise again."""
     with contextlib.suppress(OSError), Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""``parity explain``: list the known differences, or print one of them in full."""
+"""``parity explain``: list the known differences, or print one in full."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from parity.reference.mistakes import MISTAKES, Mistake
 from parity.system import destinations
 
 WIDTH = 80
-"""Columns if the output is not a terminal."""
+"""Number of columns if the output is not a terminal."""
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print all entries by kind, or one in full; with ``--json`` write the same as data."""
+    """Print all entries by kind, or one in full; with ``--json`` also write them as data."""
     every: list[Difference | Mistake] = [*catalogue.CATALOGUE.values(), *MISTAKES.values()]
     entries = every if args.id is None else [catalogue.entry(args.id)]
     json_file = destinations.json_path(args.json)

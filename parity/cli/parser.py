@@ -1,6 +1,6 @@
-"""Every flag of ``python -m keras_impl``, ``python -m torch_impl`` and ``parity``, once.
+"""The command lines of ``parity``, ``python -m keras_impl`` and ``python -m torch_impl``.
 
-Nothing here imports a framework, and a command's own module is imported only when it runs.
+Nothing here imports a framework; the module of a command is imported only when it runs.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ DATA_NAMES = ("fashion_mnist", "japanese_vowels", "digits", "mnist")
 
 
 MOST_STEPS = 10_000
-"""Steps that a ladder may climb: the batches and masks of all are held in memory, for every rung
-and ensemble member to see the same."""
+"""Largest number of steps of a ladder: all batches and masks are kept in memory, as every ensemble
+member uses the same."""
 MOST_THREADS = 1024
 MOST_SEEDS = 100
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """Says what is wrong in one line, with exit code 2; flags cannot be shortened."""
+    """Argument parser with one-line errors, exit code 2, and no abbreviated flags."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{**kwargs, "allow_abbrev": False})
 
     def error(self, message: str) -> NoReturn:
-        """Print one line and exit."""
+        """Print the message in one line and exit."""
         self.exit(2, f"{self.prog}: error: {' '.join(message.split())} (see {self.prog} --help)\n")
 
 
 def backend_main(backend: str, argv: Sequence[str] | None = None) -> NoReturn:
-    """Entry point of the implementation ``backend``; see :func:`parity.cli.execute.execute`."""
+    """Run ``python -m <backend>_impl``; see :func:`parity.cli.execute.execute`."""
     parser = backend_parser(backend)
     args = parser.parse_args(argv)
     args.backend = backend
@@ -53,7 +53,7 @@ def backend_main(backend: str, argv: Sequence[str] | None = None) -> NoReturn:
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
-    """Entry point ``parity``; see :func:`parity.cli.execute.execute`."""
+    """Run the command ``parity``; see :func:`parity.cli.execute.execute`."""
     parser = parity_parser()
     words = sys.argv[1:] if argv is None else argv
     args = parser.parse_args(words)
@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
 
 def backend_parser(backend: str) -> OneLineParser:
-    """The parser that every implementation shares."""
+    """Return the parser of an implementation's command line."""
     parser = OneLineParser(
         prog=f"python -m {backend}_impl",
         description="Train, evaluate, predict and record the registered classifiers.",
@@ -71,10 +71,10 @@ def backend_parser(backend: str) -> OneLineParser:
 
     train = add("train", help="train a model, print loss and accuracy by epoch")
     add_run_flags(train, several=False, epochs=True, data="auto")
-    train.add_argument("--out", metavar="DIR", help="keep the trained weights in this new folder")
+    train.add_argument("--out", metavar="DIR", help="save the trained weights in this new folder")
     _add_checkpoint_flags(train)
 
-    evaluate = add("evaluate", help="cross-entropy, accuracy and more of trained weights")
+    evaluate = add("evaluate", help="print metrics of trained weights")
     _add_weights_flags(evaluate)
     evaluate.add_argument(
         "--metrics",
@@ -88,27 +88,27 @@ def backend_parser(backend: str) -> OneLineParser:
         "--top-k",
         type=reader(Accepts(int, minimum=1)),
         metavar="K",
-        help=f"places of the metric top_k (default: {table.TOP_K})",
+        help=f"k of the metric top_k (default: {table.TOP_K})",
     )
 
-    predict = add("predict", help="labels and probabilities from trained weights")
+    predict = add("predict", help="print labels and probabilities from trained weights")
     _add_weights_flags(predict)
     predict.add_argument("--out", metavar="FILE", help="write them to this new .csv or .npz file")
 
-    record = add("record", help="climb the ladder and keep what every rung leaves")
+    record = add("record", help="run every rung of the ladder and save the tensors")
     add_record_flags(record)
     record.add_argument(
         "--out",
         metavar="DIR",
         required=True,
-        help="new folder; with several models, one below it each",
+        help="new folder; with several models, it has a subfolder for each",
     )
     record.add_argument(  # for a member of another process's ensemble
         "--no-ensemble", dest="ensemble", action="store_false", default=None, help=argparse.SUPPRESS
     )
 
-    replay = add("replay", help="run each layer by itself, fed what another record's layer was")
-    replay.add_argument("teacher", metavar="RECORD", help="folder written by the other's record")
+    replay = add("replay", help="run each layer with the inputs of another record's layer")
+    replay.add_argument("teacher", metavar="RECORD", help="folder written by record")
     replay.add_argument("--out", metavar="DIR", required=True, help="new folder")
     _add_data_flags(replay)
     _add_process_flags(replay)
@@ -120,42 +120,42 @@ def _add_checkpoint_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--checkpoint",
         metavar="FILE",
-        help="write all that training can be gone on from to this file, after each epoch",
+        help="write a checkpoint, from which training can be resumed, after each epoch",
     )
     group.add_argument(
         "--checkpoint-steps",
         type=reader(Accepts(int, minimum=1)),
         metavar="N",
-        help="and whenever so many steps were made",
+        help="also write a checkpoint every N steps",
     )
     group.add_argument(
         "--save-best-only",
         action="store_true",
-        help="only after an epoch that is better than all before (see --monitor)",
+        help="write only after an epoch that is better than all before (see --monitor)",
     )
     group.add_argument(
         "--resume",
         metavar="FILE",
-        help="go on from a checkpoint of either implementation, made with the same flags (more "
-        "epochs are accepted); without --checkpoint, later ones take its place",
+        help="resume from a checkpoint of either implementation, written with the same flags (more "
+        "epochs are accepted); without --checkpoint, new checkpoints replace it",
     )
     group.add_argument(
-        "--csv-log", metavar="FILE", help="write every epoch's metrics to this file, a row each"
+        "--csv-log", metavar="FILE", help="write the metrics of each epoch as a row of this file"
     )
 
 
 def parity_parser() -> OneLineParser:
-    """The parser of ``parity``."""
+    """Return the parser of ``parity``."""
     parser = OneLineParser(
         prog="parity",
-        description="Say whether a Keras and a PyTorch model are the same, "
-        "and if not, where they part.",
+        description="Check whether a Keras and a PyTorch model are the same, "
+        "and if not, report where they first differ.",
     )
     add = _commands(parser).add_parser
 
-    run = add("run", help="record with every backend at the same time, then compare")
+    run = add("run", help="record with both frameworks at the same time, then compare")
     add_record_flags(run)
-    run.add_argument("--out", metavar="DIR", help="new folder (default: a fresh one under runs/)")
+    run.add_argument("--out", metavar="DIR", help="new folder (default: one in runs/)")
     allow.add_to(run)
     _add_json_flag(run)
 
@@ -165,22 +165,22 @@ def parity_parser() -> OneLineParser:
     compare.add_argument(
         "--replay",
         metavar="RECORD",
-        help="folder written by replay: adds each layer by itself to where the two part",
+        help="folder written by replay; shows whether a layer differs with equal inputs",
     )
     compare.add_argument("--checks", action="store_true", help="print every check")
     allow.add_to(compare)
     _add_json_flag(compare)
 
-    check = add("check", help="compare a pair of models of your own, and name what parts them")
+    check = add("check", help="compare your own pair of models, and name the cause of a difference")
     pair_flags.add_check(check)
     _add_json_flag(check)
 
-    convert = add("convert", help="weights from a file of one framework to one of the other")
+    convert = add("convert", help="convert a weight file of one framework to one of the other")
     pair_flags.add_convert(convert)
 
-    explain = add("explain", help="known differences between the frameworks, and how to port them")
+    explain = add("explain", help="print known differences between the frameworks")
     explain.add_argument(
-        "id", metavar="ID", nargs="?", help="of one difference (default: list them all)"
+        "id", metavar="ID", nargs="?", help="id of a difference (default: list all)"
     )
     _add_json_flag(explain)
     return parser
@@ -193,12 +193,12 @@ def _commands(parser: OneLineParser) -> Any:
 
 def _add_json_flag(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--json", metavar="FILE", help="write the same as data to this file, replacing it"
+        "--json", metavar="FILE", help="also write the result as JSON to this file, replacing it"
     )
 
 
 def add_record_flags(parser: argparse.ArgumentParser) -> None:
-    """Flags of a climb: several models, several dtypes."""
+    """Add the flags of ``record``, which accepts several models and dtypes."""
     add_run_flags(parser, several=True, epochs=False, data="embedded, but for mnist auto")
     parser.add_argument(
         "--dtype", nargs="+", choices=DTYPES, default=list(DTYPES), help="(default: both)"
@@ -208,7 +208,7 @@ def add_record_flags(parser: argparse.ArgumentParser) -> None:
         type=reader(Accepts(int, minimum=1, below=MOST_STEPS + 1)),
         default=10,
         metavar="K",
-        help=f"optimizer steps, {MOST_STEPS} at most: the masks of all are held in memory "
+        help=f"optimizer steps, at most {MOST_STEPS}, as all masks are kept in memory "
         "(default: 10)",
     )
     parser.add_argument(
@@ -216,15 +216,15 @@ def add_record_flags(parser: argparse.ArgumentParser) -> None:
         type=reader(Accepts(int, minimum=1, below=MOST_SEEDS + 1)),
         default=1,
         metavar="N",
-        help="train float32 from so many seeds, to compare loss, accuracy and predictions where "
-        "rounding alone decides the weights (default: 1)",
+        help="number of seeds to train float32 from, to compare loss, accuracy and predictions "
+        "when rounding determines the weights (default: 1)",
     )
 
 
 def add_run_flags(
     parser: argparse.ArgumentParser, *, several: bool, epochs: bool, data: str
 ) -> None:
-    """Flags that make a spec: model, data, optimizer, training, and how the process runs."""
+    """Add the flags of a spec (model, data, optimizer, training) and of the process."""
     parser.add_argument(
         "--model", required=True, choices=tuple(MODELS), nargs="+" if several else None
     )
@@ -234,7 +234,7 @@ def add_run_flags(
     group.add_argument(
         "--data",
         choices=("auto", "embedded", "full"),
-        help=f"auto: the full set where it is found (default: full with --data-dir or "
+        help=f"auto: the full set if it is found (default: full with --data-dir or "
         f"--download, else {data})",
     )
     spec.add_fields(group, DataSpec)
@@ -244,7 +244,7 @@ def add_run_flags(
     parser.add_argument(
         "--flavour",
         choices=FLAVOURS,
-        help="the Keras to run, and whose formulas to follow (default: tf_keras)",
+        help="Keras version to run, whose formulas PyTorch follows (default: tf_keras)",
     )
     if not several:
         parser.add_argument("--dtype", choices=DTYPES, default="float32", help="(default: float32)")
@@ -252,26 +252,25 @@ def add_run_flags(
 
 def _add_weights_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--weights", metavar="DIR", required=True, help="folder that train --out wrote"
+        "--weights", metavar="DIR", required=True, help="folder written by train --out"
     )
     parser.add_argument(
         "--input",
         metavar="FILE",
-        help="examples of your own: .npz with x, and where it applies y and lengths "
-        "(default: the test set)",
+        help="your own examples: .npz with x, and if needed y and lengths (default: the test set)",
     )
     _add_data_flags(parser)
-    parser.add_argument("--dtype", choices=DTYPES, help="(default: the one trained in)")
+    parser.add_argument("--dtype", choices=DTYPES, help="(default: that of the training)")
     _add_process_flags(parser)
 
 
 def _add_data_flags(parser: Any) -> None:
-    parser.add_argument("--data-dir", metavar="DIR", help="where the full data set lies")
+    parser.add_argument("--data-dir", metavar="DIR", help="folder of the full data set")
     parser.add_argument(
         "--download",
         action="store_true",
         default=None,
-        help="fetch the full data set where it is not found",
+        help="download the full data set if it is not found",
     )
 
 

@@ -1,4 +1,4 @@
-"""``predict``: labels and probabilities from trained weights."""
+"""``predict``: print labels and probabilities computed with trained weights."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ SUFFIXES = (".csv", ".npz")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print a line per example; with ``--out`` write a file as well."""
+    """Print a line per example; with ``--out`` also write a file."""
     out = destinations.new_path(args.out) if args.out else None
     if out and out.suffix not in SUFFIXES:
         raise ParityError(
-            f"--out: received {args.out!r}, accepted: a name in {' or '.join(SUFFIXES)}"
+            f"--out: received {args.out!r}, accepted: a name ending in {' or '.join(SUFFIXES)}"
         )
     found = trained.load(args, labelled=False)
     computed = found.outputs()
@@ -49,7 +49,7 @@ def _rows(
 def _file(
     suffix: str, classes: tuple[str, ...], labels: np.ndarray, probabilities: np.ndarray
 ) -> bytes:
-    """Content of a file: .npz with labels, probabilities and classes, or the rows as .csv."""
+    """Return the content of a file: .npz with the arrays, or .csv with the printed rows."""
     if suffix == ".npz":
         named = {"labels": labels, "probabilities": probabilities, "classes": np.array(classes)}
         return files.encode_npz(named)

@@ -21,7 +21,7 @@ from parity.system.memory import PeakMemory
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write a record per model; with several, each in a folder of its name."""
+    """Write a record per model; with several models, each in a folder with its name."""
     out = destinations.new_path(args.out)
     families = list(dict.fromkeys(args.model))
     dtypes = tuple(sorted(set(args.dtype), reverse=True))  # float64 first
@@ -31,28 +31,28 @@ def run(args: argparse.Namespace) -> int:
     epochs = vars(args).get("epochs", 0)
     if epochs and "float64" not in dtypes and ensemble:
         raise ParityError(
-            f"--epochs: received {epochs} without float64, accepted: with it, which a whole "
-            "training is compared in"
+            f"--epochs: received {epochs} without float64, accepted: with float64, "
+            "in which whole trainings are compared"
         )
     whole = bool(epochs) and "float64" in dtypes
     resolve.refuse_foreign_options(args, families)
     planned = []
-    for family in families:  # everything that can be refused is refused before the first climb
+    for family in families:  # all input is checked before the first run
         dataset = resolve.dataset_for(args, family)
         spec = resolve.spec_for(args, family, dataset)
-        if not epochs and (foreign := callbacks.changed_fields(spec.callbacks)):
+        if not epochs and (changed := callbacks.changed_fields(spec.callbacks)):
             raise ParityError(
-                f"{flag_of(foreign[0])}: does not apply to a ladder, which has no "
+                f"{flag_of(changed[0])}: does not apply to a ladder, which has no "
                 "epochs; accepted: with --epochs"
             )
         if whole:
             fit.steps_of(spec, len(dataset.train.x))
         planned.append((spec, dataset))
     backend = resolve.backend_for(args, spec)
-    climbs = climb.climbs(backend, dtypes, args.steps, args.seeds) + whole * epochs
+    runs = climb.climbs(backend, dtypes, args.steps, args.seeds) + whole * epochs
     with (
-        _elsewhere(args, backend, ensemble and "float32" in dtypes) as elsewhere,
-        Progress(backend.name, climbs * len(planned)) as progress,
+        _ensemble_process(args, backend, ensemble and "float32" in dtypes) as second,
+        Progress(backend.name, runs * len(planned)) as progress,
     ):
         for spec, dataset in planned:
             train, test = resolve.splits(spec, dataset)
@@ -60,8 +60,8 @@ def run(args: argparse.Namespace) -> int:
 
             def advance(what: str, family: str = spec.family) -> None:
                 progress.advance(f"{family} {what}")
-                if elsewhere:
-                    elsewhere.check()
+                if second:
+                    second.check()
 
             ladder = climb.climb(
                 backend,
@@ -76,8 +76,8 @@ def run(args: argparse.Namespace) -> int:
                 advance=advance,
             )
             place = Path(spec.family) if len(families) > 1 else Path()
-            if elsewhere:
-                elsewhere.widen(ladder, place)
+            if second:
+                second.widen(ladder, place)
             header = create_header(
                 "ladder",
                 backend,
@@ -95,19 +95,19 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-class _Elsewhere:
-    """A process that climbs in float32 with another number of threads."""
+class _EnsembleProcess:
+    """A process that runs the ladder in float32 with another number of threads."""
 
     def __init__(self, child: processes.Child, out: Path) -> None:
         self.child, self.out = child, out
 
     def check(self) -> None:
-        """Give up as soon as it has failed."""
+        """Raise if the process has failed."""
         if self.child.failed:
             raise ParityError(f"the ensemble's second process: {self.child.failure_reason()}")
 
     def widen(self, ladder: climb.Ladder, place: Path) -> None:
-        """Take its record into the ensemble, as soon as it is there."""
+        """Wait for its record and add it to the ensemble."""
         try:
             self.child.wait(self.out / place / record.HEADER)
         except ParityError as error:
@@ -117,9 +117,11 @@ class _Elsewhere:
 
 
 @contextmanager
-def _elsewhere(args: argparse.Namespace, own: Backend, wanted: bool) -> Iterator[_Elsewhere | None]:
-    """Start the ensemble's member that this process cannot be, where the backend needs one."""
-    wanted = wanted and args.device == "cpu"  # a second process would want the same GPU's memory
+def _ensemble_process(
+    args: argparse.Namespace, own: Backend, wanted: bool
+) -> Iterator[_EnsembleProcess | None]:
+    """Start the ensemble member that needs another process, if the backend has one."""
+    wanted = wanted and args.device == "cpu"  # a second process would need the same GPU's memory
     count = own.threads_elsewhere() if wanted else 0
     if not count:
         yield None
@@ -130,9 +132,9 @@ def _elsewhere(args: argparse.Namespace, own: Backend, wanted: bool) -> Iterator
         command = [registered()[own.name], "record"]
         command += record_flags(argparse.Namespace(**flags))
         child = processes.Child([*command, f"--out={out}"])
-        child.lower_priority()  # the ladder itself is what takes longest
+        child.lower_priority()  # the ladder takes longest
         try:
-            yield _Elsewhere(child, out)
+            yield _EnsembleProcess(child, out)
         finally:
-            # sooner than this process's own parent loses patience with it
+            # before this process's own parent kills it
             processes.terminate([child], processes.GRACE / 2)

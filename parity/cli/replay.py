@@ -1,4 +1,4 @@
-"""``replay``: run each layer by itself, fed what another record's layer was."""
+"""``replay``: run each layer separately, with the inputs of another record's layer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from parity.system.memory import PeakMemory
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write a record to be given to ``compare --replay``."""
+    """Write a record for ``compare --replay``."""
     out = destinations.new_path(args.out)
     with record.read(Path(args.teacher)) as teacher:
         header = teacher.header

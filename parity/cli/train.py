@@ -1,4 +1,4 @@
-"""``train``: a normal training run with the shared batches, weights and masks."""
+"""``train``: train a model over epochs, with the shared batches, weights and random draws."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from parity.system.memory import PeakMemory
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train, print a line per epoch, keep the weights where asked."""
+    """Train, print a line per epoch, and save the weights if requested."""
     out = destinations.new_path(args.out) if args.out else None
-    _refuse_contradictions(args)
+    _check_flags(args)
     resolve.refuse_foreign_options(args, [args.model])
     dataset = resolve.dataset_for(args, args.model)
     spec = resolve.spec_for(args, args.model, dataset)
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         computed = fit.fit(
             model, spec, train, test, history, watch, args.checkpoint_steps or fit.CHUNK_STEPS
         )
-    _conclude(spec, history)
+    _print_end(spec, history)
     accuracy = predictions.accuracy(predictions.labels(spec.model, computed), test.y)
     if spec.optimizer.ema_momentum:
         print(f"averaged weights: test accuracy {accuracy:.4f}")
@@ -88,27 +88,27 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _refuse_contradictions(args: argparse.Namespace) -> None:
-    """Flags of a checkpoint without a place for it, or that exclude each other."""
+def _check_flags(args: argparse.Namespace) -> None:
+    """Check that the flags of checkpoints have a file and do not exclude each other."""
     place = args.checkpoint or args.resume
     for name, given in (
         ("--checkpoint-steps", args.checkpoint_steps),
         ("--save-best-only", args.save_best_only),
     ):
         if given and not place:
-            raise ParityError(f"{name}: received without a place, accepted: with --checkpoint FILE")
+            raise ParityError(f"{name}: received without a file, accepted: with --checkpoint FILE")
     if args.checkpoint_steps and args.save_best_only:
         raise ParityError(
             f"--checkpoint-steps: received {args.checkpoint_steps} with --save-best-only, which "
             "writes at the end of an epoch; accepted: one of the two"
         )
     for flag, path in (("--checkpoint", args.checkpoint), ("--csv-log", args.csv_log)):
-        if path and not (args.resume and Path(path).is_file()):  # which that training wrote
+        if path and not (args.resume and Path(path).is_file()):  # which the resumed training wrote
             destinations.new_path(path, flag)
 
 
 class _Watch(fit.Watch):
-    """Prints a line per epoch, shows progress, writes checkpoints and the log."""
+    """Prints epochs, shows progress, and writes checkpoints and the CSV log."""
 
     def __init__(
         self, args: argparse.Namespace, spec: Spec, model: Model, history: History, bar: Progress
@@ -129,13 +129,13 @@ class _Watch(fit.Watch):
         )
 
     def chunk(self, chunk: Chunk) -> None:
-        """Take the time."""
+        """Record the time of a chunk."""
         self.timed.append((time.perf_counter() - self.began, chunk.steps))
         epochs = self.spec.training.epochs
         self.bar.advance(f"epoch {chunk.epoch + 1}/{epochs}", chunk.steps)
 
     def epoch(self, epoch: int, logs: dict[str, float]) -> None:
-        """Print and log it."""
+        """Print and log an epoch."""
         print(
             f"epoch {epoch + 1}/{self.spec.training.epochs}  loss {logs['loss']:.6f}  "
             f"test loss {logs['val_loss']:.6f}  test accuracy {logs['val_accuracy']:.4f}",
@@ -145,20 +145,20 @@ class _Watch(fit.Watch):
             checkpoint_schedule.write_log(Path(self.args.csv_log), self.history.epochs)
 
     def state(self, history: History, epoch_ends: bool) -> None:
-        """Write a checkpoint if it is time, and start the clock again."""
+        """Write a checkpoint if one is due, and restart the timer."""
         if self.checkpoints:
             self.checkpoints.offer(self.model, self.spec, self.args.dtype, history, epoch_ends)
         self.began = time.perf_counter()
 
     def step_seconds(self) -> float:
-        """Mean seconds per step, without the first chunk, whose time goes into compiling."""
+        """Return the mean seconds per step without the first chunk, which includes compilation."""
         warm = self.timed[1:] or self.timed
         steps = sum(count for _, count in warm)
         return sum(seconds for seconds, _ in warm) / steps if steps else 0.0
 
 
-def _conclude(spec: Spec, history: History) -> None:
-    """Say why it ended where that is not the last epoch."""
+def _print_end(spec: Spec, history: History) -> None:
+    """Print why training ended before the last epoch."""
     epochs = len(history.epochs)
     if history.stopped and epochs < spec.training.epochs:
         patience = spec.callbacks.early_stopping
@@ -178,7 +178,7 @@ def _header(
     step_seconds: float,
     peak: PeakMemory,
 ) -> record.Header:
-    kept = climb.Ladder(
+    ladder = climb.Ladder(
         trainable=tuple(sorted(model.trainable())),
         counts=model.counts(),
         results={args.dtype: results},
@@ -191,6 +191,6 @@ def _header(
         steps=history.steps,
         dtypes=(args.dtype,),
         device=args.device,
-        ladder=kept,
+        ladder=ladder,
         peak=peak,
     )

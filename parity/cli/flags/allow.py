@@ -1,4 +1,4 @@
-"""The flag ``--allow RUNG LIMIT REASON``: a row of the float64 table, replaced with a reason."""
+"""The flag ``--allow RUNG LIMIT REASON``, which replaces a tolerance of the float64 table."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from parity.numerics.tolerance import EXACT, FLOAT64, Allowed
 from parity.options import Accepts
 
 RUNGS = tuple(rung for rung in rungs.TITLES if FLOAT64[rung] != EXACT)
-"""Rungs at which something is computed, so that something can be allowed."""
+"""Rungs with a tolerance; at the others, values must be equal."""
 
 
 class Allow(argparse.Action):
-    """Collects rung, limit and reason; each rung once. Anything else is an error of one line."""
+    """Collects rung, limit and reason, each rung once; reports errors in one line."""
 
     def __call__(
         self,
@@ -23,7 +23,7 @@ class Allow(argparse.Action):
         values: Any,
         option_string: str | None = None,
     ) -> None:
-        """Add one to what was given before."""
+        """Add a tolerance to those of earlier flags."""
         rung, limit, reason = values
         given = dict(getattr(namespace, self.dest))
         known = [name for name in RUNGS if name not in given]
@@ -42,13 +42,13 @@ class Allow(argparse.Action):
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
-    """Add the flag; the namespace's ``allow`` is a dict of rung to what is allowed there."""
+    """Add the flag; ``allow`` of the namespace is a dict of tolerances by rung."""
     parser.add_argument(
         "--allow",
         nargs=3,
         action=Allow,
         default={},
         metavar=("RUNG", "LIMIT", "REASON"),
-        help="let float64 stand LIMIT apart, as a share of the largest entry, at a rung "
+        help="allow a float64 difference of LIMIT, relative to the largest entry, at a rung "
         f"({', '.join(RUNGS)}); the report prints the reason",
     )

@@ -8,7 +8,7 @@ from parity.cli.flags.spec import reader
 from parity.options import Accepts
 
 MOST_STEPS = 10_000
-"""Steps that training may be compared for, each held against the other side's."""
+"""Largest number of optimizer steps to compare."""
 
 WEIGHTS = ("keras", "torch", "as-is")
 """The same as in :mod:`parity.pairs.forward.setup`, which imports NumPy."""
@@ -17,18 +17,18 @@ PAIR = "Python file that defines keras_model(), torch_model() and inputs()"
 
 
 def add_check(parser: argparse.ArgumentParser) -> None:
-    """The pair, whose weights count, and where the report goes besides the terminal."""
+    """Add the flags of ``parity check``."""
     parser.add_argument(
         "pair",
         metavar="PAIR",
-        help=f"{PAIR}, and where wanted torch_inputs(), targets(), loss(), "
-        "optimizer(): each returns what the argument of parity.check of that name takes",
+        help=f"{PAIR}, and optionally torch_inputs(), targets(), loss(), "
+        "optimizer(): each returns the value of parity.check's argument of that name",
     )
     parser.add_argument(
         "--weights",
         choices=WEIGHTS,
         default="keras",
-        help="whose are copied to the other model before they are compared; as-is: nobody's "
+        help="model whose weights are copied to the other before the comparison; as-is: no copy "
         "(default: keras)",
     )
     _add_map(parser)
@@ -37,22 +37,22 @@ def add_check(parser: argparse.ArgumentParser) -> None:
         type=reader(Accepts(int, minimum=1, below=MOST_STEPS + 1)),
         default=10,
         metavar="K",
-        help="optimizer steps, where the file defines optimizer() (default: 10)",
+        help="optimizer steps, if the file defines optimizer() (default: 10)",
     )
     parser.add_argument(
         "--seed",
         type=reader(Accepts(int, minimum=0, below=2**63)),
         default=0,
         metavar="N",
-        help="of what dropout draws (default: 0)",
+        help="seed of dropout's random draws (default: 0)",
     )
     parser.add_argument(
-        "--out", metavar="DIR", help="write report.json and report.html into this new folder"
+        "--out", metavar="DIR", help="also write report.json and report.html to this new folder"
     )
 
 
 def add_convert(parser: argparse.ArgumentParser) -> None:
-    """The two files, and the pair that says which weight of the one is which of the other."""
+    """Add the flags of ``parity convert``."""
     parser.add_argument("source", metavar="SOURCE", help="file of weights")
     parser.add_argument(
         "target",
@@ -72,7 +72,7 @@ def _add_map(parser: argparse.ArgumentParser) -> None:
         type=_names,
         default=[],
         metavar="KERAS=TORCH",
-        help="a Keras layer and the PyTorch module that belongs to it, by name",
+        help="names of a Keras layer and of the corresponding PyTorch module",
     )
 
 

@@ -1,4 +1,4 @@
-"""From flags to what a run needs: data, spec, backend."""
+"""Conversion of flags to the data set, the spec and the backend of a run."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ from parity.specs.run import Spec
 from parity.specs.training import DataSpec, TrainingSpec
 
 BYTES = 8
-"""What a number takes in float64."""
+"""Bytes per number in float64."""
 
 
 def dataset_for(args: argparse.Namespace, family: str) -> Dataset:
     """Load the data set that the flags name, else the model's own.
 
-    Without ``--data``, ``train`` takes the full set where it is found, and a climb the embedded one
-    where there is one; ``--data-dir`` and ``--download`` ask for the full set.
+    Without ``--data``, ``train`` uses the full set if found, and ``record`` the embedded one if it
+    exists; ``--data-dir`` and ``--download`` request the full set.
     """
     name = args.dataset or MODELS[family].default_dataset
-    full_asked = args.data_dir is not None or bool(args.download)
-    climbs = args.command == "record"
-    usual = "embedded" if climbs and datasets.is_embedded(name) and not full_asked else "auto"
+    full_requested = args.data_dir is not None or bool(args.download)
+    embedded = args.command == "record" and datasets.is_embedded(name) and not full_requested
+    default = "embedded" if embedded else "auto"
     return datasets.load(
-        name, size=args.data or usual, data_dir=args.data_dir, download=bool(args.download)
+        name, size=args.data or default, data_dir=args.data_dir, download=bool(args.download)
     )
 
 
 def dataset_of(args: argparse.Namespace, spec: Spec, where: str) -> Dataset:
-    """The very data that a spec names, by the checksum in it; ``where`` is the record it is in.
+    """Load the data set with the checksum in a spec; ``where`` is the record with the spec.
 
     Raises:
-        ParityError: they are not found, are others, or the flags ask for the full set where the
-            embedded one was taken.
+        ParityError: the data set is not found or has another checksum, or the flags request the
+            full set but the spec has the embedded one.
     """
     if spec.data.size == "embedded" and (
         flags := datasets.full_set_flags(args.data_dir, args.download)
@@ -67,11 +67,11 @@ def dataset_of(args: argparse.Namespace, spec: Spec, where: str) -> Dataset:
 
 
 def spec_for(args: argparse.Namespace, family: str, dataset: Dataset) -> Spec:
-    """The spec that the flags describe.
+    """Create the spec that the flags describe.
 
     Raises:
-        ParityError: a value is out of range, the model cannot take the data, or is too large for
-            this machine.
+        ParityError: a value is out of range, the model does not accept the data, or it is too
+            large for this machine.
     """
     cls = MODELS[family]
     given = vars(args)
@@ -120,7 +120,7 @@ def spec_for(args: argparse.Namespace, family: str, dataset: Dataset) -> Spec:
 
 
 def _schedule(given: Mapping[str, Any], training: TrainingSpec, examples: int) -> ScheduleSpec:
-    """The schedule; by default it takes the whole training, or an epoch where it restarts."""
+    """Create the schedule; by default it lasts the whole training, or an epoch if it restarts."""
     fields = {name: given[name] for name in _names(ScheduleSpec) if name in given}
     fields["name"] = name = given.get("lr_schedule", "constant")
     if "decay_steps" in SCHEDULES[name].options and "decay_steps" not in fields:
@@ -136,7 +136,7 @@ def _names(cls: type) -> list[str]:
 def _refuse_too_large(spec: Spec) -> None:
     parameters = sum(row.size for row in spec.model.parameters())
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    each = BYTES * (2 + len(spec.optimizer.slots))  # itself, its gradient, its slots
+    each = BYTES * (2 + len(spec.optimizer.slots))  # value, gradient and slots
     if parameters * each > memory:
         raise ParityError(
             f"model {spec.family}: received options that make {parameters:,} parameters, accepted: "
@@ -145,10 +145,10 @@ def _refuse_too_large(spec: Spec) -> None:
 
 
 def refuse_foreign_options(args: argparse.Namespace, families: list[str]) -> None:
-    """Refuse a model's option that none of the chosen models has.
+    """Check that each given model option applies to one of the chosen models.
 
     Raises:
-        ParityError: naming the flag and the models that take it.
+        ParityError: an option does not; the message lists the models that accept it.
     """
     for name, (_, takers) in model_fields().items():
         if getattr(args, name, None) is not None and not set(takers) & set(families):
@@ -159,7 +159,7 @@ def refuse_foreign_options(args: argparse.Namespace, families: list[str]) -> Non
 
 
 def splits(spec: Spec, dataset: Dataset) -> tuple[Split, Split]:
-    """Training and test examples as the model takes them."""
+    """Return training and test examples in the model's form."""
     return examples.for_model(spec, dataset.train), examples.for_model(spec, dataset.test)
 
 
@@ -167,7 +167,7 @@ def backend_for(args: argparse.Namespace, spec: Spec) -> Backend:
     """Start the backend whose entry point was called, with the spec's Keras.
 
     Raises:
-        ParityError: its framework is missing or broken, or the device is not there.
+        ParityError: its framework cannot be imported, or the device does not exist.
     """
     settings = Settings(flavour=spec.model.flavour, device=args.device, threads=args.threads or 0)
     try:

@@ -1,4 +1,4 @@
-"""The flags that a spec's fields become: one each, with its help, its bounds and its default."""
+"""Command-line flags for the fields of specs, with help text, accepted values and default."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from parity.specs.training import TrainingSpec
 
 
 def add_model(parser: Any) -> None:
-    """Flags of all models' own fields, in a group."""
+    """Add the flags of all models' own fields, as a group."""
     group = parser.add_argument_group("model")
     for name, (entry, families) in model_fields().items():
         if name != "flavour":
@@ -28,7 +28,7 @@ def add_model(parser: Any) -> None:
 
 
 def add_training(parser: Any, *, epochs: bool) -> None:
-    """Flags of how a model is trained, in groups; ``epochs``: whether there are some by default."""
+    """Add the flags of training, in groups; ``epochs``: whether to train epochs by default."""
     group = parser.add_argument_group("training")
     for entry in dataclasses.fields(OptimizerSpec):
         prefix, default = _of_optimizers(entry)
@@ -36,7 +36,7 @@ def add_training(parser: Any, *, epochs: bool) -> None:
         _add_field(group, entry, prefix, flag, default)
     for entry in dataclasses.fields(TrainingSpec):
         alone = entry.name == "epochs" and not epochs
-        _add_field(group, entry, "", default="none, the ladder alone" if alone else None)
+        _add_field(group, entry, "", default="none, only the ladder" if alone else None)
     group = parser.add_argument_group("learning-rate schedule")
     for entry in dataclasses.fields(ScheduleSpec):
         if entry.name == "name":
@@ -53,7 +53,7 @@ def add_training(parser: Any, *, epochs: bool) -> None:
 
 
 def model_fields() -> dict[str, tuple[dataclasses.Field[Any], list[str]]]:
-    """Every field that some model family takes as a flag: name to field and families."""
+    """Return each model field with a flag, and the families that have it, by name."""
     found: dict[str, tuple[dataclasses.Field[Any], list[str]]] = {}
     for family, cls in MODELS.items():
         for entry in dataclasses.fields(cls):
@@ -63,27 +63,27 @@ def model_fields() -> dict[str, tuple[dataclasses.Field[Any], list[str]]]:
 
 
 def flag_of(name: str) -> str:
-    """The flag of a field: ``kernel_size`` → ``--kernel-size``."""
+    """Return the flag of a field: ``kernel_size`` → ``--kernel-size``."""
     return "--" + name.replace("_", "-")
 
 
 def _of_optimizers(entry: dataclasses.Field[Any]) -> tuple[str, str | None]:
-    """Which optimizers take an option, and its defaults in words; nothing if all do alike."""
+    """Return which optimizers have an option, and its defaults in words; empty if all have it."""
     defaults, takers = table.defaults(entry.name), table.taking(entry.name)
     prefix = f"{', '.join(takers)}: " if takers else ""
     return prefix, _by_taker(defaults) if defaults else None
 
 
 def _of_schedules(name: str) -> str:
-    """The default of a schedule's option in words."""
+    """Return the default of a schedule's option in words."""
     if name == "decay_steps":
-        return "all steps of the training, with cosine_restarts those of an epoch"
+        return "all steps of the training; with cosine_restarts those of an epoch"
     default = schedule_default(name)
-    return "none; it is needed" if default is NEEDED else _in_words(default)
+    return "none; required" if default is NEEDED else _in_words(default)
 
 
 def _by_taker(defaults: dict[Any, list[str]]) -> str:
-    """Defaults in words: each with those that have it, the most common one alone."""
+    """Return defaults in words: each with the names that have it, the most common one last."""
     if len(defaults) == 1:
         return _in_words(next(iter(defaults)))
     usual = max(defaults, key=lambda value: len(defaults[value]))
@@ -92,14 +92,14 @@ def _by_taker(defaults: dict[Any, list[str]]) -> str:
 
 
 def add_fields(parser: Any, cls: type, left_out: Sequence[str] = ()) -> None:
-    """Flags of a spec's fields, as they are."""
+    """Add a flag for each field of a spec, except those in ``left_out``."""
     for entry in dataclasses.fields(cls):
         if entry.metadata["flag"] and entry.name not in left_out:
             _add_field(parser, entry, "")
 
 
 def _defaults(name: str, families: Sequence[str]) -> str:
-    """A model's option's default in words; those that models do not share, each with its models."""
+    """Return a model option's default in words, with the models' names if they differ."""
     takers: dict[str, list[str]] = {}
     for family in families:
         (entry,) = (entry for entry in dataclasses.fields(MODELS[family]) if entry.name == name)
@@ -124,7 +124,7 @@ def _add_field(
     name: str | None = None,
     default: str | None = None,
 ) -> None:
-    """A flag for a spec's field; absent from the namespace unless the user gives it."""
+    """Add a flag for a spec's field; it is not in the namespace unless it is given."""
     accepts: Accepts = entry.metadata["accepts"]
     name = name or entry.name
     if default is None:
@@ -144,7 +144,7 @@ def _add_field(
 
 
 def reader(accepts: Accepts) -> Callable[[str], Any]:
-    """A parser of one value that says what is accepted, not merely that it is invalid."""
+    """Return an argparse type for one value, whose error states the accepted values."""
     one = dataclasses.replace(accepts, many=False, optional=False)
 
     def read(text: str) -> Any:
@@ -163,11 +163,10 @@ _NOT_PASSED_ON = ("words", "command", "out", "json", "allow", "backend")
 
 
 def record_flags(args: argparse.Namespace) -> list[str]:
-    """The flags that make another process's ``record`` do what was asked for, without ``--out``.
+    """Return the arguments of another process's ``record`` with the same flags, without ``--out``.
 
-    Every flag's name follows from its place in the namespace
-    (:func:`parity.cli.flags.spec.flag_of`);
-    one that was not given is absent there, or None.
+    Names of flags follow from the namespace (:func:`flag_of`); flags that are not given are absent
+    from it, or None.
     """
     flags: list[str] = []
     for name, value in vars(args).items():

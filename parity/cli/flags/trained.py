@@ -24,9 +24,12 @@ from parity.specs.run import Spec
 
 @dataclass(frozen=True)
 class Trained:
-    """A model with trained weights, and examples as it takes them (``y`` is 0 where unknown).
+    """A model with trained weights, and examples in its form.
 
-    ``source`` says where the examples come from; ``classes`` names the labels, by label.
+    Attributes:
+        split: the examples; ``y`` is 0 if it is not known.
+        source: origin of the examples, as text.
+        classes: name of each label.
     """
 
     spec: Spec
@@ -38,7 +41,7 @@ class Trained:
     classes: tuple[str, ...]
 
     def outputs(self) -> np.ndarray:
-        """What the model returns for the examples, (N, units)."""
+        """Return the model's outputs for the examples, (N, units)."""
         with Progress(f"{self.backend.name} {self.spec.family} on {self.source}"):
             return self.model.outputs(self.split)
 
@@ -51,11 +54,11 @@ def load(
     Args:
         args: the flags.
         labelled: whether the examples need labels.
-        check: refuses specs that the command has no use for, before the backend starts.
+        check: raises for specs that the command cannot use, before the backend starts.
 
     Raises:
-        ParityError: the record is no training record, its weights do not fit its spec, or the
-            examples are unusable.
+        ParityError: the record is not a training record, its weights do not have the spec's
+            shapes, or the examples cannot be used.
     """
     if args.input and (args.data_dir or args.download):
         flag = "--data-dir" if args.data_dir else "--download"
@@ -78,7 +81,7 @@ def load(
 
 
 def _classes(spec: Spec, weights: str) -> tuple[str, ...]:
-    """What the model's labels stand for."""
+    """Return the name of each label."""
     name = spec.data.name
     names = datasets.class_names(name)
     if spec.model.head == "sigmoid":
@@ -94,12 +97,12 @@ def _classes(spec: Spec, weights: str) -> tuple[str, ...]:
 
 
 def _test_examples(args: argparse.Namespace, spec: Spec) -> Split:
-    """The test set of the very data that the weights were trained on."""
+    """Return the test set of the data set that the weights were trained on."""
     return examples.for_model(spec, resolve.dataset_of(args, spec, args.weights).test)
 
 
 def _weights(trained: Record) -> dict[str, np.ndarray]:
-    """Every tensor of the spec's table, of the right shape."""
+    """Return the weights of every parameter in the spec."""
     if trained.header.kind != "training":
         raise ParityError(
             f"--weights: {trained.path} is a {trained.header.kind} record, "
@@ -118,13 +121,13 @@ def _weights(trained: Record) -> dict[str, np.ndarray]:
 
 
 def _own_examples(path: Path, spec: Spec, labelled: bool) -> Split:
-    """Examples of the user's own from an .npz: x, and where it applies y and lengths.
+    """Read the user's examples from an .npz file: x, and if needed y and lengths.
 
-    Bytes (uint8) are taken for pixels and scaled as the data set's are; other numbers are taken as
-    they are. Sequences without lengths have the full one.
+    uint8 values are pixels and are scaled like those of the data set; other numbers are not scaled.
+    Sequences without lengths have the full length.
 
     Raises:
-        ParityError: an array is absent, or of another dtype, shape or range.
+        ParityError: an array is missing, or has another dtype, shape or range.
     """
     arrays = _arrays(path, ("x", "y") if labelled else ("x",))
     x, shape = arrays["x"], spec.model.input_shape
@@ -147,7 +150,7 @@ def _own_examples(path: Path, spec: Spec, labelled: bool) -> Split:
         lengths = np.full(len(x), shape[0])
     y = arrays["y"] if labelled else np.zeros(len(x), np.int64)
     scale = datasets.max_pixel(spec.data.name) if x.dtype == np.uint8 else None
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes inf, which is refused
+    with np.errstate(over="ignore"):  # values outside float32 become inf, which is refused
         pixels = x.astype(np.float32) / np.float32(scale or 1)
     classes = 2 if spec.model.head == "sigmoid" else spec.model.classes
     datasets.check(Split(pixels, y, lengths), classes, f"--input {path}")
@@ -156,7 +159,7 @@ def _own_examples(path: Path, spec: Spec, labelled: bool) -> Split:
 
 
 def _arrays(path: Path, wanted: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """The arrays that an .npz must hold, and its lengths if there are any."""
+    """Read the ``wanted`` arrays of an .npz file, and its lengths if there are any."""
     try:
         return decode_npz(read_bytes(path), wanted, path, optional=("lengths",))
     except ParityError as error:
