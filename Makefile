@@ -38,9 +38,9 @@ test test-full: $(STAMP)
 
 soak: SOAKED := $(shell mktemp -d)
 soak: $(STAMP) ## Find every planted fault, then call no clean pair different (two hours or so)
-	$(BIN)/python -m pytest -n 2 -q $(FAULTS) --faults-out=$(SOAKED)/tf_keras.json
-	$(BIN)/python -m pytest -n 2 -q $(FAULTS) --faults-out=$(SOAKED)/keras3.json \
-		--flavour=keras3 --full
+	$(BIN)/python -m pytest -n 2 -q --full $(FAULTS) --faults-out=$(SOAKED)/tf_keras.json
+	$(BIN)/python -m pytest -n 2 -q --full $(FAULTS) --faults-out=$(SOAKED)/keras3.json \
+		--flavour=keras3
 	$(BIN)/python -m benchmarks.soak --faults $(SOAKED)/*.json $(ARGS)
 	@rm -r $(SOAKED)
 
