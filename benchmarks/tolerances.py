@@ -90,7 +90,7 @@ def measured(backends: list[Backend], specs: dict[str, Spec], whole: bool) -> No
                 where = f"{name} {check.tensor}"
                 if check.dtype == "float64":
                     exact[check.rung] = max(exact[check.rung], (check.observed, where))
-                elif check.allowed > tolerance.FLOAT32_FLOOR:
+                elif check.allowed > tolerance.ROUNDING_RMS:
                     ratio = tolerance.ENSEMBLE_MULTIPLE * check.observed / check.allowed
                     ratios[check.rung] = max(ratios[check.rung], (ratio, where))
             progress.advance(name)

@@ -112,9 +112,23 @@ its tensor, among all of their kind up to the same step. (All of batch norm's te
 numbers in a CNN of one channel.)
 """
 
-FLOAT32_FLOOR = 16 * 2.0**-23
-"""Relative distance that float32 may always stand away: no member moves a sum that happens to be
-exact on one side, and another order of adding it up still costs some roundings.
+ROUNDING_RMS = 16 * 2.0**-23
+"""Smallest tolerance of a root mean square in float32, relative to the tensor's largest entry.
+
+No member of an ensemble changes a sum that happens to be exact on one side, and adding its terms in
+another order still costs some roundings.
+"""
+
+ROUNDING_MAX = ROUNDING_RMS
+"""Smallest tolerance of a largest difference in float32, relative to the tensor's largest entry.
+
+The largest difference is never below the root mean square: the same number is the stricter limit.
+"""
+
+SAME_CONSTANT = ROUNDING_MAX
+"""Largest relative difference between two constants, or two functions of such, that are the same.
+
+Keras rounds a Python float to float32, and a schedule computes its rate from some of them.
 """
 
 BLIND = 0.1
@@ -206,9 +220,9 @@ def allowed_float32(scale: float, other_error: float, spreads: tuple[float, ...]
         The allowed RMS distance, in the tensor's own unit.
     """
     explained = ENSEMBLE_MULTIPLE * max(other_error, *spreads)
-    if explained > FLOAT32_FLOOR * scale:
+    if explained > ROUNDING_RMS * scale:
         return Allowed(explained, f"{ENSEMBLE_MULTIPLE:g} times what rounding explains")
-    return Allowed(FLOAT32_FLOOR * scale, "sixteen roundings of the largest entry, always allowed")
+    return Allowed(ROUNDING_RMS * scale, "sixteen roundings of the largest entry, always allowed")
 
 
 def negligible_gradients(largest: Mapping[str, float]) -> frozenset[str]:

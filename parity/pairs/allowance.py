@@ -52,7 +52,7 @@ def output_limits(pair: Pair) -> dict[int, float]:
     for t, values in zip(heavy, first, strict=True):
         torch.set_weights(t.name, values)
     return {
-        k.number: max(tolerance.FLOAT32_FLOOR, tolerance.ENSEMBLE_MULTIPLE * effect[t.number])
+        k.number: max(tolerance.ROUNDING_MAX, tolerance.ENSEMBLE_MULTIPLE * effect[t.number])
         for k, t in pair.alignment.pairs
     }
 

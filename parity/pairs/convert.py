@@ -99,7 +99,7 @@ def convert(
         made.replace(target)
     exact, result = (_run(side, name, pair) for name, side in read)
     rounded = [one.name for one, two in zip(given, exact.calls, strict=True) if _less(one, two)]
-    allowed = tolerance.FLOAT32_FLOOR if rounded else ALLOWED.limit
+    allowed = tolerance.ROUNDING_MAX if rounded else ALLOWED.limit
     observed = _apart(list(exact.outputs.values()), list(result.outputs.values()))
     same = observed <= allowed
     if not same and own != other:

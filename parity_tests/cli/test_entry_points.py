@@ -152,7 +152,7 @@ def test_predict_writes_what_it_prints(weights: Path, tmp_path: Path) -> None:
         assert list(csv.reader(file)) == lines
     with np.load(files[1]) as arrays:
         assert [line[1] for line in lines[1:]] == [str(label) for label in arrays["labels"]]
-        assert abs(arrays["probabilities"].sum(axis=1) - 1).max() <= tolerance.FLOAT32_FLOOR
+        assert abs(arrays["probabilities"].sum(axis=1) - 1).max() <= tolerance.ROUNDING_MAX
 
 
 @pytest.mark.parametrize("reader", ["head -n 3", pytest.param("true", marks=pytest.mark.full)])

@@ -8,7 +8,7 @@ import numpy as np
 
 from parity.adapters.backend import Backend
 from parity.data import batches
-from parity.numerics.tolerance import FLOAT32_FLOOR, FLOAT64
+from parity.numerics.tolerance import FLOAT64, ROUNDING_MAX
 from parity.specs import predictions
 from parity.specs.base import ModelSpec
 from parity.specs.run import Spec
@@ -49,7 +49,7 @@ def differs(backend: Backend, name: str, of: Returned, expected: np.ndarray) -> 
     (score,) = backend.scores([name], of.spec, of.outputs[backend.name], of.y, TOP_K).values()
     assert np.shape(score) == np.shape(expected)
     float64 = score.dtype != np.float32
-    limit = FLOAT64["predictions"].limit if float64 else FLOAT32_FLOOR
+    limit = FLOAT64["predictions"].limit if float64 else ROUNDING_MAX
     return bool(np.abs(score - expected).max() > limit)
 
 

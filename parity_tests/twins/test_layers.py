@@ -18,7 +18,7 @@ from torch_impl.parts import layers
 from torch_impl.parts.layers import BatchNorm2d, Flatten, SameConv2d, SharedDropout
 
 EXACT = tolerance.FLOAT64["forward_eval"].limit
-FLOOR = tolerance.FLOAT32_FLOOR
+FLOOR = tolerance.ROUNDING_MAX
 
 
 def images(dtype: str = "float64", count: int = 6) -> np.ndarray:

@@ -237,7 +237,7 @@ class TorchTrainer:
     def take_rate(self, rate: float) -> None:
         """See :meth:`parity.adapters.trainer.TorchTrainer.take_rate`."""
         for group in self._built().param_groups if self.scheduler is not None else ():
-            if abs(group["lr"] - rate) <= tolerance.FLOAT32_FLOOR * rate:
+            if abs(group["lr"] - rate) <= tolerance.SAME_CONSTANT * rate:
                 group["lr"] = rate
 
     def _group_of(self, key: Key) -> dict[str, Any] | None:

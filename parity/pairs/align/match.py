@@ -289,7 +289,7 @@ def _same_output(k: Call, t: Call) -> bool:
 
 def _same(expected: np.ndarray, actual: np.ndarray) -> bool:
     """Up to rounding to float32, in which weights may have been copied."""
-    return relative_error(expected, actual) <= tolerance.FLOAT32_FLOOR
+    return relative_error(expected, actual) <= tolerance.ROUNDING_MAX
 
 
 def _likeness(keras: str, torch: str) -> int:

@@ -25,7 +25,7 @@ NOISE = (*DROPOUTS, *SPATIAL, "GaussianNoise")
 
 LIMITS = {
     "float64": tolerance.FLOAT64["forward_train"].limit,
-    "float32": tolerance.FLOAT32_FLOOR,
+    "float32": tolerance.ROUNDING_MAX,
 }
 """How far from a multiple of what was drawn noise may lie, in its dtype."""
 

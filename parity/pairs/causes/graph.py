@@ -203,7 +203,7 @@ def _scaled(pair: UnequalInputs) -> Cause | None:
     """PyTorch's input is Keras's times one number plus another, for all entries or each channel."""
     if not pair.torch.inputs or pair.residual > pair.keras.allowed:
         return None
-    if pair.difference <= tolerance.FLOAT32_FLOOR:
+    if pair.difference <= tolerance.ROUNDING_MAX:
         return None  # only rounded otherwise
     x, y = pair.keras.inputs[0], pair.torch.inputs[0]
     if x.shape != y.shape or x.dtype.kind != "f" or not all(np.isfinite(z).all() for z in (x, y)):

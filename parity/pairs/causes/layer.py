@@ -61,7 +61,7 @@ def causes_of(
     if not replay.explains(forced):
         return unknown
     own = getattr(k.config, "activation", None)
-    formula = own in ids.FORMULAS or (own and before > tolerance.FLOAT32_FLOOR)
+    formula = own in ids.FORMULAS or (own and before > tolerance.SAME_CONSTANT)
     if not formula and replay.rounded_alone():
         return []
     weights = config_diff.weights(k.weights, t.weights)
@@ -195,7 +195,7 @@ def _functions(k: Call, t: Call, flavour: str) -> list[Setting]:
     x = np.linspace(-30.0, 30.0, 121)
     own = reference(k.config, {}, (x,), flavour, {})
     other = reference(t.config, {}, (x,), PYTORCH, {})
-    if own is None or other is None or relative_error(own, other) <= tolerance.FLOAT32_FLOOR:
+    if own is None or other is None or relative_error(own, other) <= tolerance.SAME_CONSTANT:
         return []
     if type(k.config) is not type(t.config):
         return [Setting("kind", k.config, t.config)]

@@ -92,7 +92,7 @@ class EvaluationFindings:
 
     def _unexplained(self) -> tuple[Divergence, ...]:
         """Outputs that differ without any cause, by more than rounded constants explain."""
-        limit = tolerance.FLOAT32_FLOOR if self.rounded else 0.0
+        limit = tolerance.ROUNDING_MAX if self.rounded else 0.0
         outputs = () if self.causes else self.different_outputs
         return tuple(one for one in outputs if one.observed > limit)
 

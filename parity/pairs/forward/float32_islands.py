@@ -34,7 +34,7 @@ def promoted(
         else None.
     """
     known = (found.rounded or found.causes) and not found.unknown
-    small = found.causes and found.largest_difference <= tolerance.FLOAT32_FLOOR
+    small = found.causes and found.largest_difference <= tolerance.ROUNDING_MAX
     islands = pair.keras_run.computed_in_float32
     if not islands or not found.different_outputs or (known and not small):
         return None
@@ -48,7 +48,7 @@ def promoted(
     with Progress("layers", len(alignment.pairs)) as progress:
         after = compare(pair, progress)
     explains = after.unknown < found.unknown or not after.different_outputs
-    if not explains or change > tolerance.FLOAT32_FLOOR:
+    if not explains or change > tolerance.ROUNDING_MAX:
         return None
     before = max(one.observed for one in found.different_outputs)
     return pair, after, (_note(run.computed_in_float32, before, after.largest_difference),)

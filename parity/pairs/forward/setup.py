@@ -145,7 +145,7 @@ def unstable_outputs(pair: Pair) -> list[str]:
         both = zip(first, second, strict=True)
         changed = [pair for pair in both if not np.array_equal(*pair, equal_nan=True)]
         difference = max((relative_error(*pair) for pair in changed), default=0.0)
-        if difference <= tolerance.FLOAT32_FLOOR:
+        if difference <= tolerance.ROUNDING_MAX:
             continue
         what = f"outputs in evaluation mode differ by {difference:.1g} from one call to the next"
         if name == "torch":

@@ -124,7 +124,7 @@ class Training:
         self.pair.torch.forget()
         parts = gradients.parts(keys, self.k.weights())
         change = float32_islands.change(self.k, runs.batch, parts)
-        if change > tolerance.FLOAT32_FLOOR:
+        if change > tolerance.ROUNDING_MAX:
             return not_run(
                 LADDER[1:],
                 f"{ID}: Keras's model computes in float32; in float64 its loss and "

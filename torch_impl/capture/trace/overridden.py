@@ -45,7 +45,7 @@ def computes_the_same(
 
 def _same(own: Tensor, base: Tensor) -> bool:
     double = own.dtype == base.dtype == torch.float64
-    limit = tolerance.FLOAT64["forward_eval"].limit if double else tolerance.FLOAT32_FLOOR
+    limit = tolerance.FLOAT64["forward_eval"].limit if double else tolerance.ROUNDING_MAX
     return own.shape == base.shape and relative_error(to_numpy(own), to_numpy(base)) <= limit
 
 
