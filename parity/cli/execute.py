@@ -19,8 +19,8 @@ from parity.errors import ParityError
 def execute(prog: str, args: argparse.Namespace) -> NoReturn:
     """Run ``parity.cli.<args.command>`` and exit; an error is one line on stderr.
 
-    Exit codes: 0 (``run`` and ``compare``: SAME), 1 DIFFERENT, 2 wrong use or unusable input,
-    130 Ctrl-C, 143 SIGTERM.
+    Exit codes: 0 (of a comparison: SAME), 1 DIFFERENT, 2 wrong use or unusable input,
+    3 INCONCLUSIVE, 130 Ctrl-C, 143 SIGTERM.
     """
     line = ""
     try:
