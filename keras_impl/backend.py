@@ -96,26 +96,25 @@ class KerasBackend:
         found = []
         if getattr(spec.model, "batch_norm", False) and "float64" in dtypes and not keras3:
             found.append(
-                "batch norm: in float64 the running variance takes the unbiased batch variance, as "
-                "Keras 2's fused float32 kernel does (its float64 path would take the biased one)"
+                "batch norm: in float64 the running variance uses the unbiased batch variance, as "
+                "Keras 2's fused float32 kernel does (its float64 code uses the biased one)"
             )
         if spec.optimizer.name == "nadam" and not keras3:
             found.append(
-                "nadam: the product of its momenta is multiplied once per step, where Keras 2's "
-                "own, compiled, multiplies it once for every weight tensor"
+                "nadam: the product of the momenta is updated once per step; compiled, Keras 2's "
+                "own Nadam updates it once per weight tensor"
             )
         if getattr(spec.model, "tokens", 0):
             optimizer = spec.optimizer
             clips = optimizer.clipnorm or optimizer.global_clipnorm or optimizer.clipvalue
             if keras3 and spec.optimizer.name not in ("sgd", "momentum", "nesterov"):
                 found.append(
-                    "embedding: gradients of a row that occurs more than once are summed before "
-                    f"the optimizer, where Keras 3's own {OPTIMIZERS[spec.optimizer.name].kind} "
-                    "would square each apart"
+                    "embedding: gradients of a repeated row are summed before the optimizer; "
+                    f"Keras 3's own {OPTIMIZERS[spec.optimizer.name].kind} squares each separately"
                 )
             if clips:
                 found.append(
-                    "embedding: gradients of a row that occurs more than once are summed before "
-                    "they are clipped, where Keras's own would clip them as if they were rows"
+                    "embedding: gradients of a repeated row are summed before clipping; Keras's "
+                    "own optimizers clip each separately"
                 )
         return found

@@ -95,7 +95,7 @@ class TorchBackend:
         """See :meth:`parity.adapters.backend.Backend.notes`."""
         if getattr(spec.model, "batch_norm", False) and "float64" in dtypes:
             return [
-                "batch norm: in float64 PyTorch computes from the formula, because its kernel adds "
-                "one value after the other and loses three digits"
+                "batch norm: in float64 PyTorch computes the formula directly, because its kernel "
+                "adds values one by one and loses three digits"
             ]
         return []
