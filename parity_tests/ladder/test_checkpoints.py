@@ -106,7 +106,6 @@ def cut(backend: Backend, spec: Spec, dtype: str, path: Path) -> None:
     ("training", "first"),
     first_of_each(
         [(training, ("keras", "torch")[place % 2]) for place, training in enumerate(TRAININGS)],
-        lambda training, first: training,
         lambda training, first: training in cases.OPTIMIZERS or training,
     ),
 )

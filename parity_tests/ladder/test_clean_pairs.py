@@ -234,6 +234,7 @@ def test_no_pair_is_no_pass() -> None:
     assert not soak_processes.run([]).passed
 
 
+@pytest.mark.full("keras3")
 @pytest.mark.flavour
 def test_a_planted_difference_is_called_different(flavour: str) -> None:
     """The whole way: a process whose PyTorch side trains with another epsilon."""

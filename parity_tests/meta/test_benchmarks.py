@@ -35,9 +35,7 @@ ABOUT = {
 }
 
 
-@pytest.mark.parametrize(
-    "name", first_of_each([(name,) for name in CONTESTANTS], lambda name: "PyTorch" in name)
-)
+@pytest.mark.parametrize("name", first_of_each([(name,) for name in CONTESTANTS], lambda _: "one"))
 def test_every_contestant_takes_its_turn(name: str) -> None:
     """Each prepares every kind of model in a process of its own, and makes its rounds."""
     if "Lightning" in name and not importlib.util.find_spec("pytorch_lightning"):

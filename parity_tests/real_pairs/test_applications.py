@@ -18,6 +18,7 @@ pytestmark = pytest.mark.flavour
 NAMES = ("MobileNetV2", "ResNet50")
 
 
+@pytest.mark.full("keras3")
 @pytest.mark.parametrize("name", first_of_each([(name,) for name in NAMES], lambda _: "same"))
 def test_the_definitions_are_the_same(name: str, keras: Any) -> None:
     """The verdict is SAME, and every layer with weights is compared."""

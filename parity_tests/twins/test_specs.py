@@ -7,14 +7,13 @@ import json
 
 import pytest
 
-from parity.adapters.backend import Backend
 from parity.errors import ParityError
 from parity.reference.optimizers.spec import OptimizerSpec
 from parity.specs.cnn import CnnSpec
 from parity.specs.registry import MODELS
 from parity.specs.rnn import RnnSpec
 from parity.specs.run import differences, spec_from_json
-from parity_tests.support import cases, records
+from parity_tests.support import cases
 
 IMAGE = {"input_shape": (8, 8, 1), "classes": 10}
 SEQUENCE = {"input_shape": (9, 4), "classes": 10}
@@ -183,21 +182,3 @@ def test_blocks_halve_odd_sizes_as_padded() -> None:
     assert [block[1:] for block in spec.blocks()] == [((7, 7), (3, 3)), ((3, 3), (1, 1))]
     same = dataclasses.replace(spec, pool_padding="same")
     assert [block[1:] for block in same.blocks()] == [((7, 7), (4, 4)), ((4, 4), (2, 2))]
-
-
-@pytest.mark.flavour
-@pytest.mark.parametrize(("family", "variant"), cases.VARIANTS)
-@pytest.mark.parametrize("which", ["keras_backend", "torch_backend"])
-def test_the_framework_builds_what_the_table_says(
-    which: str, family: str, variant: str, flavour: str, request: pytest.FixtureRequest
-) -> None:
-    """Names, shapes, trainability and the framework's own counts, by layer too, agree."""
-    backend: Backend = request.getfixturevalue(which)
-    spec = cases.spec_of(family, variant, flavour=flavour)
-    model = backend.create(spec, "float32")
-    table = {row.name: row for row in spec.model.parameters()}
-    assert {name: value.shape for name, value in model.weights().items()} == {
-        name: row.shape for name, row in table.items()
-    }
-    assert model.trainable() == {name for name, row in table.items() if row.trainable}
-    assert model.counts() == records.counts(spec)
