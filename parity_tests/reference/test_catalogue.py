@@ -14,7 +14,6 @@ from parity.constants import FLAVOURS
 from parity.numerics.tolerance import FLOAT64
 from parity.reference import catalogue
 from parity.reference.difference import Difference
-from parity.reference.mistakes import mistake
 from parity.rungs import RUNGS
 from parity_tests.catalogue import Shown
 from parity_tests.catalogue.table import DEMONSTRATIONS
@@ -79,8 +78,7 @@ def test_alias_finds_its_entry() -> None:
     assert len({*aliases, *catalogue.CATALOGUE}) == len(aliases) + len(catalogue.CATALOGUE)
     for alias in aliases:
         assert re.fullmatch(r"[a-z0-9_]+\.[a-z0-9_]+", alias)
-        assert mistake(alias) is None
-        assert alias in catalogue.entry(alias).aliases
+        assert alias in getattr(catalogue.entry(alias), "aliases", ())
 
 
 def test_page_is_up_to_date() -> None:

@@ -8,12 +8,12 @@ DIFFERENCES = (
     Difference(
         id="loss.from_logits",
         kind="losses",
-        title="Keras takes probabilities unless told, PyTorch logits always",
+        title="Keras expects probabilities by default, PyTorch always logits",
         what="Keras's cross-entropies expect probabilities by default. F.cross_entropy applies a "
-        "softmax itself; fed probabilities it applies a second one.",
-        why="The softmax stands in the Keras model, and in PyTorch's loss.",
-        to_torch="leave the softmax out of the model and use F.cross_entropy, or F.nll_loss of "
-        "log p with p clipped to [1e-7, 1 − 1e-7] and renormalised",
+        "softmax itself; given probabilities, it applies a second one.",
+        why="In Keras the softmax is part of the model, in PyTorch part of the loss.",
+        to_torch="omit the softmax from the model and use F.cross_entropy, or F.nll_loss of log p "
+        "with p clipped to [1e-7, 1 − 1e-7] and renormalised",
         to_keras="SparseCategoricalCrossentropy(from_logits=True)",
         size=0.4,
         measured="losses of 6 examples, probabilities of 5 classes",
@@ -24,14 +24,14 @@ DIFFERENCES = (
     Difference(
         id="loss.logits_behind_softmax",
         kind="losses",
-        title="a softmax at the model's end is silently undone by Keras",
-        what="Where softmax is the last operation, Keras's cross-entropy takes the logits behind "
-        "it, so nothing is clipped. With anything after it, a Reshape say, the "
-        "probabilities are clipped.",
-        why="Keras looks up where its input came from; told in no message.",
+        title="Keras uses the logits if the model ends in a softmax",
+        what="If softmax is the last operation, Keras's cross-entropy uses its input, the logits, "
+        "so nothing is clipped. With any operation after it, such as a Reshape, the probabilities "
+        "are clipped.",
+        why="Keras looks up the origin of its input, without any message.",
         to_torch="F.cross_entropy(logits, target)",
         size=0.7,
-        measured="losses of 6 examples with logits of some ±30, against clipped probabilities",
+        measured="losses of 6 examples with logits around ±30, compared with clipped probabilities",
         rung="loss",
         latent=True,
         source="tf_keras/src/backend.py (_get_logits)",
@@ -40,13 +40,13 @@ DIFFERENCES = (
         id="loss.probability_clipping",
         kind="losses",
         title="Keras clips probabilities to [1e-7, 1 − 1e-7], PyTorch does not",
-        what="Given probabilities, Keras's loss of an example is at most 16.1, and its gradient "
-        "is zero beyond the clip. −log p goes on to infinity.",
-        why="Keras's guard against log 0. Only confident mistakes show it.",
-        to_torch="F.nll_loss(torch.log(p.clamp(1e-7, 1 − 1e-7)) after dividing by the sum)",
+        what="For probabilities, Keras's loss of an example is at most 16.1, and its gradient is "
+        "zero where p is clipped. −log p is unbounded.",
+        why="Keras avoids log 0. Only confident mistakes show it.",
+        to_torch="F.nll_loss of the logarithm of p.clamp(1e-7, 1 − 1e-7), divided by its sum",
         to_keras="pass logits, with from_logits=True",
         size=3,
-        measured="losses of 6 examples with logits of some ±30, as probabilities",
+        measured="losses of 6 examples with logits around ±30, as probabilities",
         rung="loss",
         latent=True,
         source="tf_keras/src/backend.py (sparse_categorical_crossentropy)",
@@ -55,13 +55,12 @@ DIFFERENCES = (
         id="loss.categorical_clipping",
         kind="losses",
         title="one-hot labels: probabilities are normalised, then clipped",
-        what="CategoricalCrossentropy divides by the sum, then clips. The sparse one clips, "
-        "takes logarithms and normalises afterwards, so the two differ by some 1e-7 for "
-        "confident outputs.",
-        why="Two paths through Keras for what should be one loss.",
+        what="CategoricalCrossentropy divides by the sum, then clips. The sparse loss clips, takes "
+        "logarithms and normalises afterwards. For confident outputs the two differ by about 1e-7.",
+        why="Keras implements the two losses separately.",
         to_torch="−(y * (p / p.sum(-1, keepdim=True)).clamp(1e-7, 1 − 1e-7).log()).sum(-1)",
         size=2e-8,
-        measured="losses of 6 examples with logits of some ±30, by the sparse formula",
+        measured="losses of 6 examples with logits around ±30, by the sparse formula",
         rung="loss",
         latent=True,
         source="tf_keras/src/backend.py (categorical_crossentropy)",
@@ -69,12 +68,12 @@ DIFFERENCES = (
     Difference(
         id="loss.binary_clipping",
         kind="losses",
-        title="binary: probabilities clipped in Keras, logarithms in PyTorch",
+        title="binary: Keras clips probabilities, PyTorch clips logarithms",
         what="Keras clips p to [1e-7, 1 − 1e-7]; F.binary_cross_entropy clips log p at −100.",
-        why="Two guards against log 0.",
-        to_torch="the formula, or logits in both",
+        why="The frameworks avoid log 0 in different ways.",
+        to_torch="write the formula yourself, or use logits in both",
         size=5,
-        measured="6 examples with p of 0 or 1, one in two of them wrong",
+        measured="6 examples with p = 0 or 1, every second of them wrong",
         rung="loss",
         latent=True,
         source="tf_keras/src/backend.py (binary_crossentropy)",
@@ -82,9 +81,9 @@ DIFFERENCES = (
     Difference(
         id="loss.binary_epsilon",
         kind="losses",
-        title="Keras 2 adds 1e-7 within the logarithm, after clipping",
-        what="−log(p + 1e-7) with p clipped already. Keras 3 clips only.",
-        why="A guard left over from before the clip.",
+        title="Keras 2 adds 1e-7 inside the logarithm, after clipping",
+        what="Keras 2 computes −log(p + 1e-7) with p already clipped. Keras 3 only clips.",
+        why="The constant is older than the clipping.",
         to_torch="−(y·log(p + 1e-7) + (1 − y)·log(1 − p + 1e-7)) with p clipped",
         size=4e-07,
         measured="losses of 6 examples, probabilities around ½",
@@ -96,10 +95,10 @@ DIFFERENCES = (
     Difference(
         id="loss.sample_weight",
         kind="losses",
-        title="weighted losses are divided by their number, or by their weights",
-        what="Keras: Σ w·ℓ / N, for sample weights and class weights alike. "
+        title="weighted losses are divided by their number or by the sum of weights",
+        what="Keras computes Σ w·ℓ / N for sample weights and class weights. "
         "F.cross_entropy(weight=…) divides by Σ w.",
-        why="Two meanings of a mean. It acts as another learning rate, of another size in each "
+        why="The two define the mean differently. It acts like another learning rate in each "
         "batch.",
         to_torch="(w * F.cross_entropy(…, reduction='none')).sum() / N",
         to_keras="divide by Σ w yourself; in Keras 3 reduction='mean_with_sample_weight'",
@@ -112,13 +111,12 @@ DIFFERENCES = (
     Difference(
         id="loss.epoch_mean",
         kind="losses",
-        title="an epoch's loss is weighted by examples in Keras",
-        what="The loss that fit prints is the mean over examples, penalties included, of weights "
-        "as they were at each batch. A mean of batch means gives the last, smaller batch "
-        "too much.",
-        why="Training loops average what each batch printed. Shows wherever the batch size does "
-        "not divide the data.",
-        to_torch="sum loss × batch size, divide by the number of examples",
+        title="Keras weights an epoch's loss by the number of examples",
+        what="fit prints the mean loss over examples, including penalties, each computed with the "
+        "weights at its batch. A mean of batch means gives the smaller last batch too much weight.",
+        why="Training loops often average the losses of batches. It shows if the batch size does "
+        "not divide the number of examples.",
+        to_torch="sum up loss × batch size, then divide by the number of examples",
         size=0.07,
         measured="10 examples in batches of 4",
         rung="steps",
@@ -128,10 +126,11 @@ DIFFERENCES = (
     Difference(
         id="loss.kl_divergence",
         kind="losses",
-        title="Keras sums over classes and clips, F.kl_div takes logarithms and a mean",
-        what="Keras: Σ t·log(t/x) over the classes, both clipped to [1e-7, 1], then the mean "
-        "over examples. F.kl_div wants log x and by default divides by all entries.",
-        why="PyTorch's default reduction is not the definition's, as its own documentation says.",
+        title="Keras sums over classes and clips; F.kl_div expects logarithms and averages",
+        what="Keras computes Σ t·log(t/x) over the classes, both clipped to [1e-7, 1], then the "
+        "mean over examples. F.kl_div expects log x and by default divides by the number of all "
+        "entries.",
+        why="PyTorch's default reduction differs from the definition, as its documentation states.",
         to_torch="F.kl_div(x.log(), t, reduction='batchmean'), both clamped to [1e-7, 1] first",
         size=0.8,
         measured="loss of 6 examples of 5 classes, F.kl_div's default reduction",
@@ -142,9 +141,9 @@ DIFFERENCES = (
     Difference(
         id="loss.log_cosh",
         kind="losses",
-        title="log 2 goes through float32, also in float64",
-        what="x + softplus(−2x) − log 2, with log 2 rounded to float32.",
-        why="tf.math.log of a float32 constant, cast afterwards.",
+        title="log 2 is rounded to float32, even in a float64 model",
+        what="Keras computes x + softplus(−2x) − log 2 with log 2 rounded to float32.",
+        why="Keras computes tf.math.log of a float32 constant and converts the result.",
         to_torch="x + F.softplus(−2x, threshold=40) − float(np.float32(np.log(2)))",
         size=2e-09,
         measured="loss of 6 examples of 5 normal numbers",
@@ -155,9 +154,9 @@ DIFFERENCES = (
     Difference(
         id="loss.hinge_labels",
         kind="losses",
-        title="Keras turns labels of 0 and 1 into ±1",
-        what="If all labels are 0 or 1, Keras's hinge losses take 2y − 1 for y.",
-        why="A convenience that a formula in PyTorch lacks.",
+        title="Keras converts labels 0 and 1 to −1 and 1",
+        what="If all labels are 0 or 1, Keras's hinge losses use 2y − 1 instead of y.",
+        why="Keras accepts both kinds of labels; a formula written in PyTorch does not.",
         to_torch="(1 − (2 * y − 1) * x).relu().mean()",
         size=0.2,
         measured="loss of 6 examples of 5 numbers, labels 0 and 1",
@@ -169,10 +168,10 @@ DIFFERENCES = (
         id="l2.factor",
         kind="losses",
         title="L2(λ) adds 2λw to the gradient, weight_decay=λ adds λw",
-        what="Keras's penalty is λ·Σw², without a half. PyTorch's weight_decay adds λw to the "
-        "gradient, of biases and normalisations too, and Keras's weight_decay (see "
-        "optimizer.weight_decay) is a third thing.",
-        why="One name for several regularisers. λ is rounded to float32.",
+        what="Keras's penalty is λ·Σw², without a factor of a half. PyTorch's weight_decay adds λw "
+        "to the gradient, also for biases and normalisation layers. Keras's weight_decay is "
+        "something else again (see optimizer.weight_decay).",
+        why="Several regularisers have similar names. λ is rounded to float32.",
         to_torch="add λ·Σw² of the kernels to the loss; with plain SGD, weight_decay=2λ for them",
         to_keras="kernel_regularizer=L2(weight_decay / 2)",
         size=0.5,

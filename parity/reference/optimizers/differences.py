@@ -10,13 +10,12 @@ DIFFERENCES = (
     Difference(
         id="optimizer.learning_rate",
         kind="optimizers",
-        title="default rates differ between the frameworks",
+        title="default learning rates differ",
         what="SGD: 0.01 in Keras, 0.001 in PyTorch. Adagrad: 0.001 and 0.01. Adadelta: 0.001 and "
-        "1. RMSprop: 0.001 and 0.01. Adamax and Nadam: 0.001 and 0.002. Adam and AdamW "
-        "agree.",
-        why="Each chose its own.",
-        to_torch="lr=0.01 for SGD; name every rate",
-        to_keras="learning_rate=…; name every rate",
+        "1. RMSprop: 0.001 and 0.01. Adamax and Nadam: 0.001 and 0.002. Adam and AdamW agree.",
+        why="Each framework chose its own defaults.",
+        to_torch="lr=0.01 for SGD; always give the rate explicitly",
+        to_keras="learning_rate=…; always give the rate explicitly",
         size=0.03,
         measured="SGD of either default, " + _TEN,
         rung="step",
@@ -26,11 +25,13 @@ DIFFERENCES = (
     Difference(
         id="optimizer.float32_constants",
         kind="optimizers",
-        title="Python floats go through float32, also in float64",
+        title="Python floats are rounded to float32, even in a float64 model",
         what="Momentum, betas, weight decay and learning rate are rounded to float32 before they "
-        "meet float64 weights: 0.9 is 0.89999998.",
-        why="tf.cast of a Python float. No fault in float32, where every port rounds alike.",
-        to_torch="momentum=float(np.float32(0.9)) and so on, for comparisons in float64",
+        "are used with float64 weights: 0.9 becomes 0.89999998.",
+        why="tf.cast converts a Python float to float32. In float32 nothing differs, because every "
+        "port rounds in the same way.",
+        to_torch="to compare in float64: momentum=float(np.float32(0.9)), and likewise for the "
+        "others",
         size=1e-08,
         measured="SGD with momentum 0.9 at rate 0.01, " + _TEN,
         rung="step",
@@ -40,12 +41,12 @@ DIFFERENCES = (
     Difference(
         id="optimizer.weight_decay",
         kind="optimizers",
-        title="Keras decays weights, PyTorch adds the decay to the gradient",
-        what="weight_decay of every Keras optimizer: w ← w − λ·α·w before the step. In "
-        "torch.optim, but for AdamW, λ·w joins the gradient and is divided by Adam's root "
-        "like it.",
-        why="Loshchilov and Hutter's decoupling, which PyTorch gave to AdamW alone. Plain SGD is "
-        "the same either way.",
+        title="Keras decays the weights, PyTorch adds the decay to the gradient",
+        what="With weight_decay every Keras optimizer computes w ← w − λ·α·w before the step. In "
+        "torch.optim, except AdamW, λ·w is added to the gradient, so Adam also divides it by its "
+        "root.",
+        why="Loshchilov and Hutter proposed the decoupled form, which PyTorch has only in AdamW. "
+        "For plain SGD the two are equal.",
         to_torch="p.mul_(1 − α·λ) before each step, and weight_decay=0; or AdamW for Adam",
         size=0.01,
         measured="Adam with weight_decay=0.1, " + _TEN,
@@ -56,11 +57,12 @@ DIFFERENCES = (
     Difference(
         id="optimizer.clipnorm",
         kind="optimizers",
-        title="clipnorm clips each tensor by itself",
-        what="Keras's clipnorm bounds the norm of every gradient tensor apart. clip_grad_norm_ "
-        "bounds that of all together, which is Keras's global_clipnorm.",
-        why="The names suggest otherwise.",
-        to_torch="clip_grad_norm_ for each parameter apart (but see optimizer.global_clipnorm)",
+        title="clipnorm clips each tensor separately",
+        what="Keras's clipnorm limits the norm of each gradient tensor separately. clip_grad_norm_ "
+        "limits the norm of all gradients together, which is Keras's global_clipnorm.",
+        why="The names suggest that they are the same.",
+        to_torch="clip_grad_norm_ for each parameter separately (but see "
+        "optimizer.global_clipnorm)",
         to_keras="global_clipnorm=…",
         size=0.005,
         measured="SGD at rate 0.01, two tensors, clipnorm=0.5, 10 steps",
@@ -72,8 +74,8 @@ DIFFERENCES = (
         id="optimizer.global_clipnorm",
         kind="optimizers",
         title="clip_grad_norm_ adds 1e-6 to the norm",
-        what="g·c/max(‖g‖, c) in Keras, g·min(1, c/(‖g‖ + 1e-6)) in PyTorch.",
-        why="PyTorch's guard against a norm of zero.",
+        what="Keras computes g·c/max(‖g‖, c), PyTorch g·min(1, c/(‖g‖ + 1e-6)).",
+        why="PyTorch avoids a division by zero.",
         to_torch="scale by c / max(norm, c) yourself",
         size=3e-09,
         measured="SGD at rate 0.01, two tensors, global_clipnorm=0.5, 10 steps",
@@ -84,12 +86,13 @@ DIFFERENCES = (
     Difference(
         id="optimizer.ema_start",
         kind="optimizers",
-        title="Keras 2 averages from the initial weights, PyTorch from the first step's",
-        what="With use_ema, Keras 2's moving average begins as the initial weights; Keras 3's, "
-        "and AveragedModel's, as those after the first step.",
-        why="A copy made before the step, or after it. (Keras 2's RMSprop overwrites the weights "
-        "with the average every 100 steps by default.)",
-        to_torch="keep e = μ·e + (1 − μ)·w yourself, e starting as a copy of the initial weights",
+        title="Keras 2's average starts at the initial weights, PyTorch's after a step",
+        what="With use_ema, Keras 2's moving average starts at the initial weights; that of Keras "
+        "3, and AveragedModel's, starts at the weights after the first step.",
+        why="The copy is made before or after the step. (Keras 2's RMSprop replaces the weights by "
+        "the average every 100 steps by default.)",
+        to_torch="compute e = μ·e + (1 − μ)·w yourself, with e starting as a copy of the initial "
+        "weights",
         size=3e-4,
         measured="SGD at rate 0.01, μ = 0.7, averages after 10 steps",
         rung="steps",
@@ -100,10 +103,10 @@ DIFFERENCES = (
     Difference(
         id="sgd.momentum_buffer",
         kind="optimizers",
-        title="the rate is inside the velocity in Keras, outside in PyTorch",
-        what="Keras: v ← μ·v − α·g, w ← w + v. PyTorch: b ← μ·b + g, w ← w − α·b. Equal as long "
-        "as α is; when it changes, PyTorch's whole buffer changes its length at once.",
-        why="Sutskever's form and PyTorch's own. Every schedule shows it.",
+        title="the learning rate is part of the momentum buffer in Keras only",
+        what="Keras: v ← μ·v − α·g, w ← w + v. PyTorch: b ← μ·b + g, w ← w − α·b. The two are "
+        "equal for a constant α; when α changes, PyTorch rescales the whole buffer at once.",
+        why="Keras uses Sutskever's form, PyTorch its own. Every schedule shows it.",
         to_torch="lr=1 and gradients multiplied by α",
         size=0.09,
         measured="momentum 0.9, rate 0.01 divided by ten before the sixth, " + _TEN,
@@ -115,10 +118,11 @@ DIFFERENCES = (
         id="adam.epsilon_placement",
         kind="optimizers",
         title="ε is added before the bias correction in Keras, after it in PyTorch",
-        what="Keras: α·√(1 − β₂ᵗ)/(1 − β₁ᵗ)·m/(√v + ε). PyTorch corrects m and v first: "
-        "α·m'/(√v' + ε). Keras's ε is larger by 1/√(1 − β₂ᵗ) in PyTorch's terms: 32 times "
-        "in the first step.",
-        why="Keras follows the paper's faster form, “epsilon hat”. Small gradients show it.",
+        what="Keras: α·√(1 − β₂ᵗ)/(1 − β₁ᵗ)·m/(√v + ε). PyTorch corrects m and v first: α·m'/(√v' "
+        "+ ε). In PyTorch's form Keras's ε is larger by 1/√(1 − β₂ᵗ), which is 32 in the first "
+        "step.",
+        why="Keras follows the paper's more efficient form, “epsilon hat”. Small gradients show "
+        "it.",
         to_torch="before step t set eps to 1e-7/√(1 − β₂ᵗ)",
         size=0.004,
         measured="ε = 1e-7 and rate 0.001 in both, " + _TEN,
@@ -130,8 +134,8 @@ DIFFERENCES = (
         id="adam.epsilon",
         kind="optimizers",
         title="1e-7 in Keras, 1e-8 in PyTorch",
-        what="The default ε of Adam, AdamW, Adamax, Nadam and RMSprop.",
-        why="keras.backend.epsilon() against the paper's value.",
+        what="This is the default ε of Adam, AdamW, Adamax, Nadam and RMSprop.",
+        why="Keras uses keras.backend.epsilon(), PyTorch the paper's value.",
         to_torch="eps=1e-7, placed as in adam.epsilon_placement",
         to_keras="epsilon=1e-8",
         size=0.003,
@@ -145,8 +149,8 @@ DIFFERENCES = (
         id="adamw.weight_decay",
         kind="optimizers",
         title="0.004 in Keras, 0.01 in PyTorch",
-        what="The default weight decay of AdamW.",
-        why="Each chose its own.",
+        what="This is the default weight decay of AdamW.",
+        why="Each chose its own default.",
         to_torch="weight_decay=0.004",
         to_keras="weight_decay=0.01",
         size=6e-05,
@@ -159,9 +163,10 @@ DIFFERENCES = (
         id="adamax.epsilon_placement",
         kind="optimizers",
         title="ε is outside the maximum in Keras, inside in PyTorch",
-        what="Keras divides by max(β₂·u, |g|) + ε, PyTorch by max(β₂·u, |g| + ε), and keeps that.",
-        why="No setting of torch.optim.Adamax mends it.",
-        to_torch="an update of your own",
+        what="Keras divides by max(β₂·u, |g|) + ε. PyTorch divides by max(β₂·u, |g| + ε), which it "
+        "also stores as u.",
+        why="No setting of torch.optim.Adamax makes them equal.",
+        to_torch="write the update yourself, or use torch_impl.optim.Adamax of this project",
         size=9e-07,
         measured="ε = 1e-7 and rate 0.001 in both, " + _TEN,
         rung="step",
@@ -171,12 +176,13 @@ DIFFERENCES = (
     Difference(
         id="nadam.momentum_decay",
         kind="optimizers",
-        title="μₜ = β₁(1 − ½·0.96ᵗ) in Keras, 0.96 to 0.004·t in PyTorch",
+        title="μₜ = β₁(1 − ½·0.96ᵗ) in Keras; exponent 0.004·t in PyTorch",
         what="PyTorch's exponent has a factor momentum_decay=0.004 that Keras lacks; ε is placed "
-        "alike.",
-        why="Dozat's text allows for it. (Keras 2, compiled, multiplies its product of μ once "
-        "for every tensor: a fault of its own, absent in eager mode.)",
-        to_torch="NAdam(momentum_decay=1, eps=1e-7); in float64 ln f32(0.96) / ln 0.96",
+        "equally.",
+        why="Dozat's paper allows both. (Compiled Keras 2 multiplies the product of μ once per "
+        "tensor, see nadam.compiled.)",
+        to_torch="NAdam(momentum_decay=1, eps=1e-7); in float64 momentum_decay = ln f32(0.96) / ln "
+        "0.96",
         size=0.0004,
         measured="ε = 1e-7 and rate 0.001 in both, " + _TEN,
         rung="step",
@@ -186,12 +192,12 @@ DIFFERENCES = (
     Difference(
         id="nadam.compiled",
         kind="optimizers",
-        title="Keras 2's Nadam computes something else inside a tf.function",
-        what="The product of its momenta is multiplied once a step in eager mode; compiled, as in "
-        "fit, once for every weight tensor.",
-        why="A count kept in Python, which tracing freezes.",
-        to_torch="NAdam follows eager mode; compile Keras's with run_eagerly=True, or keep the "
-        "product up to date beforehand, as keras_impl's Nadam does",
+        title="Keras 2's Nadam computes something else within a tf.function",
+        what="In eager mode the product of the momenta is updated once per step. Compiled, as in "
+        "fit, it is updated once per weight tensor.",
+        why="A counter in Python is frozen by tracing.",
+        to_torch="NAdam follows eager mode; compile Keras's model with run_eagerly=True, or update "
+        "the product beforehand, as keras_impl's Nadam does",
         size=2e-4,
         measured="two tensors, " + _TEN,
         rung="steps",
@@ -202,10 +208,10 @@ DIFFERENCES = (
     Difference(
         id="adagrad.initial_accumulator",
         kind="optimizers",
-        title="starts at 0.1 in Keras, at 0 in PyTorch",
-        what="The sum of squares before the first step. From 0 the first step has the length of "
-        "the rate whatever the gradient.",
-        why="Each chose its own.",
+        title="the accumulator starts at 0.1 in Keras, at 0 in PyTorch",
+        what="This is the sum of squares before the first step. Starting at 0, the first step has "
+        "the size of the learning rate, whatever the gradient.",
+        why="Each chose its own default.",
         to_torch="initial_accumulator_value=0.1",
         to_keras="initial_accumulator_value=0",
         size=0.002,
@@ -218,8 +224,9 @@ DIFFERENCES = (
         id="adagrad.epsilon_placement",
         kind="optimizers",
         title="ε is inside the root in Keras, outside in PyTorch",
-        what="g/√(a + ε) against g/(√a + ε).",
-        why="Two readings of one formula; a is never below 0.1, so it stays small.",
+        what="Keras computes g/√(a + ε), PyTorch g/(√a + ε).",
+        why="The two implement the formula differently; a is never below 0.1, so the effect is "
+        "small.",
         to_torch="initial_accumulator_value=0.1 + 1e-7, eps=0",
         size=1e-10,
         measured="ε = 1e-7, rate 0.001 and start 0.1 in both, " + _TEN,
@@ -231,8 +238,8 @@ DIFFERENCES = (
         id="adadelta.constants",
         kind="optimizers",
         title="ρ = 0.95 and ε = 1e-7 in Keras, 0.9 and 1e-6 in PyTorch",
-        what="The defaults; the formulas agree.",
-        why="Each chose its own.",
+        what="These are the defaults; the formulas agree.",
+        why="Each chose its own defaults.",
         to_torch="rho=0.95, eps=1e-7",
         to_keras="rho=0.9, epsilon=1e-6",
         size=0.01,
@@ -245,9 +252,11 @@ DIFFERENCES = (
         id="rmsprop.epsilon_placement",
         kind="optimizers",
         title="ε is inside the root in Keras, outside in PyTorch",
-        what="g/√(s + ε) against g/(√s + ε): for small gradients √ε = 3e-4 against 1e-7.",
-        why="Two readings of one formula. Gradients below 3e-4 make steps of another size.",
-        to_torch="start square_avg at ε, add ε(1 − ρ)/ρ to it before each step, eps=0",
+        what="Keras computes g/√(s + ε), PyTorch g/(√s + ε). For small gradients the divisor is √ε "
+        "= 3e-4 in Keras and 1e-7 in PyTorch.",
+        why="The two implement the formula differently. Gradients below 3e-4 give steps of other "
+        "sizes.",
+        to_torch="start square_avg at ε, add ε(1 − ρ)/ρ to it before each step, and set eps=0",
         size=0.01,
         measured="ε = 1e-7, ρ = 0.9 and rate 0.001 in both, " + _TEN,
         rung="step",
@@ -258,8 +267,8 @@ DIFFERENCES = (
         id="rmsprop.rho",
         kind="optimizers",
         title="0.9 in Keras, 0.99 in PyTorch (alpha)",
-        what="The share of the mean squares that is kept.",
-        why="Each chose its own.",
+        what="This is the default weight of the old mean square.",
+        why="Each chose its own default.",
         to_torch="alpha=0.9",
         to_keras="rho=0.99",
         size=0.02,
@@ -271,10 +280,10 @@ DIFFERENCES = (
     Difference(
         id="lion.missing",
         kind="optimizers",
-        title="PyTorch has none",
-        what="w ← w − α·sign(β₁·m + (1 − β₁)g); m ← β₂·m + (1 − β₂)g.",
+        title="PyTorch has no Lion",
+        what="Lion computes w ← w − α·sign(β₁·m + (1 − β₁)g), then m ← β₂·m + (1 − β₂)g.",
         why="torch.optim lacks it.",
-        to_torch="the two lines, or torch_impl.optim.Lion of this project",
+        to_torch="implement these two lines, or use torch_impl.optim.Lion of this project",
         size=float("inf"),
         measured="torch.optim has no Lion",
         rung="step",
@@ -284,11 +293,11 @@ DIFFERENCES = (
     Difference(
         id="ftrl.missing",
         kind="optimizers",
-        title="PyTorch has none",
-        what="McMahan et al.'s follow-the-regularised-leader; formula in "
+        title="PyTorch has no Ftrl",
+        what="Ftrl is McMahan et al.'s follow-the-regularised-leader; for the formula see "
         "parity/reference/optimizers/formulas.py.",
         why="torch.optim lacks it.",
-        to_torch="the formula, or torch_impl.optim.Ftrl of this project",
+        to_torch="implement the formula, or use torch_impl.optim.Ftrl of this project",
         size=float("inf"),
         measured="torch.optim has no Ftrl",
         rung="step",
