@@ -84,8 +84,8 @@ class KerasModel(Network):
             self._graphs[batch] = graph(self._run_steps, (shapes, numbers, drawn))
         return self._graphs[batch](held, order, keep)
 
-    def still(self, parameters: frozenset[str]) -> None:
-        """See :meth:`parity.adapters.backend.Model.still`."""
+    def ignore_gradients(self, parameters: frozenset[str]) -> None:
+        """See :meth:`parity.adapters.backend.Model.ignore_gradients`."""
         self.null = parameters
         self._compile()  # the graph contains which gradients are zero
 

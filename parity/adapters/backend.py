@@ -1,7 +1,7 @@
-"""The contract an implementation fulfils, and how one is found.
+"""Backend and Model, the protocols of an implementation, and the loading of implementations.
 
-An implementation registers itself in the entry-point group ``parity.backends``; the value names a
-class that fulfils :class:`Backend`. ``parity`` never imports one by itself.
+An implementation is registered in the entry-point group ``parity.backends`` as a class that
+implements :class:`Backend`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ GROUP = "parity.backends"
 
 @dataclass(frozen=True)
 class Settings:
-    """How a process runs: which Keras, which device, how many threads (0: framework's choice)."""
+    """Keras version, device and number of threads (0: the framework's choice) of a process."""
 
     flavour: str
     device: str = "cpu"
@@ -33,62 +33,62 @@ class Settings:
 
 
 class Model(Protocol):
-    """A classifier in one framework with its loss and its optimizer, in canonical terms.
+    """A classifier of one framework with its loss and its optimizer.
 
-    Every array that goes in or out is canonical (DESIGN: Keras's layout, channels last) and of the
-    model's dtype unless said otherwise.
+    All arrays are canonical (Keras's layout, channels-last) and have the model's dtype unless
+    stated otherwise. Only :meth:`set_weights`, :meth:`restore` and training change buffers.
     """
 
     def weights(self) -> dict[str, np.ndarray]:
-        """Every parameter and buffer by canonical name."""
+        """Return every parameter and buffer by canonical name."""
 
     def set_weights(self, weights: Mapping[str, np.ndarray]) -> None:
-        """Overwrite every parameter and buffer; names and shapes are the canonical table's."""
+        """Set every parameter and buffer, with the names and shapes of the spec."""
 
     def trainable(self) -> frozenset[str]:
-        """Names that the framework itself trains."""
+        """Return the names of the parameters that the framework trains."""
 
     def counts(self) -> dict[str, int]:
-        """The framework's own count of parameters: ``total`` (with buffers) and ``trainable``.
+        """Return the framework's own parameter counts: ``total`` (with buffers) and ``trainable``.
 
-        And of those that train in each layer, by its canonical name.
+        Also the number of trainable parameters of each layer, by canonical name.
         """
 
     def layers(self) -> dict[str, str]:
-        """Canonical layer name to what the framework calls that layer, with its class."""
+        """Return the framework's name and class of each layer, by canonical name."""
 
     def trace(self, batch: Batch, training: bool) -> dict[str, np.ndarray]:
-        """``input``, every layer's output by its name, and each ``dropout_1/mask``. Buffers stay.
+        """Return ``input``, the output of every layer by name, and each ``dropout_1/mask``.
 
-        What stands at padded steps has no meaning.
+        The values at padded steps are undefined.
         """
 
     def loss(self, batch: Batch) -> float:
-        """Loss of the batch in training mode. Buffers stay."""
+        """Return the loss of the batch in training mode."""
 
     def gradients(self, batch: Batch, outputs: bool = False) -> dict[str, np.ndarray]:
-        """Gradient of the loss for every trainable parameter, in training mode. Buffers stay.
+        """Return the gradient of the loss for every trainable parameter, in training mode.
 
-        With ``outputs`` also with respect to every layer's output (``conv_1/output``).
+        With ``outputs`` also for the output of every layer (``conv_1/output``).
         """
 
     def replay(
         self, batch: Batch, training: bool, given: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
-        """Every layer's output where each is fed what another model's layer was. Buffers stay.
+        """Return the output of every layer, computed from another model's input of that layer.
 
         Args:
-            batch: the rest of what layers take: lengths and masks.
-            training: the mode.
+            batch: lengths and masks.
+            training: whether to run in training mode.
             given: the other model's :meth:`trace`; a layer's input is the output before it.
         """
 
     def replay_gradients(
         self, batch: Batch, given: Mapping[str, np.ndarray], outer: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
-        """As :meth:`gradients` with ``outputs``, but each layer goes back by itself.
+        """As :meth:`gradients` with ``outputs``, but with a separate backward pass for each layer.
 
-        That is from the other model's input of it and gradient with respect to its output.
+        It starts from the other model's input of the layer and gradient of its output.
 
         Args:
             batch: labels, lengths and masks.
@@ -96,65 +96,64 @@ class Model(Protocol):
             outer: the other model's :meth:`gradients` with ``outputs``.
         """
 
-    def still(self, parameters: frozenset[str]) -> None:
-        """From now on give the optimizer zeros for these parameters' gradients.
+    def ignore_gradients(self, parameters: frozenset[str]) -> None:
+        """From now on, pass zeros to the optimizer as gradients of these parameters.
 
-        For gradients that are zero but for rounding, which Adam would magnify into full steps.
+        They are null gradients: rounding errors, which Adam would amplify to full steps.
         """
 
     def feed(self, examples: Split) -> None:
-        """Put the training examples where :meth:`train` finds them: on the device.
+        """Set the examples of :meth:`train`, and copy them to the device.
 
-        Those that are mapped from a file stay there, and go to the device chunk by chunk.
+        Examples that are mapped from a file are copied chunk by chunk.
         """
 
     def train(self, chunk: Chunk) -> np.ndarray:
-        """Run the chunk's optimizer steps; the loss before each update, (steps,)."""
+        """Run the chunk's optimizer steps; return the loss before each update, (steps,)."""
 
     def train_watched(self, chunk: Chunk) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """:meth:`train` for a chunk of one step, and what that step was fed.
+        """Run :meth:`train` for a chunk of one step; return the loss and the inputs of the step.
 
-        That is ``input``, ``labels``, ``lengths`` where there are any, and ``dropout_1/mask``.
+        They are ``input``, ``labels``, ``lengths`` if there are any, and ``dropout_1/mask``.
         """
 
     def slots(self) -> dict[str, np.ndarray]:
-        """Optimizer slots by ``slot/parameter``."""
+        """Return the optimizer slots by ``slot/parameter``."""
 
     def learning_rate(self) -> float:
-        """The rate that the next step takes."""
+        """Return the learning rate of the next step."""
 
     def epoch_end(self, epoch: int, logs: Mapping[str, float]) -> bool:
-        """Let the spec's callbacks look at an epoch's metrics; whether training must stop.
+        """Run the spec's callbacks for an epoch; return whether to stop training.
 
         Args:
-            epoch: its number, from 0.
+            epoch: number of the epoch, from 0.
             logs: ``loss``, ``val_loss`` and ``val_accuracy``.
         """
 
     def finish(self) -> None:
-        """End a training: what the spec calls for takes the weights' place.
+        """End a training: replace the weights if the spec requires it.
 
-        Moving averages, if the optimizer keeps any; then the best epoch's weights, if a callback
-        keeps them.
+        They are replaced by the optimizer's moving averages, then by the best epoch's weights, if
+        the spec has either.
         """
 
     def state(self) -> State:
-        """All that training has to go on from: a copy."""
+        """Return a copy of everything that is needed to resume training."""
 
     def restore(self, state: State) -> None:
-        """Go on where this model, or its twin, stood that gave the state; both of one spec."""
+        """Set the state that this model, or its twin of the same spec, returned."""
 
     def reset_optimizer(self) -> None:
-        """Put optimizer and callbacks back to where they stood before the first step."""
+        """Reset optimizer and callbacks to their state before the first step."""
 
     def outputs(self, examples: Split) -> np.ndarray:
-        """What the model returns in evaluation mode, (N, units): logits or probabilities."""
+        """Return the outputs in evaluation mode, (N, units): logits or probabilities."""
 
     def validate(self, examples: Split) -> tuple[float, np.ndarray]:
-        """Mean loss in evaluation mode, and the :meth:`outputs` that it was computed on.
+        """Return the mean loss in evaluation mode, and the :meth:`outputs` it was computed from.
 
-        It is what Keras calls ``val_loss``: with penalties and label smoothing, without class
-        weights.
+        The loss is Keras's ``val_loss``: with penalties and label smoothing, without class weights.
         """
 
 
@@ -182,7 +181,7 @@ class Backend(Protocol):
         """Import the framework and apply the settings.
 
         Raises:
-            ParityError: the framework is not installed, or the device is not there.
+            ParityError: the framework is not installed, or the device does not exist.
         """
 
     def create(self, spec: Spec, dtype: str) -> Model:
@@ -194,14 +193,14 @@ class Backend(Protocol):
     def scores(
         self, names: Iterable[str], spec: Spec, outputs: np.ndarray, y: np.ndarray, top_k: int
     ) -> dict[str, np.ndarray]:
-        """Metrics by name, computed by the framework's own.
+        """Return metrics by name, computed by the framework.
 
         Args:
-            names: some of :data:`parity.reference.metrics.table.METRICS` that the model's head has.
+            names: names in :data:`parity.reference.metrics.table.METRICS` for the model's head.
             spec: of the model.
-            outputs: what :meth:`Model.outputs` returned, (N, units).
+            outputs: result of :meth:`Model.outputs`, (N, units).
             y: int64 (N,), the labels.
-            top_k: how many places the metric ``top_k`` has.
+            top_k: k of the metric ``top_k``.
 
         Returns:
             Each a scalar of the outputs' dtype (``top_k``, and ``f1`` with Keras 2, float32), but
@@ -209,38 +208,38 @@ class Backend(Protocol):
         """
 
     def versions(self) -> dict[str, str]:
-        """Names and versions of what computes."""
+        """Return the versions of the framework's packages, by name."""
 
     def threads(self) -> dict[str, int]:
-        """The thread settings in force."""
+        """Return the current thread settings, by name."""
 
     def thread_counts(self) -> tuple[int, ...]:
-        """Other thread counts that this process can change to while it runs, for the ensemble."""
+        """Return other thread counts that this process can use, for the ensemble."""
 
     def threads_elsewhere(self) -> int:
-        """A thread count that only another process can have, for the ensemble; 0: none needed."""
+        """Return a thread count that requires another process, for the ensemble; 0: none."""
 
     def use_threads(self, count: int) -> None:
-        """Compute with this many threads from now on: one of :meth:`thread_counts`, or its own."""
+        """Set the number of threads: one of :meth:`thread_counts`, or the original one."""
 
     def notes(self, spec: Spec, dtypes: Collection[str]) -> list[str]:
-        """Where a run in these dtypes was made to be other than usual, a sentence each.
+        """Return a sentence for each way in which a run in these dtypes differs from usual.
 
-        Such as float64 that follows what users run in float32.
+        An example is float64 that follows the semantics of float32.
         """
 
 
 def registered() -> dict[str, str]:
-    """Registered implementations: name to the package that holds it, in order of name."""
+    """Return the package of each registered implementation, by name in alphabetical order."""
     points = importlib.metadata.entry_points(group=GROUP)
     return {point.name: point.value.split(".")[0] for point in sorted(points)}
 
 
 def load(name: str, settings: Settings) -> Backend:
-    """Import the registered implementation ``name`` and start it.
+    """Import and start the registered implementation ``name``.
 
     Raises:
-        ParityError: nothing is registered under that name, or its framework is missing.
+        ParityError: the name is not registered, or its framework is missing.
     """
     points = {point.name: point for point in importlib.metadata.entry_points(group=GROUP)}
     if name not in points:
@@ -251,14 +250,14 @@ def load(name: str, settings: Settings) -> Backend:
 
 
 def require(module: str, wanted_by: str, extra: str) -> None:
-    """Say in one line how to install a framework that is not there; it is not imported.
+    """Check that a framework is installed, without importing it.
 
     Raises:
-        ParityError: it is not installed.
+        ParityError: it is not; the message states how to install it.
     """
     try:
         found = importlib.util.find_spec(module)
-    except ValueError:  # somebody put None in its place
+    except ValueError:  # sys.modules has None for it
         found = None
     if found is None:
         raise ParityError(

@@ -1,4 +1,4 @@
-"""The state of a training between two steps."""
+"""State and history of a training between two steps, for checkpoints."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 
 @dataclass
 class State:
-    """What a model has to go on from.
+    """Everything that is needed to resume a training.
 
     Attributes:
-        weights: canonical name to array, buffers included.
-        slots: ``slot/parameter`` to array.
-        best_weights: the best epoch's weights, where a callback keeps them, else empty.
-        numbers: ``calls`` of the optimizer, its ``learning_rate``, Nadam's ``product``, and what
-            callbacks count (``early_stopping/wait``); None where there is none yet.
+        weights: parameters and buffers by canonical name.
+        slots: optimizer slots by ``slot/parameter``.
+        best_weights: weights of the best epoch if a callback keeps them, else empty.
+        numbers: ``calls`` of the optimizer, its ``learning_rate``, Nadam's ``product``, and the
+            callbacks' counters (``early_stopping/wait``); None for values not set yet.
     """
 
     weights: dict[str, np.ndarray]
@@ -28,12 +28,12 @@ class State:
 
 @dataclass
 class History:
-    """How far a training has come.
+    """Losses and metrics of a training so far.
 
     Attributes:
-        losses: of every step so far, one array for each piece.
-        epochs: metrics of every epoch so far.
-        stopped: whether a callback ended it.
+        losses: loss of every step, in one array per chunk.
+        epochs: metrics of every epoch.
+        stopped: whether a callback stopped the training.
     """
 
     losses: list[np.ndarray] = field(default_factory=list)
@@ -42,5 +42,5 @@ class History:
 
     @property
     def steps(self) -> int:
-        """Steps taken."""
+        """Number of steps."""
         return sum(map(len, self.losses))

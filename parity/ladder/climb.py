@@ -115,7 +115,7 @@ def climb(
             ladder.null_gradients = measure_null_gradients(model, plan, train)
             if dtype not in dtypes:
                 continue
-        model.still(frozenset(ladder.null_gradients))
+        model.ignore_gradients(frozenset(ladder.null_gradients))
 
         found = _rungs(model, spec, start, plan, train, test, detailed=dtype == "float64")
         ladder.layers, ladder.counts = model.layers(), model.counts()

@@ -1,4 +1,4 @@
-"""Look at large tensors in blocks that fit into a core's cache, on several cores at a time."""
+"""Processing of large tensors in blocks that fit into a core's cache, on several cores."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 BLOCK = 1 << 15
-"""Entries of a block: 256 KiB of float64. Two or three and what is made of them fit into 2 MiB."""
+"""Entries of a block: 256 KiB of float64, so that three and their results fit into 2 MiB."""
 
 PIECE = 1 << 19
-"""Entries that a core takes at a time, which are then in memory: 4 MiB of float64."""
+"""Entries that a core reads at a time: 4 MiB of float64."""
 
 LARGE = 1 << 22
-"""Entries from which on a second process, started in some milliseconds, pays."""
+"""Entries from which a second process, which takes milliseconds to start, is faster."""
 
 CORES = min(os.cpu_count() or 1, 4)
-"""More do not help: memory is no faster."""
+"""Number of processes; more do not help, as memory bandwidth is the limit."""
 
 Result = TypeVar("Result")
 
@@ -33,16 +33,16 @@ class Entries(Protocol):
 
     @property
     def size(self) -> int:
-        """How many."""
+        """Number of entries."""
 
     def __getitem__(self, entries: slice, /) -> np.ndarray:
-        """Some of them."""
+        """Return a range of entries."""
 
 
 def blocks(
     start: int, stop: int, *tensors: Entries, block: int = BLOCK
 ) -> Iterator[tuple[int, list[np.ndarray]]]:
-    """Entries ``start:stop`` of tensors of equal size, block by block, each with its place."""
+    """Yield entries ``start:stop`` of tensors of equal size in blocks, each with its start."""
     piece = max(PIECE, block)
     for begin in range(start, stop, piece):
         pieces = [entries[begin : min(begin + piece, stop)] for entries in tensors]
@@ -53,16 +53,16 @@ def blocks(
 def in_shares(
     function: Callable[[int, int], Result], size: int, alone: bool = False
 ) -> list[Result]:
-    """What a function makes of each core's share of ``size`` entries, from the first to the last.
+    """Apply a function to each core's share of ``size`` entries; return the results in order.
 
-    The others' shares are worked on by forks of this process, for threads of NumPy's short calls
-    get in each other's way; where there are other threads, which no fork gets along with, or where
-    one comes to nothing, by this process.
+    Shares are processed by forks of this process, as threads would block each other in NumPy's
+    short calls. If this process has other threads, which forks do not support, or if a fork fails,
+    it processes the shares itself.
 
     Args:
-        function: takes the first entry and the one after the last; its result can be pickled.
-        size: how many entries there are.
-        alone: whether this process does all of it, as one that has loaded a framework must.
+        function: function of the first entry and the one after the last; its result can be pickled.
+        size: number of entries.
+        alone: use no other process, as is necessary after a framework was loaded.
     """
     count = CORES if not alone and size >= LARGE and threading.active_count() == 1 else 1
     each = -(-size // count // PIECE) * PIECE if count > 1 else size
@@ -71,7 +71,7 @@ def in_shares(
     children = []
     for share in shares[1:]:
         ours, theirs = context.Pipe(duplex=False)
-        child = context.Process(target=_tell, args=(theirs, function, share), daemon=True)
+        child = context.Process(target=_send_result, args=(theirs, function, share), daemon=True)
         child.start()
         theirs.close()
         children.append((share, child, ours))
@@ -86,7 +86,9 @@ def in_shares(
     return found
 
 
-def _tell(pipe: Connection, function: Callable[[int, int], Result], share: tuple[int, int]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent answers for both
+def _send_result(
+    pipe: Connection, function: Callable[[int, int], Result], share: tuple[int, int]
+) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     with contextlib.suppress(BrokenPipeError):
         pipe.send(function(*share))

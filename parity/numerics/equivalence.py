@@ -58,12 +58,12 @@ class Equivalence:
 
 @dataclass(frozen=True, eq=False)
 class SeedResults:
-    """One side's trained models on the same test set, one per seed, in the same order of seeds.
+    """Results of one side's trained models on the same test set, one per seed, in order of seeds.
 
     Attributes:
-        losses: mean training loss of the second half of all steps, in nats. Over the last epoch
-            alone it spreads two to twelve times as much, and so does the loss on the test set.
-        accuracies: share of the test set labelled rightly, 0 to 1.
+        losses: mean training loss of the second half of all steps, in nats. The spread of the last
+            epoch's loss, or of the test loss, is two to twelve times as large.
+        accuracies: share of correct predictions on the test set, 0 to 1.
         labels: predicted classes, int64 (seeds, N).
     """
 
@@ -75,16 +75,16 @@ class SeedResults:
 def tost(
     name: str, reference: Sequence[float], other: Sequence[float], margin: float
 ) -> Equivalence:
-    """Test whether the mean over seeds of ``other`` − ``reference`` lies inside ±margin.
+    """Test whether the mean over seeds of ``other`` − ``reference`` is within ±margin.
 
     Args:
-        name: what the values are.
-        reference: a value per seed.
-        other: the other side's, for the same seeds in the same order.
-        margin: in the values' unit, from 0 on. One that is not finite allows nothing.
+        name: name of the values.
+        reference: one value per seed.
+        other: the other side's values, for the same seeds in the same order.
+        margin: in the values' unit, 0 or more; if it is not finite, equivalence is refuted.
 
     Returns:
-        The test. A value that is not finite on either side is an infinite difference: refuted.
+        The result. A value that is not finite is an infinite difference and refutes equivalence.
 
     Raises:
         ParityError: fewer than two seeds, unequal numbers of them, or a negative margin.
@@ -105,13 +105,15 @@ def tost(
         margin, differences = 0.0, np.full(seeds, math.inf)
     if not np.isfinite(differences).all():
         return Equivalence(name, seeds, math.inf, (math.inf, math.inf), margin, 1.0)
-    unit = max(float(np.abs(pairs).max()), margin) or 1.0  # squares neither overflow nor vanish
+    unit = (
+        max(float(np.abs(pairs).max()), margin) or 1.0
+    )  # avoids overflow and underflow of squares
     scaled, limit = differences / unit, margin / unit
     mean = unit * float(scaled.mean())
     if np.ptp(scaled) <= EQUAL_DIFFERENCES:
         return Equivalence(name, seeds, mean, (mean, mean), margin, float(abs(mean) > margin))
 
-    from scipy import stats  # takes most of a second to import
+    from scipy import stats  # its import takes most of a second
 
     above = stats.ttest_1samp(scaled, -limit, alternative="greater")
     below = stats.ttest_1samp(scaled, limit, alternative="less")
@@ -124,10 +126,9 @@ def tost(
 def over_seeds(reference: SeedResults, other: SeedResults) -> tuple[Equivalence, ...]:
     """Test loss, accuracy and predictions, in this order, with the margins of the tolerance table.
 
-    Predictions are, for every class, the share of the test set labelled so; the class with the
-    largest p stands for all. Equivalence is claimed only if all classes show it, and only if all
-    three tests do. Such a claim (intersection–union: Berger, 1982) needs no correction for the
-    number of tests: it is wrong with at most the chance of the one test that is wrong.
+    For predictions, the share of each predicted class is tested, and the result of the class with
+    the largest p is returned. Equivalence requires all classes and all three tests. Such an
+    intersection–union test (Berger, 1982) needs no correction for the number of tests.
 
     Raises:
         ParityError: see :func:`tost`; or labels of unequal shapes, or none.

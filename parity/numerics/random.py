@@ -1,8 +1,9 @@
-"""Initial weights, shuffles, dropout masks, noise, from one seed: the same bits in every backend.
+"""Random streams from one seed, with the same bits for every backend.
 
-Every tensor has a stream of its own, ``Philox(key=[seed, digest of its name])`` (Salmon et al.,
-"Parallel random numbers: as easy as 1, 2, 3", 2011), so nothing depends on the order of drawing.
-Masks depend on the step's number only, so a run can be resumed at any step.
+Every tensor has its own stream, ``Philox(key=[seed, digest of its name])`` (Salmon et al.,
+"Parallel random numbers: as easy as 1, 2, 3", 2011), so that
+numbers do not depend on the order of draws. Masks depend only on the number of the step, so that a
+run can be resumed at any step.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""How far two backends may stand apart: one policy, one table, each entry with its reason.
+"""Tolerances of the comparison of two records, each with its reason and measurement.
 
-float64 decides. A distance is the largest absolute difference of a tensor, relative to its largest
-entry. A faithful port stands at 1e-16 to 1e-12; no semantic fault met so far stays under 1e-9.
+float64 decides. A relative difference is the largest absolute difference of a tensor divided by its
+largest entry. It is 1e-16 to 1e-12 for a faithful port; every known semantic fault exceeds 1e-9.
 
-float32 is held against what rounding does to this very model: see :func:`allowed_float32`.
+The tolerance of float32 follows from the measured rounding: see :func:`allowed_float32`.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Allowed:
-    """An allowed distance and why it is what it is; whether it overrides the table."""
+    """A tolerance, its reason, and whether it replaces the table's."""
 
     limit: float
     reason: str
     override: bool = False
 
     def relative_to(self, scale: float) -> Allowed:
-        """The same in units of ``scale``."""
+        """Return the tolerance divided by ``scale``."""
         return replace(self, limit=self.limit / scale)
 
 
 INPUT_KINDS = ("parameter", "input", "mask")
-"""Kinds of tensors (:attr:`parity.rungs.TensorRole.kind`) that nothing is computed for."""
+"""Kinds of tensors (:attr:`parity.rungs.TensorRole.kind`) that are inputs, not results."""
 
 EXACT = Allowed(0.0, "the same bits are loaded into both, nothing is computed")
-"""For parameters, and for what models are fed: inputs, labels, masks."""
+"""For parameters and model inputs: examples, labels, masks."""
 
 COUNTED = Allowed(0.0, "a count")
-"""For the number of epochs that a whole training took."""
+"""For the number of epochs of a training."""
 
 FLOAT64: dict[str, Allowed] = {
     "parameters": EXACT,
@@ -46,70 +46,71 @@ FLOAT64: dict[str, Allowed] = {
     "predictions": Allowed(1e-11, "the k steps' weights on the whole test set; measured 8e-13"),
     "training": Allowed(1e-9, "thousands of steps let rounding grow; measured 1.2e-11"),
 }
-"""Rung to what float64 allows for up to :data:`STEPS` optimizer steps.
+"""Tolerances of float64 for up to :data:`STEPS` optimizer steps, by rung.
 
-Measured on the pairs of ``make soak`` and, where that is more, on the default CNN with
+Measured on the pairs of ``make soak`` and, where the difference is larger, on the default CNN with
 ``python -m benchmarks.tolerances --whole cnn --seeds 1 2 3 4 5 6``; whole trainings with ``parity
 run --model rnn --cell lstm --optimizer sgd --learning-rate 0.1 --epochs 60`` (the default CNN with
 Adam, five epochs of the whole Fashion-MNIST: 5.2e-13).
 """
 
 A_DIVISION = 2.0**-52
-"""Relative distance of two accuracies: shares of whole numbers, each divided once."""
+"""Relative difference of two accuracies, from the rounding of one division each."""
 
 OF_A_STEP = 2.0**-46
-"""Share of a weight, before and after, that one optimizer step in float64 rounds at most."""
+"""Largest rounding error of one float64 optimizer step, relative to the weight."""
 
 STEPS = 10
-"""Beyond so many steps drift adds up: float64 is then held against an ensemble as well."""
+"""Number of steps beyond which rounding accumulates, and float64 also has an ensemble."""
 
 NULL_GRADIENT = 1e-10
 """A gradient is null if no entry exceeds this share of the model's largest one, in float64.
 
-A bias that feeds batch norm has none but rounding: on real images up to 1e-12 of the largest, in
-TensorFlow, while the smallest true gradient of the default CNN is 0.04 of it. Both sides then give
-the optimizer an exact zero, as exact arithmetic would: Adam divides by the size of the gradient
-itself, so it would turn that rounding into steps of full length.
+The gradient of a bias upstream of batch norm is only rounding error: with TensorFlow on real images
+up to 1e-12 of the largest gradient, while the smallest real one of the default CNN is 0.04 of it.
+Both sides then pass an exact zero to the optimizer, as Adam divides by the size of the gradient and
+would turn the rounding error into steps of full length.
 """
 
 NULL_GRADIENT_FLOAT32 = 1e-3
 """The same share in float32, where up to 3.2e-4 was measured on the default CNN.
 
-One beyond it is held against the ensembles, like any other float32 tensor.
+A larger gradient is compared like any other float32 tensor.
 """
 
 NULL_SHARES = {"float64": NULL_GRADIENT, "float32": NULL_GRADIENT_FLOAT32}
-"""Dtype to the share of the model's largest gradient that a null one may have."""
+"""Largest null gradient as a share of the model's largest gradient, by dtype."""
 
 NULL_BATCHES = 10
-"""Batches that a gradient must be negligible in to count as null."""
+"""Number of batches in which a null gradient must be negligible."""
 
 ENSEMBLE = 6
-"""Members of the float32 ensemble from weights moved by one ulp; others come from thread counts.
+"""Number of members of the float32 ensemble with weights changed by one ulp; further members have
+other thread counts.
 
-Each also sees the examples of every batch in an order of its own. Keras 2's fused batch norm adds
-them one after the other: with a single channel its gradients stood up to 7e-6 from float64, where
-one ulp in the weights moved them by 6e-7, and another order by 1e-6 to 1e-5.
+Each member also has another order of the examples in a batch. Keras 2's fused batch norm adds them
+one after the other: with a single channel, its gradients differed by up to 7e-6 from float64, while
+one ulp in the weights changed them by 6e-7, and another order by 1e-6 to 1e-5.
 
 With 1, 3 and 6 the largest ratio of :data:`ENSEMBLE_MULTIPLE` was 1.76 each time, on twelve runs of
 the default CNN (``python -m benchmarks.tolerances --whole cnn --seeds 1 2 3 4 5 6 --ensemble 1 3
-6``), so the number is not what the verdict hangs on. Six are for what only some runs meet: a value
-next to zero that falls on the other side of a relu. Ladders of over :data:`STEPS` steps have as
-many in float64, from weights moved by one float64 ulp.
+6``), so the verdict does not depend on the number. Six members cover rare events: a value near
+zero that falls on the other side of a relu. Ladders of more than :data:`STEPS` steps also have six
+members in float64, with weights changed by one float64 ulp.
 """
 
 ENSEMBLE_MULTIPLE = 4.0
-"""How many times what rounding explains float32 may stand away.
+"""Tolerance of float32 as a multiple of the measured rounding error.
 
-The ratio of two single errors is noisy (up to 6 measured). Against the largest of an ensemble it
-was at most 2.3 over the 1,008 faithful pairs of ``make soak``: of the limit, 0.57 at most.
+The ratio of two single errors is noisy (up to 6 measured). Relative to the largest error of an
+ensemble it was at most 2.3 over the 1,008 faithful pairs of ``make soak``, 0.57 of the tolerance.
 """
 
 FEW_ENTRIES = 8
-"""Tensors of fewer entries are too few draws to know their spread by: a network's only bias moves
-by chance far less than usual in all members. They are held against the widest spread, relative to
-its tensor, among all of their kind up to the same step. (All of batch norm's tensors are single
-numbers in a CNN of one channel.)
+"""For tensors of fewer entries, an ensemble does not measure the spread reliably: all members may
+change a single bias very little by chance. Their tolerance follows from the widest relative spread
+of all tensors of their kind up to the same step. (In a CNN of one channel, all tensors of batch
+norm are single numbers.)
 """
 
 ROUNDING_RMS = 16 * 2.0**-23
@@ -132,18 +133,18 @@ Keras rounds a Python float to float32, and a schedule computes its rate from so
 """
 
 BLIND = 0.1
-"""A float32 limit from here on, relative to the tensor's largest entry, judges hardly anything.
+"""Relative float32 tolerance from which a check detects hardly anything.
 
-The report names such checks; what they let pass is left to float64.
+The report names such checks; float64 decides on what they let pass.
 """
 
 SATURATED = 0.1
-"""Share of a weight tensor's largest entry from which on an ensemble covers its whole scale.
+"""Spread of an ensemble, relative to a weight's largest entry, that covers its whole scale.
 
 Four times it (:data:`ENSEMBLE_MULTIPLE`) is the size of the weights themselves: the root mean
-square of a trained kernel is 0.2 to 0.35 of its largest entry. Such a limit passes any weights.
-Once half of all trained entries stand in such tensors, weights are no longer compared; a single
-bias that happens to lie near zero does not count for the model.
+square of a trained kernel is 0.2 to 0.35 of its largest entry. Such a tolerance passes any weights.
+If half of all trained entries are in such tensors, weights are no longer compared; a single bias
+that happens to be near zero is not enough.
 """
 
 MARGINS: dict[str, Allowed] = {
@@ -162,7 +163,7 @@ MARGINS: dict[str, Allowed] = {
         "absolute, per class; faithful pairs spread by at most 0.0086 measured, the same training",
     ),
 }
-"""What is compared to how far its mean over seeds may stand from the reference's.
+"""Largest differences of means over seeds for equivalence, by quantity.
 
 Each is over 3.3 times the largest standard deviation, over ten seeds, that was measured for the
 paired difference of faithful pairs: PyTorch against Keras, or against itself from one ulp away. At
@@ -173,7 +174,7 @@ Adam's epsilon of 1e-3 for 1e-7 leaves the CNN's accuracy within 0.002. Faults a
 """
 
 LEVEL = 0.05
-"""Chance, for each one-sided test, of showing equivalence of what stands just at the margin."""
+"""Significance level of each one-sided test."""
 
 EQUAL_DIFFERENCES = 64 * 2.0**-52
 """Differences of several seeds are equal if they spread by less than this share of the largest
@@ -208,16 +209,16 @@ def allowed_float64(
 
 
 def allowed_float32(scale: float, other_error: float, spreads: tuple[float, ...]) -> Allowed:
-    """RMS distance from the reference's float64 that one side's float32 may have.
+    """Return the RMS difference from the reference's float64 that one side's float32 may have.
 
     Args:
         scale: largest absolute entry of the reference's float64 tensor.
-        other_error: RMS distance of the other side's float32 from that same tensor.
-        spreads: for each side, the largest RMS distance of an ensemble member (the same backend
-            from weights moved by one ulp, or with other threads) from that side's float32.
+        other_error: RMS difference of the other side's float32 from that same tensor.
+        spreads: for each side, the largest RMS difference of an ensemble member (the same backend
+            with weights changed by one ulp, or other threads) from that side's float32.
 
     Returns:
-        The allowed RMS distance, in the tensor's own unit.
+        The allowed RMS difference, in the unit of the tensor.
     """
     explained = ENSEMBLE_MULTIPLE * max(other_error, *spreads)
     if explained > ROUNDING_RMS * scale:
@@ -226,13 +227,13 @@ def allowed_float32(scale: float, other_error: float, spreads: tuple[float, ...]
 
 
 def negligible_gradients(largest: Mapping[str, float]) -> frozenset[str]:
-    """Parameters whose gradient is at most rounding in one batch.
+    """Return the parameters whose gradient in one batch is at most rounding error.
 
     Args:
-        largest: parameter to the largest absolute entry of its gradient, in float64.
+        largest: largest absolute entry of each gradient in float64, by parameter.
 
     Returns:
-        Those at most :data:`NULL_GRADIENT` of the model's largest finite one, exact zeros included.
+        Parameters with at most :data:`NULL_GRADIENT` of the largest finite entry, zeros included.
     """
     limit = NULL_GRADIENT * max((one for one in largest.values() if one < math.inf), default=0.0)
     return frozenset(name for name, value in largest.items() if value <= limit)

@@ -45,8 +45,8 @@ class TorchModel(Network):
         constrained(spec.model, self.optimizer, model, self.tensors)
         self.null: list[Tensor] = []
 
-    def still(self, parameters: frozenset[str]) -> None:
-        """See :meth:`parity.adapters.backend.Model.still`."""
+    def ignore_gradients(self, parameters: frozenset[str]) -> None:
+        """See :meth:`parity.adapters.backend.Model.ignore_gradients`."""
         self.null = [tensor for name in parameters for tensor in self.places[name].tensors]
 
     def feed(self, examples: Split) -> None:
