@@ -14,8 +14,11 @@ from pathlib import Path
 from parity import progress
 from parity.adapters import backend
 from parity.cli import compare
-from parity.cli.flags import spec
+from parity.cli.flags import resolve, spec
+from parity.data.datasets import Split
 from parity.errors import ParityError
+from parity.pairs import twins
+from parity.specs.run import Spec
 from parity.system import destinations, processes
 from parity.system.processes import Child
 from parity.verdict.compare import Comparison
@@ -55,9 +58,20 @@ def run(args: argparse.Namespace) -> int:
             processes.terminate([child])
         return made
 
+    def train_of(given: Spec) -> Split:
+        """The training examples that both backends had."""
+        return resolve.splits(given, resolve.dataset_of(args, given, str(out)))[0]
+
     a, b = (out / name for name in packages)
     return compare.judge(
-        a, b, json_file, overrides=args.allow, replay=replay, at_once=True, command=args.words
+        a,
+        b,
+        json_file,
+        overrides=args.allow,
+        replay=replay,
+        causes=lambda comparison: twins.causes_of(comparison, args.threads, train_of),
+        at_once=True,
+        command=args.words,
     )
 
 

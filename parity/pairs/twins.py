@@ -11,7 +11,7 @@ from parity.data.batches import Batch
 from parity.data.datasets import Split
 from parity.errors import ParityError
 from parity.pairs.check import check
-from parity.pairs.report import Report
+from parity.report.report import Report
 from parity.specs.run import Spec
 from parity.verdict.compare import Comparison
 from parity.verdict.result import UNKNOWN, Cause
@@ -59,13 +59,13 @@ def check_twins(
 
 
 def causes_of(
-    comparison: Comparison, settings: Settings, train_of: Callable[[Spec], Split]
+    comparison: Comparison, threads: int, train_of: Callable[[Spec], Split]
 ) -> tuple[Cause, ...]:
     """The proven causes of a difference in float64 between the records of the two implementations.
 
     Args:
         comparison: of their records.
-        settings: of the implementations, which run in this process.
+        threads: of the implementations, which run in this process.
         train_of: the training examples of a spec.
 
     Returns:
@@ -75,6 +75,7 @@ def causes_of(
     names = header.backend, comparison.other.header.backend
     if first is None or first.dtype != "float64" or set(names) != {"keras", "torch"}:
         return ()
+    settings = Settings(header.spec.model.flavour, threads=threads)
     try:
         keras, torch = (backend.load(name, settings) for name in ("keras", "torch"))
         batch = first_batch(header.spec, train_of(header.spec))

@@ -15,8 +15,8 @@ import torch_impl.ladder.network
 import torch_impl.ladder.training
 import torch_impl.parts.losses
 from parity.adapters.backend import Backend
-from parity.pairs.report import Report
 from parity.pairs.twins import check_twins, first_batch
+from parity.report.report import Report
 from parity.verdict.result import UNKNOWN
 from parity_tests.meta.planting import Plant, adjusted, every, wrapped
 from parity_tests.support import cases
