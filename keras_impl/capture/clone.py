@@ -1,4 +1,4 @@
-"""A Keras model made once more: the user's own classes, and the inputs that it was built with."""
+"""Copies of Keras models: custom classes and functions, and the inputs of the first call."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ FORGOTTEN = ("data_format", "noise_shape")
 
 
 def restore(copy: Any, model: Any) -> None:
-    """Give the copy's layers what the model's have, and their configurations do not say."""
+    """Set attributes of the copy's layers that their configurations leave out."""
     layers = (layers_of(one) for one in (copy, model))
     for own, other in zip(*layers, strict=False):
         for name in FORGOTTEN:

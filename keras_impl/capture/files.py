@@ -23,7 +23,7 @@ MEMBERS = ("config.json", "model.weights.h5")
 """What a ``.keras`` file holds: the configuration, and the weights."""
 
 STATE = ("optimizer", "optimizer_weights", "metrics")
-"""Groups of a file that belong to training; they are left there."""
+"""Groups of a file that belong to training; they are not read."""
 
 
 def dtype_of(path: Path) -> str:
@@ -98,7 +98,7 @@ def _tensors(weights: Any) -> dict[str, Any]:
     """Every tensor of floating point of an open HDF5 file, by its place.
 
     Raises:
-        ValueError: one lies in another file.
+        ValueError: one is stored in another file.
     """
     h5py = importlib.import_module("h5py")
     found: dict[str, Any] = {}
@@ -106,12 +106,12 @@ def _tensors(weights: Any) -> dict[str, Any]:
     def visit(group: Any, above: str) -> None:
         for name in group:
             if isinstance(group.get(name, getlink=True), h5py.ExternalLink):
-                raise ValueError(f"{above}{name} lies in another file")
+                raise ValueError(f"{above}{name} is stored in another file")
             one = group[name]
             if isinstance(one, h5py.Group):
                 visit(one, f"{above}{name}/")
             elif one.external or one.is_virtual:
-                raise ValueError(f"{above}{name} lies in another file")
+                raise ValueError(f"{above}{name} is stored in another file")
             elif one.dtype.kind == "f":
                 found[f"{above}{name}"] = one
 

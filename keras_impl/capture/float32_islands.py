@@ -85,7 +85,7 @@ class Islands:
         """One operation.
 
         Returns:
-            What is taken in place of its output; None for that itself.
+            The substitute for its output; None for the output itself.
         """
         import tensorflow as tf
 

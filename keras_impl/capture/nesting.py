@@ -31,7 +31,7 @@ def named_outputs(out: Any, name: str = "output") -> list[tuple[str, Any]]:
 
 
 def flat(values: Sequence[Any]) -> list[Any]:
-    """Lists and tuples of tensors taken apart."""
+    """The values of nested lists and tuples in one list."""
     return [
         one
         for value in values

@@ -1,4 +1,4 @@
-"""A user's own Keras optimizer. Twin: ``torch_impl/capture/optimizers.py``."""
+"""The Keras optimizer that a user passes. Twin: ``torch_impl/capture/optimizers.py``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def users(keras: Any, optimizer: Any) -> tuple[Any, dict[str, Any]]:
         optimizer: one of it, or its name.
 
     Raises:
-        ParityError: it is none, or does not say how it is configured.
+        ParityError: it is no optimizer, or has no configuration.
     """
     if isinstance(optimizer, str):
         kinds = {row.kind.lower(): row.kind for row in OPTIMIZERS.values()}

@@ -1,4 +1,4 @@
-"""Calls of a Keras model made again."""
+"""Replay of a Keras model's calls with other inputs."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from keras_impl.capture.read.arguments import masked
 
 
 @dataclass
-class Made:
-    """What it takes to make a call again.
+class Invocation:
+    """What is needed to replay a call.
 
     Attributes:
         target: the layer or function.
@@ -76,8 +76,8 @@ def last(between: Sequence[Any], like: Any) -> Any:
     return tf.stack(between[-like.shape[1] :], 1)  # of TimeDistributed, step by step
 
 
-def again(made: Made, inputs: Sequence[Any], as_tensor: Any = None) -> np.ndarray:
-    """What a call gives for other inputs (canonical, as the result)."""
+def replay(made: Invocation, inputs: Sequence[Any], as_tensor: Any = None) -> np.ndarray:
+    """The output of a call for other inputs, both canonical."""
     import tensorflow as tf
 
     values = flat(made.args)

@@ -72,7 +72,7 @@ class KerasSide:
     def forget(self) -> None:
         """See :meth:`parity.adapters.side.Side.forget`."""
         self.watch = calls.Watch(self.keras, self.model, {}, self.tensor)
-        self.made: list[calls.Made] = []
+        self.made: list[calls.Invocation] = []
 
     def run(
         self,
@@ -132,7 +132,7 @@ class KerasSide:
     def replay(self, number: int, inputs: Sequence[np.ndarray]) -> np.ndarray:
         """See :meth:`parity.adapters.side.Side.replay`."""
         with in_dtype(self.keras, self.flavour, self.dtype):
-            return calls.again(self.made[number], inputs)
+            return calls.replay(self.made[number], inputs)
 
     def all_parameters(self) -> Arrays:
         """See :meth:`parity.adapters.side.Side.all_parameters`."""
@@ -166,7 +166,7 @@ class KerasSide:
             held[name].assign(value)
 
     def _refuse_own(self, received: str, accepted: str) -> None:
-        """The user's own model is left as it is."""
+        """Refuse to change the user's own model, which could not be copied."""
         if self.model is self.given:
             raise ParityError(
                 f"{received}, but {type(self.model).__name__} cannot be copied, "
@@ -227,7 +227,9 @@ def _model_of(model: Any, dtype: str) -> Any:
         )
     built, before = _built(model, dtype)
     if flavour_of(built) in ("tf_keras", "keras3") and MODULES[flavour_of(built)] not in before:
-        built, _ = _built(model, dtype)  # the first time nobody had said in which dtype
+        built, _ = _built(
+            model, dtype
+        )  # Keras was imported by the first call, too late to set the dtype
     if not flavour_of(built):
         raise ParityError(
             f"keras_model: its builder returned {type(built).__name__}, accepted: a Keras model"
@@ -243,7 +245,7 @@ MODULES = {"tf_keras": "tf_keras", "keras3": "keras"}
 
 
 def _built(builder: Callable[[], Any], dtype: str) -> tuple[Any, list[str]]:
-    """What a function builds in a dtype, and the Kerases that it could be told to."""
+    """What a function builds in a dtype, and the Keras versions whose dtype could be set."""
     with contextlib.ExitStack() as stack:
         found = {name: flavour for flavour, name in MODULES.items() if name in sys.modules}
         for name, flavour in found.items():
@@ -260,7 +262,7 @@ def _copied(model: Any, dtype: str) -> Any:
     """A copy in another dtype, by way of its configuration, with the same weights.
 
     Raises:
-        ParityError: the model does not say how it is configured.
+        ParityError: the model has no usable configuration.
     """
     keras = _keras(flavour_of(model))
     try:

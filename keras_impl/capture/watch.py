@@ -16,15 +16,15 @@ from keras_impl.capture.read import attention, layers, operations, own_calls, se
 from keras_impl.capture.read.activations import activation_of, name_of
 from keras_impl.capture.read.arguments import by_place, mask_of, masked, starts_elsewhere
 from keras_impl.capture.read.registry import flavour_of, kind_of, reader_of
-from keras_impl.capture.replay import Made, again, last, watched_activation
+from keras_impl.capture.replay import Invocation, last, replay, watched_activation
 from keras_impl.private_api import calls_replaced, layers_of, operations_observed
 from parity.adapters.calls import Call, Run, Weights
 
-__all__ = ["Made", "Watch", "again", "named_outputs"]
+__all__ = ["Invocation", "Watch", "named_outputs", "replay"]
 
 
 class Watch:
-    """While :meth:`modules` is entered, the calls of a model's layers are written down."""
+    """While :meth:`modules` is entered, the calls of a model's layers are recorded."""
 
     def __init__(
         self,
@@ -45,11 +45,11 @@ class Watch:
         self.own_calls = {} if own_calls is None else own_calls  # see _calls_own, by layer
         self.training = training
         self.calls: list[Call] = []
-        self.made: list[Made] = []
+        self.made: list[Invocation] = []
         self.followed: dict[int, tuple[Any, int, bool]] = {}  # tensor, call, channels first
         self.within = 0
         self.path: list[str] = []
-        self.under: list[str] = []  # the layer that is looked at as a whole, while it runs
+        self.under: list[str] = []  # the layer that counts as one call, while it runs
         self.counts = collections.Counter(one.name for one in layers_of(model))
         self.names: dict[int, str] = {}
 
@@ -68,7 +68,7 @@ class Watch:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        """What is called meanwhile is not written down."""
+        """Record no call meanwhile."""
         self.within += 1
         try:
             yield
@@ -157,7 +157,7 @@ class Watch:
             places = places[: 2 if same else 3]
         elif reader_of(layer).recurrent:
             places = places[:1]
-        made = Made(layer, args, kwargs, places, own_call=own_call)
+        made = Invocation(layer, args, kwargs, places, own_call=own_call)
         called = own_call or functools.partial(original, layer)
         function = None
         with self._alone():
@@ -179,7 +179,7 @@ class Watch:
     def _separable(self, layer: Any, x: Any) -> Any:
         """Both of its convolutions, then its activation."""
         for part, target in separable.parts(layer):
-            made = Made(target, (x,), {}, (0,))
+            made = Invocation(target, (x,), {}, (0,))
             with self._alone():
                 out = target(x)
             x = self._add(
@@ -199,7 +199,7 @@ class Watch:
         return self._note_activation(self._name(layer), layer.activation, x, out)
 
     def _name(self, layer: Any) -> str:
-        """The layer's own; with those of the models it stands in where another has it as well."""
+        """The layer's name; with those of the models that contain it if another has it as well."""
         if id(layer) not in self.names:
             name = str(layer.name)
             if self.counts[name] > 1:
@@ -229,11 +229,13 @@ class Watch:
                 config = activation_of(function, self.flavour)
         name = getattr(config, "activation", None) or name_of(function)
         own = weights.of_module(function) if layer else {}
-        made = Made(function, (x,), {}, (0,))
+        made = Invocation(function, (x,), {}, (0,))
         first = self.first([x], None)
         return self._add(f"{owner}.{name}", str(name), config, own, made, [x], out, first)
 
-    def _note(self, name: str, layer: Any, made: Made, values: Sequence[Any], out: Any) -> Any:
+    def _note(
+        self, name: str, layer: Any, made: Invocation, values: Sequence[Any], out: Any
+    ) -> Any:
         inputs = [values[place] for place in made.places]
         first = self.first(inputs, layer)
         with self._alone():
@@ -246,7 +248,7 @@ class Watch:
         kind = type(layer).__name__
         return self._add(name, kind, config, own, made, inputs, out, first, options)
 
-    def _options(self, layer: Any, made: Made, inputs: Sequence[Any]) -> dict[str, Any]:
+    def _options(self, layer: Any, made: Invocation, inputs: Sequence[Any]) -> dict[str, Any]:
         kind = kind_of(layer)
         if kind == "MultiHeadAttention":
             mask = attention.attended(inputs[0], inputs[1], made.kwargs)
@@ -272,13 +274,13 @@ class Watch:
         kind: str,
         config: Any,
         own: Mapping[str, Any],
-        made: Made,
+        made: Invocation,
         inputs: Sequence[Any],
         out: Any,
         first: bool = False,
         options: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Write the call down; what came out of it, or what is given in its place."""
+        """Record the call; return its output or the substitute for it."""
         made.axis = 1 if first else layers.moved_axis(made.target)
         made.weights = dict(own)
         tensor = next(one for one in flat((out,)) if is_tensor(one))
@@ -291,8 +293,8 @@ class Watch:
         found = [self.followed.get(id(one)) for one in inputs]
         for one in flat((out,)):
             if is_tensor(one):
-                lies = first and len(one.shape) > 2
-                self.followed[id(one)] = (one, number, lies)
+                channels_first = first and len(one.shape) > 2
+                self.followed[id(one)] = (one, number, channels_first)
         self.made.append(made)
         self.calls.append(
             Call(
@@ -336,11 +338,11 @@ class Watch:
             )
             if found is None:
                 for one in outputs:
-                    lies = source[2] and len(one.shape) == len(source[0].shape)
-                    self.followed[id(one)] = (one, source[1], lies)
+                    channels_first = source[2] and len(one.shape) == len(source[0].shape)
+                    self.followed[id(one)] = (one, source[1], channels_first)
                 return None
             config, function, fed = found
-            made = Made(function, tuple(fed), {}, tuple(range(len(fed))))
+            made = Invocation(function, tuple(fed), {}, tuple(range(len(fed))))
             name = "/".join([*self.path[-1:], kind.lower()])
             first = self.first(fed, None)
             return [self._add(name, kind, config, {}, made, fed, outputs[0], first)]

@@ -72,16 +72,16 @@ class Loss:
         self, outputs: Sequence[Tensor], layouts: Sequence[Layout], targets: Sequence[Tensor]
     ) -> Any:
         """Targets of an output's shape in Keras lie as it does, unless the loss turns it itself."""
-        turned = list(targets)
+        arranged = list(targets)
         if len(outputs) == len(targets):
-            turned = [
+            arranged = [
                 layout.from_canonical(own) if own.shape == layout.to_canonical(one).shape else own
                 for one, layout, own in zip(outputs, layouts, targets, strict=True)
             ]
-        if any(own is not other for own, other in zip(turned, targets, strict=True)):
+        if any(own is not other for own, other in zip(arranged, targets, strict=True)):
             with warnings.catch_warnings(), contextlib.suppress(Exception):
                 warnings.filterwarnings("error", "Using a target size")  # it broadcasts them
-                return self.function(_one(outputs), _one(turned))
+                return self.function(_one(outputs), _one(arranged))
         return self.function(_one(outputs), _one(targets))
 
 

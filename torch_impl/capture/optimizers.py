@@ -1,4 +1,4 @@
-"""A user's own PyTorch optimizer. Twin: ``keras_impl/capture/optimizers.py``."""
+"""The PyTorch optimizer that a user passes. Twin: ``keras_impl/capture/optimizers.py``."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class TorchSide:
     def forget(self) -> None:
         """See :meth:`parity.adapters.side.Side.forget`."""
         self.watch = calls.Watch(self.model, {})
-        self.made: list[calls.Made] = []
+        self.made: list[calls.Invocation] = []
 
     def run(
         self,
@@ -129,7 +129,7 @@ class TorchSide:
     def tensors(
         self, inputs: Sequence[np.ndarray], own: Sequence[np.ndarray] | None
     ) -> tuple[list[Tensor], list[Layout]]:
-        """Inputs as the model takes them, and how they lie; for the arguments see ``run``."""
+        """Inputs as the model takes them, and their layouts; for the arguments see ``run``."""
         tensors = [self.tensor(value) for value in (inputs if own is None else own)]
         if own is not None:
             return tensors, [Layout.plain(tuple(one.shape)) for one in tensors]
@@ -153,7 +153,7 @@ class TorchSide:
     def replay(self, number: int, inputs: Sequence[np.ndarray]) -> np.ndarray:
         """See :meth:`parity.adapters.side.Side.replay`."""
         with default_dtype(self.dtype):
-            return calls.again(self.made[number], inputs)
+            return calls.replay(self.made[number], inputs)
 
     def all_parameters(self) -> Arrays:
         """See :meth:`parity.adapters.side.Side.all_parameters`."""
@@ -259,7 +259,7 @@ def _module_of(model: Any) -> nn.Module:
                 "accepted: a module that has been called before"
             )
     try:
-        return copy.deepcopy(model)  # also what a function gives, for it may be the user's own
+        return copy.deepcopy(model)  # also what a function returns, for the user may keep it
     except Exception as error:
         if built:
             return model

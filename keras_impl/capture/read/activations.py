@@ -1,4 +1,4 @@
-"""Activations of Keras, TensorFlow, or a user's own, told by what they compute."""
+"""Readers of activations; functions are identified by what they compute."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from parity.numerics.tolerance import FLOAT64
 from parity.reference.layers import activations
 
 PROBE = np.linspace(-7.0, 7.0, 57).reshape(3, 19)
-"""Where a function is looked at, row by row: softmax runs along the last axis."""
+"""Inputs at which functions are compared, row by row: softmax runs along the last axis."""
 
 SLOPES = (0.2, 0.3, 0.01, 0.1, 0.05, 0.25)
 """Of leaky units, tried before one that is read off."""
@@ -41,7 +41,7 @@ def activation_of(function: Any, flavour: str) -> Any:
 def _found(function: Any, flavour: str) -> Any:
     try:
         seen = _values(function)
-    except Exception:  # a user's own may ask for anything
+    except Exception:  # a custom function may fail in any way
         return None
     if seen.shape != PROBE.shape:
         return None

@@ -1,4 +1,4 @@
-"""Where a layer's parameters and buffers are, by canonical name, whatever model it stands in."""
+"""A layer's parameters and buffers by canonical name, in any model."""
 
 from __future__ import annotations
 

@@ -86,5 +86,5 @@ def arguments(
 
 
 def _allowed(mask: Tensor) -> Tensor:
-    """True where a query may attend: PyTorch says where it may not, or adds −∞."""
+    """True where a query may attend: PyTorch masks where it may not, or adds −∞."""
     return ~mask if mask.dtype == torch.bool else mask == 0

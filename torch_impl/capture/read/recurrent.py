@@ -1,7 +1,7 @@
-"""PyTorch's recurrent modules: layers on top of each other, packed sequences, which output is used.
+"""Readers of recurrent modules: stacked layers, packed sequences, and which output is used.
 
-``nn.LSTM`` gives all outputs and the last states, and the model takes one or the other later on.
-What it takes is told by value, among what only moves entries about; it decides whether the layer
+``nn.LSTM`` returns all outputs and the last states, and the model uses one or the other later on.
+Which one is identified by value among rearrangements of the outputs; it decides whether the layer
 returns sequences in Keras's terms.
 """
 

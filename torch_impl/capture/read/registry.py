@@ -141,7 +141,7 @@ def kwargs_dim(dim: int, given: Mapping[str, Any]) -> int:
 
 
 def dims_of(args: tuple[Any, ...], kwargs: Mapping[str, Any], rank: int) -> set[int] | None:
-    """Axes that a reduction is over, counted from 0; None where it does not say."""
+    """Axes that a reduction is over, counted from 0; None if it is not given."""
     given = kwargs.get("dim", kwargs.get("axis", args[1] if len(args) > 1 else None))
     several = given if isinstance(given, (tuple, list)) else [given]
     if any(isinstance(one, bool) or not isinstance(one, int) for one in several):

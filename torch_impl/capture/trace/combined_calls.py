@@ -114,10 +114,10 @@ def _first_of(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> An
 def _viewed(x: Tensor, layout: Layout, out: Tensor, space: set[int]) -> Begun | None:
     """A map whose axes of space have become one."""
     shape = tuple(out.shape)
-    lies = layout.reshaped(shape)
-    if lies is None or lies.merged.count(1) != len(lies.merged) - 1:
+    merged_layout = layout.reshaped(shape)
+    if merged_layout is None or merged_layout.merged.count(1) != len(merged_layout.merged) - 1:
         return None
-    place = next(n for n, count in enumerate(lies.merged) if count != 1)
-    if set(range(place, place + lies.merged[place])) != space:
+    place = next(n for n, count in enumerate(merged_layout.merged) if count != 1)
+    if set(range(place, place + merged_layout.merged[place])) != space:
         return None
     return Begun(out, (x,), lambda new: new.reshape(shape), "view", frozenset({place}))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from parity.reference.layers import dense, merging
 from torch_impl.capture.read import functions, modules, weights
 from torch_impl.capture.trace.nesting import flat
-from torch_impl.capture.trace.replay import Made
+from torch_impl.capture.trace.replay import Invocation
 from torch_impl.capture.trace.trace import UNREAD, Followed, FunctionCall, Trace
 from torch_impl.ladder.network import to_numpy
 from torch_impl.ladder.weights import same
@@ -54,7 +54,7 @@ def _with_parameters(
             out = func(*args, **kwargs)
         places = weights.of_module(module, before.layouts)
         config = modules.config_of(module, tuple(x.shape))
-        made = Made(func, args, kwargs, (place,), weights=places, like=module)
+        made = Invocation(func, args, kwargs, (place,), weights=places, like=module)
         name = owner.rsplit(".", 1)[0] if owner.endswith((".weight", ".bias")) else owner
         return trace.note(name, func.__name__, config, made, before, out, spatial)
     values = flat(args)
@@ -71,7 +71,7 @@ def _with_parameters(
     for name, one in named.items():
         setattr(holder, name.rsplit(".", 1)[-1], one)
     held = weights.of_module(holder, before.layouts)
-    made = Made(func, args, kwargs, places_, weights=held, like=holder)
+    made = Invocation(func, args, kwargs, places_, weights=held, like=holder)
     return trace.note(owner, func.__name__, None, made, before, out, False)
 
 

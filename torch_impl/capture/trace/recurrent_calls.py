@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from torch_impl.capture.read import functions, modules, recurrent, weights
 from torch_impl.capture.read.layout import Layout
 from torch_impl.capture.trace.nesting import flat
-from torch_impl.capture.trace.replay import Made
+from torch_impl.capture.trace.replay import Invocation
 from torch_impl.capture.trace.trace import UNREAD, Followed, FunctionCall, Taken, Trace
 from torch_impl.ladder.network import to_numpy
 from torch_impl.private_api import PADDED
@@ -90,7 +90,9 @@ def _layer(trace: Trace, module: Any, name: str, forward: Any, given: Any, hx: A
         config = None if hx is not None and _nonzero(hx) else modules.config_of(module)
         places = weights.of_module(module, (layout,))
         output = to_numpy(own.steps)
-    trace.made.append(Made(module, (given,), {}, (0,), (layout,), Layout.plain(()), places, replay))
+    trace.made.append(
+        Invocation(module, (given,), {}, (0,), (layout,), Layout.plain(()), places, replay)
+    )
     trace.write(name, type(module).__name__, config, before, output, sequences.options)
     return out
 

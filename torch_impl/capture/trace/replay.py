@@ -1,4 +1,4 @@
-"""Calls of a PyTorch model made again."""
+"""Replay of a PyTorch model's calls with other inputs."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from torch_impl.ladder.weights import Place
 
 
 @dataclass
-class Made:
-    """What it takes to make a call again.
+class Invocation:
+    """What is needed to replay a call.
 
     Attributes:
         target: the module or function.
         args: what it was given.
         kwargs: likewise.
         places: of the inputs among the flattened arguments.
-        layouts: how the inputs lie.
-        output: how the output lies.
+        layouts: of the inputs.
+        output: layout of the output.
         weights: canonical name to place.
         replay: canonical input to canonical output, where a call of the target does not do.
-        like: the module that a function with parameters stands for.
+        like: the module that computes what a function of parameters does.
         after: what was done to the output and counts as the layer's.
         result: what the call handed on.
         own: what it gave itself.
@@ -49,7 +49,7 @@ class Made:
     own: Any = None
 
 
-def again(made: Made, inputs: Sequence[np.ndarray]) -> np.ndarray:
+def replay(made: Invocation, inputs: Sequence[np.ndarray]) -> np.ndarray:
     """What a call gives for other inputs (canonical, as the result)."""
     values = flat(made.args)
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""What is known of a PyTorch model's calls while it runs: tensors followed, calls written down."""
+"""The calls of a running PyTorch model, and which tensors come from which call."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from parity.adapters.calls import Call, Run, Weights
 from torch_impl.capture.read import functions, recurrent
 from torch_impl.capture.read.layout import Layout
 from torch_impl.capture.trace.nesting import flat, named_outputs, with_first
-from torch_impl.capture.trace.replay import Made
+from torch_impl.capture.trace.replay import Invocation
 from torch_impl.ladder.network import to_numpy
 from torch_impl.ladder.weights import Place
 from torch_impl.private_api import version_of
@@ -24,7 +24,7 @@ from torch_impl.private_api import version_of
 
 @dataclass(frozen=True)
 class Followed:
-    """A tensor that was seen: how it lies, and the call that it comes from."""
+    """A tensor that was seen: its layout, and the call that it comes from."""
 
     tensor: Tensor  # kept, or its id would be another's
     layout: Layout | None
@@ -91,7 +91,7 @@ class Trace(TorchFunctionMode):
 
         Args:
             model: that is called.
-            given: number of a call to what it hands on in place of its own output.
+            given: number of a call to the substitute for its output.
             copies: whether arrays are copies of the tensors: what the model writes into needs it.
             same_as_kind: modules with an overridden forward pass, and whether that gives what
                 PyTorch's class gives; found out once.
@@ -110,10 +110,10 @@ class Trace(TorchFunctionMode):
             if one.is_floating_point()
         }
         self.calls: list[Call] = []
-        self.made: list[Made] = []
+        self.made: list[Invocation] = []
         self.followed: dict[int, Followed] = {}
         self.recurrent: dict[int, recurrent.Outputs] = {}
-        self.gave: dict[int, recurrent.Outputs] = {}  # before anything was put in its place
+        self.gave: dict[int, recurrent.Outputs] = {}  # without substitutes
         self.stacked: dict[nn.Module, list[Any]] = {}
         self.steps: dict[int, int] = {}  # of what was packed
         self.begun: dict[int, Any] = {}  # of what several functions are together
@@ -127,7 +127,7 @@ class Trace(TorchFunctionMode):
 
     @contextlib.contextmanager
     def unwatched(self) -> Iterator[None]:
-        """What is called meanwhile is not written down."""
+        """Record no call meanwhile."""
         self.within += 1
         try:
             yield
@@ -143,7 +143,7 @@ class Trace(TorchFunctionMode):
                 used.add(found.output if found.output in ("last", "step") else "steps")
 
     def substitute(self, number: int, out: Tensor, layout: Layout) -> Tensor:
-        """What is handed on in place of a call's output, if anything."""
+        """The substitute for a call's output; the output itself if there is none."""
         if number not in self.given:
             return out
         value = torch.tensor(self.given[number], device=out.device, dtype=out.dtype)
@@ -153,7 +153,7 @@ class Trace(TorchFunctionMode):
         return value
 
     def agree(self, inputs: Sequence[Tensor]) -> None:
-        """What is taken entry by entry lies alike: one whose layout is unknown as the other."""
+        """Inputs combined entry by entry share a layout: an unknown one takes the other's."""
         known = [self.layout(one) for one in inputs]
         like = next((one for one in known if one), None)
         for tensor, own in zip(inputs, known, strict=True):
@@ -180,7 +180,7 @@ class Trace(TorchFunctionMode):
         tensors: list[Tensor],
         out: Any,
     ) -> None:
-        """What is no layer: a view keeps the layout, or changes it as it says."""
+        """Follow the results of a function that is no layer, and how it changes the layout."""
         known = [self.followed[id(one)] for one in tensors if id(one) in self.followed]
         if not known:
             return
@@ -201,12 +201,12 @@ class Trace(TorchFunctionMode):
         args: Sequence[Any],
         places: Sequence[int],
         spatial: bool,
-        turned: bool = False,
+        steps_first: bool = False,
         along: bool = False,
     ) -> Taken:
         """The inputs of a call, before it is made."""
         tensors = [args[place] for place in places]
-        layouts = tuple(self._lies(one, spatial, turned, along) for one in tensors)
+        layouts = tuple(self._input_layout(one, spatial, steps_first, along) for one in tensors)
         arrays = tuple(
             self.array(one, layout) for one, layout in zip(tensors, layouts, strict=True)
         )
@@ -218,11 +218,13 @@ class Trace(TorchFunctionMode):
         sources = tuple(one.source if one else None for one in found)
         return Taken(arrays, layouts, sources, names, first.through if first else ())
 
-    def _lies(self, tensor: Tensor, spatial: bool, turned: bool, along: bool) -> Layout:
+    def _input_layout(
+        self, tensor: Tensor, spatial: bool, steps_first: bool, along: bool
+    ) -> Layout:
         """As the layer takes it, whatever it is: channels first, steps first, or along the last."""
         if spatial and tensor.ndim > 2:
             return Layout.channels_first(tuple(tensor.shape))
-        if turned and tensor.ndim == 3:
+        if steps_first and tensor.ndim == 3:
             return Layout((1, 0, 2), tuple(tensor.shape), (1, 1, 1))
         layout = self.layout(tensor)
         if along and layout is not None and layout.elsewhere:
@@ -234,13 +236,13 @@ class Trace(TorchFunctionMode):
         name: str,
         kind: str,
         config: Any,
-        made: Made,
+        made: Invocation,
         before: Taken,
         out: Any,
         spatial: bool,
         options: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Write the call down; follow what came out of it, or what is given in its place."""
+        """Record the call and follow its output; return the output or the substitute for it."""
         first = next((one for one in flat((out,)) if isinstance(one, Tensor)), None)
         if first is None:
             return out
@@ -307,8 +309,8 @@ class Trace(TorchFunctionMode):
         return seen is not None and seen.version not in (-1, version_of(seen.tensor))
 
     def layout_of(self, tensor: Tensor, spatial: bool = False) -> Layout:
-        """How a tensor lies; canonically where that is not known."""
-        return self._lies(tensor, spatial, False, False)
+        """The layout of a tensor; the canonical one if it is unknown."""
+        return self._input_layout(tensor, spatial, False, False)
 
     def run_of(self, out: Any) -> Run:
         """The calls so far, and the model's outputs."""
@@ -352,7 +354,7 @@ def value_of(place: Place) -> np.ndarray:
 def _after(
     layouts: Sequence[Layout], out: Tensor, spatial: bool, target: Any, config: Any
 ) -> Layout:
-    """How a layer's output lies."""
+    """The layout of a layer's output."""
     if spatial and out.ndim > 2:
         return Layout.channels_first(out.shape)
     if not layouts:

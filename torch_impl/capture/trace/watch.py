@@ -14,11 +14,11 @@ from torch_impl.capture.read import attention, functions, modules, weights
 from torch_impl.capture.trace import combined_calls, parameter_calls, recurrent_calls
 from torch_impl.capture.trace.nesting import flat, named_outputs
 from torch_impl.capture.trace.overridden import computes_the_same
-from torch_impl.capture.trace.replay import Made, again
+from torch_impl.capture.trace.replay import Invocation, replay
 from torch_impl.capture.trace.trace import UNREAD, FunctionCall, Trace
 from torch_impl.private_api import PACKED
 
-__all__ = ["Made", "Watch", "again", "named_outputs"]
+__all__ = ["Invocation", "Watch", "named_outputs", "replay"]
 
 
 class Watch(Trace):
@@ -26,7 +26,7 @@ class Watch(Trace):
 
     @contextlib.contextmanager
     def modules(self) -> Iterator[None]:
-        """Every module told when it is called."""
+        """Report the calls of all modules."""
         changed: list[tuple[nn.Module, Any]] = []
         for module, name in self.names.items():
             if module is not self.model or modules.known(module):
@@ -87,19 +87,19 @@ class Watch(Trace):
         values = flat(args)
         places = tuple(n for n, one in enumerate(values) if isinstance(one, Tensor))
         first, attends = modules.spatial(module), isinstance(module, nn.MultiheadAttention)
-        turned = attends and not module.batch_first
+        steps_first = attends and not module.batch_first
         if attends:
             with self.unwatched():
                 inputs, options = attention.arguments(module, args, kwargs)
             places = (0, 2, 1)[: len(inputs)]
         along = modules.along_last(module)
-        before = self.taken(values, places, first, turned, along)
+        before = self.taken(values, places, first, steps_first, along)
         with self.unwatched():
             out = forward(*args, **kwargs)
         shape = tuple(values[places[0]].shape) if places else ()
         config = modules.config_of(module, shape)
         own = weights.of_module(module, before.layouts)
-        made = Made(module, args, kwargs, places, weights=own)
+        made = Invocation(module, args, kwargs, places, weights=own)
         kind = type(module).__name__
         return self.note(name, kind, config, made, before, out, first, options)
 
@@ -131,9 +131,9 @@ def layer_function(trace: Trace, call: FunctionCall) -> Any:
         trace.agree(layer.inputs)
     values = flat(args)
     places = tuple(n for n, one in enumerate(values) if any(one is x for x in layer.inputs))
-    made = Made(func, args, kwargs, places)
+    made = Invocation(func, args, kwargs, places)
     if layer.target is not None:
-        made = Made(layer.target, layer.inputs, {}, tuple(range(len(layer.inputs))))
+        made = Invocation(layer.target, layer.inputs, {}, tuple(range(len(layer.inputs))))
     elif not places:
         made = _by_place(func, args, kwargs, layer.inputs)
     before = trace.taken(flat(made.args), made.places, layer.spatial)
@@ -175,7 +175,7 @@ def _name(trace: Trace, call: FunctionCall) -> str:
 
 def _by_place(
     func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], inputs: tuple[Tensor, ...]
-) -> Made:
+) -> Invocation:
     """A call whose inputs were given by name."""
     names = [key for key, value in kwargs.items() if any(value is one for one in inputs)]
 
@@ -183,4 +183,4 @@ def _by_place(
         return func(*args, **{**kwargs, **dict(zip(names, values, strict=True))})
 
     given = tuple(kwargs[name] for name in names)
-    return Made(target, given, {}, tuple(range(len(given))))
+    return Invocation(target, given, {}, tuple(range(len(given))))
