@@ -308,7 +308,7 @@ def test_checkpoints_of_another_training_are_refused(
 
 WRONG = {
     "fewer epochs": (("--resume", "cut", "--epochs", "1"), "at least 2, which cut has begun"),
-    "no file": (("--resume", "nowhere"), "nowhere is no file"),
+    "no file": (("--resume", "nowhere"), "nowhere is not a file"),
     "there already": (("--checkpoint", "cut"), "cut exists already"),
     "steps alone": (("--checkpoint-steps", "3"), "accepted: with --checkpoint"),
     "best alone": (("--save-best-only",), "accepted: with --checkpoint"),
