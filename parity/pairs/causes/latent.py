@@ -1,4 +1,4 @@
-"""Settings of optimizers that differ without showing, and where they would show first."""
+"""Settings of optimizers that differ without an effect yet, and where they would show first."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from parity.verdict.result import Cause
 
 
 def causes(k: KerasTrainer, t: Trainer, keys: Sequence[tuple[Key, Key]]) -> list[Cause]:
-    """Every setting in which the two optimizers part, whether it shows or not; none is proven.
+    """Every differing setting of the two optimizers, with or without an effect; none is proven.
 
-    Floats that are one once rounded to float32 do not part: so Keras rounds its own. The rates of
-    a schedule always show.
+    Floats that are equal once rounded to float32 do not differ, because Keras rounds its own. The
+    learning rates of a schedule always have an effect.
 
     Args:
-        k: Keras's side; it ends as it was at first.
+        k: Keras's trainer; it is reset.
         t: PyTorch's, likewise.
         keys: weights that both have.
     """
@@ -47,10 +47,10 @@ def causes(k: KerasTrainer, t: Trainer, keys: Sequence[tuple[Key, Key]]) -> list
 
 
 def first_shown(own: Settings, other: Settings, name: str) -> str:
-    """The rung at which a setting can show first: ``step``, or ``steps`` where one hides it.
+    """The rung at which a setting can show first: ``step``, or ``steps`` if one step hides it.
 
-    Of one formula each, tried on gradients over six orders of magnitude, with what else either
-    side is set to.
+    Both are settings of one update rule. The setting is tried on gradients over six orders of
+    magnitude, with the other settings of each side.
     """
     gradient = np.array([1e3, -1e2, 1e1, -1.0, 1e-1, -1e-2, 1e-3])
     step = optimizer.StepInput(gradient, float(np.sqrt(np.vdot(gradient, gradient))), (0.0, 0.0))

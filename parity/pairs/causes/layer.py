@@ -1,8 +1,8 @@
-"""Why a layer differs: each setting in which its two configurations part is tried on a reference.
+"""Why a layer differs: each differing setting of its two configurations is tried on a reference.
 
-The NumPy reference of :mod:`parity.reference.layers` must first give what Keras gives, from Keras's
-configuration, and what PyTorch gives, from PyTorch's. Then a setting is a cause if PyTorch's
-configuration, with that setting as Keras has it, gives what Keras gives. Nothing else is named.
+The NumPy reference of :mod:`parity.reference.layers` must first give Keras's output from Keras's
+configuration, and PyTorch's from PyTorch's. Then a setting is a cause if PyTorch's configuration,
+with Keras's value of that setting, gives Keras's output. Nothing else is named.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ def causes_of(
     flavour: str,
     flattened: tuple[int, ...] | None = None,
 ) -> list[Cause]:
-    """What makes a PyTorch layer differ from Keras's when it is fed the same.
+    """Why a PyTorch layer differs from Keras's for the same input.
 
     Args:
         k: the Keras call.
         t: the PyTorch call.
-        fed: what Keras's layer was fed, and PyTorch's now.
-        forced: what PyTorch's gave for it.
+        fed: the inputs of Keras's layer, now also of PyTorch's.
+        forced: PyTorch's output for them.
         flavour: the Keras.
         flattened: shape (H, W, C) of the map that was flattened into the layer's input, if any.
 
     Returns:
-        The causes, each necessary and all together sufficient; one unknown where there is none;
-        none where nothing is left once constants are rounded as Keras rounds them.
+        The causes, each necessary and all together sufficient; one unknown if there is none;
+        none if no difference remains once constants are rounded as Keras rounds them.
     """
     before = relative_error(k.output, forced)
     unknown = [Cause(UNKNOWN, k.name, k.layer, t.layer, Proof(before, before))]
@@ -62,20 +62,20 @@ def causes_of(
         return unknown
     own = getattr(k.config, "activation", None)
     formula = own in ids.FORMULAS or (own and before > tolerance.SAME_CONSTANT)
-    if not formula and replay.rounded_alone():
+    if not formula and replay.only_rounding():
         return []
     weights = config_diff.weights(k.weights, t.weights)
     same = type(k.config) is type(t.config)
-    parted = config_diff.fields(k, t, fed) if same else [Setting("kind", k.config, t.config)]
-    if not parted:  # nothing else could have brought another shape
+    differing = config_diff.fields(k, t, fed) if same else [Setting("kind", k.config, t.config)]
+    if not differing:  # otherwise another setting explains the shape
         weights += config_diff.shapes(k.weights, t.weights)
-    parted += [*weights, *config_diff.options(replay.own, replay.other)]
-    if not parted and hasattr(k.config, "activation") and replay.away(()) <= k.allowed:
+    differing += [*weights, *config_diff.options(replay.own, replay.other)]
+    if not differing and hasattr(k.config, "activation") and replay.error(()) <= k.allowed:
         if k.config.activation in ROUNDED:
             return []
         other = Setting("formula", flavour, "PyTorch")
-        return [_cause(k, t, other, before, replay.away(()), flattened)]
-    found = smallest_explanation(parted, replay.away, k.allowed)
+        return [_cause(k, t, other, before, replay.error(()), flattened)]
+    found = smallest_explanation(differing, replay.error, k.allowed)
     if found is None:
         return unknown
     chosen, after = found
@@ -88,7 +88,7 @@ PYTORCH = "torch"
 
 @dataclass(frozen=True)
 class _Replay:
-    """References of both layers for one input, and what a change of PyTorch's would give."""
+    """References of both layers for one input, and the effect of a change to PyTorch's."""
 
     k: Call
     t: Call
@@ -99,23 +99,23 @@ class _Replay:
     flavour: str
 
     def explains(self, forced: np.ndarray) -> bool:
-        """Whether the references give what the frameworks gave."""
-        own = (self._away(config, self.k.weights, self.own) for config in _either(self.k.config))
+        """Whether the references give the outputs of the frameworks."""
+        own = (self._error(config, self.k.weights, self.own) for config in _either(self.k.config))
         other = reference(self.t.config, self.t.weights, self.fed, PYTORCH, self.other)
         if other is None or min(own) > self.k.allowed:
             return False
         return relative_error(forced, as_keras(other, self.wanted, self.k)) <= self.k.allowed
 
-    def rounded_alone(self) -> bool:
-        """Whether PyTorch's constants, rounded as Keras rounds them, give what Keras gives."""
+    def only_rounding(self) -> bool:
+        """Whether PyTorch's constants, rounded as Keras rounds them, give Keras's output."""
         _, *rounded = [*_either(self.t.config), _with_constants(self.t.config, self.k.config)]
-        away = (self._away(config, self.t.weights, self.other) for config in rounded)
-        return any(one <= self.k.allowed for one in away)
+        errors = (self._error(config, self.t.weights, self.other) for config in rounded)
+        return any(one <= self.k.allowed for one in errors)
 
-    def away(self, changed: Iterable[Setting]) -> float:
-        """How far PyTorch's layer stands off once these settings are Keras's.
+    def error(self, changed: Iterable[Setting]) -> float:
+        """Relative error of PyTorch's layer with Keras's values of these settings.
 
-        With a field come Keras's weights of another shape, which belong to it.
+        A field also brings Keras's weights of another shape, which belong to it.
         """
         config, given = self.t.config, {"weight": {**self.t.weights}, "option": {**self.other}}
         weights = given["weight"]
@@ -136,9 +136,9 @@ class _Replay:
             }
             if one.name == "kind":
                 weights = given["weight"] = {**self.k.weights, **weights}
-        return min(self._away(one, weights, given["option"]) for one in _either(config))
+        return min(self._error(one, weights, given["option"]) for one in _either(config))
 
-    def _away(
+    def _error(
         self, config: Any, weights: Mapping[str, np.ndarray], options: config_diff.Options
     ) -> float:
         own = type(config) is type(self.k.config)
@@ -149,14 +149,14 @@ class _Replay:
 
 
 def _worst(replay: _Replay, forced: np.ndarray) -> tuple[_Replay, np.ndarray]:
-    """The example that differs most, for references are slow; all where shapes differ."""
+    """Only the example that differs most, because references are slow; all if shapes differ."""
     wanted, count = replay.wanted, len(replay.wanted)
     if wanted.shape != forced.shape or any(len(one) != count for one in replay.fed) or count < 2:
         return replay, forced
-    with np.errstate(invalid="ignore"):  # infinities that both have
+    with np.errstate(invalid="ignore"):  # equal infinities
         gap = np.where(wanted == forced, 0.0, np.abs(wanted - forced))
-    apart = np.nan_to_num(gap, nan=np.inf).reshape(count, -1).max(1)
-    worst = slice(int(apart.argmax()), int(apart.argmax()) + 1)
+    differences = np.nan_to_num(gap, nan=np.inf).reshape(count, -1).max(1)
+    worst = slice(int(differences.argmax()), int(differences.argmax()) + 1)
 
     def of(options: config_diff.Options) -> config_diff.Options:
         return {
@@ -170,16 +170,16 @@ def _worst(replay: _Replay, forced: np.ndarray) -> tuple[_Replay, np.ndarray]:
 
 
 def latent(k: Call, t: Call, named: Iterable[str], flavour: str) -> list[Cause]:
-    """Settings in which the two differ and that this input has not shown."""
-    found, parted = [], _functions(k, t, flavour)
-    fed_alike = [one.shape for one in k.inputs] == [one.shape for one in t.inputs]
+    """Differing settings that have no effect on this input."""
+    found, differing = [], _functions(k, t, flavour)
+    same_shapes = [one.shape for one in k.inputs] == [one.shape for one in t.inputs]
     if type(k.config) is type(t.config) and k.config is not None:
-        parted += config_diff.fields(k, t, k.inputs)
+        differing += config_diff.fields(k, t, k.inputs)
     if k.layer == t.layer == "BatchNormalization":
-        parted += config_diff.options(k.options, t.options)
-    for one in parted:
-        if one.name == "padding" and not fed_alike:
-            continue  # part of it stands before the layer
+        differing += config_diff.options(k.options, t.options)
+    for one in differing:
+        if one.name == "padding" and not same_shapes:
+            continue  # part of it is applied before the layer
         cause = _cause(k, t, one, 0.0, 0.0, None)
         if cause.id not in named:
             entry = catalogue.difference(cause.id)
@@ -189,7 +189,7 @@ def latent(k: Call, t: Call, named: Iterable[str], flavour: str) -> list[Cause]:
 
 
 def _functions(k: Call, t: Call, flavour: str) -> list[Setting]:
-    """Activations that are not one function, though they are of one name or bounded far away."""
+    """Activations that differ as functions, although they share a name or differ far from zero."""
     if not all(isinstance(one.config, (Activation, ReLU, ELU)) for one in (k, t)):
         return []
     x = np.linspace(-30.0, 30.0, 121)
@@ -203,7 +203,7 @@ def _functions(k: Call, t: Call, flavour: str) -> list[Setting]:
 
 
 RUNGS = {"momentum": "step", "rate": "forward_train", "stddev": "forward_train"}
-"""Settings without an entry of their own to the rung where they show."""
+"""Setting without a catalogue entry of its own to the rung at which it shows."""
 
 
 def reference(
@@ -213,7 +213,7 @@ def reference(
     flavour: str,
     options: config_diff.Options,
 ) -> np.ndarray | None:
-    """What the layer's reference gives; None where it cannot take these weights or inputs."""
+    """Output of the layer's reference; None if it does not take these weights or inputs."""
     last = bool(options.get(config_diff.LAST_STEP))
     try:
         found = computed(_of_all_steps(config) if last else config, weights, fed, options, flavour)
@@ -230,7 +230,7 @@ def _of_all_steps(config: Any) -> Any:
 
 
 def _either(config: Any) -> list[Any]:
-    """The configuration, and where that is another one with its floats rounded to float32."""
+    """The configuration and, if that differs, the one with its floats rounded to float32."""
     floats = {
         field.name: as_float32(value)
         for field in dataclasses.fields(config)
@@ -241,7 +241,7 @@ def _either(config: Any) -> list[Any]:
 
 
 def _with_constants(config: Any, other: Any) -> Any:
-    """The configuration with the other's floats where both are one once rounded to float32."""
+    """The configuration with the other's floats where both are equal once rounded to float32."""
     if type(config) is not type(other):
         return config
     values = {field.name: getattr(other, field.name) for field in dataclasses.fields(config)}
@@ -272,19 +272,19 @@ def _cause(
         name = undone[0] if undone else name
         own, other = ("none" if value is None else "its own" for value in (own, other))
     elif one.name == "kind":
-        own, other = _named(own), _named(other)
+        own, other = _kind_text(own), _kind_text(other)
     elif one.role == "option":
-        own, other = _told(own), _told(other)
+        own, other = _option_text(own), _option_text(other)
     return Cause(name, k.name, own, other, Proof(before, after), rung)
 
 
-def _told(option: Any) -> str:
+def _option_text(option: Any) -> str:
     if isinstance(option, np.ndarray):
         return f"masks {np.count_nonzero(~option)} of {option.size}"
     return "none" if option is None else str(option)
 
 
-def _named(config: Any) -> str:
+def _kind_text(config: Any) -> str:
     axis = f", axis {config.axis}" if isinstance(config, Softmax) else ""
     alone = type(config).__name__ == "Activation"
     return str(config.activation if alone else config.keras) + axis
