@@ -30,6 +30,7 @@ from torch_impl.capture.shared_draws import SharedDraws, unshared
 from torch_impl.capture.trace.watch import Watch, named_outputs
 from torch_impl.ladder.network import to_numpy
 from torch_impl.ladder.weights import Place, same
+from torch_impl.nn import Penalties
 from torch_impl.optim import KerasOptimizer, schedules
 from torch_impl.parts.optimizers import optimizer_for
 
@@ -140,6 +141,7 @@ class TorchTrainer:
             with draws, through_detach() if options.through_detach else contextlib.nullcontext():
                 out = model(*tensors)
             loss = self._loss([one for _, one in named_outputs(out)], batch)
+            loss = loss + sum(penalties() for penalties in _penalties(model))
             leaves = [one for one in wanted if one.is_leaf]
             if loss.requires_grad and leaves:  # or else nothing has a gradient
                 try:
@@ -310,6 +312,12 @@ class TorchTrainer:
 
 ATTRIBUTES = {"momentum": "momentum", "epsilon": "eps", "negative_slope": "negative_slope"}
 """Constants of a layer to PyTorch's names of them."""
+
+
+def _penalties(model: nn.Module) -> list[Penalties]:
+    """Those that a module holds as an attribute: added to the loss, as Keras adds its own."""
+    held = (value for module in model.modules() for value in vars(module).values())
+    return [value for value in held if isinstance(value, Penalties)]
 
 
 def _summed(place: Place) -> bool:
