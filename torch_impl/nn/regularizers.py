@@ -76,7 +76,8 @@ class Penalties:
     A penalty on a layer's output is divided by the batch size, one on a weight is not. Calling the
     model discards earlier outputs, so call this once after each forward pass, in training or
     evaluation mode. A layer that is called twice counts twice. A frozen weight (``requires_grad``
-    is false) counts in Keras 2, but not in Keras 3.
+    is false) counts in Keras 2, but not in Keras 3. ``parity.check`` adds to the loss what a module
+    holds as an attribute, such as ``model.penalties``.
     Source: ``tf_keras/src/engine/base_layer.py`` (``_handle_activity_regularization``),
     ``keras/src/layers/layer.py``.
 
