@@ -179,7 +179,7 @@ def read_all(*paths: Path) -> Iterator[list[Record]]:
         expected = content["tensors"]["sha256"]
         if found != expected:
             raise ParityError(
-                f"{path}: damaged record: {TENSORS} has sha256 {found[:12]}…, {HEADER} says "
+                f"{path}: damaged record: {TENSORS} has sha256 {found[:12]}…, {HEADER} has "
                 f"{expected[:12]}…; record it again"
             )
     with ExitStack() as opened:

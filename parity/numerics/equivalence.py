@@ -23,16 +23,16 @@ from parity.numerics.tolerance import EQUAL_DIFFERENCES, LEVEL, MARGINS
 
 @dataclass(frozen=True)
 class Equivalence:
-    """What the seeds show about one mean difference. Neither shown nor refuted: undecided.
+    """Result of an equivalence test over seeds; undecided if neither shown nor refuted.
 
     Attributes:
         name: loss (nats), accuracy or predictions (shares, 0 to 1).
         seeds: number of paired differences.
         mean: mean of the differences, other − reference; infinite if any is not finite.
         interval: its 90 % confidence interval (low, high).
-        margin: largest difference that counts as none, in the unit of ``mean``.
+        margin: largest difference that counts as equivalent, in the unit of ``mean``.
         p: larger of the two one-sided tests' p-values.
-        note: where it is worst, if there are several places.
+        note: the worst of several tests, if there were several.
     """
 
     name: str
@@ -45,13 +45,13 @@ class Equivalence:
 
     @property
     def shown(self) -> bool:
-        """Whether the interval lies inside ±margin, which is to say p < 0.05."""
+        """Whether the interval is within ±margin, which means p < 0.05."""
         low, high = self.interval
         return -self.margin <= low and high <= self.margin
 
     @property
     def refuted(self) -> bool:
-        """Whether the interval lies wholly outside ±margin."""
+        """Whether the interval is entirely outside ±margin."""
         low, high = self.interval
         return low > self.margin or high < -self.margin
 
