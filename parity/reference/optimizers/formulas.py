@@ -96,8 +96,8 @@ def clipped(c: Values, gradient: np.ndarray, norm: float | None = None) -> np.nd
         gradient: float64, any shape.
         norm: of all gradients together, for ``global_clipnorm``; if None, this one is all there is.
     """
-    if largest := c["clipnorm"] or c["global_clipnorm"]:
-        if c["clipnorm"] or norm is None:
+    if largest := c["global_clipnorm"] or c["clipnorm"]:
+        if norm is None or not c["global_clipnorm"]:
             norm = math.sqrt(float((gradient**2).sum()))
         return np.asarray(gradient * (largest / max(norm, largest)))
     if c["clipvalue"]:
