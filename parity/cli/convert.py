@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
         made = convert(source, target, arguments, layer_map)
     print(f"{target}: {made.weights:,} weights of {made.layers} layers, from {source}")
     for message, names in (
-        ("in no layer that these inputs reach, not carried", made.left),
+        ("in no layer that these inputs reach, not copied", made.not_copied),
         ("rounded, for the sum of two weights becomes one", made.rounded),
     ):
         if names:

@@ -1,4 +1,4 @@
-"""Weights from a file of one framework to a file of the other, by way of a pair of models."""
+"""Converts a file of weights of one framework to a file of the other, with a pair of models."""
 
 from __future__ import annotations
 
@@ -28,19 +28,18 @@ ALLOWED = tolerance.FLOAT64["forward_eval"]
 
 @dataclass(frozen=True)
 class Converted:
-    """What became of it.
+    """The result of a conversion.
 
     Attributes:
-        layers: that have weights.
-        weights: numbers that were carried.
-        same: whether the models, either with the weights of its own file, compute the same.
-        observed: how far their outputs stand apart in float64, relative to the largest entry; inf
-            where their shapes differ.
-        allowed: how far they may, but for constants that Keras rounds.
+        layers: number of layers with weights.
+        weights: number of entries that were copied.
+        same: whether the models, each with the weights of its own file, compute the same.
+        observed: relative error of their outputs in float64; inf where the shapes differ.
+        allowed: its tolerance, apart from constants that Keras rounds.
         rounded: layers with weights that no number of the target's dtype equals, such as the sum of
             a PyTorch LSTM's two biases.
-        left: weights by name, on either side, that belong to no layer that was called; they stand
-            as the model's builder made them, or were not carried.
+        not_copied: weights by name, of either model, that belong to no layer that was called; they
+            are as the model's builder made them, or were not copied.
     """
 
     layers: int
@@ -49,7 +48,7 @@ class Converted:
     observed: float
     allowed: float
     rounded: tuple[str, ...]
-    left: tuple[str, ...]
+    not_copied: tuple[str, ...]
 
 
 def convert(
@@ -58,14 +57,14 @@ def convert(
     pair: Mapping[str, Any],
     layer_map: Mapping[str, str] | None = None,
 ) -> Converted:
-    """Read the source's weights into its model, carry them over, write the other model's.
+    """Read the source's weights into its model, copy them, write the other model's.
 
     The target takes the source's dtype, float32 or float64 (half precision becomes float32), and
     is written whole or not at all. Both files are then read, in float64, into new models.
 
     Args:
         source: a file of weights.
-        target: one to be made, of the other framework or of the same.
+        target: the file to write, of the other framework or of the same.
         pair: arguments of ``parity.check``: of them the two builders and the inputs.
         layer_map: names of Keras layers to names of PyTorch modules that belong together.
 
@@ -78,12 +77,12 @@ def convert(
     runs = {name: _run(side, name, pair) for name, side in models.items()}
     models[own].load(source)
     runs[own] = _run(models[own], own, pair)
-    given = runs[own].calls
+    calls = runs[own].calls
     carried: set[tuple[str, str]] = set()
     if own != other:
         alignment = align(fused(runs["keras"].calls), fused(runs["torch"].calls), layer_map)
         carried = _carry(alignment, models, own)
-    left = [
+    missing = [
         f"{name}: {one}"
         for name, side in models.items()
         for one in side.weights_without_layer()
@@ -98,18 +97,18 @@ def convert(
         read = [(one, _read(one, path, pair)) for one, path in ((own, source), (other, made))]
         made.replace(target)
     exact, result = (_run(side, name, pair) for name, side in read)
-    rounded = [one.name for one, two in zip(given, exact.calls, strict=True) if _less(one, two)]
+    rounded = [one.name for one, two in zip(calls, exact.calls, strict=True) if _rounded(one, two)]
     allowed = tolerance.ROUNDING_MAX if rounded else ALLOWED.limit
-    observed = _apart(list(exact.outputs.values()), list(result.outputs.values()))
+    observed = _difference(list(exact.outputs.values()), list(result.outputs.values()))
     same = observed <= allowed
     if not same and own != other:
         anew = exact if own == "keras" else result
-        # Keras numbers layers without a name on and on: built again they are called otherwise
+        # Keras numbers layers without a name consecutively: built again they have other names
         names = {
             one.name: two.name for one, two in zip(runs["keras"].calls, anew.calls, strict=True)
         }
         same = _checked(dict(read), pair, {names[k]: t for k, t in (layer_map or {}).items()})
-    weights = {one.name: one.weights for one in given if one.weights}
+    weights = {one.name: one.weights for one in calls if one.weights}
     return Converted(
         layers=len(weights),
         weights=sum(value.size for one in weights.values() for value in one.values()),
@@ -117,15 +116,15 @@ def convert(
         observed=observed,
         allowed=allowed,
         rounded=tuple(rounded),
-        left=tuple(sorted(left)),
+        not_copied=tuple(sorted(missing)),
     )
 
 
 def side_of(path: Path, what: str) -> str:
-    """The framework whose weights a file of that name holds.
+    """The framework whose weights a file of that name contains, by its suffix.
 
     Raises:
-        ParityError: none's.
+        ParityError: it is no known suffix.
     """
     suffixes = {name: side.suffixes for name, side in sides().items()}
     for name, ends in suffixes.items():
@@ -136,24 +135,24 @@ def side_of(path: Path, what: str) -> str:
 
 
 def _run(side: Side, name: str, pair: Mapping[str, Any]) -> Run:
-    own = pair.get("torch_inputs") if name == "torch" else None
-    given = None if own is None else arrays(own, "torch_inputs")
-    return side.run(arrays(pair["inputs"], "inputs"), given)
+    inputs = pair.get("torch_inputs") if name == "torch" else None
+    torch_inputs = None if inputs is None else arrays(inputs, "torch_inputs")
+    return side.run(arrays(pair["inputs"], "inputs"), torch_inputs)
 
 
-def _less(given: Call, exact: Call) -> bool:
-    """Whether a weight is not what it is in float64."""
+def _rounded(call: Call, exact: Call) -> bool:
+    """Whether a weight differs from its value in float64."""
     return not all(
-        np.array_equal(value, given.weights[name], equal_nan=True)
+        np.array_equal(value, call.weights[name], equal_nan=True)
         for name, value in exact.weights.items()
     )
 
 
 def _carry(alignment: Alignment, models: Mapping[str, Side], source: str) -> set[tuple[str, str]]:
-    """Each layer's weights over to its partner: all of them, or none is worth having.
+    """Copy each layer's weights to its partner.
 
     Returns:
-        Framework and own name of what was carried outside of layers that belong together.
+        Framework and name of each unowned parameter that was copied.
 
     Raises:
         ParityError: a layer has weights and no partner, or other weights than its partner.
@@ -164,10 +163,10 @@ def _carry(alignment: Alignment, models: Mapping[str, Side], source: str) -> set
     for place, (side, calls) in enumerate(zip(SIDES, alone, strict=True)):
         held = [pair[place].name for pair in alignment.pairs]
         for call in calls:
-            own = {*models[side].unowned_parameters(held)} - {
+            held_by_call = {*models[side].unowned_parameters(held)} - {
                 *models[side].unowned_parameters([*held, call.name])
             }
-            if call.weights and any((side, one) not in carried for one in own):
+            if call.weights and any((side, one) not in carried for one in held_by_call):
                 raise ParityError(
                     f"{call.name}: received weights of a layer that only {TITLES[side]} has, "
                     "accepted: layers with a partner each (see --map)"
@@ -180,8 +179,8 @@ def _carry(alignment: Alignment, models: Mapping[str, Side], source: str) -> set
                 f"{k.name} / {t.name}: received {received}, accepted: the same weights"
             )
         if k.weights:
-            (giver, taker), target = ((k, t), "torch") if source == "keras" else ((t, k), "keras")
-            models[target].set_weights(taker.name, giver.weights)
+            (one, other), target = ((k, t), "torch") if source == "keras" else ((t, k), "keras")
+            models[target].set_weights(other.name, one.weights)
     return carried
 
 
@@ -200,7 +199,7 @@ def _read(name: str, path: Path, pair: Mapping[str, Any]) -> Side:
 def _checked(
     models: Mapping[str, Side], pair: Mapping[str, Any], layer_map: Mapping[str, str]
 ) -> bool:
-    """The verdict on both as they are: a constant that Keras rounds is no difference."""
+    """Whether a check of both finds no difference; a constant that Keras rounds is none."""
     report = check(
         lambda: models["keras"].model,
         lambda: models["torch"].model,
@@ -213,7 +212,7 @@ def _checked(
     return report.verdict == "same"
 
 
-def _apart(own: list[np.ndarray], other: list[np.ndarray]) -> float:
-    if len(own) != len(other):
+def _difference(expected: list[np.ndarray], actual: list[np.ndarray]) -> float:
+    if len(expected) != len(actual):
         return float("inf")
-    return max((relative_error(*both) for both in zip(own, other, strict=True)), default=0.0)
+    return max((relative_error(*both) for both in zip(expected, actual, strict=True)), default=0.0)

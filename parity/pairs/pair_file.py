@@ -1,4 +1,4 @@
-"""``my_pair.py``: a file whose functions return what the arguments of ``parity.check`` take."""
+"""Reads ``my_pair.py``, a file whose functions return the arguments of ``parity.check``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from parity.adapters import side
 from parity.errors import ParityError, describe_error, first_line
 
 BUILDERS = ("keras_model", "torch_model")
-"""Handed over as they are: a model may be built more than once, in more than one dtype."""
+"""Passed on without a call: a model may be built more than once, in more than one dtype."""
 
 NEEDED = (*BUILDERS, "inputs")
 WANTED = ("torch_inputs", "targets", "loss", "optimizer")
@@ -23,10 +23,10 @@ WANTED = ("torch_inputs", "targets", "loss", "optimizer")
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Run a file and call its functions, but for those that build the models.
+    """Run a file and call its functions, except those that build the models.
 
-    The file's folder can be imported from, as when Python runs the file. Both frameworks are
-    imported before it, to keep what they say while they start off stderr.
+    The file can import from its own folder, as when Python runs it. Both frameworks are imported
+    before it, so that their start-up messages stay off stderr.
 
     Args:
         path: of the file.
@@ -59,12 +59,12 @@ def _compiled(path: Path) -> Any:
     except (SyntaxError, ValueError) as error:  # null bytes are a ValueError
         line = getattr(error, "lineno", None)
         where = f"{path}, line {line}" if line else str(path)
-        told = str(getattr(error, "msg", error))
-        raise ParityError(f"{where}: {type(error).__name__}: {first_line(told)}") from None
+        text = str(getattr(error, "msg", error))
+        raise ParityError(f"{where}: {type(error).__name__}: {first_line(text)}") from None
 
 
 def _run(path: Path, code: Any) -> dict[str, Any]:
-    """The file's names, once it has run as a module of its own name, where that is free."""
+    """Run the file as a module of its own name, if that is free, and return its names."""
     name = path.stem if path.stem not in sys.modules else f"pair_{path.stem}"
     module = ModuleType(name)
     module.__file__ = str(path)
@@ -93,14 +93,14 @@ def _function(path: Path, name: str, value: Any) -> Callable[[], Any]:
         try:
             return value()
         except (Exception, SystemExit) as error:
-            told = f"{name}() raised {describe_error(error)}"
-            raise ParityError(f"{_where(path, error)}: {told}") from error
+            text = f"{name}() raised {describe_error(error)}"
+            raise ParityError(f"{_where(path, error)}: {text}") from error
 
     return call
 
 
 def _where(path: Path, error: BaseException) -> str:
-    """The file, with the last of its lines that was being run."""
+    """The file, with the last of its lines that was executed."""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == str(path)]
     return f"{path}, line {lines[-1]}" if lines else str(path)

@@ -101,7 +101,7 @@ class SharedDraws(TorchFunctionMode):
         return x * (kept * (1.0 / (1.0 - rate) if rate < 1.0 else 0.0))
 
     def _uniform(self, name: str, args: tuple[Any, ...], kwargs: Any, out: Tensor) -> Tensor:
-        """What was drawn, or from shared numbers where there are any for it."""
+        """The numbers that were drawn, or shared ones if the options have a mask for this call."""
         place = len(self.calls)
         own, layout = self._next(_like(out, args, kwargs), noise=True)
         self.calls[place] = -1  # it belongs to no layer
@@ -122,7 +122,7 @@ class SharedDraws(TorchFunctionMode):
             return out.copy_(value) if name.endswith("_") or "out" in kwargs else value
 
     def _normal(self, name: str, args: tuple[Any, ...], kwargs: Any, out: Tensor) -> Tensor:
-        """The shared numbers in the place of what was drawn."""
+        """The shared numbers instead of those that were drawn."""
         given = args[1:] if name == "normal_" else () if name in ("randn", "randn_like") else args
         place = len(self.calls)
         own, layout = self._next(_like(out, args, kwargs), noise=True)
@@ -136,7 +136,7 @@ class SharedDraws(TorchFunctionMode):
             return out.copy_(value) if name == "normal_" else value
 
     def _next(self, x: Tensor, spatial: bool = False, noise: bool = False) -> tuple[str, Layout]:
-        """The name by which a call draws, and how what it gives lies.
+        """The stream that a call draws from, and the layout of its result.
 
         As ``x``; noise of no known order as the tensor that was last asked for such a shape.
         """
@@ -167,7 +167,7 @@ def _leaky(func: Any, x: Tensor, negative_slope: float = 0.01, inplace: bool = F
 
 
 ROUNDED: dict[str, Callable[..., Any]] = {"gelu": _gelu, "leaky_relu": _leaky}
-"""Functions whose constants Keras rounds, as they are then."""
+"""Functions with the constants that Keras rounds, rounded."""
 
 
 def _hardsigmoid(x: Tensor, inplace: bool = False) -> Tensor:
@@ -176,7 +176,7 @@ def _hardsigmoid(x: Tensor, inplace: bool = False) -> Tensor:
 
 
 EXACT: dict[str, Callable[..., Tensor]] = {"hardsigmoid": _hardsigmoid}
-"""Functions whose gradients PyTorch rounds in float64, as they are without that."""
+"""Functions whose gradients PyTorch rounds in float64, without that rounding."""
 
 
 def _asked(
@@ -187,26 +187,26 @@ def _asked(
     inplace: bool = False,
     **others: Any,
 ) -> tuple[Tensor, float, bool]:
-    """Of a dropout; where it is not told, ``alpha_dropout`` does nothing and the others drop."""
+    """Arguments of a dropout; by default ``alpha_dropout`` does nothing and the others drop."""
     told = others.get("train", training)
     return x, p, not alpha if told is None else bool(told)
 
 
 def _like(out: Tensor, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor:
-    """An argument of its shape, or what was drawn."""
+    """An argument of the result's shape, or the result."""
     given = [one for one in (*args, *kwargs.values()) if isinstance(one, Tensor)]
     return next((one for one in given if one.shape == out.shape), out)
 
 
 def _chance(name: str, x: Tensor, p: Any = None, **_: Any) -> Any:
-    """Of a one: ``bernoulli`` has it in its input, unless it is told; in place it is a half."""
+    """Probability of a 1: the argument ``p``, else ``bernoulli``'s input; in place a half."""
     if p is None:
         return 0.5 if name.endswith("_") else x.double()
     return p
 
 
 def _range(*args: float, **kwargs: float) -> tuple[float, float]:
-    """Of a tensor's ``uniform_``, or that of ``torch.nn.init``."""
+    """Range of a tensor's ``uniform_``, or of that in ``torch.nn.init``."""
     given = dict(zip(("from", "to"), args, strict=False)) | kwargs
     return given.get("from", given.get("a", 0.0)), given.get("to", given.get("b", 1.0))
 
@@ -216,7 +216,7 @@ def _moments(mean: Any = 0.0, std: Any = 1.0, *_: Any, **__: Any) -> tuple[Any, 
 
 
 def unshared(model: nn.Module) -> list[str]:
-    """Modules that draw and that this does not reach."""
+    """Names of modules that draw random numbers which cannot be replaced."""
     return [
         name
         for name, module in model.named_modules()

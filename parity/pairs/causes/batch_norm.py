@@ -1,4 +1,4 @@
-"""Why batch norm differs in training: its running statistics, or one of the two is frozen."""
+"""Causes in batch norm in training: the running statistics, a mask, or one of the two is frozen."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ IDS = {"momentum": "batch_norm.momentum", "variance": "batch_norm.running_varian
 
 
 def share(config: Any, flavour: str) -> float:
-    """Share of a batch's statistic that enters the running one, as this Keras computes it."""
+    """Weight of a batch's statistic in the running one, as this Keras computes it."""
     return as_float32(1.0 - config.momentum) if flavour == "tf_keras" else 1.0 - config.momentum
 
 
@@ -34,43 +34,44 @@ def statistics_causes(
 ) -> list[Cause]:
     """Why a running statistic differs after one step; one unknown where no setting explains it.
 
-    None where the two were fed otherwise and do the same.
+    No cause where the inputs differ and the computation is the same.
 
     Args:
         k: the Keras call, in training.
         t: the PyTorch call, in training.
         name: of the statistic.
-        old: it, before the step, of both.
-        after: it, of Keras and of PyTorch, after the step.
+        old: its value before the step, of both.
+        after: its values after the step, Keras's and PyTorch's.
         flavour: the Keras.
-        limit: how far the two may stand apart.
+        limit: tolerance for the two.
     """
     before = relative_error(*after)
-    own: dict[str, Any] = {"momentum": share(k.config, flavour), "variance": _kind(k, flavour)}
-    other: dict[str, Any] = {"momentum": 1.0 - t.config.momentum, "variance": "unbiased"}
+    keras: dict[str, Any] = {"momentum": share(k.config, flavour), "variance": _kind(k, flavour)}
+    torch: dict[str, Any] = {"momentum": 1.0 - t.config.momentum, "variance": "unbiased"}
     unknown = [Cause(UNKNOWN, k.name, k.kind, t.kind, Proof(before, before), "step")]
-    if relative_error(after[1], _moved(t, name, old, other)) > limit:
+    if relative_error(after[1], _updated(t, name, old, torch)) > limit:
         return unknown
-    other["momentum"] = _as_keras(own["momentum"], other["momentum"])
-    if relative_error(after[0], _moved(k, name, old, other)) <= limit:
-        return []  # only what they were fed differs
+    torch["momentum"] = _as_keras(keras["momentum"], torch["momentum"])
+    if relative_error(after[0], _updated(k, name, old, torch)) <= limit:
+        return []  # only their inputs differ
 
     def simulate(names: tuple[str, ...]) -> float:
-        settings = {**other, **{one: own[one] for one in names}}
-        return relative_error(after[0], _moved(k, name, old, settings))
+        settings = {**torch, **{one: keras[one] for one in names}}
+        return relative_error(after[0], _updated(k, name, old, settings))
 
-    found = smallest_explanation([one for one in IDS if own[one] != other[one]], simulate, limit)
+    different = [one for one in IDS if keras[one] != torch[one]]
+    found = smallest_explanation(different, simulate, limit)
     if found is None:
         return unknown
     names, residual = found
-    own["momentum"], other["momentum"] = k.config.momentum, t.config.momentum  # as users set them
+    keras["momentum"], torch["momentum"] = k.config.momentum, t.config.momentum  # as users set them
     proof = Proof(before, residual)
-    return [Cause(IDS[one], k.name, own[one], other[one], proof, "step") for one in names]
+    return [Cause(IDS[one], k.name, keras[one], torch[one], proof, "step") for one in names]
 
 
-def _as_keras(own: float, other: float) -> float:
-    """A constant that is Keras's once rounded is Keras's."""
-    return own if as_float32(own) == as_float32(other) else other
+def _as_keras(keras: float, torch: float) -> float:
+    """PyTorch's constant; Keras's where both are the same once rounded to float32."""
+    return keras if as_float32(keras) == as_float32(torch) else torch
 
 
 def _kind(k: Call, flavour: str) -> str:
@@ -78,7 +79,7 @@ def _kind(k: Call, flavour: str) -> str:
     return "unbiased" if fused else "biased"
 
 
-def _moved(call: Call, name: str, old: np.ndarray, settings: Mapping[str, Any]) -> np.ndarray:
+def _updated(call: Call, name: str, old: np.ndarray, settings: Mapping[str, Any]) -> np.ndarray:
     x = call.inputs[0]
     axes = tuple(range(x.ndim - 1))
     count = x.size // x.shape[-1]
@@ -91,7 +92,7 @@ def _moved(call: Call, name: str, old: np.ndarray, settings: Mapping[str, Any]) 
 def norm_causes(
     k: Call,
     t: Call,
-    forced: np.ndarray,
+    actual: np.ndarray,
     first: Mapping[str, np.ndarray],
     flavour: str,
     limit: float,
@@ -101,29 +102,29 @@ def norm_causes(
     Args:
         k: the Keras call, in training.
         t: the PyTorch call.
-        forced: what it gave for the same input.
+        actual: its output for the same input.
         first: weights and statistics before the call.
         flavour: the Keras.
-        limit: how far the outputs may stand apart.
+        limit: tolerance for the outputs.
     """
-    before = relative_error(k.output, forced)
+    before = relative_error(k.output, actual)
     x = k.inputs[0]
     mask = k.options.get("mask")
 
-    def given(training: bool, steps: np.ndarray | None = None) -> np.ndarray:
+    def output(training: bool, steps: np.ndarray | None = None) -> np.ndarray:
         return batch_norm.reference(
             k.config, first, x, training=training, mask=steps, flavour=flavour
         )
 
     frozen, trained = "as in evaluation", "the batch's statistics"
     tried = [
-        ("batch_norm.frozen", given(False), given(True), (frozen, trained)),
-        ("batch_norm.frozen", given(True, mask), given(False), (trained, frozen)),
-        ("batch_norm.mask", given(True, mask), given(True), ("steps that count", "all steps")),
+        ("batch_norm.frozen", output(False), output(True), (frozen, trained)),
+        ("batch_norm.frozen", output(True, mask), output(False), (trained, frozen)),
+        ("batch_norm.mask", output(True, mask), output(True), ("steps that count", "all steps")),
     ]
-    for name, own, other, values in tried:
-        after = relative_error(k.output, own)
-        if max(after, relative_error(forced, other)) <= limit:
+    for name, keras, torch, values in tried:
+        after = relative_error(k.output, keras)
+        if max(after, relative_error(actual, torch)) <= limit:
             return [Cause(name, k.name, *values, Proof(before, after), "forward_train")]
     proof = Proof(before, before)
     return [Cause(UNKNOWN, k.name, k.kind, t.kind, proof, "forward_train")]

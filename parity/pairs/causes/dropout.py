@@ -1,4 +1,4 @@
-"""Dropout and noise in training: what a port writes out, in Keras's terms, and why two differ."""
+"""Causes in dropout and noise in training; noise that a port computes without a layer."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ DROPOUTS = {
 }
 SPATIAL = ("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")
 NOISE = (*DROPOUTS, *SPATIAL, "GaussianNoise")
-"""Layers that draw, in Keras's terms."""
+"""Keras layers that draw random numbers."""
 
 LIMITS = {
     "float64": tolerance.FLOAT64["forward_train"].limit,
     "float32": tolerance.ROUNDING_MAX,
 }
-"""How far from a multiple of what was drawn noise may lie, in its dtype."""
+"""Tolerance, by dtype, for noise to be a multiple of the random numbers."""
 
 DIGITS = 12
-"""Of a deviation that is found in numbers, how many are told; the others are rounding."""
+"""Significant digits of a standard deviation that is estimated; the others are rounding."""
 
 
 @dataclass(frozen=True)
-class Written:
-    """A sum or product of a model's code that is noise.
+class WrittenNoise:
+    """A sum or product in a model's code that adds or applies noise.
 
     Attributes:
         number: of its call.
-        config: the layer that it is.
-        place: of what is noisy among its inputs.
+        config: the equivalent layer.
+        place: of the input that gets the noise.
     """
 
     number: int
@@ -48,13 +48,13 @@ class Written:
     place: int
 
     def of(self, call: Call) -> Call:
-        """The call as that of the layer."""
+        """The call as one of that layer."""
         inputs, sources = call.inputs[self.place], call.sources[self.place]
         return replace(call, config=self.config, inputs=(inputs,), sources=(sources,))
 
 
-def written(calls: Sequence[Call], first: int, drawn: np.ndarray) -> Written | None:
-    """The first call that adds a multiple of normal numbers, or multiplies by 1 plus such.
+def find_noise(calls: Sequence[Call], first: int, drawn: np.ndarray) -> WrittenNoise | None:
+    """Find the first call that adds a multiple of normal numbers, or multiplies by 1 plus that.
 
     Args:
         calls: of a model in training.
@@ -76,16 +76,16 @@ def written(calls: Sequence[Call], first: int, drawn: np.ndarray) -> Written | N
             if relative_error(noise, mean + stddev * z) > limit:
                 continue
             if added:
-                return Written(call.number, dropout.GaussianNoise(stddev=stddev), place)
+                return WrittenNoise(call.number, dropout.GaussianNoise(stddev=stddev), place)
             rate = float(f"{stddev**2 / (1.0 + stddev**2):.{DIGITS}g}")
-            return Written(call.number, dropout.GaussianDropout(rate=rate), place)
+            return WrittenNoise(call.number, dropout.GaussianDropout(rate=rate), place)
     return None
 
 
 def in_shape_of(k: Call, t: Call) -> Call:
     """PyTorch's call in the shape of Keras's, where one acts on a map and the other flattened.
 
-    Both are canonical, and each entry is for itself; channels that drop as a whole are not.
+    Only for layers that treat each entry alone, not for those that drop whole channels.
     """
     elements = {*DROPOUTS, "GaussianNoise"}
     if not {k.layer, t.layer} <= elements or t.output.shape == k.output.shape:
@@ -97,59 +97,61 @@ def in_shape_of(k: Call, t: Call) -> Call:
 
 
 def strength(call: Call) -> float:
-    """Rate of a dropout, standard deviation of noise that is added."""
+    """Rate of a dropout, or standard deviation of added noise."""
     config = call.config
     return float(config.stddev if isinstance(config, dropout.GaussianNoise) else config.rate)
 
 
 def strength_id(call: Call) -> str:
-    """What the catalogue calls it."""
+    """Its id in the catalogue."""
     return "noise.stddev" if call.layer == "GaussianNoise" else "dropout.rate"
 
 
 def causes_of(
-    k: Call, t: Call, forced: np.ndarray, draw: tuple[int, str], limit: float
+    k: Call, t: Call, actual: np.ndarray, draw: tuple[int, str], limit: float
 ) -> list[Cause]:
-    """Why dropout or noise differs that is fed the same and draws the same; one unknown at worst.
+    """Why dropout or noise differs with equal inputs and random numbers; one unknown at worst.
 
     Args:
         k: the Keras call.
         t: the PyTorch call.
-        forced: what it gave.
-        draw: seed and name of what both drew.
-        limit: how far the outputs may stand apart.
+        actual: its output.
+        draw: seed and name of the stream that both drew from.
+        limit: tolerance for the outputs.
     """
-    before = relative_error(k.output, forced)
-    own, other = _settings(k), _settings(t)
-    gaussian = any(one.startswith("Gaussian") for one in (own["kind"], other["kind"]))
+    before = relative_error(k.output, actual)
+    keras, torch = _settings(k), _settings(t)
+    gaussian = any(one.startswith("Gaussian") for one in (keras["kind"], torch["kind"]))
     ids = {
         "strength": strength_id(k),
         "spatial": "dropout.spatial",
         "kind": "dropout.gaussian" if gaussian else "dropout.kind",
     }
 
-    def away(settings: Mapping[str, Any], wanted: np.ndarray) -> float:
-        return relative_error(wanted, _gave(settings, k.inputs[0], draw))
+    def error(settings: Mapping[str, Any], expected: np.ndarray) -> float:
+        return relative_error(expected, _output(settings, k.inputs[0], draw))
 
     unknown = [Cause(UNKNOWN, k.name, k.kind, t.kind, Proof(before, before), "forward_train")]
-    if away(own, k.output) > limit or away(other, forced) > limit:
+    if error(keras, k.output) > limit or error(torch, actual) > limit:
         return unknown
-    parted = [name for name in own if own[name] != other[name]]
-    taken: dict[str, tuple[str, ...]] = {name: (name,) for name in own}
-    if "kind" in parted and "GaussianNoise" in (own["kind"], other["kind"]):
-        taken["kind"] = ("kind", "strength")  # a deviation here and a rate there
-        parted = [name for name in parted if name != "strength"]
+    different = [name for name in keras if keras[name] != torch[name]]
+    copied: dict[str, tuple[str, ...]] = {name: (name,) for name in keras}
+    if "kind" in different and "GaussianNoise" in (keras["kind"], torch["kind"]):
+        copied["kind"] = ("kind", "strength")  # one is a deviation, the other a rate
+        different = [name for name in different if name != "strength"]
 
     def simulate(names: tuple[str, ...]) -> float:
-        given = {name: own[name] for one in names for name in taken[one]}
-        return away({**other, **given}, k.output)
+        changes = {name: keras[name] for one in names for name in copied[one]}
+        return error({**torch, **changes}, k.output)
 
-    found = smallest_explanation(parted, simulate, limit)
+    found = smallest_explanation(different, simulate, limit)
     if found is None:
         return unknown
     names, after = found
     proof = Proof(before, after)
-    return [Cause(ids[one], k.name, own[one], other[one], proof, "forward_train") for one in names]
+    return [
+        Cause(ids[one], k.name, keras[one], torch[one], proof, "forward_train") for one in names
+    ]
 
 
 def _settings(call: Call) -> dict[str, Any]:
@@ -158,8 +160,8 @@ def _settings(call: Call) -> dict[str, Any]:
     return {"strength": strength(call), "spatial": spatial, "kind": kind}
 
 
-def _gave(settings: Mapping[str, Any], x: np.ndarray, draw: tuple[int, str]) -> np.ndarray:
-    """What the layer gives with these settings."""
+def _output(settings: Mapping[str, Any], x: np.ndarray, draw: tuple[int, str]) -> np.ndarray:
+    """The layer's output with these settings."""
     kind, value = settings["kind"], settings["strength"]
     if kind == "GaussianNoise":
         config: Any = dropout.GaussianNoise(stddev=value)

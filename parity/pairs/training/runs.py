@@ -17,7 +17,7 @@ from parity.pairs.align.fusion import fused_run
 from parity.pairs.align.match import Alignment, align
 from parity.pairs.align.tensors import as_keras, as_torch, input_difference
 from parity.pairs.causes import batch_norm, dropout
-from parity.pairs.causes.dropout import NOISE, Written, written
+from parity.pairs.causes.dropout import NOISE, WrittenNoise, find_noise
 from parity.pairs.training.match_draws import match_draws
 
 LIMIT = tolerance.FLOAT64["forward_train"].limit
@@ -68,7 +68,7 @@ class Runner:
         """
         self.k, self.t, self.flavour, self.layer_map = k, t, flavour, layer_map
         self._counts: dict[str, int] = {}
-        self._noise: dict[int, Written | None] = {}  # by place of a random call
+        self._noise: dict[int, WrittenNoise | None] = {}  # by place of a random call
 
     def run_alike(self, batch: Batch) -> BothRuns:
         """Run both with the same random numbers and with the constants that Keras rounds.
@@ -159,7 +159,7 @@ class Runner:
         calls, random_calls = list(found.run.calls), list(found.random_calls)
         for place, numbers in found.noise.items():
             if place not in self._noise:
-                self._noise[place] = written(calls, random_calls[place], numbers)
+                self._noise[place] = find_noise(calls, random_calls[place], numbers)
             one = self._noise[place]
             random_calls[place] = -1 if one is None else one.number
             if one is not None:

@@ -78,7 +78,7 @@ def test_there_and_back(name: str, own: str, there: str, keras: Any, tmp_path: P
     model = fill(pair["keras_model"]())
     source = keras_file(tmp_path / f"model{own}", model)
     made = convert(source, tmp_path / f"there{there}", pair)
-    assert (made.same, made.rounded, made.left) == (True, (), ())
+    assert (made.same, made.rounded, made.not_copied) == (True, (), ())
     assert made.weights == sum(value.size for value in model.get_weights())
     assert (tmp_path / f"there{there}").stat().st_mode & 0o777 == 0o644
     module = pair["torch_model"]()
@@ -251,7 +251,7 @@ def test_what_is_not_carried_is_told(keras: Any, tmp_path: Path) -> None:
     own = PAIRS["rnn"].torch
     source = keras_file(tmp_path / "model.keras", fill(pair["keras_model"]()))
     made = convert(source, tmp_path / "x.pt", pair | {"torch_model": lambda: Tabled(own())})
-    assert made.left == ("torch: table", "torch: unused.bias", "torch: unused.weight")
+    assert made.not_copied == ("torch: table", "torch: unused.bias", "torch: unused.weight")
     assert not made.same
 
 

@@ -38,7 +38,7 @@ def test_from_keras_to_keras(own: str, there: str, keras: Any, tmp_path: Path) -
     model = fill(pair["keras_model"]())
     source = keras_file(tmp_path / f"model{own}", model)
     made = convert(source, tmp_path / f"there{there}", pair)
-    assert (made.same, made.observed, made.left) == (True, 0.0, ())
+    assert (made.same, made.observed, made.not_copied) == (True, 0.0, ())
     fresh = pair["keras_model"]()
     fresh.load_weights(str(tmp_path / f"there{there}"))
     for found, wanted in zip(fresh.get_weights(), model.get_weights(), strict=True):
@@ -129,6 +129,6 @@ def test_a_file_that_leads_elsewhere_is_refused(
         with zipfile.ZipFile(source, "w") as archive:
             archive.writestr("config.json", "{}")
             archive.write(inner, "model.weights.h5")
-    with pytest.raises(ParityError, match=r"kernel lies in another file; accepted: a whole"):
+    with pytest.raises(ParityError, match=r"kernel is stored in another file; accepted: a whole"):
         convert(source, tmp_path / "x.pt", of("residual", keras))
     assert not (tmp_path / "x.pt").exists()

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from parity.adapters.calls import Call
 from parity.adapters.trainer import Batch, RunOptions, TrainingRun
-from parity.pairs.causes.dropout import written
+from parity.pairs.causes.dropout import find_noise
 from parity.pairs.check import check
 from parity.pairs.training import runs
 from parity.reference.layers import dropout, merging
@@ -201,9 +201,9 @@ def test_noise_is_what_is_made_of_the_numbers_drawn(
     config: Any, inputs: tuple[np.ndarray, ...], found: Any
 ) -> None:
     """A sum with a multiple of them, a product with one plus a multiple, and nothing else."""
-    one = written([call(config, *inputs)], 0, Z)
+    one = find_noise([call(config, *inputs)], 0, Z)
     assert (one.config if one else None) == found
-    assert written([call(config, *inputs)], 1, Z) is None
+    assert find_noise([call(config, *inputs)], 1, Z) is None
 
 
 Masks = tuple[Callable[[Tensor], Tensor], ...]
