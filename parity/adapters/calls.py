@@ -63,7 +63,7 @@ class Call:
         options: what else decides what the layer computes, such as a mask.
         merged_calls: numbers of the calls that it consists of; its own if it is one call.
         merged_into: number of the call that it is part of, if any.
-        allowed: how far another framework's output may stand off, relative to the largest entry.
+        allowed: tolerance for another framework's output, relative to the largest entry.
     """
 
     number: int

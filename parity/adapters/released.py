@@ -48,5 +48,5 @@ class Released(np.lib.mixins.NDArrayOperatorsMixin):
 
 
 def released(name: str, array: np.ndarray) -> np.ndarray:
-    """What is left of an array once it is released; ``name`` appears in the error."""
+    """The placeholder of an array that was released; ``name`` appears in the error."""
     return cast("np.ndarray", Released(name, array))

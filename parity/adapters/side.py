@@ -66,7 +66,7 @@ class Side(Protocol):
         Args:
             inputs: as Keras takes them.
             own: as this model takes them, where that is not how such inputs usually are.
-            given: number of a call to what it hands on in place of its own output.
+            given: a substitute for the output of a call, by the number of the call.
             training: whether in training mode; buffers stay as they are.
             promote_to_float64: whether a Keras model in float64 computes in float64 what its code
                 computes in float32.

@@ -31,12 +31,12 @@ def run(args: argparse.Namespace) -> int:
     print(f"{target}: {made.weights:,} weights of {made.layers} layers, from {source}")
     for message, names in (
         ("in no layer that these inputs reach, not copied", made.not_copied),
-        ("rounded, for the sum of two weights becomes one", made.rounded),
+        ("rounded, because the sum of two weights is stored as one", made.rounded),
     ):
         if names:
             print(textwrap.fill(f"{message}: {', '.join(names)}", 80, subsequent_indent="  "))
-    figures = f"{made.observed:.2g} apart in float64, {made.allowed:.2g} allowed"
+    figures = f"relative error {made.observed:.2g} in float64, {made.allowed:.2g} allowed"
     if made.same and made.observed > made.allowed:
-        figures += ", for Keras rounds constants: nothing else differs"
+        figures += ", because Keras rounds constants; nothing else differs"
     print(f"outputs: {figures}" + ("" if made.same else f"; parity check {path} says why"))
     return 0 if made.same else 1

@@ -1,4 +1,4 @@
-"""Everything that a report on one pair of models says, apart from how it is written."""
+"""The contents of a report on one pair of models, in no output format."""
 
 from __future__ import annotations
 

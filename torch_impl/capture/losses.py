@@ -71,7 +71,7 @@ class Loss:
     def _users(
         self, outputs: Sequence[Tensor], layouts: Sequence[Layout], targets: Sequence[Tensor]
     ) -> Any:
-        """Targets of an output's shape in Keras lie as it does, unless the loss turns it itself."""
+        """Targets with the shape of an output have its layout, unless the loss permutes them itself."""
         arranged = list(targets)
         if len(outputs) == len(targets):
             arranged = [

@@ -188,8 +188,8 @@ def _asked(
     **others: Any,
 ) -> tuple[Tensor, float, bool]:
     """Arguments of a dropout; by default ``alpha_dropout`` does nothing and the others drop."""
-    told = others.get("train", training)
-    return x, p, not alpha if told is None else bool(told)
+    given = others.get("train", training)
+    return x, p, not alpha if given is None else bool(given)
 
 
 def _like(out: Tensor, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor:

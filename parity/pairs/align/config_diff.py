@@ -1,6 +1,6 @@
 """In what two layers that belong together are set otherwise: fields, weights, what they leave out.
 
-A difference is told by the catalogue's id where that has an entry, else by kind and setting.
+A difference has the catalogue's id if there is an entry, else one made of kind and setting.
 """
 
 from __future__ import annotations

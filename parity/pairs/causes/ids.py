@@ -26,7 +26,7 @@ def id_of(call: Call, setting: Setting) -> str:
         return "gelu.approximate" if near else "activation.function"
     if setting.name == "padding" and setting.keras == "causal":
         return "conv.causal_padding"
-    if setting.name == "padding" and isinstance(setting.keras, tuple):  # told in numbers
+    if setting.name == "padding" and isinstance(setting.keras, tuple):  # given as numbers
         turned = setting.keras == tuple(reversed(setting.torch)) and len(setting.keras) > 1
         if turned or kind == "ZeroPadding":
             return "zero_padding.order" if turned else "zero_padding.padding"

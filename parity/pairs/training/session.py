@@ -228,24 +228,16 @@ class Training:
         if loss.status == NOT_RUN:
             return not_run(names, loss.reason)
         pairs = {k.name: (k, t) for k, t in runs.alignment.pairs}
-        settled = {cause.layer for cause in before.causes}
-        flavour = self.pair.keras.flavour
+        explained = {cause.layer for cause in before.causes}
+        flavour, diverged = self.pair.keras.flavour, bool(before.divergences)
         try:
-            found = steps.compare(self.k, self.t, runs.batch, keys, pairs, settled, count, flavour)
+            return steps.compare(
+                self.k, self.t, runs.batch, keys, pairs, explained, count, flavour, diverged
+            )
         except ParityError as error:
-            return _not_run(error, names, proven or bool(before.divergences))
+            return _not_run(error, names, proven or diverged)
         finally:
             self._restart()
-        causes = tuple(found.causes)
-        if found.parted and not causes and not before.divergences:
-            one = found.parted[0]
-            proof = Proof(one.observed, one.observed)
-            layer = one.keras_layer or ""
-            causes = (Cause(UNKNOWN, layer, one.tensor, one.tensor, proof, one.rung),)
-        rungs = tuple(
-            compared_rung(name, [one for one in found.parted if one.rung == name]) for name in names
-        )
-        return Findings(rungs, causes, tuple(found.latent), tuple(found.notes))
 
 
 def steps_of(count: int) -> tuple[str, ...]:

@@ -1,9 +1,8 @@
-"""Optimizer steps of a pair: as they run, and PyTorch's optimizer with Keras's gradients."""
+"""Compares optimizer steps: with each model's own gradients, then with Keras's in both."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,27 +13,16 @@ from parity.numerics.distance import largest_entry, relative_error
 from parity.pairs import allowance
 from parity.pairs.allowance import negligible, sizes_of
 from parity.pairs.causes import batch_norm, latent, optimizer
-from parity.verdict.result import UNKNOWN, Cause, Divergence, Proof
+from parity.verdict.result import UNKNOWN, Cause, Divergence, Findings, Proof, compared_rung
 
 Keys = Sequence[tuple[Key, Key]]
 LIMITS = {rung: tolerance.FLOAT64[rung].limit for rung in ("step", "steps")}
 
 ROUNDING = (
-    "After the steps weights stand {:.1e} apart: as much as the optimizer makes of what rounding "
-    "does to the gradients. Given the same gradients, both move alike."
+    "After the steps the weights differ by {:.1e}: the optimizer amplifies rounding errors of the "
+    "gradients that much. With the same gradients both optimizers give the same weights."
 )
-"""Adam divides by the gradient's own size; batch norm over few values hardly has any."""
-
-
-@dataclass
-class Steps:
-    """Where weights part by a step, and why; what is left of it, and the rungs compared."""
-
-    parted: list[Divergence] = field(default_factory=list)
-    causes: list[Cause] = field(default_factory=list)
-    latent: list[Cause] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    rungs: list[str] = field(default_factory=list)
+"""Adam divides a gradient by its own size, which is near zero after batch norm of few values."""
 
 
 def compare(
@@ -43,39 +31,50 @@ def compare(
     batch: Batch,
     keys: Keys,
     pairs: Mapping[str, tuple[Call, Call]],
-    settled: set[str],
+    explained: set[str],
     count: int,
     flavour: str,
-) -> Steps:
-    """Train both by ``count`` steps, compare after the first and the last, and look for causes.
+    diverged: bool,
+) -> Findings:
+    """Train both models, compare them after the first and the last step, and find causes.
 
     Args:
-        k: Keras's side.
-        t: PyTorch's.
-        batch: of every step.
-        keys: weights that both have.
-        pairs: Keras layer to the two calls in training, before any step.
-        settled: Keras layers with causes already, whose statistics only follow.
-        count: of steps.
-        flavour: the Keras.
+        k: the Keras trainer.
+        t: the PyTorch trainer.
+        batch: the batch of every step.
+        keys: the weights that both models have.
+        pairs: the two calls in training mode before any step, by Keras layer.
+        explained: Keras layers that already have a cause, so that their statistics differ too.
+        count: number of steps.
+        flavour: the Keras version.
+        diverged: whether an earlier rung differs, so that a step may differ without a new cause.
     """
-    apart = _free(k, t, batch, keys, _floors(pairs), count)
-    found = Steps(rungs=[*apart])
-    for rung, away in apart.items():
-        for (key, theirs), observed in away.items():
-            limit = LIMITS[rung]
-            if not observed <= limit:
-                found.parted.append(Divergence(rung, key[0], theirs[0], key[1], observed, limit))
-    if found.parted:
-        found.causes += _statistics(k, t, batch, keys, pairs, flavour, settled)
-        found.causes += _optimizers(k, t, batch, keys, pairs, count)
-        farthest = max(one.observed for one in found.parted)
-        if not found.causes and farthest <= allowance.MOST:
-            found.notes.append(ROUNDING.format(farthest))
-            found.parted = []
-    named = {cause.id for cause in found.causes}
-    found.latent = [one for one in latent.causes(k, t, keys) if one.id not in named]
-    return found
+    errors = _with_own_gradients(k, t, batch, keys, _floors(pairs), count)
+    divergences = [
+        Divergence(rung, key[0], torch_key[0], key[1], observed, LIMITS[rung])
+        for rung, found in errors.items()
+        for (key, torch_key), observed in found.items()
+        if not observed <= LIMITS[rung]
+    ]
+    causes: list[Cause] = []
+    notes: tuple[str, ...] = ()
+    if divergences:
+        causes += _statistics(k, t, batch, keys, pairs, flavour, explained)
+        causes += _optimizers(k, t, batch, keys, pairs, count)
+        largest = max(one.observed for one in divergences)
+        if not causes and largest <= allowance.MOST:
+            notes, divergences = (ROUNDING.format(largest),), []
+    named = {cause.id for cause in causes}
+    hidden = tuple(one for one in latent.causes(k, t, keys) if one.id not in named)
+    if divergences and not causes and not diverged:
+        one = divergences[0]
+        proof = Proof(one.observed, one.observed)
+        layer = one.keras_layer or ""
+        causes.append(Cause(UNKNOWN, layer, one.tensor, one.tensor, proof, one.rung))
+    rungs = tuple(
+        compared_rung(name, [one for one in divergences if one.rung == name]) for name in errors
+    )
+    return Findings(rungs, tuple(causes), hidden, notes)
 
 
 def _started(k: Trainer, t: Trainer) -> None:
@@ -84,9 +83,9 @@ def _started(k: Trainer, t: Trainer) -> None:
 
 
 def _floors(pairs: Mapping[str, tuple[Call, Call]]) -> dict[Key, float]:
-    """The least scale of a running mean: its share of the largest entry that is averaged.
+    """The smallest scale for the error of a running mean: its share of the largest input.
 
-    The mean of what an earlier norm has centred is zero but for rounding, of that entry's size.
+    After an earlier norm the mean is zero except for rounding errors, which have that scale.
     """
     return {
         (name, "moving_mean"): (1.0 - k.config.momentum) * float(np.abs(k.inputs[0]).max())
@@ -95,21 +94,21 @@ def _floors(pairs: Mapping[str, tuple[Call, Call]]) -> dict[Key, float]:
     }
 
 
-def _distance(own: np.ndarray, other: np.ndarray, floor: float) -> float:
-    """As :func:`relative_error`, relative to ``floor`` where no entry is as large."""
-    scale = max(largest_entry(own), largest_entry(other))
-    away = relative_error(own, other)
-    return away * scale / floor if scale < floor else away
+def _error(expected: np.ndarray, actual: np.ndarray, floor: float) -> float:
+    """The relative error, relative to ``floor`` if no entry is as large."""
+    scale = max(largest_entry(expected), largest_entry(actual))
+    error = relative_error(expected, actual)
+    return error * scale / floor if scale < floor else error
 
 
-def _apart(
+def _weight_errors(
     k: Trainer, t: Trainer, keys: Keys, floors: Mapping[Key, float]
 ) -> dict[tuple[Key, Key], float]:
-    own, other = k.weights(), t.weights()
-    return {(a, b): _distance(own[a], other[b], floors.get(a, 0.0)) for a, b in keys}
+    expected, actual = k.weights(), t.weights()
+    return {(a, b): _error(expected[a], actual[b], floors.get(a, 0.0)) for a, b in keys}
 
 
-def _free(
+def _with_own_gradients(
     k: KerasTrainer,
     t: TorchTrainer,
     batch: Batch,
@@ -117,25 +116,25 @@ def _free(
     floors: Mapping[Key, float],
     count: int,
 ) -> dict[str, dict[tuple[Key, Key], float]]:
-    """Each with its own gradients; those that are rounding on both sides are exact zeros."""
+    """Errors by rung; gradients that are rounding errors on both sides are set to zero."""
     _started(k, t)
     found = {}
     for step in range(count):
         _, own = k.gradients(batch, step)
         _, other = t.gradients(batch, step)
         null = negligible(sizes_of(own), sizes_of(other), keys)
-        names = {theirs for key, theirs in keys if key in null}
+        names = {torch_key for key, torch_key in keys if key in null}
         t.take_rate(k.rate())
         k.apply({key: np.zeros_like(g) if key in null else g for key, g in own.items()})
         t.apply({key: np.zeros_like(g) if key in names else g for key, g in other.items()})
         if step == 0:
-            found["step"] = _apart(k, t, keys, floors)
+            found["step"] = _weight_errors(k, t, keys, floors)
     if count > 1:
-        found["steps"] = _apart(k, t, keys, floors)
+        found["steps"] = _weight_errors(k, t, keys, floors)
     return found
 
 
-def _forced(
+def _with_keras_gradients(
     k: KerasTrainer,
     t: TorchTrainer,
     batch: Batch,
@@ -143,9 +142,9 @@ def _forced(
     count: int,
     wanted: Mapping[Key, Key] | None = None,
 ) -> tuple[dict[tuple[Key, Key], float], dict[Key, list[optimizer.StepInput]]]:
-    """Both with Keras's gradients: how far the trained weights part, and what moved those wanted.
+    """Errors of the trained weights, and the inputs of each step for the weights of ``wanted``.
 
-    Args: as of :func:`compare`; ``wanted`` by Keras's key to PyTorch's.
+    Args: as in :func:`compare`; ``wanted`` maps a Keras key to the PyTorch key.
     """
     _started(k, t)
     kept: dict[Key, list[optimizer.StepInput]] = {key: [] for key in wanted or {}}
@@ -154,13 +153,13 @@ def _forced(
         _, own = k.gradients(batch, step)
         t.take_rate(k.rate())
         norm = float(np.sqrt(sum(np.vdot(one, one) for one in own.values())))
-        for key, theirs in (wanted or {}).items():
-            kept[key].append(optimizer.StepInput(own[key], norm, (k.rate(), t.rate_of(theirs))))
+        for key, torch_key in (wanted or {}).items():
+            kept[key].append(optimizer.StepInput(own[key], norm, (k.rate(), t.rate_of(torch_key))))
         k.apply(own)
-        t.apply({theirs: own[key] for key, theirs in keys if key in own})
+        t.apply({torch_key: own[key] for key, torch_key in keys if key in own})
         trained |= own.keys()
-    away = {pair: one for pair, one in _apart(k, t, keys, {}).items() if pair[0] in trained}
-    return away, kept
+    errors = _weight_errors(k, t, keys, {})
+    return {pair: one for pair, one in errors.items() if pair[0] in trained}, kept
 
 
 def _optimizers(
@@ -171,41 +170,41 @@ def _optimizers(
     pairs: Mapping[str, tuple[Call, Call]],
     count: int,
 ) -> list[Cause]:
-    """What the optimizers do otherwise with the same gradients."""
+    """Why the optimizers give different weights for the same gradients."""
     causes: list[Cause] = []
     double: dict[tuple[Key, Key], float] = {}
-    away, _ = _forced(k, t, batch, keys, 1)
+    errors, _ = _with_keras_gradients(k, t, batch, keys, 1)
     rung, done = "step", 1
-    if count > 1 and all(one <= LIMITS["step"] for one in away.values()):
-        away, _ = _forced(k, t, batch, keys, count)
+    if count > 1 and all(one <= LIMITS["step"] for one in errors.values()):
+        errors, _ = _with_keras_gradients(k, t, batch, keys, count)
         rung, done = "steps", count
     limit = LIMITS[rung]
-    if any(away.get(pair, 0.0) > limit for pair in keys if pair[1] in t.second_biases()):
+    if any(errors.get(pair, 0.0) > limit for pair in keys if pair[1] in t.second_biases()):
         second = t.second_biases()
-        double = {pair: away[pair] for pair in keys if pair in away and pair[1] in second}
+        double = {pair: errors[pair] for pair in keys if pair in errors and pair[1] in second}
         t.freeze_second_biases()
-        away, _ = _forced(k, t, batch, keys, done)
+        errors, _ = _with_keras_gradients(k, t, batch, keys, done)
     worst: dict[str, tuple[Key, Key]] = {}
-    for pair, one in sorted(away.items(), key=lambda item: -item[1]):
+    for pair, one in sorted(errors.items(), key=lambda item: -item[1]):
         if one > limit and not t.frozen(pair[1]):
             worst.setdefault(str(t.settings_of(pair[1])), pair)
-    left = [pair for pair in double if away[pair] > limit]
-    chosen = dict([*worst.values(), *left])
+    remaining = [pair for pair in double if errors[pair] > limit]
+    chosen = dict([*worst.values(), *remaining])
     start = {key: value for key, value in _first(k, t).items() if key in chosen}
-    _, inputs = _forced(k, t, batch, keys, done, chosen)
-    after = {pair: away[pair] for pair in double}
-    for key, theirs in chosen.items():
-        own, other = k.weights()[key], t.weights()[theirs]
+    _, inputs = _with_keras_gradients(k, t, batch, keys, done, chosen)
+    after = {pair: errors[pair] for pair in double}
+    for key, torch_key in chosen.items():
+        own, other = k.weights()[key], t.weights()[torch_key]
         update = optimizer.Update(key[0], start[key], inputs[key], own, other, rung, limit)
-        for cause in optimizer.causes_of(update, k.settings_of(key), t.settings_of(theirs)):
-            if cause.id != UNKNOWN and cause.proof and (key, theirs) in after:
-                after[key, theirs] = cause.proof.after
+        for cause in optimizer.causes_of(update, k.settings_of(key), t.settings_of(torch_key)):
+            if cause.id != UNKNOWN and cause.proof and (key, torch_key) in after:
+                after[key, torch_key] = cause.proof.after
             if cause.id not in {one.id for one in causes}:
                 causes.append(cause)
-    for (key, theirs), before in double.items():
-        if before > limit and after[key, theirs] <= limit:
+    for (key, torch_key), before in double.items():
+        if before > limit and after[key, torch_key] <= limit:
             kind = "simple_rnn" if pairs[key[0]][0].layer == "SimpleRNN" else "lstm"
-            proof = Proof(before, after[key, theirs])
+            proof = Proof(before, after[key, torch_key])
             name = f"{kind}.two_biases"
             causes.append(Cause(name, key[0], "one bias", "two biases", proof, rung))
     return causes
@@ -223,22 +222,22 @@ def _statistics(
     keys: Keys,
     pairs: Mapping[str, tuple[Call, Call]],
     flavour: str,
-    settled: set[str],
+    explained: set[str],
 ) -> list[Cause]:
-    """What batch norm's running statistics do otherwise in the first step."""
+    """Why the running statistics of batch norms differ after the first step."""
     floors = _floors(pairs)
     first = _first(k, t)
     k.gradients(batch, 0)
     t.gradients(batch, 0)
     own, other = k.weights(), t.weights()
     causes: list[Cause] = []
-    for key, theirs in keys:
+    for key, torch_key in keys:
         calls = pairs.get(key[0])
-        if key[1] not in batch_norm.STATISTICS or calls is None or key[0] in settled:
+        if key[1] not in batch_norm.STATISTICS or calls is None or key[0] in explained:
             continue
-        after = own[key], other[theirs]
+        after = own[key], other[torch_key]
         if (
-            _distance(*after, floors.get(key, 0.0)) <= LIMITS["step"]
+            _error(*after, floors.get(key, 0.0)) <= LIMITS["step"]
             or calls[0].layer != calls[1].layer
         ):
             continue

@@ -66,8 +66,8 @@ class Layout:
         places = sorted(range(len(self.axes)), key=self.axes.__getitem__)
         if len(self.merged) == len(self.axes):
             return tensor.permute(places)
-        apart = tensor.reshape(self.sizes)
-        return apart.permute(places).reshape(self._canonical_shape(places))
+        split = tensor.reshape(self.sizes)
+        return split.permute(places).reshape(self._canonical_shape(places))
 
     def from_canonical(self, tensor: Tensor) -> Tensor:
         """The way back."""
@@ -76,9 +76,9 @@ class Layout:
         places = sorted(range(len(self.axes)), key=self.axes.__getitem__)
         if len(self.merged) == len(self.axes):
             return tensor.permute(self.axes)
-        apart = tensor.reshape([self.sizes[place] for place in places])
+        split = tensor.reshape([self.sizes[place] for place in places])
         back = sorted(range(len(places)), key=places.__getitem__)
-        return apart.permute(back).reshape(self.shape)
+        return split.permute(back).reshape(self.shape)
 
     def _canonical_shape(self, places: Sequence[int]) -> list[int]:
         """Merged axes take the place of the first of theirs that comes."""
@@ -104,7 +104,7 @@ class Layout:
         )
 
     def reshaped(self, shape: Sequence[int]) -> Layout | None:
-        """After ``tensor.reshape(shape)``, where that merges axes or takes them apart again.
+        """After ``tensor.reshape(shape)``, where that merges axes or splits them again.
 
         None where it cuts across them: such a tensor has no canonical order any more.
         """

@@ -56,11 +56,11 @@ def _kernel(weight: Tensor) -> Place:
 def _depthwise(weight: Tensor, channels: int) -> Place:
     """(in·m, 1, *sizes) to (*sizes, in, m)."""
     rank = weight.ndim - 2
-    apart = (channels, weight.shape[0] // channels, *weight.shape[2:])
+    grouped = (channels, weight.shape[0] // channels, *weight.shape[2:])
     there, back = (*range(2, 2 + rank), 0, 1), (rank, rank + 1, *range(rank))
     return Place(
         (weight,),
-        lambda value: value.reshape(apart).permute(there),
+        lambda value: value.reshape(grouped).permute(there),
         lambda kernel: (kernel.permute(back).reshape(weight.shape),),
     )
 
