@@ -240,11 +240,11 @@ def _ladder(out: Console, reports: Sequence[Outcome]) -> None:
                 _say(out, f"{of}{title(rung.name, report.steps)}: float32 differs by more than "
                      "rounding explains; float64 decides the verdict")  # fmt: skip
     rms = "float32" in dtypes and any(report.records for report in reports)
-    about = "in float64 the largest one, in float32 the root mean square" if rms else "the largest"
+    measure = "maximum in float64, root mean square in float32" if rms else "maximum"
     _say(
         out,
-        f"Differences relative to the tensor's largest entry: {about}. "
-        "A tolerance of that size would pass.",
+        f"Relative errors: differences divided by the tensor's largest entry ({measure}); "
+        "each is also the smallest tolerance that would pass.",
         "dim",
     )
 

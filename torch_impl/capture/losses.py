@@ -71,7 +71,7 @@ class Loss:
     def _users(
         self, outputs: Sequence[Tensor], layouts: Sequence[Layout], targets: Sequence[Tensor]
     ) -> Any:
-        """Targets with the shape of an output have its layout, unless the loss permutes them itself."""
+        """Targets with the shape of an output get its layout, unless the loss permutes them."""
         arranged = list(targets)
         if len(outputs) == len(targets):
             arranged = [

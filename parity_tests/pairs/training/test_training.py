@@ -16,6 +16,7 @@ from parity.errors import ParityError
 from parity.numerics import tolerance
 from parity.pairs.check import check
 from parity.pairs.training import runs, steps
+from parity.rungs import title
 from parity_tests.pairs.faults.training_faults import FAULTS, Mlp, keras_mlp
 from parity_tests.pairs.zoo.models import PAIRS, fill
 from parity_tests.support.selection import first_of_each
@@ -166,12 +167,15 @@ def trained(keras: Any, fault: str, **given: Any) -> Any:
     return check(model, module, X, targets=Y, **arguments)
 
 
-@pytest.mark.parametrize(("steps", "last"), [(1, "step"), (3, "steps")])
-def test_the_rungs_that_were_compared_are_told(steps: int, last: str, keras: Any) -> None:
-    """Those, and no others: a single step has no second."""
+@pytest.mark.parametrize(("steps", "last"), [(1, ("step",)), (3, ("step", "steps"))])
+def test_the_report_lists_the_rungs_that_were_compared(
+    steps: int, last: tuple[str, ...], keras: Any
+) -> None:
+    """These and no others: a single step has no second."""
     report = trained(keras, "momentum", steps=steps)
-    assert report.rungs[-1].name == last
-    assert "compared: forward (eval), forward (train), loss, gradients" in str(report)
+    names = ("forward_eval", "forward_train", "loss", "gradients", *last)
+    assert tuple(one.name for one in report.rungs) == names
+    assert all(title(one, steps) in str(report) for one in names)
 
 
 def test_gradients_of_losses_that_part_are_not_compared(keras: Any) -> None:
