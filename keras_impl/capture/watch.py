@@ -110,16 +110,17 @@ class Watch:
     def _calls_own(
         self, original: Any, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> bool:
-        """Whether a class of the user's calls, once, the ``call`` of Keras's that it overrides.
+        """Whether a subclass calls its base ``call`` once, with as many entries as it receives.
 
-        That is found out by calling it, in evaluation, where nothing is drawn or updated.
+        A trial call in evaluation mode shows it, where nothing is drawn or updated. A subclass that
+        pads or crops its input first computes something else.
         """
         if not (layers.known(layer) and own_calls.overridden(layer)):
             return False
         if id(layer) not in self.own_calls and not self.training:
             with self._alone():
-                times = own_calls.times_reached(layer, lambda: original(layer, *args, **kwargs))
-            self.own_calls[id(layer)] = times == 1
+                sizes = own_calls.input_sizes(layer, lambda: original(layer, *args, **kwargs))
+            self.own_calls[id(layer)] = sizes == [own_calls.size(args)]
         return self.own_calls.get(id(layer), False)
 
     def _own_call(

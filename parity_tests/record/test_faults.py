@@ -74,7 +74,7 @@ def exit_code(*arguments: str | Path) -> int:
 def judged(a: Path, b: Path, tmp_path: Path) -> tuple[int, dict[str, Any]]:
     """Exit code of ``parity compare``, and what its JSON says of the only model."""
     code = exit_code(a, b, "--json", tmp_path / "out.json")
-    return code, json.loads((tmp_path / "out.json").read_text())["models"][0]
+    return code, json.loads((tmp_path / "out.json").read_text())
 
 
 def nothing(planted: Planted) -> None:
@@ -179,7 +179,7 @@ def test_a_null_gradient_of_exact_zeros_is_null(recorded: Path, tmp_path: Path, 
     sides[side] = tmp_path / side
     code, model = judged(sides["keras"], sides["torch"], tmp_path)
     assert code == 0
-    assert [entry["parameter"] for entry in model["null_gradients"]] == ["conv_1/bias"]
+    assert [entry["parameter"] for entry in model["records"]["null_gradients"]] == ["conv_1/bias"]
 
 
 def test_null_gradients_of_one_side_are_judged(recorded: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -41,13 +42,16 @@ def replaced(handlers: Sequence[tuple[Any, Handler]]) -> Iterator[None]:
             owner.call = original
 
 
-def times_reached(layer: Any, run: Callable[[], Any]) -> int:
-    """How often ``run``, which calls the layer, calls Keras's own ``call`` of it."""
-    times, depth = 0, 0
+def input_sizes(layer: Any, run: Callable[[], Any]) -> list[int]:
+    """The number of entries of the first input, each time ``run`` reaches Keras's own ``call``."""
+    sizes: list[int] = []
+    depth = 0
 
     def counted(own: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        nonlocal times, depth
-        times, depth = times + (depth == 0), depth + 1
+        nonlocal depth
+        if depth == 0:
+            sizes.append(size(args))
+        depth += 1
         try:
             return own(*args, **kwargs)
         finally:
@@ -55,7 +59,12 @@ def times_reached(layer: Any, run: Callable[[], Any]) -> int:
 
     with replaced([(layer, counted)]):
         run()
-    return times
+    return sizes
+
+
+def size(args: Sequence[Any]) -> int:
+    """The number of entries of the first argument, 0 if it is no tensor."""
+    return math.prod(args[0].shape) if args and hasattr(args[0], "shape") else 0
 
 
 def _owner(layer: Any) -> Any:
