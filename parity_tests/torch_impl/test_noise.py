@@ -59,7 +59,7 @@ def test_noise(name: str, rate: float, dtype: str, keras_backend: Backend, flavo
     with tf.GradientTape() as tape:
         expected = layer(k, training=True)
         total = tf.reduce_sum(tf.square(expected))
-    shared = getattr(keras_noise, f"Shared{name}")(rate, "shared")
+    shared = getattr(keras_noise, f"Shared{name}")(rate, name="shared")
     assert_close(shared(k, given, training=True).numpy(), expected.numpy())
     module = getattr(noise, name)(rate, flavour=flavour)
     t = torch.from_numpy(x).requires_grad_()
