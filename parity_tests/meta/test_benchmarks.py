@@ -72,7 +72,7 @@ def test_the_page_tells_what_was_reached() -> None:
     found = {"about": ABOUT, "throughput": {targets.MLP: measured}}
     against_fit = targets.TARGETS[0]
     assert against_fit.row(found) == [
-        against_fit.name,
+        against_fit.what,
         "≥ 3",
         "2.50 (2.50 to 2.50)",
         "Keras 3",

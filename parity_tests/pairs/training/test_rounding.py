@@ -87,4 +87,4 @@ def test_steps_may_differ_by_what_rounding_does_to_gradients(
     report = checked(keras, nn.Identity(), 0.4, rules)
     faithful = rule is optim.Adam
     assert (report.verdict == "same") == faithful, str(report)
-    assert any("rounding does to the gradients" in note for note in report.notes) == faithful
+    assert any("amplifies rounding errors" in note for note in report.notes) == faithful
