@@ -26,8 +26,8 @@ MODULES = ("keras_impl", "torch_impl")
 
 FIT = """
 import {keras} as keras
-from parity import data
-train = data.load("fashion_mnist").train
+from parity.data import datasets
+train = datasets.load("fashion_mnist").train
 layers = keras.layers
 model = keras.Sequential([keras.Input((28, 28, 1)), {stack}, layers.Dense(10)])
 loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
