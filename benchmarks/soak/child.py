@@ -22,7 +22,7 @@ from parity.constants import DTYPES
 from parity.ladder import record
 from parity.rungs import RUNGS
 from parity.verdict import compare
-from parity.verdict.checks import Check
+from parity.verdict.result import Check
 from parity_tests.support import cases
 
 
@@ -83,7 +83,7 @@ def _text(check: Check) -> str:
     text += f"observed {check.observed:.2e}, allowed {check.allowed:.2e}"
     if check.values is not None:
         text += f", at {check.index}: {check.values}"
-    return f"{text} {check.note}".rstrip()
+    return f"{text} {' '.join(check.notes)}".rstrip()
 
 
 if __name__ == "__main__":

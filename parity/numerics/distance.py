@@ -17,7 +17,7 @@ SQUARED = (2.0**-480, 2.0**480)
 underflow are too small to matter."""
 
 PART = 1_000_000
-"""Entries of an array that :func:`relative_error` reads at a time, at least a row: an array that is
+"""Entries of an array that :func:`distance` reads at a time, at least a row: an array that is
 not contiguous is copied part by part."""
 
 
@@ -58,6 +58,14 @@ def relative_error(
 ) -> float:
     """Largest absolute difference between two arrays, relative to the largest entry of either.
 
+    Args and result: see :func:`distance`.
+    """
+    return distance(reference, other, equal_infinities=equal_infinities).relative
+
+
+def distance(reference: ArrayLike, other: ArrayLike, *, equal_infinities: bool = True) -> Distance:
+    """Measure the difference between two arrays.
+
     Args:
         reference: any shape and dtype of numbers.
         other: likewise.
@@ -65,19 +73,30 @@ def relative_error(
             scores that a mask removes; see :func:`measure`.
 
     Returns:
-        inf if shapes differ, or if an entry of either is not finite and has no such equal.
+        The difference; inf if shapes differ, or if an entry of either is not finite and has no such
+        equal.
     """
     a, b = np.asarray(reference), np.asarray(other)
     if a.shape != b.shape:
-        return math.inf
+        return Distance(math.inf, math.inf, (0.0, 0.0), (), None, (0, 0))
     parts = max(1, min(len(a), a.size // PART)) if a.ndim else 1
-    split = (np.array_split(np.atleast_1d(one), parts) for one in (a, b))
     measured = partial(measure, equal_infinities=equal_infinities, alone=True)
-    found = [
-        measured(x.shape, x.reshape(-1), y.reshape(-1))[0] for x, y in zip(*split, strict=True)
-    ]
-    scale, largest = max(one.scale for one in found), max(one.largest for one in found)
-    return largest / scale if scale else largest
+    if parts == 1:
+        return measured(a.shape, a.reshape(-1), b.reshape(-1))[0]
+    split = zip(*(np.array_split(one, parts) for one in (a, b)), strict=True)
+    found = [(x, measured(x.shape, x.reshape(-1), y.reshape(-1))[0]) for x, y in split]
+    place = max(range(parts), key=lambda number: found[number][1].largest)
+    worst, every = found[place][1], [one for _, one in found]
+    rows = sum(len(x) for x, _ in found[:place])
+    squares = math.fsum(one.rms**2 * x.size for x, one in found)
+    return Distance(
+        worst.largest,
+        math.sqrt(squares / a.size),
+        (max(one.scales[0] for one in every), max(one.scales[1] for one in every)),
+        (rows + worst.index[0], *worst.index[1:]),
+        worst.values,
+        (sum(one.not_finite[0] for one in every), sum(one.not_finite[1] for one in every)),
+    )
 
 
 ROW = 1 << 13

@@ -9,7 +9,7 @@ from typing import Any
 from parity.adapters.side import CannotRun
 from parity.adapters.trainer import Batch
 from parity.errors import ParityError
-from parity.pairs import allowance, arguments
+from parity.pairs import arguments
 from parity.pairs.float32_deviation import float32_deviation
 from parity.pairs.forward import float32_islands
 from parity.pairs.forward.compare import EvaluationFindings, compare
@@ -22,14 +22,17 @@ from parity.pairs.forward.setup import (
     prepare,
     unstable_outputs,
 )
+from parity.pairs.rounding import with_output_limits
 from parity.pairs.training import float32_gradients
 from parity.pairs.training import float32_islands as training_float32_islands
 from parity.pairs.training.session import Training, steps_of
 from parity.pairs.training.setup import refuse_targets, trainers
 from parity.progress import Progress
+from parity.report import sentences
 from parity.report.outcome import Provenance
 from parity.report.report import Report
 from parity.system.versions import versions
+from parity.verdict.model_pair import SIDES
 from parity.verdict.result import (
     PASSED,
     UNKNOWN,
@@ -160,7 +163,7 @@ def _prepared(models: Models) -> tuple[Pair, str, list[str]]:
         except ParityError:
             raise error from None
         notes = [*pair.notes, f"Compared in float32, which is weaker: {error}"]
-        return allowance.with_output_limits(pair), "float32", notes
+        return with_output_limits(pair), "float32", notes
 
 
 def _evaluated(pair: Pair, dtype: str) -> tuple[Pair, EvaluationFindings, list[str]]:
@@ -203,17 +206,15 @@ def _train_in_float32(
         if not (evaluation.different or isinstance(error, CannotRun)):
             raise
         return not_run(("gradients",), str(error)) + steps
-    different = [one for one in found if not one.observed <= one.allowed]
-    worst = max(found, key=lambda one: one.observed / one.allowed, default=None)
-    numbers = (worst.observed, worst.allowed) if worst else (None, None)
-    rung = compared_rung("gradients", different, *numbers)
+    different = [one for one in found if not one.ok]
+    rung = compared_rung("gradients", found)
     causes = tuple(
         Cause(
             UNKNOWN, one.name, one.tensor, one.tensor, Proof(one.observed, one.observed), one.rung
         )
         for one in different[:1]
     )
-    return Findings((rung,), causes, (), tuple(notes)) + steps
+    return Findings((rung,), causes, (), tuple(notes), tuple(found)) + steps
 
 
 def _report(
@@ -227,22 +228,20 @@ def _report(
 ) -> Report:
     """All findings as a report; what is a cause is not listed as latent as well."""
     shown = {(one.id, one.layer) for one in found.causes}
-    rungs = tuple(
-        replace(rung, findings=tuple(replace(one, dtype=dtype) for one in rung.findings))
-        for rung in found.rungs
-    )
-    divergences = [one for rung in rungs for one in rung.findings]
+    first = next(iter(found.divergences), None)
     return Report(
-        verdict=verdict(rungs),
+        verdict=verdict(found.rungs),
         dtype=dtype,
-        first_divergence=divergences[0] if divergences else None,
+        first_divergence=first,
+        about_first_divergence=tuple(sentences.about(first, SIDES)) if first else (),
         causes=found.causes,
         latent=tuple(one for one in found.latent if (one.id, one.layer) not in shown),
         compared=evaluation.layers,
         keras_only=tuple(f"{one.name} ({one.kind})" for one in pair.alignment.keras_only),
         torch_only=tuple(f"{one.name} ({one.kind})" for one in pair.alignment.torch_only),
         notes=(*notes, *found.notes),
-        rungs=rungs,
+        rungs=found.rungs,
+        checks=found.checks,
         steps=steps,
         provenance=provenance,
     )

@@ -6,12 +6,12 @@ from typing import Any
 
 from parity.adapters.trainer import Batch
 from parity.errors import ParityError
-from parity.numerics.distance import relative_error
-from parity.pairs import allowance
 from parity.pairs.forward.setup import STAGES, Models, prepare
+from parity.pairs.rounding import output_rounding
 from parity.pairs.training import float32_gradients
 from parity.progress import Progress
-from parity.verdict.result import Float32Deviation
+from parity.verdict.model_pair import ModelPair, Observation
+from parity.verdict.result import Check, Float32Deviation, worst
 
 
 def float32_deviation(
@@ -28,27 +28,24 @@ def float32_deviation(
     Returns:
         Of outputs, then of gradients; none where a model cannot be built or run in float32.
     """
-    found = []
+    found: list[Check] = []
     try:
         with Progress("float32", STAGES) as progress:
             pair = prepare(models, "float32", progress)
         outputs = pair.outputs()
-        observed = [relative_error(k.output, t.output) for k, t in outputs]
-        pair.keras_run.forget()
-        limits = allowance.output_limits(pair)
-        pair.torch_run.forget()
+        observed = ModelPair("float32", rounding=output_rounding(pair, outputs))
         found += [
-            Float32Deviation("forward_eval", one, limits[k.number])
-            for one, (k, _) in zip(observed, outputs, strict=True)
+            observed.compare(
+                Observation("forward_eval", k.name, "output", (k.name, t.name)), k.output, t.output
+            )
+            for k, t in outputs
         ]
+        pair.keras_run.forget()
+        pair.torch_run.forget()
         if batch is not None:
-            found += [
-                Float32Deviation(one.rung, one.observed, one.allowed)
-                for one in float32_gradients.compare(models, pair, batch, loss, seed)[0]
-            ]
+            found += float32_gradients.compare(models, pair, batch, loss, seed)[0]
     except ParityError:
         pass
-    return tuple(
-        max((one for one in found if one.rung == rung), key=lambda one: one.share)
-        for rung in dict.fromkeys(one.rung for one in found)
-    )
+    names = dict.fromkeys(one.rung for one in found)
+    shown = (worst(one for one in found if one.rung == rung) for rung in names)
+    return tuple(Float32Deviation(one.rung, one.observed, one.allowed) for one in shown if one)

@@ -14,8 +14,7 @@ from parity.report.outcome import Outcome, overall
 from parity.report.wording import fix
 from parity.rungs import title
 from parity.system import destinations, strict_json
-from parity.verdict.checks import Check
-from parity.verdict.result import Cause
+from parity.verdict.result import Cause, Check, Rung
 
 SCHEMA = 1
 """Changes whenever a field is renamed, removed, or changes its meaning."""
@@ -23,19 +22,16 @@ SCHEMA = 1
 
 def as_data(report: Outcome) -> dict[str, Any]:
     """One report; numbers that JSON lacks are the texts ``nan``, ``inf`` and ``-inf``."""
-    rungs = []
-    for one in report.rungs:
-        deviation = report.in_float32(one.name)
-        float32 = asdict(deviation) if deviation else None
-        rungs.append({**asdict(one), "title": title(one.name, report.steps), "float32": float32})
+    first = report.first_divergence
     found = {
         "schema": SCHEMA,
         "name": report.name,
         "verdict": report.verdict,
         "dtype": report.dtype,
         "sides": report.sides,
-        "rungs": rungs,
-        "first_divergence": report.first_divergence and asdict(report.first_divergence),
+        "rungs": [_rung(report, one) for one in report.rungs],
+        "first_divergence": first and check_as_data(first),
+        "about_first_divergence": report.about_first_divergence,
         "causes": [_cause(one) for one in report.causes],
         "latent": [_cause(one) for one in report.latent],
         "layers": [asdict(one) for one in report.compared],
@@ -51,8 +47,18 @@ def as_data(report: Outcome) -> dict[str, Any]:
     return strict_json.encode_non_finite(plain)  # type: ignore[no-any-return]
 
 
+def _rung(report: Outcome, one: Rung) -> dict[str, Any]:
+    deviation = report.in_float32(one.name)
+    return {
+        **asdict(one),
+        "findings": [check_as_data(check) for check in one.findings],
+        "title": title(one.name, report.steps),
+        "float32": asdict(deviation) if deviation else None,
+    }
+
+
 def check_as_data(check: Check) -> dict[str, Any]:
-    """One compared tensor of two records."""
+    """One compared tensor."""
     return {**vars(check), "least": check.least, "ok": check.ok}
 
 

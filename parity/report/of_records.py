@@ -12,19 +12,16 @@ from parity.report.outcome import Figures, Provenance
 from parity.report.report import Report
 from parity.report.wording import counted
 from parity.rungs import TITLES, TRAINING
-from parity.verdict.blame import part_of
-from parity.verdict.checks import Check
 from parity.verdict.compare import Comparison
 from parity.verdict.result import (
     DIFFERENT,
-    FAILED,
-    PASSED,
     SAME,
     Cause,
-    Divergence,
+    Check,
     Float32Deviation,
     LayerComparison,
     Rung,
+    compared_rung,
 )
 
 
@@ -52,7 +49,8 @@ def report(
         verdict=SAME if comparison.same else DIFFERENT,
         dtype=dtype,
         rungs=tuple(_rungs(comparison, dtype)),
-        first_divergence=_first_divergence(comparison),
+        first_divergence=comparison.first,
+        about_first_divergence=tuple(sentences.divergence(comparison)),
         causes=tuple(causes),
         compared=tuple(_layers(comparison, dtype)),
         notes=tuple(sentences.remarks(comparison)),
@@ -75,12 +73,8 @@ def _rungs(comparison: Comparison, dtype: str) -> Iterator[Rung]:
     """A result for each rung of the ladder, and for the whole training where there is one."""
     for name in TITLES:
         checks = [check for check in comparison.checks if check.rung == name]
-        if name == TRAINING and not checks:
-            continue
-        failed = tuple(_finding(check, comparison) for check in checks if not check.ok)
-        worst = comparison.worst(dtype, name)
-        size = (worst.observed, worst.allowed) if worst else (None, None)
-        yield Rung(name, FAILED if failed else PASSED, failed, "", *size)
+        if name != TRAINING or checks:
+            yield compared_rung(name, checks, dtype)
 
 
 def _float32(comparison: Comparison) -> Iterator[Float32Deviation]:
@@ -89,38 +83,10 @@ def _float32(comparison: Comparison) -> Iterator[Float32Deviation]:
             yield Float32Deviation(name, worst.observed, worst.allowed)
 
 
-def _finding(check: Check, comparison: Comparison, notes: Sequence[str] = ()) -> Divergence:
-    """A check that failed, with the layer as either side calls it."""
-    header = comparison.reference.header
-    layers = [layer.name for layer in header.spec.model.layers()]
-    part, step = part_of(check, comparison.reference, layers)
-    return Divergence(
-        check.rung,
-        header.layers.get(part),
-        comparison.other.header.layers.get(part),
-        check.tensor,
-        check.observed,
-        check.allowed,
-        dtype=check.dtype,
-        location=part,
-        step=step,
-        index=check.index,
-        values=check.values,
-        reason=check.reason,
-        notes=tuple(notes),
-    )
-
-
-def _first_divergence(comparison: Comparison) -> Divergence | None:
-    found = comparison.blame
-    notes = tuple(sentences.divergence(found, comparison)) if found else ()
-    return _finding(found.check, comparison, notes) if found else None
-
-
 def _layers(comparison: Comparison, dtype: str) -> Iterator[LayerComparison]:
     """Every layer in evaluation mode, as both ran, and with the reference's input if replayed."""
     at = {check.tensor: check for check in comparison.checks if _of_forward(check, dtype)}
-    alone = {check.tensor: check for check in comparison.own if _of_forward(check, dtype)}
+    alone = {check.tensor: check for check in comparison.replayed if _of_forward(check, dtype)}
     names = [record.header.layers for record in (comparison.reference, comparison.other)]
     for layer in comparison.reference.header.spec.model.layers():
         if check := at.get(layer.name):
@@ -177,15 +143,13 @@ def _versions(records: Sequence[Record]) -> dict[str, str]:
 
 def _records(comparison: Comparison) -> dict[str, Any]:
     """What only records know, as JSON data."""
-    found = comparison.blame
+    found = comparison.first_replayed
     return {
         "null_gradients": [vars(entry) for entry in comparison.null_gradients],
         "uninformative_in_float32": [f"{check.rung}/{check.tensor}" for check in comparison.blind],
-        "with_the_same_input": [check_as_data(check) for check in comparison.own],
-        "first_layer_with_the_same_input": (
-            check_as_data(found.own) if found and found.own else None
-        ),
-        "other_layers_with_the_same_input": list(found.others) if found else [],
+        "with_the_same_input": [check_as_data(check) for check in comparison.replayed],
+        "first_layer_with_the_same_input": (check_as_data(found) if found else None),
+        "other_layers_with_the_same_input": list(comparison.others_replayed),
         "saturated": dict(comparison.saturated),
         "equivalences": [
             {**vars(test), "shown": test.shown, "refuted": test.refuted}

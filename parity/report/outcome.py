@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from parity.verdict.checks import Check
 from parity.verdict.result import (
     DIFFERENT,
     INCONCLUSIVE,
     SAME,
     Cause,
-    Divergence,
+    Check,
     Float32Deviation,
     LayerComparison,
     Rung,
@@ -67,6 +66,7 @@ class Outcome:
         dtype: that decided: ``float64``; ``float32``, which is weaker, where there is no float64.
         rungs: the result of each rung, in the ladder's order.
         first_divergence: the first tensor that differs; None where none does.
+        about_first_divergence: sentences about it.
         causes: why, each with its proof; ``unknown`` where no known difference explains it.
         latent: settings that differ and that these inputs do not show.
         compared: every pair of layers.
@@ -79,7 +79,7 @@ class Outcome:
         sides: what to call the two; the first is the reference.
         figures: what each side measured; empty where nothing was.
         about_figures: what the figures mean, in one sentence.
-        checks: of two records: every tensor that was compared.
+        checks: every tensor that was compared, in the ladder's order.
         records: of two records: what only they know, as JSON data; None otherwise.
         provenance: how the report was made.
     """
@@ -87,7 +87,8 @@ class Outcome:
     verdict: str
     dtype: str
     rungs: tuple[Rung, ...]
-    first_divergence: Divergence | None = None
+    first_divergence: Check | None = None
+    about_first_divergence: tuple[str, ...] = ()
     causes: tuple[Cause, ...] = ()
     latent: tuple[Cause, ...] = ()
     compared: tuple[LayerComparison, ...] = ()

@@ -7,26 +7,19 @@ from collections.abc import Iterator
 from parity import rungs
 from parity.report.wording import counted, number, some
 from parity.rungs import SNAPSHOTS, title
-from parity.verdict import blame
-from parity.verdict.blame import Blame
-from parity.verdict.checks import Check
+from parity.verdict import location
 from parity.verdict.compare import Comparison
+from parity.verdict.result import Check
 
 
-def divergence(found: Blame, comparison: Comparison) -> Iterator[str]:
+def divergence(comparison: Comparison) -> Iterator[str]:
     """What is known about the first divergence of two records besides its size."""
-    first = found.check
-    yield from _location(found, comparison)
-    if first.values:
-        index = ", ".join(map(str, first.index))
-        x, y = first.values
-        yield (
-            f"at [{index}]: {_value(comparison.sides[0], first.reference_dtype, first, x)}, "
-            f"{_value(first.side, first.dtype, first, y)}"
-        )
-    if first.note:
-        yield first.note
-    yield from _with_the_same_input(found, comparison)
+    first = comparison.first
+    if first is None:
+        return
+    yield from _location(first, comparison)
+    yield from about(first, comparison.sides)
+    yield from _with_the_same_input(first, comparison)
     failed = comparison.failed
     if all(check.dtype == "float32" for check in failed) and comparison.decisive:
         yield "float64 agrees everywhere: look for what is done in float32 only"
@@ -37,50 +30,62 @@ def divergence(found: Blame, comparison: Comparison) -> Iterator[str]:
         )
 
 
-def _location(found: Blame, comparison: Comparison) -> Iterator[str]:
+def about(check: Check, sides: tuple[str, str]) -> Iterator[str]:
+    """Both sides' entry that differs most, and the notes of a check."""
+    if check.values:
+        index = ", ".join(map(str, check.index))
+        x, y = check.values
+        yield (
+            f"at [{index}]: {_value(sides[0], check.reference_dtype, check, x)}, "
+            f"{_value(check.side, check.dtype, check, y)}"
+        )
+    yield from check.notes
+
+
+def _location(found: Check, comparison: Comparison) -> Iterator[str]:
     """Layer, data, loss or optimizer, and the step."""
     at = f" at step {found.step}" if found.step else ""
-    if found.check.rung == rungs.TRAINING:
+    if found.rung == rungs.TRAINING:
         steps = comparison.reference.header.steps
         first = f"{steps} steps" if steps > 1 else "first step"
-        if found.check.tensor == "epochs":
+        if found.tensor == "epochs":
             yield "one side's training stops earlier: located in a callback, or in what it monitors"
             return
         yield (
             f"first visible{at or ' at the end'} of the whole training, while the ladder's {first} "
             "agree: it begins later (schedule, callbacks, the end of an epoch), or rounding adds up"
         )
-    elif found.part == blame.DATA:
+    elif found.location == location.DATA:
         yield f"located in the data{at}, before any layer"
-    elif found.part == blame.LOSS and found.step in (None, 1):
+    elif found.location == location.LOSS and found.step in (None, 1):
         yield f"located in the loss{at}; all of its inputs agree"
-    elif found.part == blame.LOSS:
+    elif found.location == location.LOSS:
         yield f"located in the loss{at}, or in a layer; the model's inputs and weights agree"
-    elif found.part == blame.OPTIMIZER and found.step == 1:
+    elif found.location == location.OPTIMIZER and found.step == 1:
         yield f"located in the optimizer{at}; forward pass, loss and gradients agree"
-    elif found.part == blame.OPTIMIZER:
+    elif found.location == location.OPTIMIZER:
         yield f"located in the optimizer{at}, or in a gradient; the inputs and the loss agree"
-    elif found.part:
-        yield f"located in layer {found.part}{at}"
+    elif found.location:
+        yield f"located in layer {found.location}{at}"
     elif found.step:
         kept = max(step for step in (1, *SNAPSHOTS) if step < found.step)
         yield f"located between step {kept}, after which the weights agree, and step {found.step}"
 
 
-def _with_the_same_input(found: Blame, comparison: Comparison) -> Iterator[str]:
+def _with_the_same_input(first: Check, comparison: Comparison) -> Iterator[str]:
     """What a replay shows of the layer."""
-    if not comparison.own:
+    if not comparison.replayed:
         return
-    given = f"given {comparison.sides[0]}'s input"
-    if found.own and not found.own.ok:
-        yield f"{given}, {found.part} differs by {number(found.own.observed)}: it is this layer"
-    elif found.own:
+    found, given = comparison.first_replayed, f"given {comparison.sides[0]}'s input"
+    if found and not found.ok:
+        yield f"{given}, {first.location} differs by {number(found.observed)}: it is this layer"
+    elif found:
         yield (
-            f"{given}, {found.part} agrees ({number(found.own.observed)}): the difference comes "
+            f"{given}, {first.location} agrees ({number(found.observed)}): the difference comes "
             "from upstream, or rounding adds up"
         )
-    if found.others:
-        yield f"{given}, these differ as well: {some(found.others)}"
+    if comparison.others_replayed:
+        yield f"{given}, these differ as well: {some(comparison.others_replayed)}"
 
 
 def _value(side: str, dtype: str, check: Check, value: float) -> str:
@@ -101,8 +106,8 @@ def remarks(comparison: Comparison) -> Iterator[str]:
     yield from _whole_training(comparison)
     yield from _overridden(comparison)
     yield from _past_saturation(comparison)
-    if comparison.own and comparison.same:
-        off = [*dict.fromkeys(check.tensor for check in comparison.own if not check.ok)]
+    if comparison.replayed and comparison.same:
+        off = [*dict.fromkeys(check.tensor for check in comparison.replayed if not check.ok)]
         found = f"these differ: {some(off)}" if off else "every layer agrees"
         yield f"given {comparison.sides[0]}'s input, {found}"
     if comparison.blind:

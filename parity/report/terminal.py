@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from parity.report.outcome import Outcome, overall
-from parity.report.wording import counted, fix, number, some
+from parity.report.wording import counted, fix, number, some, tensor
 from parity.rungs import title
 from parity.verdict.result import (
     DIFFERENT,
@@ -24,7 +24,7 @@ from parity.verdict.result import (
     SAME,
     UNKNOWN,
     Cause,
-    Divergence,
+    Check,
 )
 
 WIDTH = 80
@@ -127,11 +127,9 @@ def _disagreement(report: Outcome) -> str:
     first = report.first_divergence
     if first is None:
         return "No tensor differs, but a rung failed."
-    layer = first.keras_layer or first.torch_module
-    where = f"{first.tensor} of {layer}" if layer and not report.records else first.tensor
     causes = list(dict.fromkeys(one.id for one in report.causes))
     why = f"; {'cause' if len(causes) == 1 else 'causes'}: {some(causes)}" if causes else ""
-    return f"First divergence: {title(first.rung, report.steps)}, {where}{why}."
+    return f"First divergence: {title(first.rung, report.steps)}, {tensor(first)}{why}."
 
 
 def _gap(report: Outcome) -> str:
@@ -146,16 +144,16 @@ def _first_divergence(out: Console, report: Outcome, of: str) -> None:
         return
     _heading(out, f"{of}First divergence")
     place = f"{title(first.rung, report.steps)}, {first.dtype}"
-    _say(out, f"  {place}: {first.tensor} differs by {_size(first)}", indent="    ")
+    _say(out, f"  {place}: {tensor(first)} differs by {_size(first)}", indent="    ")
     if first.keras_layer or first.torch_module:
         names = first.keras_layer, first.torch_module
         for side, name in zip(report.sides, names, strict=True):
             _say(out, f"  {side:<9}{name or 'nothing'}", indent="    ")
-    for line in first.notes:
+    for line in report.about_first_divergence or first.notes:
         _say(out, f"  {line}", indent="    ")
 
 
-def _size(one: Divergence) -> str:
+def _size(one: Check) -> str:
     why = f" ({one.reason})" if one.reason else ""
     return f"{number(one.observed)}, allowed {number(one.allowed)}{why}"
 

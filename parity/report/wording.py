@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from parity.rungs import FORWARD
+from parity.verdict.result import Check
+
 SHOWN = 4
 """Names that are listed before the others are counted."""
 
@@ -36,3 +39,13 @@ def fix(name: str) -> str:
         return entry.to_torch
     found = mistake(name)
     return found.fix if found else ""
+
+
+def tensor(check: Check) -> str:
+    """What was compared: the output or the input of a layer, else the tensor's name."""
+    layer, _, what = check.tensor.rpartition("/")
+    if check.rung in FORWARD and layer and what == "input":
+        return f"input of {layer}"
+    if check.rung in FORWARD and check.tensor in (check.location, check.keras_layer):
+        return f"output of {check.tensor}"
+    return check.tensor

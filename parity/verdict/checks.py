@@ -1,64 +1,14 @@
-"""Check, the comparison of one tensor, and checks of names, shapes, dtypes and counts."""
+"""Checks of what records contain: names, shapes, dtypes, and the counts of parameters."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from parity import rungs
 from parity.ladder.contents import Form, expected, form_of, matches_form
 from parity.ladder.record import Header, Record
-
-
-@dataclass(frozen=True)
-class Check:
-    """One comparison: the observed and the allowed difference, and the worst entry.
-
-    Both differences are relative to the tensor's largest entry: the largest difference in float64,
-    the RMS difference in float32. For labels and parameter counts they are counts (int). The
-    difference is infinite for a tensor that cannot be compared.
-
-    Attributes:
-        values: the entries at ``index`` of the reference and of the judged side.
-        reference_dtype: dtype of the reference's entry.
-        side: the judged side; the reference's own float32 is compared with its float64.
-        reason: reason for the tolerance.
-        override: whether the tolerance replaces the table's.
-        step: for a tensor over several steps, the first step, from 1, that exceeds the tolerance.
-    """
-
-    dtype: str
-    rung: str
-    tensor: str
-    observed: float
-    allowed: float
-    index: tuple[int, ...] = ()
-    values: tuple[float, float] | None = None
-    reference_dtype: str = ""
-    note: str = ""
-    side: str = ""
-    reason: str = ""
-    override: bool = False
-    step: int | None = None
-
-    @property
-    def least(self) -> float:
-        """The smallest tolerance with which the check would have passed."""
-        return self.observed
-
-    @property
-    def ok(self) -> bool:
-        """Whether the check passed; with a tolerance that is not finite it fails."""
-        return math.isfinite(self.allowed) and self.observed <= self.allowed
-
-    @property
-    def severity(self) -> float:
-        """The observed difference divided by the allowed one."""
-        if self.observed == 0.0:
-            return 0.0
-        ratio = self.observed / self.allowed if self.allowed else math.inf
-        return math.inf if math.isnan(ratio) else ratio
+from parity.verdict.result import Check
 
 
 def forms(reference: Record, other: Record) -> Iterator[Check]:
@@ -78,7 +28,7 @@ def forms(reference: Record, other: Record) -> Iterator[Check]:
         ]
         form = wanted.get(name)
         parts.append(f"the spec calls for {_text(form)}" if form else "the spec has none such")
-        yield Check(*rungs.split(name), math.inf, 0.0, note=", ".join(parts))
+        yield Check(*rungs.split(name), math.inf, 0.0, notes=(", ".join(parts),))
 
 
 def forms_of_replay(reference: Record, replay: Record) -> Iterator[Check]:
@@ -88,7 +38,7 @@ def forms_of_replay(reference: Record, replay: Record) -> Iterator[Check]:
         found = form_of(replay, name)
         if not matches_form(found, wanted.get(name)) or found != form_of(reference, name):
             note = f"the replay has {_text(found) if found else 'nothing'} of it"
-            yield Check(*rungs.split(name), math.inf, 0.0, note=note)
+            yield Check(*rungs.split(name), math.inf, 0.0, notes=(note,))
 
 
 def _text(form: Form) -> str:
@@ -115,7 +65,7 @@ def trained(record: Record, side: str) -> Iterator[Check]:
     for name in sorted(trained_names ^ set(header.trainable)):
         does = "trains" if name in header.trainable else "does not train"
         note = f"{side} {does} it, against the spec's table"
-        yield Check(header.dtypes[0], "parameters", name, math.inf, 0.0, note=note)
+        yield Check(header.dtypes[0], "parameters", name, math.inf, 0.0, notes=(note,))
     for layer in header.spec.model.layers():
         expected_count = sum(
             table[name].size for name in trained_names if name.split("/")[0] == layer.name
@@ -133,13 +83,15 @@ def trained(record: Record, side: str) -> Iterator[Check]:
 
 def _count(what: str, found: int, expected_count: int, header: Header, side: str) -> Check:
     """Return the check of a framework's own count against the spec's."""
+    equal = found == expected_count
+    notes = () if equal else (f"{found:,} against the spec's {expected_count:,}",)
     return Check(
         header.dtypes[0],
         "parameters",
         f"{what} ({side})",
         abs(found - expected_count),
         0,
-        note="" if found == expected_count else f"{found:,} against the spec's {expected_count:,}",
         side=side,
         reason="a count",
+        notes=notes,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from parity import rungs
@@ -12,13 +12,14 @@ from parity.ladder.record import Record
 from parity.numerics.equivalence import Equivalence, SeedResults, over_seeds
 from parity.numerics.tolerance import BLIND, MARGINS, Allowed
 from parity.specs.run import differences
-from parity.verdict import checks
-from parity.verdict.blame import Blame, blame
-from parity.verdict.checks import Check
+from parity.verdict import checks, saturation
 from parity.verdict.judge import Judge
+from parity.verdict.location import located
 from parity.verdict.null_gradients import NullGradient, NullGradients
 from parity.verdict.order import in_order
-from parity.verdict.record_pair import Pair
+from parity.verdict.record_float64 import RecordFloat64
+from parity.verdict.record_pair import RecordPair
+from parity.verdict.result import Check, worst
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Comparison:
         checks: every check, in the order of the ladder; gradients from the loss back.
         null_gradients: parameters whose gradients are left out of the verdict.
         notes: sentences from the records, and about null gradients.
-        own: checks of a replay, where every layer was given the reference's input.
+        replayed: checks of a replay, where every layer was given the reference's input.
         saturated: dtype to the step after which rounding alone decides the weights.
         equivalences: what is compared over seeds instead of the weights after that step.
         overrides: rows of the float64 table that the user replaced, by rung.
@@ -40,7 +41,7 @@ class Comparison:
     checks: tuple[Check, ...]
     null_gradients: tuple[NullGradient, ...]
     notes: tuple[str, ...]
-    own: tuple[Check, ...] = ()
+    replayed: tuple[Check, ...] = ()
     saturated: Mapping[str, int] = field(default_factory=dict)
     equivalences: tuple[Equivalence, ...] = ()
     overrides: Mapping[str, Allowed] = field(default_factory=dict)
@@ -71,11 +72,26 @@ class Comparison:
         return min(self.failed, key=lambda check: DTYPES.index(check.dtype), default=None)
 
     @property
-    def blame(self) -> Blame | None:
-        """The location of the first divergence."""
-        layers = [layer.name for layer in self.reference.header.spec.model.layers()]
-        pair = (self.reference, self.other)
-        return blame(self.first, pair, self.own, layers) if self.first else None
+    def first_replayed(self) -> Check | None:
+        """The check of the first divergence's layer in the replay, failed if one of it failed.
+
+        Everything upstream of the first divergence agrees, so what computed it is its origin. If
+        the layer agrees where it has the reference's input, the difference arises between the
+        layers, or rounding errors add up.
+        """
+        first = self.first
+        found = [
+            check
+            for check in self.replayed
+            if first and (check.location, check.rung) == (first.location, first.rung)
+        ]
+        return next((check for check in found if not check.ok), found[0] if found else None)
+
+    @property
+    def others_replayed(self) -> tuple[str, ...]:
+        """Further layers that differ where they have the reference's input."""
+        failed = dict.fromkeys(check.location for check in self.replayed if not check.ok)
+        return tuple(name for name in failed if not self.first or name != self.first.location)
 
     @property
     def in_a_layer(self) -> bool:
@@ -94,8 +110,7 @@ class Comparison:
 
     def worst(self, dtype: str, rung: str) -> Check | None:
         """The check of a rung that fails by most, or is nearest to failing."""
-        found = [check for check in self.checks if (check.dtype, check.rung) == (dtype, rung)]
-        return max(found, key=lambda check: (not check.ok, check.severity), default=None)
+        return worst(c for c in self.checks if (c.dtype, c.rung) == (dtype, rung))
 
 
 def compare(
@@ -119,14 +134,14 @@ def compare(
     """
     reference, other = (b, a) if b.header.backend == "keras" != a.header.backend else (a, b)
     _refuse_unequal_runs(reference, other)
-    pair = Pair(reference, other)
+    pair = RecordPair(reference, other)
     null = NullGradients(pair)
-    judge = Judge(pair, null.parameters, overrides)
+    judge = _judge(pair, null, overrides)
     found = [*checks.forms(reference, other)]
     amiss = {check.tensor for check in found}
     for record, side in zip((reference, other), pair.sides, strict=True):
         found += checks.trained(record, side)
-    found += judge.checks()
+    found += judge.checks(pair.comparable(), null.parameters)
     for parameter in null.parameters:
         for name in null.to_judge(parameter):
             found += judge.check(name)
@@ -136,14 +151,25 @@ def compare(
     return Comparison(
         reference,
         other,
-        in_order(found, pair.header),
+        _in_order(found, pair),
         tuple(null.confirmed()),
         tuple(dict.fromkeys(notes)),
-        own=_own(pair, null, replay, overrides) if replay else (),
+        replayed=_replayed(pair, null, replay, overrides) if replay else (),
         saturated={dtype: step for dtype, step in judge.saturated.items() if step},
         equivalences=tests,
         overrides=overrides or {},
     )
+
+
+def _judge(pair: RecordPair, null: NullGradients, overrides: Mapping[str, Allowed] | None) -> Judge:
+    saturated = {dtype: saturation.since(pair, dtype) for dtype in pair.header.dtypes}
+    return Judge(pair, RecordFloat64(pair, null.parameters, overrides or {}), saturated)
+
+
+def _in_order(found: Iterable[Check], pair: RecordPair) -> tuple[Check, ...]:
+    """The checks with their location, in the order of the ladder."""
+    where = [located(check, pair.reference, pair.other) for check in found]
+    return in_order(where, pair.header)
 
 
 def _over_seeds(
@@ -170,7 +196,7 @@ def _undecided(test: Equivalence, reference: Record) -> bool:
     return not test.shown and not test.refuted and "float64" in reference.header.dtypes
 
 
-def _check_of(test: Equivalence, pair: Pair) -> Check:
+def _check_of(test: Equivalence, pair: RecordPair) -> Check:
     """The larger bound of the confidence interval, compared with the margin."""
     low, high = test.interval
     return Check(
@@ -179,14 +205,16 @@ def _check_of(test: Equivalence, pair: Pair) -> Check:
         f"{test.name} over {test.seeds} seeds",
         max(abs(low), abs(high)),
         test.margin,
-        note=f"mean difference {test.mean:.2g}, 90 % interval {low:.2g} to {high:.2g} {test.note}",
         side=pair.sides[1],
         reason=MARGINS[test.name].reason,
+        notes=(
+            f"mean difference {test.mean:.2g}, 90 % interval {low:.2g} to {high:.2g} {test.note}",
+        ),
     )
 
 
-def _own(
-    pair: Pair, null: NullGradients, replay: Record, overrides: Mapping[str, Allowed] | None
+def _replayed(
+    pair: RecordPair, null: NullGradients, replay: Record, overrides: Mapping[str, Allowed] | None
 ) -> tuple[Check, ...]:
     """Checks of the layers that were given the reference's input."""
     header, reference, other = replay.header, pair.reference, pair.other
@@ -200,9 +228,12 @@ def _own(
             f"{replay.path}: received a {header.kind} record of {header.backend}, accepted: "
             f"what {other.header.backend} makes of {reference.path} by the command replay"
         )
-    judge = Judge(Pair(reference, replay), null.parameters, overrides)
-    found = [*checks.forms_of_replay(reference, replay), *judge.checks()]
-    return in_order(found, pair.header)
+    made = RecordPair(reference, replay)
+    found = [
+        *checks.forms_of_replay(reference, replay),
+        *_judge(made, null, overrides).checks(made.comparable(), null.parameters),
+    ]
+    return _in_order(found, made)
 
 
 def _refuse_unequal_runs(a: Record, b: Record) -> None:

@@ -6,8 +6,8 @@ import math
 
 from parity import rungs
 from parity.numerics import tolerance
-from parity.verdict.checks import Check
-from parity.verdict.record_pair import Pair
+from parity.verdict.pair import Pair
+from parity.verdict.result import Check
 
 Spreads = tuple[float, float]
 """Measured effect of rounding on a tensor, for (the reference, the other)."""
@@ -66,17 +66,13 @@ class Float32:
 
     def _spreads(self, name: str, scale: float) -> Spreads:
         """Return the spread of each side's ensemble, for few entries the widest of their kind."""
-        own = self._spread(name)
+        own = self.pair.rounding(name)
         role = self.pair.roles[name]
-        few = math.prod(self.pair.reference.shape(name)) < tolerance.FEW_ENTRIES
+        few = self.pair.entries(name) < tolerance.FEW_ENTRIES
         if not few or role.parameter is None or not all(0 <= moved < math.inf for moved in own):
             return own
         kinds = self._widest_of(role.kind, self.pair.step(role))
         return max(own[0], kinds[0] * scale), max(own[1], kinds[1] * scale)
-
-    def _spread(self, name: str) -> Spreads:
-        a, b = (float(record.header.rounding.get(name, 0.0)) for record in self.pair.records)
-        return a, b
 
     def _widest_of(self, kind: str, step: int) -> Spreads:
         """Return the widest relative spread of all tensors of a kind up to a step."""
@@ -88,7 +84,7 @@ class Float32:
                 if not name.startswith("float32/"):
                     continue
                 size = self.pair.distance(name, self.pair.exact(name)).scales[0]
-                for side, moved in enumerate(self._spread(name)):
+                for side, moved in enumerate(self.pair.rounding(name)):
                     if size and math.isfinite(moved):
                         widest[side] = max(widest[side], moved / size)
             self._widest[kind, step] = widest[0], widest[1]

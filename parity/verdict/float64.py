@@ -2,113 +2,60 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Collection, Mapping
-
-import numpy as np
+from collections.abc import Mapping
 
 from parity import rungs
 from parity.numerics import tolerance
-from parity.numerics.blocks import BLOCK, blocks
+from parity.numerics.distance import Distance
 from parity.numerics.tolerance import Allowed
-from parity.reference.optimizers.step import largest_gain, step_difference
-from parity.specs import predictions
-from parity.verdict.checks import Check
-from parity.verdict.record_pair import Pair
-
-OF_A_NORM = 1 << 22
-"""With clipping by norm: largest block of entries whose norm is used for that of the tensor."""
+from parity.verdict.pair import Pair
+from parity.verdict.result import Check
 
 
 class Float64:
     """Judges tensors of a pair by the largest difference relative to the largest entry."""
 
-    def __init__(self, pair: Pair, null: Collection[str], overrides: Mapping[str, Allowed]) -> None:
+    def __init__(self, pair: Pair, overrides: Mapping[str, Allowed] | None = None) -> None:
         """Use the table of tolerances.
 
         Args:
-            pair: the records.
-            null: parameters whose gradient is only rounding error.
+            pair: the tensors of both sides.
             overrides: tolerances that replace the table's, by rung.
         """
-        self.pair, self.null, self.overrides = pair, null, overrides
-        self._step_differences: dict[str, float] = {}
+        self.pair: Pair = pair
+        self.overrides = overrides or {}
 
     def check(self, name: str) -> Check:
         """Return the check of a tensor."""
-        _, rung, rest = rungs.split(name)
-        if rest == "losses":
-            return self._losses(name)
-        if rung in ("predictions", rungs.TRAINING) and rest == "labels":
-            return self._labels(name)
-        if rung == "predictions" and rest == "accuracy":
-            return self._accuracy(name)
         found = self.pair.distance(name)
-        return self.pair.check(name, found, found.relative, self._allowed(name, found.scale))
+        return self.pair.check(name, found, found.relative, self.allowed(name, found))
 
-    def _near_ties(self, name: str) -> tuple[np.ndarray, Allowed]:
-        """Return the examples whose label the outputs' tolerance leaves open, and the tolerance."""
+    def allowed(self, name: str, found: Distance) -> Allowed:
+        """Return the tolerance of a tensor with this difference.
+
+        What is slow to find is looked for only where the table's tolerance does not decide.
+        """
         dtype, rung, _ = rungs.split(name)
-        outputs = rungs.join(dtype, rung, "outputs")
-        ties = np.zeros(1, bool)
-        if outputs in self.pair.both and self.pair.reference.shape(outputs)[0]:
-            scale = self.pair.distance(outputs).scale
-            away = self._allowed(outputs, scale).limit * scale
-            values = self.pair.reference.tensor(outputs)
-            ties = predictions.margins(self.pair.header.spec.model, values) <= 2 * away
-        reason = f"{ties.sum()} near ties, open within what the outputs are allowed"
-        return ties, Allowed(0.0, reason, True) if ties.any() else tolerance.EXACT
-
-    def _labels(self, name: str) -> Check:
-        """Return the check of labels: the number that differ and are not near ties."""
-        ties, allowed = self._near_ties(name)
-        x, y = (record.tensor(name) for record in self.pair.records)
-        settled = ~ties if len(ties) == len(x) else np.ones(len(x), bool)
-        observed = int(((x != y) & settled).sum())
-        return self.pair.check(name, self.pair.distance(name), observed, allowed)
-
-    def _accuracy(self, name: str) -> Check:
-        found, override = self.pair.distance(name), self.overrides.get("predictions")
-        if override:
-            return self.pair.check(name, found, found.relative, override)
-        ties, allowed = self._near_ties(name)
-        share = float(ties.mean()) / (found.scale or 1.0)
-        allowed = dataclasses.replace(allowed, limit=max(share, tolerance.A_DIVISION))
-        return self.pair.check(name, found, found.relative, allowed)
-
-    def _losses(self, name: str) -> Check:
-        """Return the check of every step's loss; if it fails, it states the first step."""
-        found = self.pair.distance(name)
-        allowed = self._allowed(name, found.scale)
-        check = self.pair.check(name, found, found.relative, allowed)
-        if check.ok:
-            return check
-        x, y = (record.tensor(name) for record in self.pair.records)
-        with np.errstate(invalid="ignore"):
-            failed = ~(np.abs(x - y) / (found.scale or 1.0) <= check.allowed)
-        first = int(failed.argmax())
-        return dataclasses.replace(
-            check, index=(first,), values=(float(x[first]), float(y[first])), step=first + 1
-        )
-
-    def _allowed(self, name: str, scale: float) -> Allowed:
-        """Return the tolerance of a tensor whose largest entry is ``scale``."""
-        dtype, rung, _ = rungs.split(name)
-        role, pair, scale = self.pair.roles[name], self.pair, scale or 1.0
+        role, scale = self.pair.roles[name], found.scale or 1.0
         if (rung, role.owner) == (rungs.TRAINING, "epochs"):
             return tolerance.COUNTED
         if dtype == "float64" and rung in self.overrides and role.kind not in tolerance.INPUT_KINDS:
             return self.overrides[rung]
-        step = pair.step(role) if rung in ("steps", "predictions") else 1
+        step = self.pair.step(role) if rung in ("steps", "predictions") else 1
+        row = tolerance.allowed_float64(role.kind, rung, step)
+        if found.relative <= row.limit or role.kind in tolerance.INPUT_KINDS:
+            return row
         # the smaller, so that one side's ensemble does not widen the other's tolerance
-        moved = min(record.header.rounding.get(name, 0.0) for record in pair.records)
-        difference = 0.0
-        if role.kind == "weight" and self._could_matter(role.parameter, rung, step, scale):
-            difference = self._step_difference(role.parameter)
-        return tolerance.allowed_float64(role.kind, rung, step, moved / scale, difference / scale)
+        moved = 0.0
+        if tolerance.rounding_counts(rung, step):
+            moved = min(self.pair.rounding(name))
+        amplified = 0.0
+        if role.kind == "weight":
+            amplified = self.amplified(role.parameter, rung, step, scale)
+        return tolerance.allowed_float64(role.kind, rung, step, moved / scale, amplified / scale)
 
-    def _could_matter(self, parameter: str | None, rung: str, step: int, scale: float) -> bool:
-        """Return whether the slow :meth:`_step_difference` could exceed the table's tolerance.
+    def amplified(self, parameter: str | None, rung: str, step: int, scale: float) -> float:
+        """Return the effect of an allowed difference of gradients on a weight after one step.
 
         Args:
             parameter: the weight.
@@ -116,38 +63,4 @@ class Float64:
             step: number of the step after which it was recorded.
             scale: its largest entry.
         """
-        gradient, weight = self._names(parameter)
-        if not {gradient, weight} <= self.pair.both:
-            return False
-        most = largest_gain(self.pair.header.spec.optimizer) * self.pair.distance(gradient).largest
-        most += tolerance.OF_A_STEP * (self.pair.distance(weight).scale + scale)
-        return not min(step, tolerance.STEPS) * most <= tolerance.FLOAT64[rung].limit * scale
-
-    def _names(self, parameter: str | None) -> tuple[str, str]:
-        """Return the names of a parameter's gradient and of its weights before the first step."""
-        rest = str(parameter)
-        return rungs.join("float64", "gradients", rest), rungs.join("float64", "parameters", rest)
-
-    def _step_difference(self, parameter: str | None) -> float:
-        """Return the effect of an allowed difference of gradients on a weight after one step."""
-        gradient, weight = self._names(parameter)
-        if parameter in self.null:
-            return 0.0
-        if gradient not in self._step_differences:
-            found = self.pair.distance(gradient)
-            fine = found.relative <= tolerance.FLOAT64["gradients"].limit
-            three = (
-                self.pair.reference.entries(weight),
-                *(record.entries(gradient) for record in self.pair.records),
-            )
-            optimizer = self.pair.header.spec.optimizer
-            norms = optimizer.clipnorm or optimizer.global_clipnorm
-            size, block = three[0].size, OF_A_NORM if norms else BLOCK
-            difference = (
-                step_difference(optimizer, *arrays)
-                for _, arrays in blocks(0, size, *three, block=block)
-            )
-            self._step_differences[gradient] = (
-                max(difference, default=0.0) if fine and not any(found.not_finite) else 0.0
-            )
-        return self._step_differences[gradient]
+        return 0.0

@@ -1,4 +1,4 @@
-"""The judge of two records: one check per tensor, by dtype."""
+"""The judge: one check per tensor of a pair, by dtype."""
 
 from __future__ import annotations
 
@@ -7,47 +7,50 @@ from collections.abc import Collection, Iterator, Mapping
 
 from parity import rungs
 from parity.numerics import tolerance
-from parity.numerics.tolerance import Allowed
 from parity.verdict import saturation
-from parity.verdict.checks import Check
 from parity.verdict.float32 import Float32
 from parity.verdict.float64 import Float64
-from parity.verdict.record_pair import Pair
+from parity.verdict.pair import Pair
+from parity.verdict.result import Check
 
 
 class Judge:
-    """Creates the checks of a pair of records.
-
-    Attributes:
-        saturated: by dtype, the first step after which weights are not compared, or None.
-    """
+    """Compares the observations of two sides: of two records, or of two models in this process."""
 
     def __init__(
-        self, pair: Pair, null: Collection[str], overrides: Mapping[str, Allowed] | None = None
+        self,
+        pair: Pair,
+        float64: Float64 | None = None,
+        saturated: Mapping[str, int | None] | None = None,
     ) -> None:
-        """Use the table of tolerances.
+        """Judge a pair.
 
         Args:
-            pair: the records.
-            null: parameters whose gradient is only rounding error.
-            overrides: tolerances that replace the float64 table's, by rung.
+            pair: the tensors of both sides.
+            float64: the judge of float64; by default the table's tolerances alone.
+            saturated: by dtype, the first step after which weights are not compared, or None.
         """
-        self.pair, self.null = pair, null
-        self.saturated = {dtype: saturation.since(pair, dtype) for dtype in pair.header.dtypes}
-        self._float64 = Float64(pair, null, overrides or {})
+        self.pair = pair
+        self.saturated = saturated or {}
+        self._float64 = float64 or Float64(pair)
         self._float32 = Float32(pair)
 
-    def checks(self) -> Iterator[Check]:
-        """Yield the checks of all tensors except null gradients."""
-        for name in self.pair.comparable():
+    def checks(self, names: Iterator[str], null: Collection[str]) -> Iterator[Check]:
+        """Yield the checks of tensors, except null gradients.
+
+        Args:
+            names: of the tensors.
+            null: parameters whose gradient is only rounding error.
+        """
+        for name in names:
             _, rung, rest = rungs.split(name)
-            if rung != "gradients" or rest not in self.null:
+            if rung != "gradients" or rest not in null:
                 yield from self.check(name)
 
     def check(self, name: str) -> Iterator[Check]:
         """Yield the check of a tensor, if it has one."""
         dtype, _, rest = rungs.split(name)
-        past = saturation.covers(self.pair, name, self.saturated[dtype])
+        past = saturation.covers(self.pair, name, self.saturated.get(dtype))
         if past or rest.startswith("over_seeds/"):
             _, not_finite = self.pair.sizes(name)
             if any(not_finite):  # rounding cannot cause this

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 from parity import rungs
 from parity.constants import DTYPES
 from parity.numerics import tolerance
-from parity.verdict.record_pair import Pair
+from parity.verdict.record_pair import RecordPair
+
+Weight = TypeVar("Weight", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class NullGradient:
 class NullGradients:
     """The null gradients of a pair, from the measurements in both headers."""
 
-    def __init__(self, pair: Pair) -> None:
+    def __init__(self, pair: RecordPair) -> None:
         self.pair = pair
 
     @cached_property
@@ -96,3 +99,20 @@ class NullGradients:
                 yield (
                     f"null gradient for {side} alone, so judged like any other: {', '.join(alone)}"
                 )
+
+
+def negligible(
+    keras: Mapping[Weight, float],
+    torch: Mapping[Weight, float],
+    keys: Sequence[tuple[Weight, Weight]],
+) -> set[Weight]:
+    """Weights, by their keys in Keras, whose gradient is mere rounding on both sides.
+
+    Args:
+        keras: the largest entry of each of Keras's gradients.
+        torch: likewise of PyTorch's.
+        keys: weights that both have, by their keys in Keras and in PyTorch.
+    """
+    by_keras_key = {k: torch[t] for k, t in keys if t in torch}
+    null = [tolerance.negligible_gradients(side) for side in (keras, by_keras_key)]
+    return {key for key, _ in keys if all(key in side for side in null)}

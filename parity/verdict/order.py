@@ -10,7 +10,7 @@ from parity.constants import DTYPES
 from parity.ladder.contents import PREDICTIONS, TRAINED
 from parity.ladder.record import Header
 from parity.rungs import TensorRole
-from parity.verdict.checks import Check
+from parity.verdict.result import Check
 
 KINDS = (
     *("input", "mask", "output gradient", "output", "other"),

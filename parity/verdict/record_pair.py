@@ -1,66 +1,69 @@
-"""Pair: the tensors that two records have in common, and their differences."""
+"""RecordPair: the tensors that two records have in common, and their differences."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Collection, Iterator
 from functools import cached_property
 
 from parity import rungs
 from parity.ladder import contents
 from parity.ladder.record import Record
 from parity.numerics.distance import Distance, measure
-from parity.numerics.tolerance import Allowed
 from parity.rungs import TensorRole
 from parity.verdict import checks
-from parity.verdict.checks import Check
+from parity.verdict.pair import Pair
 
 
-class Pair:
-    """Two records of the same run.
-
-    Attributes:
-        sides: names of (the reference, the other).
-        both: names of the tensors that both have with the same shape and dtype.
-    """
+class RecordPair(Pair):
+    """Two records of the same run."""
 
     def __init__(self, reference: Record, other: Record) -> None:
         self.reference, self.other = reference, other
         self.records = (reference, other)
         self.header = reference.header
+        self.steps = self.header.steps
         self.sides = checks.sides_of(reference, other)
-        self.both = {
-            name
-            for name in set(reference.names) & set(other.names)
-            if contents.form_of(reference, name) == contents.form_of(other, name)
-        }
         self._distances: dict[tuple[str, str, int], Distance] = {}
+
+    @cached_property
+    def both(self) -> Collection[str]:
+        """See :attr:`Pair.both`."""
+        return {
+            name
+            for name in {*self.reference.names} & {*self.other.names}
+            if contents.form_of(self.reference, name) == contents.form_of(self.other, name)
+        }
+
+    @cached_property
+    def roles(self) -> dict[str, TensorRole]:
+        """See :attr:`Pair.roles`."""
+        return {name: rungs.role_of(*rungs.split(name)[1:]) for name in self.both}
 
     def comparable(self) -> Iterator[str]:
         """Return the names of :attr:`both` in alphabetical order."""
         return iter(sorted(self.both))
 
-    @cached_property
-    def roles(self) -> dict[str, TensorRole]:
-        """What each tensor of :attr:`both` is."""
-        return {name: rungs.role_of(*rungs.split(name)[1:]) for name in self.both}
-
-    def step(self, role: TensorRole) -> int:
-        """Return the optimizer step after which a tensor was recorded, by default the last."""
-        return role.step or self.header.steps
+    def exact(self, name: str) -> str:
+        """See :meth:`Pair.exact`."""
+        exact = super().exact(name)
+        return exact if self.reference.shape(exact) == self.reference.shape(name) else name
 
     def trains(self, parameter: str | None) -> bool:
         """Return whether the reference trains a parameter."""
         return parameter in self.header.trainable
 
-    def exact(self, name: str) -> str:
-        """Return the name of a tensor's float64; the tensor itself if there is no matching one."""
-        exact = rungs.join("float64", *rungs.split(name)[1:])
-        if exact in self.both and self.reference.shape(exact) == self.reference.shape(name):
-            return exact
-        return name
+    def entries(self, name: str) -> int:
+        """See :meth:`Pair.entries`."""
+        return math.prod(self.reference.shape(name))
+
+    def rounding(self, name: str) -> tuple[float, float]:
+        """See :meth:`Pair.rounding`; from both headers."""
+        a, b = (float(record.header.rounding.get(name, 0.0)) for record in self.records)
+        return a, b
 
     def distance(self, name: str, reference: str | None = None, side: int = 1) -> Distance:
-        """Return the difference of a side's ``name`` from a tensor of the reference."""
+        """See :meth:`Pair.distance`."""
         key = (name, reference or name, side)
         if key not in self._distances:
             keys = dict.fromkeys((key, *self._compared_with(key[1])))
@@ -76,59 +79,3 @@ class Pair:
         if rounded != exact and rounded in self.both and self.exact(rounded) == exact:
             yield rounded, exact, 0
             yield rounded, exact, 1
-
-    def sizes(self, name: str) -> tuple[tuple[float, float], tuple[int, int]]:
-        """Return ``scales`` and ``not_finite`` of both sides' tensor, as in :class:`Distance`.
-
-        They come from the comparisons with float64, so that no other comparison is needed.
-        """
-        exact = self.exact(name)
-        if exact == name:
-            found = self.distance(name)
-            return found.scales, found.not_finite
-        a, b = (self.distance(name, exact, side) for side in (0, 1))
-        return (a.scales[1], b.scales[1]), (a.not_finite[1], b.not_finite[1])
-
-    def check(
-        self,
-        name: str,
-        found: Distance,
-        observed: float,
-        allowed: Allowed,
-        *,
-        kept: str | None = None,
-        side: int = 1,
-        note: str = "",
-    ) -> Check:
-        """Return the check of one side's tensor, compared with the reference's of dtype ``kept``.
-
-        Args:
-            name: the tensor.
-            found: its difference.
-            observed: the difference to judge.
-            allowed: the tolerance.
-            kept: dtype of the reference's tensor; by default that of ``name``.
-            side: the judged side.
-            note: for the report.
-        """
-        dtype, rung, rest = rungs.split(name)
-        kept = kept or dtype
-        notes = [note]
-        if any(found.not_finite):
-            x, y = found.not_finite
-            a, b = self.sides[0], self.sides[side]
-            notes.insert(0, f"not finite: {x} entries of {a} {kept}, {y} of {b} {dtype}")
-        return Check(
-            dtype,
-            rung,
-            rest,
-            observed,
-            allowed.limit,
-            found.index,
-            found.values,
-            kept,
-            note="; ".join(filter(None, notes)),
-            side=self.sides[side],
-            reason=allowed.reason,
-            override=allowed.override,
-        )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,39 +47,68 @@ class Cause:
 
 
 @dataclass(frozen=True)
-class Divergence:
-    """A tensor that differs by more than rounding explains.
+class Check:
+    """The comparison of one tensor of the two sides.
+
+    The observed and the allowed difference are relative to the tensor's largest entry: the largest
+    difference in float64, the RMS difference in float32. For labels and parameter counts they are
+    counts (int). The difference is infinite for a tensor that cannot be compared.
 
     Attributes:
-        rung: where, see :data:`parity.rungs.RUNGS`.
+        dtype: of the compared tensor.
+        rung: where it is computed, see :data:`parity.rungs.TITLES`.
+        tensor: its name within the rung, see :mod:`parity.rungs`; of two models, the layer's name
+            in Keras stands for the layer.
+        observed: the difference.
+        allowed: the largest difference that passes.
+        index: of the entry that differs most.
+        values: the entries there, of the reference and of the judged side.
+        reference_dtype: dtype of the reference's entry.
+        side: the judged side; the reference's own float32 is compared with its float64.
+        reason: reason for the tolerance.
+        override: whether the tolerance replaces the table's.
+        step: of the optimizer, from 1; None where it belongs to none. For a tensor over several
+            steps the first that exceeds the tolerance.
+        location: of two records: the layer, or ``data``, ``loss``, ``optimizer``; may be empty.
         keras_layer: the layer's name in the Keras model; None where only PyTorch has it.
         torch_module: the module's name in the PyTorch model; None where only Keras has it.
-        tensor: which of its tensors: ``output``, ``input``, or a weight.
-        observed: largest absolute difference relative to the largest entry; inf where the shapes
-            differ, or which entries are finite.
-        allowed: the largest value that would have passed.
-        dtype: that it was compared in.
-        location: of two records: the layer, or ``data``, ``loss``, ``optimizer``; may be empty.
-        step: of the optimizer, from 1; None where it is in none, or not known.
-        index: of the entry that differs most; empty where it was not recorded.
-        values: the reference's entry there, and the other's.
-        reason: why that much is allowed.
-        notes: what else is known, for people.
+        notes: sentences about this tensor, for people.
     """
 
+    dtype: str
     rung: str
-    keras_layer: str | None
-    torch_module: str | None
     tensor: str
     observed: float
     allowed: float
-    dtype: str = "float64"
-    location: str = ""
-    step: int | None = None
     index: tuple[int, ...] = ()
     values: tuple[float, float] | None = None
+    reference_dtype: str = ""
+    side: str = ""
     reason: str = ""
+    override: bool = False
+    step: int | None = None
+    location: str = ""
+    keras_layer: str | None = None
+    torch_module: str | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def least(self) -> float:
+        """The smallest tolerance with which the check would have passed."""
+        return self.observed
+
+    @property
+    def ok(self) -> bool:
+        """Whether the check passed; with a tolerance that is not finite it fails."""
+        return math.isfinite(self.allowed) and self.observed <= self.allowed
+
+    @property
+    def severity(self) -> float:
+        """The observed difference divided by the allowed one."""
+        if self.observed == 0.0:
+            return 0.0
+        ratio = self.observed / self.allowed if self.allowed else math.inf
+        return math.inf if math.isnan(ratio) else ratio
 
     @property
     def name(self) -> str:
@@ -101,7 +131,7 @@ class Rung:
 
     name: str
     status: str
-    findings: tuple[Divergence, ...] = ()
+    findings: tuple[Check, ...] = ()
     reason: str = ""
     observed: float | None = None
     allowed: float | None = None
@@ -115,18 +145,23 @@ class Rung:
             raise ValueError(f"{self.name}: findings belong to a rung that failed")
 
 
-def compared_rung(
-    name: str,
-    findings: Sequence[Divergence] = (),
-    observed: float | None = None,
-    allowed: float | None = None,
-) -> Rung:
-    """The result of a rung that was compared: failed where there are findings."""
-    if findings:
-        worst = max(findings, key=lambda one: one.observed)
-        observed, allowed = worst.observed, worst.allowed
-    status = FAILED if findings else PASSED
-    return Rung(name, status, tuple(findings), "", observed, allowed)
+def worst(checks: Iterable[Check]) -> Check | None:
+    """The check that fails by most, or is nearest to failing."""
+    return max(checks, key=lambda check: (not check.ok, check.severity), default=None)
+
+
+def compared_rung(name: str, checks: Sequence[Check], dtype: str = "") -> Rung:
+    """The result of a rung that was compared: failed where a check failed.
+
+    Args:
+        name: of the rung.
+        checks: of its tensors.
+        dtype: whose difference is shown; empty: of any.
+    """
+    failed = tuple(one for one in checks if not one.ok)
+    shown = worst(one for one in checks if dtype in ("", one.dtype))
+    sizes = (shown.observed, shown.allowed) if shown else (None, None)
+    return Rung(name, FAILED if failed else PASSED, failed, "", *sizes)
 
 
 def verdict(rungs: Sequence[Rung]) -> str:
@@ -189,12 +224,14 @@ class Findings:
         causes: with their proofs; :data:`UNKNOWN` where no known difference explains a divergence.
         latent: settings that differ without effect on what was compared.
         notes: sentences about what was done and what could not be.
+        checks: every tensor that was compared.
     """
 
     rungs: tuple[Rung, ...] = ()
     causes: tuple[Cause, ...] = ()
     latent: tuple[Cause, ...] = ()
     notes: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
 
     def __add__(self, later: Findings) -> Findings:
         """These, then those of later rungs."""
@@ -203,10 +240,11 @@ class Findings:
             self.causes + later.causes,
             self.latent + later.latent,
             self.notes + later.notes,
+            self.checks + later.checks,
         )
 
     @property
-    def divergences(self) -> tuple[Divergence, ...]:
+    def divergences(self) -> tuple[Check, ...]:
         """Of all rungs, in their order."""
         return tuple(one for rung in self.rungs for one in rung.findings)
 

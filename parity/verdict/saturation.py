@@ -7,10 +7,11 @@ from collections import Counter
 
 from parity.ladder.contents import PREDICTIONS
 from parity.numerics import tolerance
-from parity.verdict.record_pair import Pair
+from parity.verdict.pair import Pair
+from parity.verdict.record_pair import RecordPair
 
 
-def since(pair: Pair, dtype: str) -> int | None:
+def since(pair: RecordPair, dtype: str) -> int | None:
     """Return the first recorded step at which rounding dominates half of all trained entries."""
     spread: Counter[int] = Counter()
     entries: Counter[int] = Counter()
@@ -20,22 +21,21 @@ def since(pair: Pair, dtype: str) -> int | None:
         if not name.startswith(f"{dtype}/step") or role.kind != "weight":
             continue
         if pair.trains(role.parameter):
-            size = math.prod(pair.reference.shape(name))
+            size = pair.entries(name)
             entries[pair.step(role)] += size
             spread[pair.step(role)] += size * _over_its_scale(pair, name)
     return min((step for step in entries if 2 * spread[step] >= entries[step]), default=None)
 
 
-def _over_its_scale(pair: Pair, name: str) -> bool:
+def _over_its_scale(pair: RecordPair, name: str) -> bool:
     """Return whether rounding changes a tensor by a large share of its largest entry.
 
     Ensembles that are not finite, and tensors of zeros, do not count. In float64 both sides must
     be affected, so that one side's ensemble does not excuse the other.
     """
-    spreads = (record.header.rounding.get(name, 0.0) for record in pair.records)
     wide = [
         scale > 0 and tolerance.SATURATED * scale <= moved < math.inf
-        for moved, scale in zip(spreads, pair.sizes(name)[0], strict=True)
+        for moved, scale in zip(pair.rounding(name), pair.sizes(name)[0], strict=True)
     ]
     return any(wide) if name.startswith("float32") else all(wide)
 

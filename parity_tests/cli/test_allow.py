@@ -14,7 +14,7 @@ from parity.cli import parser
 from parity.cli.flags.allow import RUNGS
 from parity.numerics.tolerance import FLOAT64, Allowed
 from parity.report import of_records, terminal
-from parity.verdict.checks import Check
+from parity.verdict.result import Check
 from parity_tests.support import records
 from parity_tests.support.records import Pair
 

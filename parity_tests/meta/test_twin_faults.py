@@ -116,17 +116,17 @@ def test_fault_is_found_at_its_rung_and_layer(
         if in_a_layer:
             own = replay_of(torch_backend, a, tmp_path / "own")
             comparison = compare.compare(a, b, opened.enter_context(record.read(own)))
-    found = comparison.blame
+    found = comparison.first
     outcome: dict[str, object] = {
         "detected": not comparison.same,
         "rung": bool(found and (found.check.dtype, found.check.rung) == (fault.dtype, fault.rung)),
-        "layer": bool(found and (found.part, found.step) == (case.part, case.step)),
+        "layer": bool(found and (found.location, found.step) == (case.part, case.step)),
     }
     record_property("fault", {"name": fault.name, **outcome})  # before the asserts: misses count
     assert all(outcome.values()), (outcome, found)
-    if in_a_layer and found.part not in ("data", "loss"):
-        assert found.own
-        assert not found.own.ok, "fed Keras's own input, the layer agrees"
+    if in_a_layer and found.location not in ("data", "loss"):
+        assert comparison.first_replayed
+        assert not comparison.first_replayed.ok, "fed Keras's own input, the layer agrees"
 
 
 def test_there_are_enough_faults() -> None:
@@ -150,6 +150,6 @@ def test_without_a_fault_nothing_is_found(
         with record.read(t) as b, record.read(own) as replayed:
             comparison = compare.compare(a, b, replayed)
     assert comparison.same
-    assert comparison.blame is None
-    assert comparison.own
-    assert all(check.ok for check in comparison.own)
+    assert comparison.first is None
+    assert comparison.replayed
+    assert all(check.ok for check in comparison.replayed)

@@ -37,8 +37,8 @@ def test_anything_that_differs_is_named(pair: Pair, rest: str) -> None:
     with pair.compared() as comparison:
         assert comparison.first
         assert (comparison.first.rung, comparison.first.tensor) == ("training", rest)
-        assert comparison.blame
-        assert comparison.blame.part == ""
+        assert comparison.first
+        assert comparison.first.location == ""
     if rest not in COUNTS:
         move(pair, rest, -1.5 * limit)
         pair.folder = pair.folder / "again"
@@ -64,7 +64,7 @@ def test_what_is_missing_or_shorter_is_found(pair: Pair, rest: str) -> None:
     whole = pair.torch.pop(f"float64/training/{rest}")
     with pair.compared() as comparison:
         assert comparison.first
-        assert "torch lacks it" in comparison.first.note
+        assert "torch lacks it" in " ".join(comparison.first.notes)
     if whole.ndim == 1:
         pair.torch[f"float64/training/{rest}"] = whole[:-1]
         pair.folder = pair.folder / "again"

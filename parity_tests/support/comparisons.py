@@ -12,7 +12,7 @@ from parity.adapters.backend import Backend
 from parity.ladder import record
 from parity.specs.run import Spec
 from parity.verdict import compare
-from parity.verdict.checks import Check
+from parity.verdict.result import Check
 from parity_tests.support import cases
 from parity_tests.support.shared import Shared
 
@@ -39,7 +39,7 @@ class Comparison:
         """A line for each failed check: of the rungs, or of all where none is given."""
         return [
             f"{check.rung} {check.tensor}: differs by {check.observed:.2e}, "
-            f"allowed {check.allowed:.2e}, at {check.index}: {check.values} {check.note}"
+            f"allowed {check.allowed:.2e}, at {check.index}: {check.values} {' '.join(check.notes)}"
             for check in self.checks
             if not check.ok and (not rungs or check.rung in rungs)
         ]

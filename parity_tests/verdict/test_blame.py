@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from parity.report.sentences import divergence
-from parity.verdict.blame import DATA, LOSS, OPTIMIZER
+from parity.verdict.location import DATA, LOSS, OPTIMIZER
 from parity_tests.support import records
 from parity_tests.support.records import Pair
-from parity_tests.verdict.blamed import STATISTIC, blamed, spoil, where
+from parity_tests.verdict.blamed import STATISTIC, blamed, layers, spoil, where
 
 
 def test_of_equal_records_nothing_is_to_blame(cnn: Pair) -> None:
     """Without a failed check there is no first divergence."""
     with cnn.compared() as comparison:
-        assert comparison.blame is None
+        assert comparison.first is None
         assert not comparison.in_a_layer
 
 
@@ -161,7 +161,7 @@ def test_the_first_to_be_computed_is_named(dropout: Pair, order: str) -> None:
         dropout.torch = {name: value.copy() for name, value in dropout.keras.items()}
         spoil(dropout.torch, *ORDERS[order][number:])
         with dropout.compared() as comparison:
-            found = blamed(comparison).check
+            found = blamed(comparison)
             assert f"{found.rung}/{found.tensor}" == name
 
 
@@ -170,7 +170,7 @@ def test_statistics_come_before_the_optimizer(cnn: Pair, place: str) -> None:
     """The forward pass moves a layer's statistics before the optimizer moves any weight."""
     spoil(cnn.torch, f"{place}/weights/conv_1/kernel", f"{place}/weights/{STATISTIC}")
     with cnn.compared() as comparison:
-        assert blamed(comparison).part == "batch_norm_1"
+        assert blamed(comparison).location == "batch_norm_1"
 
 
 def test_statistics_come_in_the_order_of_the_layers(tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_statistics_come_in_the_order_of_the_layers(tmp_path: Path) -> None:
     for number in (2, 1):
         spoil(pair.torch, f"step/weights/batch_norm_{number}/moving_variance")
     with pair.compared() as comparison:
-        assert blamed(comparison).part == "batch_norm_1"
+        assert blamed(comparison).location == "batch_norm_1"
 
 
 @pytest.mark.parametrize("step", [1, 2, 7, 10])
@@ -191,10 +191,10 @@ def test_the_losses_name_the_first_step_that_fails(cnn: Pair, step: int, value: 
     losses[-1] += 100.0
     with cnn.compared() as comparison:
         found = blamed(comparison)
-        assert (found.part, found.step) == (LOSS, step)
-        assert found.check.index == (step - 1,)
-        assert found.check.values
-        assert repr(found.check.values[1]) == repr(float(losses[step - 1]))
+        assert (found.location, found.step) == (LOSS, step)
+        assert found.index == (step - 1,)
+        assert found.values
+        assert repr(found.values[1]) == repr(float(losses[step - 1]))
 
 
 def test_a_loss_within_the_limit_is_not_named(cnn: Pair) -> None:
@@ -232,11 +232,11 @@ def test_a_layer_is_named_in_both_frameworks(cnn: Pair) -> None:
     """As each framework calls it; what is no layer has no names."""
     spoil(cnn.torch, "forward_eval/pool_1")
     with cnn.compared() as comparison:
-        assert blamed(comparison).names == ("pool_1 of keras", "pool_1 of torch")
+        assert layers(comparison) == ("pool_1 of keras", "pool_1 of torch")
     cnn.folder /= "again"
     spoil(cnn.torch, "forward_eval/input")
     with cnn.compared() as comparison:
-        assert blamed(comparison).names == ("", "")
+        assert layers(comparison) == (None, None)
 
 
 def test_a_layer_that_one_side_does_not_name_is_named_all_the_same(cnn: Pair) -> None:
@@ -244,8 +244,8 @@ def test_a_layer_that_one_side_does_not_name_is_named_all_the_same(cnn: Pair) ->
     cnn.set_header("torch", layers={})
     spoil(cnn.torch, "forward_eval/pool_1")
     with cnn.compared() as comparison:
-        assert blamed(comparison).part == "pool_1"
-        assert blamed(comparison).names == ("pool_1 of keras", "")
+        assert blamed(comparison).location == "pool_1"
+        assert layers(comparison) == ("pool_1 of keras", None)
 
 
 def test_a_late_loss_is_not_blamed_on_the_loss(tmp_path: Path) -> None:
@@ -254,6 +254,6 @@ def test_a_late_loss_is_not_blamed_on_the_loss(tmp_path: Path) -> None:
     pair.torch["float64/steps/losses"][14:] += 1e-3
     with pair.compared() as comparison:
         found = blamed(comparison)
-        assert (found.part, found.step) == ("", 15)
-        said = " ".join(divergence(found, comparison))
+        assert (found.location, found.step) == ("", 15)
+        said = " ".join(divergence(comparison))
     assert "located between step 10, after which the weights agree, and step 15" in said

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from parity_tests.support.records import Pair
-from parity_tests.verdict.blamed import blamed, spoil
+from parity_tests.verdict.blamed import spoil
 
 
 @pytest.mark.parametrize(
@@ -35,8 +35,7 @@ def test_without_a_replay_nothing_is_said_of_the_layer_itself(cnn: Pair) -> None
     """As they ran is all that is known."""
     spoil(cnn.torch, "forward_eval/pool_1")
     with cnn.compared() as comparison:
-        found = blamed(comparison)
-        assert (found.own, found.others) == (None, ())
+        assert (comparison.first_replayed, comparison.others_replayed) == (None, ())
 
 
 @pytest.mark.parametrize("name", ["forward_eval/pool_1", "gradients/conv_1/output"])
@@ -44,10 +43,9 @@ def test_a_replay_that_agrees_clears_the_layer(cnn: Pair, name: str) -> None:
     """Fed the reference's own input the layer agrees: its check is there, and passed."""
     spoil(cnn.torch, name)
     with cnn.compared(replayed=True) as comparison:
-        found = blamed(comparison)
-        assert found.own
-        assert found.own.ok
-        assert found.others == ()
+        assert comparison.first_replayed
+        assert comparison.first_replayed.ok
+        assert comparison.others_replayed == ()
 
 
 @pytest.mark.parametrize("name", ["forward_eval/pool_1", "gradients/conv_1/output"])
@@ -56,11 +54,11 @@ def test_a_replay_that_fails_convicts_the_layer(cnn: Pair, name: str) -> None:
     spoil(cnn.torch, name)
     spoil(cnn.replay, name)
     with cnn.compared(replayed=True) as comparison:
-        found = blamed(comparison)
-        assert found.own
-        assert not found.own.ok
-        assert f"{found.own.rung}/{found.own.tensor}" == name
-        assert found.others == ()
+        found = comparison.first_replayed
+        assert found
+        assert not found.ok
+        assert f"{found.rung}/{found.tensor}" == name
+        assert comparison.others_replayed == ()
 
 
 def test_a_failed_check_of_the_layer_goes_before_one_that_passed(cnn: Pair) -> None:
@@ -68,7 +66,7 @@ def test_a_failed_check_of_the_layer_goes_before_one_that_passed(cnn: Pair) -> N
     spoil(cnn.torch, "gradients/conv_1/output")
     spoil(cnn.replay, "gradients/batch_norm_1/gamma")
     with cnn.compared(replayed=True) as comparison:
-        own = blamed(comparison).own
+        own = comparison.first_replayed
         assert own
         assert (own.tensor, own.ok) == ("batch_norm_1/gamma", False)
 
@@ -79,7 +77,7 @@ def test_other_layers_that_fail_by_themselves_are_named_once(cnn: Pair) -> None:
     spoil(cnn.replay, "forward_eval/conv_1")
     spoil(cnn.replay, "forward_eval/pool_1", "forward_train/pool_1", "gradients/logits/kernel")
     with cnn.compared(replayed=True) as comparison:
-        assert blamed(comparison).others == ("pool_1", "logits")
+        assert comparison.others_replayed == ("pool_1", "logits")
 
 
 def test_another_rung_of_the_replay_says_nothing_of_this_one(cnn: Pair) -> None:
@@ -87,7 +85,7 @@ def test_another_rung_of_the_replay_says_nothing_of_this_one(cnn: Pair) -> None:
     spoil(cnn.torch, "forward_train/batch_norm_1")
     spoil(cnn.replay, "forward_eval/batch_norm_1")
     with cnn.compared(replayed=True) as comparison:
-        own = blamed(comparison).own
+        own = comparison.first_replayed
         assert own
         assert (own.rung, own.ok) == ("forward_train", True)
 
@@ -106,11 +104,11 @@ def test_a_replay_that_is_amiss_agrees_with_nothing(cnn: Pair, change: str) -> N
     else:
         cnn.replay[name][0] = np.nan
     with cnn.compared(replayed=True) as comparison:
-        failed = [f"{check.dtype}/{check.rung}/{check.tensor}" for check in comparison.own
+        failed = [f"{check.dtype}/{check.rung}/{check.tensor}" for check in comparison.replayed
                   if not check.ok]  # fmt: skip
         assert failed == [name if change != "extra" else "float64/loss/loss"]
         if change != "extra":
-            assert blamed(comparison).own == next(c for c in comparison.own if not c.ok)
+            assert comparison.first_replayed == next(c for c in comparison.replayed if not c.ok)
 
 
 def test_a_replay_decides_no_verdict(cnn: Pair) -> None:
@@ -118,5 +116,5 @@ def test_a_replay_decides_no_verdict(cnn: Pair) -> None:
     spoil(cnn.replay, "forward_eval/pool_1")
     with cnn.compared(replayed=True) as comparison:
         assert comparison.same
-        assert comparison.blame is None
-        assert [check.tensor for check in comparison.own if not check.ok] == ["pool_1"]
+        assert comparison.first is None
+        assert [check.tensor for check in comparison.replayed if not check.ok] == ["pool_1"]

@@ -12,8 +12,8 @@ from parity.errors import ParityError
 from parity.ladder import record
 from parity.rungs import RUNGS
 from parity.verdict import compare
-from parity.verdict.checks import Check
 from parity.verdict.compare import Comparison
+from parity.verdict.result import Check
 from parity_tests.support import records
 from parity_tests.support.records import Pair
 
@@ -110,7 +110,7 @@ def test_a_tensor_that_both_lack_is_missed(pair: Pair) -> None:
         del values["float64/gradients/logits/bias"]
     with pair.compared() as comparison:
         assert places(comparison) == [("float64", "gradients", "logits/bias")]
-        assert "keras lacks it, torch lacks it" in comparison.failed[0].note
+        assert "keras lacks it, torch lacks it" in " ".join(comparison.failed[0].notes)
 
 
 def test_a_tensor_that_both_have_beyond_the_spec_is_seen(pair: Pair) -> None:
@@ -136,8 +136,8 @@ def test_float32_stored_in_the_place_of_float64_is_seen(pair: Pair) -> None:
         values[name] = values[name].astype(np.float32)
     with pair.compared() as comparison:
         assert places(comparison) == [("float64", "forward_eval", "logits")]
-        assert "F32" in comparison.failed[0].note
-        assert "F64" in comparison.failed[0].note
+        assert "F32" in " ".join(comparison.failed[0].notes)
+        assert "F64" in " ".join(comparison.failed[0].notes)
 
 
 def test_trainable_flags_are_held_against_the_table(pair: Pair) -> None:
@@ -145,7 +145,7 @@ def test_trainable_flags_are_held_against_the_table(pair: Pair) -> None:
     pair.set_header("torch", trainable=("dense_1/bias", "logits/bias", "logits/kernel"))
     with pair.compared() as comparison:
         assert [check.tensor for check in comparison.failed] == [KERNEL]
-        assert "torch does not train it" in comparison.failed[0].note
+        assert "torch does not train it" in " ".join(comparison.failed[0].notes)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_counts_are_held_against_the_table(
             ("float64", "parameters", f"{tensor} ({side})") for side in ("keras", "torch")
         ]
         assert comparison.failed[0].observed == 4
-        assert f"against the spec's {expected}" in comparison.failed[0].note
+        assert f"against the spec's {expected}" in " ".join(comparison.failed[0].notes)
 
 
 def test_a_count_that_is_missing_is_no_agreement(pair: Pair) -> None:

@@ -20,7 +20,7 @@ def test_no_float32_tensor_hides_what_is_not_finite(pair: Pair, side: str, value
     values["float32/predictions/accuracy"][()] = value
     with pair.compared() as comparison:
         assert places(comparison) == [("float32", "predictions", "accuracy")]
-        assert "not finite" in comparison.failed[0].note
+        assert "not finite" in " ".join(comparison.failed[0].notes)
 
 
 def test_float32_may_drift_as_far_as_the_ensemble(pair: Pair) -> None:
@@ -68,7 +68,7 @@ def test_an_ensemble_that_is_not_finite_excuses_nothing(pair: Pair, spread: floa
     pair.set_header("torch", rounding={name: spread})
     with pair.compared() as comparison:
         assert places(comparison) == [("float32", "steps", "weights/dense_1/kernel")]
-        assert "ensemble" in comparison.failed[0].note
+        assert "ensemble" in " ".join(comparison.failed[0].notes)
 
 
 def test_the_reference_cannot_excuse_itself(pair: Pair) -> None:
@@ -77,7 +77,7 @@ def test_the_reference_cannot_excuse_itself(pair: Pair) -> None:
     with pair.compared() as comparison:
         assert places(comparison) == [("float32", "gradients", "logits/bias")]
         assert comparison.failed[0].observed == np.inf
-        assert "keras" in comparison.failed[0].note
+        assert "keras" in " ".join(comparison.failed[0].notes)
         assert comparison.failed[0].index == (2,)
 
 

@@ -149,7 +149,9 @@ def test_no_rounding_explains_what_is_not_finite(
     values[f"{dtype}/{name}"].reshape(-1)[0] = value
     with pair.compared() as comparison:
         assert f"{dtype}/{name}" in failed(comparison)
-        assert "not finite" in next(c.note for c in comparison.failed if c.dtype == dtype)
+        assert "not finite" in next(
+            " ".join(c.notes) for c in comparison.failed if c.dtype == dtype
+        )
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -35,14 +35,29 @@ def input_difference(k: Call, t: Call) -> float:
 
     The inputs of a sum and the like may come in any order.
     """
+    return min((_largest(pairs) for pairs in _input_pairs(k, t)), default=float("inf"))
+
+
+def different_inputs(k: Call, t: Call) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """The inputs of two calls that differ most; None where their numbers differ."""
+    pairs = min(_input_pairs(k, t), key=_largest, default=())
+    return max(pairs, key=lambda pair: relative_error(*pair), default=(None, None))
+
+
+def _input_pairs(k: Call, t: Call) -> list[tuple[tuple[np.ndarray, np.ndarray], ...]]:
+    """Keras's inputs with PyTorch's, in each order that a layer allows; none for other numbers."""
     if len(k.inputs) != len(t.inputs):
-        return float("inf")
+        return []
     any_order = isinstance(k.config, COMMUTATIVE) and isinstance(t.config, COMMUTATIVE)
     orders = itertools.permutations(t.inputs) if any_order and len(k.inputs) < 5 else [t.inputs]
-    return min(
-        max((relative_error(one, as_keras(other, one, k)) for one, other in pairs), default=0.0)
-        for pairs in (tuple(zip(k.inputs, order, strict=True)) for order in orders)
-    )
+    return [
+        tuple((one, as_keras(other, one, k)) for one, other in zip(k.inputs, order, strict=True))
+        for order in orders
+    ]
+
+
+def _largest(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
+    return max((relative_error(*pair) for pair in pairs), default=0.0)
 
 
 COMMUTATIVE = (merging.Add, merging.Multiply, merging.Average, merging.Maximum, merging.Minimum)

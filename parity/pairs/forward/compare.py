@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,15 +11,21 @@ from parity.adapters.calls import Call, Output, Run, leading
 from parity.numerics import tolerance
 from parity.numerics.distance import relative_error
 from parity.pairs.align import config_diff
-from parity.pairs.align.tensors import as_keras, as_torch, input_difference
+from parity.pairs.align.tensors import (
+    as_keras,
+    as_torch,
+    different_inputs,
+    input_difference,
+)
 from parity.pairs.causes import graph, layer
 from parity.pairs.causes.graph import UnequalInputs
 from parity.pairs.forward.setup import Pair
 from parity.progress import Progress
+from parity.verdict.model_pair import ModelPair, Observation
 from parity.verdict.result import (
     UNKNOWN,
     Cause,
-    Divergence,
+    Check,
     Findings,
     LayerComparison,
     Proof,
@@ -43,16 +49,16 @@ class EvaluationFindings:
     """
 
     layers: tuple[LayerComparison, ...]
-    divergences: tuple[Divergence, ...]
-    outputs: tuple[Divergence, ...]
+    divergences: tuple[Check, ...]
+    outputs: tuple[Check, ...]
     causes: tuple[Cause, ...]
     latent: tuple[Cause, ...]
     rounded: tuple[str, ...]
 
     @property
-    def different_outputs(self) -> tuple[Divergence, ...]:
+    def different_outputs(self) -> tuple[Check, ...]:
         """Outputs of the models that differ by more than is allowed."""
-        return tuple(one for one in self.outputs if not one.observed <= one.allowed)
+        return tuple(one for one in self.outputs if not one.ok)
 
     @property
     def largest_difference(self) -> float:
@@ -81,18 +87,25 @@ class EvaluationFindings:
         proofs = [(one.name, Proof(one.observed, one.observed)) for one in unexplained]
         causes = (*self.causes, *(Cause(UNKNOWN, name, "", "", proof) for name, proof in proofs))
         if self.different:
-            rung = compared_rung(RUNG, (*self.divergences, *unexplained))
-            return Findings((rung,), causes, self.latent)
-        worst = max(self.outputs, key=lambda one: one.observed, default=None)
-        numbers = (worst.observed, worst.allowed) if worst else (None, None)
+            found = (*self.divergences, *unexplained)
+            checks = (*self.divergences, *self.outputs)
+            return Findings((compared_rung(RUNG, found),), causes, self.latent, (), checks)
         hidden = tuple(one for one in causes if one.id != UNKNOWN)
-        return Findings(
-            (compared_rung(RUNG, (), *numbers),), (), hidden + self.latent, self._rounding_note()
+        rung = compared_rung(RUNG, self._rounded_outputs())
+        notes = self._rounding_note()
+        return Findings((rung,), (), hidden + self.latent, notes, self._rounded_outputs())
+
+    def _rounded_outputs(self) -> tuple[Check, ...]:
+        """The outputs, with the tolerance of constants that Keras rounds."""
+        allowed, reason = tolerance.SAME_CONSTANT, "Keras rounds constants to float32"
+        return tuple(
+            one if one.ok else replace(one, allowed=allowed, reason=reason, override=True)
+            for one in self.outputs
         )
 
-    def _unexplained(self) -> tuple[Divergence, ...]:
+    def _unexplained(self) -> tuple[Check, ...]:
         """Outputs that differ without any cause, by more than rounded constants explain."""
-        limit = tolerance.ROUNDING_MAX if self.rounded else 0.0
+        limit = tolerance.SAME_CONSTANT if self.rounded else 0.0
         outputs = () if self.causes else self.different_outputs
         return tuple(one for one in outputs if one.observed > limit)
 
@@ -124,9 +137,11 @@ class _Comparison:
     def __init__(self, pair: Pair) -> None:
         self.pair = pair
         self.flavour = pair.keras.flavour
+        self.observed = ModelPair(pair.dtype)
         self.as_they_ran: dict[int, float] = {}  # by number of the PyTorch call
+        self.outputs: list[Check] = []
         self.layers: list[LayerComparison] = []
-        self.divergences: list[Divergence] = []
+        self.divergences: list[Check] = []
         self.causes: list[Cause] = []
         self.latent: list[Cause] = []
         self.rounded: list[str] = []
@@ -165,10 +180,7 @@ class _Comparison:
         return EvaluationFindings(
             layers=tuple(self.layers),
             divergences=tuple(self.divergences),
-            outputs=tuple(
-                Divergence(RUNG, k.name, t.name, "output", self.as_they_ran[t.number], k.allowed)
-                for k, t in self.pair.outputs()
-            ),
+            outputs=tuple(self.outputs),
             causes=tuple(causes),
             latent=tuple(self.latent),
             rounded=tuple(self.rounded),
@@ -181,9 +193,13 @@ class _Comparison:
         """
         pairs = self.pair.alignment.pairs
         for k, t in pairs:
-            whole = isinstance(k.config, Output)
-            output = t.output if whole else as_keras(t.output, k.output, k)
-            self.as_they_ran[t.number] = relative_error(k.output, output)
+            if isinstance(k.config, Output):
+                check = self._check(k, t, "", k.output, t.output)
+                self.outputs.append(check)
+                self.as_they_ran[t.number] = check.observed
+            else:
+                output = as_keras(t.output, k.output, k)
+                self.as_they_ran[t.number] = relative_error(k.output, output)
         sequences = {t.number: t.output for k, t in pairs if k.output.ndim < t.output.ndim}
         self.pair.torch_run.forget()
         for number, output in sequences.items():
@@ -214,17 +230,17 @@ class _Comparison:
         """
         difference = input_difference(k, t)
         if difference <= k.allowed:
-            return None, self._causes(k, t, as_keras(t.output, k.output, k), observed)
+            return None, self._causes(k, t, as_keras(t.output, k.output, k))
         follows = bool(cannot_substitute & {*k.sources})
         replayed = self._replayed(k, t)
         residual = observed if replayed is None else relative_error(k.output, replayed)
         if isinstance(t.config, Output):  # which is its input
             residual = 0.0
         if not follows:
-            self._diverge(k, t, "input", difference)
+            self.divergences.append(self._check(k, t, "/input", *different_inputs(k, t)))
         named = []
         if replayed is not None and residual > k.allowed:
-            named = self._causes(k, t, replayed, residual)
+            named = self._causes(k, t, replayed)
             residual = max((one.proof.after for one in named if one.proof), default=0.0)
         return None if follows else UnequalInputs(k, t, difference, residual), named
 
@@ -242,11 +258,11 @@ class _Comparison:
             return None
         return as_keras(values[0], k.output, k)
 
-    def _causes(self, k: Call, t: Call, actual: np.ndarray, observed: float) -> list[Cause]:
+    def _causes(self, k: Call, t: Call, actual: np.ndarray) -> list[Cause]:
         """Causes within the layer; none where only the rounding of constants differs."""
         named = layer.causes_of(k, t, k.inputs, actual, self.flavour, self._flattened(k))
         if named:
-            self._diverge(k, t, "output", observed)
+            self.divergences.append(self._check(k, t, "", k.output, actual))
             self.causes += named
         else:
             self.rounded.append(k.name)
@@ -264,8 +280,12 @@ class _Comparison:
             source = call.sources[0] if call.sources else None
         return None
 
-    def _diverge(self, k: Call, t: Call, tensor: str, observed: float) -> None:
-        self.divergences.append(Divergence(RUNG, k.name, t.name, tensor, observed, k.allowed))
+    def _check(
+        self, k: Call, t: Call, what: str, expected: np.ndarray | None, actual: np.ndarray | None
+    ) -> Check:
+        """The check of a layer's output, or of its input."""
+        one = Observation(RUNG, k.name + what, "output", (k.name, t.name))
+        return self.observed.compare(one, expected, actual, self.pair.measured(k))
 
     def _note(self, k: Call, t: Call, observed: float) -> None:
         names = f"{k.name} ({k.kind})", f"{t.name} ({t.kind})"

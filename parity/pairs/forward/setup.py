@@ -13,6 +13,7 @@ from parity.adapters.side import Side, load_adapter, refuse_empty
 from parity.errors import ParityError
 from parity.numerics import tolerance
 from parity.numerics.distance import relative_error
+from parity.numerics.tolerance import Allowed
 from parity.pairs.align import unowned_parameters
 from parity.pairs.align.fusion import fused_run
 from parity.pairs.align.match import Alignment, align
@@ -60,6 +61,7 @@ class Pair:
         torch_inputs: of the PyTorch model, where it takes others.
         notes: on weights that could not be copied.
         promoted: whether Keras computes in float64 what its code computes in float32.
+        dtype: of both models.
     """
 
     keras: Side
@@ -71,6 +73,11 @@ class Pair:
     torch_inputs: list[np.ndarray] | None
     notes: tuple[str, ...] = ()
     promoted: bool = False
+    dtype: str = "float64"
+
+    def measured(self, call: Call) -> Allowed | None:
+        """The tolerance of a Keras call's output where it was measured; None: the table's."""
+        return None if self.dtype == "float64" else Allowed(call.allowed, tolerance.OF_AN_ULP)
 
     def run_torch(self, substitutes: Mapping[int, np.ndarray] | None = None) -> Run:
         """Run PyTorch's model again.
@@ -130,7 +137,17 @@ def prepare(models: Models, dtype: str, progress: Progress) -> Pair:
         torch_run = fused_run(torch.run(inputs, torch_inputs).in_layout_of(keras_run))
         alignment = alignment.of(keras_run, torch_run)
     progress.advance("both have the same weights")
-    return Pair(keras, torch, keras_run, torch_run, alignment, inputs, torch_inputs, tuple(notes))
+    return Pair(
+        keras,
+        torch,
+        keras_run,
+        torch_run,
+        alignment,
+        inputs,
+        torch_inputs,
+        tuple(notes),
+        dtype=dtype,
+    )
 
 
 def unstable_outputs(pair: Pair) -> list[str]:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from parity.adapters.trainer import Batch
-from parity.numerics import tolerance
-from parity.numerics.distance import relative_error
-from parity.pairs import allowance
+from parity import rungs
+from parity.adapters.trainer import Batch, Key
 from parity.pairs.forward.setup import Models, Pair
+from parity.pairs.rounding import gradient_effects
+from parity.pairs.training import gradients
 from parity.pairs.training.forward import FUSED, unshared_draws
 from parity.pairs.training.runs import Runner
 from parity.pairs.training.setup import count_in, refuse_targets, trainers
 from parity.progress import Progress
-from parity.verdict.result import Divergence
+from parity.verdict.result import Check
 
 
 def compare(
     models: Models, pair: Pair, batch: Batch, loss: Any, seed: int
-) -> tuple[list[Divergence], list[str]]:
+) -> tuple[list[Check], list[str]]:
     """Each gradient's difference in float32, from the loss back, and what is allowed.
 
     Args:
@@ -29,7 +29,7 @@ def compare(
         seed: of the shared random numbers.
 
     Returns:
-        One for each gradient, whether it differs or not; notes on random numbers that cannot be
+        The check of each gradient; notes on random numbers that cannot be
         shared.
 
     Raises:
@@ -46,24 +46,26 @@ def compare(
             keys = [*unowned, *runs.alignment.weights()]
             runs.release()
             pair.release()
-            _, expected = k.gradients(runs.batch, 0)
-            _, actual = t.gradients(runs.batch, 0)
+            names = {"/".join(key): (key, other) for key, other in keys}
+            effects: list[dict[Key, float]] = []
+
+            def rounding(name: str) -> tuple[float, float]:
+                key, other = names[rungs.split(name)[2]]
+                return effects[0].get(key, 0.0), effects[1].get(other, 0.0)
+
+            found = gradients.compare(k, t, runs.batch, [keys], rounding, "float32")
             progress.advance("as they are")
             t.start()
             k.start()
-            rest = runs.batch, tolerance.ROUNDING_MAX, "float32"
-            keras_allowed = allowance.gradients_allowed(pair.keras, k, *rest)
-            torch_allowed = allowance.gradients_allowed(pair.torch, t, *rest)
+            for side, trainer in ((pair.keras, k), (pair.torch, t)):
+                effects.append(gradient_effects(side, trainer, runs.batch, "float32"))
             progress.advance("with weights changed by rounding")
     finally:
         k.start()
         t.start()
-    found = []
-    for key, other in reversed(keys):
-        if key not in expected and other not in actual:
-            continue
-        both = key in expected and other in actual
-        observed = relative_error(expected[key], actual[other]) if both else float("inf")
-        allowed = max(keras_allowed.get(key, 0.0), torch_allowed.get(other, 0.0))
-        found.append(Divergence("gradients", key[0], other[0], key[1], observed, allowed))
-    return found, [note for note in notes if note != FUSED]
+    checks = [
+        found.observed.judged(gradients.observation(key, other))
+        for key, other in reversed(keys)
+        if key in found.sizes[0] or other in found.sizes[1]
+    ]
+    return checks, [note for note in notes if note != FUSED]

@@ -6,15 +6,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from parity.adapters.calls import Call
 from parity.adapters.trainer import Batch
 from parity.numerics.distance import relative_error
-from parity.pairs.align.tensors import as_keras, input_difference
+from parity.pairs.align.tensors import as_keras, different_inputs, input_difference
 from parity.pairs.causes import batch_norm, dropout, layer
 from parity.pairs.causes.dropout import NOISE
 from parity.pairs.training.match_draws import streams
 from parity.pairs.training.runs import LIMIT, BothRuns, Runner
-from parity.verdict.result import UNKNOWN, Cause, Divergence, Findings, Proof, compared_rung
+from parity.verdict.model_pair import ModelPair, Observation
+from parity.verdict.result import UNKNOWN, Cause, Check, Findings, Proof, compared_rung
 
 RUNG = "forward_train"
 
@@ -43,22 +46,31 @@ def compare(
     """
     runs = runner.run_alike(batch)
     notes = unshared_draws(runner, runs)
-    observed = runs.output_difference()
-    if observed <= LIMIT:
-        return Findings((compared_rung(RUNG, (), observed, LIMIT),), notes=notes), runs
+    outputs = _outputs(runs)
+    if all(one.ok for one in outputs):
+        return Findings((compared_rung(RUNG, outputs),), notes=notes, checks=outputs), runs
     before = len(runner.differing_pairs(runs))
     plain = runs.batch
     options = replace(plain.torch_options, float32_constants=True)
     runs = runner.again(runs, replace(plain, torch_options=options))
-    observed = runs.output_difference()
-    if observed <= LIMIT:
-        return Findings((compared_rung(RUNG, (), observed, LIMIT),), notes=notes), runs
+    outputs = _outputs(runs)
+    if all(one.ok for one in outputs):
+        return Findings((compared_rung(RUNG, outputs),), notes=notes, checks=outputs), runs
     pairs = runner.differing_pairs(runs)
     if before <= len(pairs):
         runs = runner.again(runs, plain)
         pairs = runner.differing_pairs(runs)
     found = _Causes(runner, runs, seed, set(known)).findings(pairs)
     return replace(found, notes=notes + found.notes), runs
+
+
+def _outputs(runs: BothRuns) -> tuple[Check, ...]:
+    """The checks of the models' outputs."""
+    observed, keras, torch = ModelPair("float64"), runs.keras.run, runs.torch.run
+    return tuple(
+        observed.compare(Observation(RUNG, a, "output", (a, b)), keras.outputs[a], torch.outputs[b])
+        for a, b in zip(keras.outputs, torch.outputs, strict=False)
+    )
 
 
 def unshared_draws(runner: Runner, runs: BothRuns) -> tuple[str, ...]:
@@ -80,17 +92,18 @@ class _Causes:
     def __init__(self, runner: Runner, runs: BothRuns, seed: int, known: set[str]) -> None:
         self.runner, self.runs, self.seed, self.known = runner, runs, seed, known
         self.streams = streams(runs.batch, runs.keras)
-        self.divergences: list[Divergence] = []
+        self.observed = ModelPair("float64")
+        self.divergences: list[Check] = []
         self.causes: list[Cause] = []
 
     def findings(self, pairs: Sequence[tuple[Call, Call]]) -> Findings:
         for k, t in pairs:
             self._pair(k, t)
-        if not self.divergences:
-            ends = [next(iter(one.run.outputs)) for one in (self.runs.keras, self.runs.torch)]
-            self._diverge(ends[0], ends[1], "output", self.runs.output_difference())
+        outputs = _outputs(self.runs)
+        found = tuple(self.divergences) or outputs
         notes = (*self._handwritten_masks(), *self._unstable_calls())
-        return Findings((compared_rung(RUNG, self.divergences),), tuple(self.causes), (), notes)
+        checks = (*self.divergences, *outputs)
+        return Findings((compared_rung(RUNG, found),), tuple(self.causes), (), notes, checks)
 
     def _pair(self, k: Call, t: Call) -> None:
         upstream = input_difference(k, t)
@@ -104,7 +117,7 @@ class _Causes:
             causes = layer.causes_of(k, t, k.inputs, actual, self.runner.flavour)
             if not causes:
                 return  # only the rounding of its constants differs
-        self._diverge(k.name, t.name, "output", observed)
+        self._diverge(k, t, "", k.output, actual)
         if k.name in self.known:
             return
         if {k.layer, t.layer} <= set(NOISE) and k.number in self.streams:
@@ -121,7 +134,7 @@ class _Causes:
 
     def _unequal_inputs(self, k: Call, t: Call, before: float) -> None:
         """What only one side has stands between, and has an effect in training alone."""
-        self._diverge(k.name, t.name, "input", before)
+        self._diverge(k, t, "/input", *different_inputs(k, t))
         if k.name in self.known:
             return
         unmatched = self._unmatched_noise()
@@ -210,8 +223,11 @@ class _Causes:
                 )
         return notes
 
-    def _diverge(self, keras: str, torch: str, tensor: str, observed: float) -> None:
-        self.divergences.append(Divergence(RUNG, keras, torch, tensor, observed, LIMIT))
+    def _diverge(
+        self, k: Call, t: Call, what: str, expected: np.ndarray | None, actual: np.ndarray | None
+    ) -> None:
+        one = Observation(RUNG, k.name + what, "output", (k.name, t.name))
+        self.divergences.append(self.observed.compare(one, expected, actual))
 
     def _unknown(self, k: Call, t: Call, observed: float) -> None:
         """What is not explained; not where evaluation differs, which is to be fixed first."""

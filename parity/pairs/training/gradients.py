@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from parity.adapters.trainer import Batch, Key, Trainer
-from parity.numerics.distance import relative_error
-from parity.pairs.allowance import Keys, sizes_of
+from parity.adapters.trainer import Batch, Gradients, Key, Trainer
+from parity.numerics.distance import largest_entry
+from parity.verdict.model_pair import ModelPair, Observation
+
+Keys = tuple[Key, Key]
+"""A weight that both have, by its key in Keras and in PyTorch."""
 
 PART = 50_000_000
 """Entries of the gradients that are in memory at a time, on either side; of one weight, all are."""
@@ -22,12 +25,22 @@ class Compared:
     Attributes:
         losses: Keras's, penalties included, and PyTorch's.
         sizes: the largest entry of each gradient of Keras's, and of PyTorch's.
-        differences: relative difference of two gradients, where both exist.
+        observed: each gradient that either has, observed.
     """
 
     losses: tuple[float, float]
     sizes: tuple[Mapping[Key, float], Mapping[Key, float]]
-    differences: Mapping[Keys, float]
+    observed: ModelPair
+
+
+def observation(key: Key, other: Key) -> Observation:
+    """The gradient of a weight, by its key in Keras and in PyTorch."""
+    return Observation("gradients", "/".join(key), "gradient", (key[0], other[0]))
+
+
+def sizes_of(gradients: Gradients) -> dict[Key, float]:
+    """The largest entry of each."""
+    return {key: largest_entry(one) for key, one in gradients.items()}
 
 
 def parts(keys: Sequence[Keys], weights: Mapping[Key, np.ndarray]) -> list[list[Keys]]:
@@ -49,7 +62,14 @@ def parts(keys: Sequence[Keys], weights: Mapping[Key, np.ndarray]) -> list[list[
     return found
 
 
-def compare(k: Trainer, t: Trainer, batch: Batch, groups: Sequence[Sequence[Keys]]) -> Compared:
+def compare(
+    k: Trainer,
+    t: Trainer,
+    batch: Batch,
+    groups: Sequence[Sequence[Keys]],
+    rounding: Callable[[str], tuple[float, float]],
+    dtype: str = "float64",
+) -> Compared:
     """Compare the gradients group by group.
 
     Args:
@@ -57,19 +77,20 @@ def compare(k: Trainer, t: Trainer, batch: Batch, groups: Sequence[Sequence[Keys
         t: PyTorch's.
         batch: that the gradients are of.
         groups: see :func:`parts`.
+        rounding: see :meth:`parity.verdict.pair.Pair.rounding`.
+        dtype: of both models.
     """
     losses = (0.0, 0.0)
     sizes: tuple[dict[Key, float], dict[Key, float]] = ({}, {})
-    differences: dict[Keys, float] = {}
+    observed = ModelPair(dtype, rounding=rounding)
     for group in groups:
         few = len(groups) > 1
         keras_loss, expected = k.gradients(batch, 0, [key for key, _ in group] if few else None)
         torch_loss, actual = t.gradients(batch, 0, [key for _, key in group] if few else None)
         losses = keras_loss, torch_loss
         for key, other in group:
-            if key in expected and other in actual:
-                differences[key, other] = relative_error(expected[key], actual[other])
+            observed.observe(observation(key, other), expected.get(key), actual.get(other))
         sizes[0].update(sizes_of(expected))
         sizes[1].update(sizes_of(actual))
         del expected, actual  # before the next group's are computed
-    return Compared(losses, sizes, differences)
+    return Compared(losses, sizes, observed)

@@ -18,21 +18,23 @@ from parity.constants import as_float32
 from parity.errors import ParityError
 from parity.numerics import tolerance
 from parity.numerics.distance import relative_error
-from parity.pairs import allowance
 from parity.pairs.causes import loss as loss_causes
 from parity.pairs.causes.gradients import Backwards
 from parity.pairs.causes.graph import NOTHING
 from parity.pairs.forward.float32_islands import ID
 from parity.pairs.forward.setup import Pair
+from parity.pairs.rounding import gradient_rounding
 from parity.pairs.training import float32_islands, forward, gradients, steps
 from parity.pairs.training.runs import BothRuns, Runner
 from parity.pairs.training.setup import count_in
 from parity.progress import Progress
+from parity.verdict.model_pair import ModelPair, Observation
+from parity.verdict.null_gradients import negligible
 from parity.verdict.result import (
     NOT_RUN,
     UNKNOWN,
     Cause,
-    Divergence,
+    Check,
     Findings,
     Proof,
     compared_rung,
@@ -130,7 +132,8 @@ class Training:
                 f"{ID}: Keras's model computes in float32; in float64 its loss and "
                 f"gradients differ by {change:.1g}, which is more than rounding explains",
             )
-        found = gradients.compare(self.k, self.t, runs.batch, parts)
+        rounding = gradient_rounding(self.pair.torch, self.t, runs.batch, keys)
+        found = gradients.compare(self.k, self.t, runs.batch, parts, rounding)
         loss = self._loss(runs, found.losses, bool(before.divergences))
         if loss.divergences or before.divergences:
             which = "losses" if loss.divergences else "outputs in training mode"
@@ -146,25 +149,26 @@ class Training:
             diverged: whether the outputs differ, so that penalties cannot be compared.
         """
         # Without penalties. Behind a softmax Keras may compute it from the logits.
-        penalty, limit = self.k.penalty(), LIMITS["loss"]
+        penalty = self.k.penalty()
         outputs = native_outputs(runs.keras.run)
         expected, as_it_ran = losses[0] - penalty, losses[1]
         actual = self.t.loss_of(outputs, runs.batch)
         observed = relative_error(expected, actual)
         smaller = min(observed, relative_error(expected, as_it_ran))
-        if not smaller <= limit:
+        check = _loss_check(expected, actual if observed == smaller else as_it_ran)
+        if not check.ok:
             if len(outputs) > 1 or len(runs.batch.targets) > 1:
                 proof = Proof(observed, observed)
                 causes = [Cause(UNKNOWN, "loss", expected, actual, proof, "loss")]
             else:
                 causes = self._loss_causes(runs, outputs[0], expected, actual)
         else:
-            observed = relative_error(*losses)
-            if observed <= limit or diverged:
-                return Findings((compared_rung("loss", (), smaller, limit),))
-            causes = [self._penalty_cause(losses, observed)]
-        divergence = Divergence("loss", "loss", "loss", "loss", observed, limit)
-        return Findings((compared_rung("loss", [divergence]),), tuple(causes))
+            with_penalties = _loss_check(*losses)
+            if with_penalties.ok or diverged:
+                return Findings((compared_rung("loss", [check]),), checks=(check,))
+            check = with_penalties
+            causes = [self._penalty_cause(losses, check.observed)]
+        return Findings((compared_rung("loss", [check]),), tuple(causes), checks=(check,))
 
     def _loss_causes(
         self, runs: BothRuns, outputs: np.ndarray, expected: float, actual: float
@@ -193,26 +197,20 @@ class Training:
         return Cause(name, "loss", factors, NOTHING, Proof(before, after), "loss")
 
     def _gradients(self, batch: Batch, keys: Keys, found: gradients.Compared) -> Findings:
-        null = allowance.negligible(*found.sizes, keys)
-        limit_of = allowance.limits(self.pair.torch, self.t, batch)
-        divergences, worst = [], (0.0, LIMITS["gradients"])
-        for key, other in reversed(keys):
-            if key in null or (key not in found.sizes[0] and other not in found.sizes[1]):
-                continue
-            observed = found.differences.get((key, other), float("inf"))
-            limit = limit_of(other, observed)
-            worst = max(worst, (observed, limit))
-            if observed > limit:
-                divergences.append(
-                    Divergence("gradients", key[0], other[0], key[1], observed, limit)
-                )
+        null = negligible(*found.sizes, keys)
+        checks = [
+            found.observed.judged(gradients.observation(key, other))
+            for key, other in reversed(keys)
+            if key not in null and (key in found.sizes[0] or other in found.sizes[1])
+        ]
+        divergences = [one for one in checks if not one.ok]
         causes: list[Cause] = []
         if divergences:
             _, expected = self.k.gradients(batch, 0)
             causes = Backwards(self.pair.torch, self.k, self.t, batch, keys, expected).causes(
                 divergences
             )
-        return Findings((compared_rung("gradients", divergences, *worst),), tuple(causes))
+        return Findings((compared_rung("gradients", checks),), tuple(causes), checks=tuple(checks))
 
     def _keys(self, runs: BothRuns) -> Keys:
         """Weights that both have, by Keras's and PyTorch's keys, in Keras's order."""
@@ -238,6 +236,11 @@ class Training:
             return _not_run(error, names, proven or diverged)
         finally:
             self._restart()
+
+
+def _loss_check(expected: float, actual: float) -> Check:
+    one = Observation("loss", "loss", "other", ("loss", "loss"))
+    return ModelPair("float64").compare(one, np.asarray(expected), np.asarray(actual))
 
 
 def steps_of(count: int) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,10 +11,11 @@ from parity.adapters.calls import Call
 from parity.adapters.trainer import Batch, KerasTrainer, Key, TorchTrainer, Trainer
 from parity.numerics import tolerance
 from parity.numerics.distance import largest_entry, relative_error
-from parity.pairs import allowance
-from parity.pairs.allowance import negligible, sizes_of
 from parity.pairs.causes import batch_norm, latent, optimizer
-from parity.verdict.result import UNKNOWN, Cause, Divergence, Findings, Proof, compared_rung
+from parity.pairs.training.gradients import sizes_of
+from parity.verdict.model_pair import ModelPair, Observation
+from parity.verdict.null_gradients import negligible
+from parity.verdict.result import UNKNOWN, Cause, Check, Findings, Proof, compared_rung
 
 Keys = Sequence[tuple[Key, Key]]
 LIMITS = {rung: tolerance.FLOAT64[rung].limit for rung in ("step", "steps")}
@@ -49,21 +51,17 @@ def compare(
         flavour: the Keras version.
         diverged: whether an earlier rung differs, so that a step may differ without a new cause.
     """
-    errors = _with_own_gradients(k, t, batch, keys, _floors(pairs), count)
-    divergences = [
-        Divergence(rung, key[0], torch_key[0], key[1], observed, LIMITS[rung])
-        for rung, found in errors.items()
-        for (key, torch_key), observed in found.items()
-        if not observed <= LIMITS[rung]
-    ]
+    checks = _with_own_gradients(k, t, batch, keys, _floors(pairs), count)
+    divergences = [one for one in checks if not one.ok]
     causes: list[Cause] = []
     notes: tuple[str, ...] = ()
     if divergences:
         causes += _statistics(k, t, batch, keys, pairs, flavour, explained)
         causes += _optimizers(k, t, batch, keys, pairs, count)
         largest = max(one.observed for one in divergences)
-        if not causes and largest <= allowance.MOST:
+        if not causes and largest <= tolerance.MOST_ROUNDING:
             notes, divergences = (ROUNDING.format(largest),), []
+            checks = [_explained(one) for one in checks]
     named = {cause.id for cause in causes}
     hidden = tuple(one for one in latent.causes(k, t, keys) if one.id not in named)
     if divergences and not causes and not diverged:
@@ -72,9 +70,18 @@ def compare(
         layer = one.keras_layer or ""
         causes.append(Cause(UNKNOWN, layer, one.tensor, one.tensor, proof, one.rung))
     rungs = tuple(
-        compared_rung(name, [one for one in divergences if one.rung == name]) for name in errors
+        compared_rung(name, [one for one in checks if one.rung == name])
+        for name in dict.fromkeys(one.rung for one in checks)
     )
-    return Findings(rungs, tuple(causes), hidden, notes)
+    return Findings(rungs, tuple(causes), hidden, notes, tuple(checks))
+
+
+def _explained(check: Check) -> Check:
+    """The check with the tolerance of rounding that an optimizer amplifies."""
+    if check.ok:
+        return check
+    reason = "the same gradients give the same weights: the optimizer amplifies their rounding"
+    return replace(check, allowed=tolerance.MOST_ROUNDING, reason=reason, override=True)
 
 
 def _started(k: Trainer, t: Trainer) -> None:
@@ -115,10 +122,24 @@ def _with_own_gradients(
     keys: Keys,
     floors: Mapping[Key, float],
     count: int,
-) -> dict[str, dict[tuple[Key, Key], float]]:
-    """Errors by rung; gradients that are rounding errors on both sides are set to zero."""
+) -> list[Check]:
+    """The checks of the weights; gradients that are rounding on both sides are set to zero."""
     _started(k, t)
-    found = {}
+    observed, found = ModelPair("float64", count), []
+
+    def compare(rung: str, step: int) -> None:
+        own, other = k.weights(), t.weights()
+        for a, b in keys:
+            one = Observation(
+                rung,
+                f"weights/{'/'.join(a)}",
+                "weight",
+                (a[0], b[0]),
+                step,
+                floors.get(a, 0.0),
+            )
+            found.append(observed.compare(one, own[a], other[b]))
+
     for step in range(count):
         _, own = k.gradients(batch, step)
         _, other = t.gradients(batch, step)
@@ -128,9 +149,9 @@ def _with_own_gradients(
         k.apply({key: np.zeros_like(g) if key in null else g for key, g in own.items()})
         t.apply({key: np.zeros_like(g) if key in names else g for key, g in other.items()})
         if step == 0:
-            found["step"] = _weight_errors(k, t, keys, floors)
+            compare("step", 1)
     if count > 1:
-        found["steps"] = _weight_errors(k, t, keys, floors)
+        compare("steps", count)
     return found
 
 
