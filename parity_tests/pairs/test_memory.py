@@ -18,7 +18,7 @@ from parity import progress
 from parity.adapters.released import ReleasedError
 from parity.adapters.trainer import Batch
 from parity.numerics import distance, tolerance
-from parity.pairs import allowance
+from parity.pairs import rounding
 from parity.pairs.check import check
 from parity.pairs.training import gradients
 from parity_tests.pairs.zoo.models import PAIRS, fill
@@ -210,8 +210,16 @@ def test_gradients_may_differ_by_what_rounding_does(size: float, wider: bool) ->
     side.run([X])
     trainer = side.trainer(lambda y, _: (y**2).sum(), None, 0, "tf_keras")
     first = dict(trainer.weights())
-    least = tolerance.FLOAT64["gradients"].limit
-    allowed = allowance.gradients_allowed(side, trainer, Batch([X], None, [X]), least)
+    least, batch = tolerance.FLOAT64["gradients"].limit, Batch([X], None, [X])
+    effects = rounding.gradient_effects(side, trainer, batch, "float64")
+    _, found = trainer.gradients(batch, 0)
+    trainer.start()
+    allowed = {
+        key: tolerance.allowed_float64(
+            "gradient", "gradients", 1, one / abs(found[key]).max()
+        ).limit
+        for key, one in effects.items()
+    }
     assert (allowed["one", "kernel"] > least) == wider
     assert least <= max(allowed.values()) <= tolerance.FLOAT64["training"].limit
     after = trainer.weights()

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from parity.pairs import allowance
+from parity.pairs import rounding
 from parity.pairs.check import check
 from parity.report.report import Report
 from parity_tests.pairs.zoo.models import fill
@@ -56,7 +56,7 @@ def test_a_cause_of_gradients_may_leave_what_rounding_does(
 ) -> None:
     """What is left once gradients pass again is rounding; were it not, nothing would be named."""
     if not allowed:
-        monkeypatch.setattr(allowance, "gradients_allowed", lambda *_: {})
+        monkeypatch.setattr(rounding, "gradient_effects", lambda *_: {})
     assert (checked(keras, nn.Identity(), 4.0).verdict == "same") == allowed
     report = checked(keras, Cut(), 4.0)
     assert [one.id for one in report.causes] == ["gradient.detached" if allowed else "unknown"]
