@@ -122,7 +122,7 @@ def test_fault_is_found_at_its_rung_and_layer(
     found = comparison.first
     outcome: dict[str, object] = {
         "detected": not comparison.same,
-        "rung": bool(found and (found.check.dtype, found.check.rung) == (fault.dtype, fault.rung)),
+        "rung": bool(found and (found.dtype, found.rung) == (fault.dtype, fault.rung)),
         "layer": bool(found and (found.location, found.step) == (fault.layer, fault.step)),
     }
     record_property("fault", {"name": fault.name, **outcome})  # before the asserts: misses count
