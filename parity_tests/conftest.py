@@ -17,7 +17,7 @@ from parity.adapters.backend import Backend, Settings
 from parity.cli import parser as cli
 from parity.constants import FLAVOURS
 from parity_tests.meta import outcomes
-from parity_tests.support import cases
+from parity_tests.support import cases, commands
 from parity_tests.support.comparisons import Comparison, Comparisons
 from parity_tests.support.shared import Shared
 
@@ -79,15 +79,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that takes ``comparison`` for every variant of every registered model.
+    """Run a test that takes ``comparison`` for variants of every registered model.
 
-    Each with one optimizer, with ``--full`` with all of them; with Keras 3 every fourth variant.
+    With ``--full`` for all of them and every optimizer; otherwise for enough that any two options
+    meet, each with one optimizer; with Keras 3 for every fourth of these.
     """
     if "comparison" in metafunc.fixturenames:
         full = metafunc.config.getoption("--full")
-        rows = cases.every_optimizer() if full else cases.one_optimizer_each()
+        rows = cases.every_optimizer() if full else cases.one_optimizer_each(cases.FEW)
         if not full and metafunc.config.getoption("--flavour") == "keras3":
-            rows = rows[::4]
+            rows = rows[2::4]
         metafunc.parametrize("comparison", rows, ids=["-".join(row) for row in rows], indirect=True)
 
 
@@ -127,6 +128,12 @@ def torch_backend(settings: Settings) -> Backend:
     from torch_impl.backend import TorchBackend
 
     return TorchBackend(settings)
+
+
+@pytest.fixture(scope="session")
+def run_here(keras_backend: Backend, torch_backend: Backend) -> commands.Run:
+    """Run a command of an implementation in this process, after both frameworks are loaded."""
+    return commands.run_here
 
 
 @pytest.fixture(scope="session")

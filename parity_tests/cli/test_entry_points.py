@@ -21,6 +21,7 @@ import pytest
 from parity.constants import FLAVOURS
 from parity.ladder import record
 from parity.numerics import tolerance
+from parity_tests.support.commands import Run
 from parity_tests.support.report_schema import errors
 
 SMALL = ["--dataset", "digits", "--seed", "1", "--threads", "1"]
@@ -117,13 +118,16 @@ def ran(tmp_path_factory: pytest.TempPathFactory, flavour: str) -> tuple[Path, s
     return out, done.stdout, done.stderr
 
 
-def test_weights_go_from_keras_to_torch(weights: Path) -> None:
+def test_weights_go_from_keras_to_torch(weights: Path, run_here: Run) -> None:
     """Both frameworks find the same accuracy, and the same loss to 1e-6, in the same weights.
 
     What other metrics say of them is the same in print, and its table has a row for each class.
     """
     asked = ("--metrics", "top_k", "precision", "confusion_matrix", "--top-k", 2)
-    said = [succeed(name, "evaluate", "--weights", weights, *asked) for name in ("keras", "torch")]
+    said = [
+        run(name, "evaluate", "--weights", weights, *asked)
+        for run, name in ((succeed, "keras"), (run_here, "torch"))
+    ]
     found = [figures(text) for text in said]
     lines = said[0].splitlines()[1:]
     assert lines == said[1].splitlines()[1:]
@@ -142,10 +146,13 @@ def test_weights_carry_their_flavour(weights: Path, flavour: str) -> None:
         assert {name for name in FLAVOURS if name in trained.header.versions} == {flavour}
 
 
-def test_predict_writes_what_it_prints(weights: Path, tmp_path: Path) -> None:
+def test_predict_writes_what_it_prints(weights: Path, tmp_path: Path, run_here: Run) -> None:
     """Labels and probabilities on stdout, in .csv and in .npz are the same."""
     files = [tmp_path / "deep" / name for name in ("rows.csv", "rows.npz")]
-    printed = [succeed("torch", "predict", "--weights", weights, "--out", file) for file in files]
+    printed = [
+        run("torch", "predict", "--weights", weights, "--out", file)
+        for run, file in zip((succeed, run_here), files, strict=True)
+    ]
     assert printed[0] == printed[1]
     lines = [line.split("\t") for line in printed[0].splitlines()]
     with files[0].open(newline="") as file:
@@ -342,13 +349,15 @@ def test_progress_is_for_terminals(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("entry", [pytest.param("keras", marks=pytest.mark.full), "torch"])
-def test_evaluate_shows_that_it_works(weights: Path, tmp_path: Path, entry: str) -> None:
+def test_evaluate_shows_that_it_works(
+    weights: Path, tmp_path: Path, entry: str, run_here: Run
+) -> None:
     """While the framework starts and computes a terminal shows so; stdout is the same as ever."""
     words = command(entry, "evaluate", "--weights", weights)
     shown = shown_on_a_terminal(words, tmp_path / "log")
     assert f"starting {entry}".encode() in shown
     assert f"{entry} softmax on digits test set".encode() in shown
-    assert (tmp_path / "log").read_text() == succeed(entry, "evaluate", "--weights", weights)
+    assert (tmp_path / "log").read_text() == run_here(entry, "evaluate", "--weights", weights)
 
 
 @pytest.mark.parametrize(

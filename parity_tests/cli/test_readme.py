@@ -110,6 +110,7 @@ def masked(text: str) -> list[str]:
     return [" ".join(numbers.sub("#", line).split()) for line in text.splitlines()]
 
 
+@pytest.mark.full
 def test_excerpt_is_what_is_printed(tmp_path: Path) -> None:
     """The output shown is today's, line by line, but for the numbers."""
     (excerpt,) = blocks("text")

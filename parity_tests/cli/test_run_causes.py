@@ -17,6 +17,7 @@ ROOT = Path(torch_impl.__file__).parents[1]
 PARITY = [sys.executable, "-c", "from parity.cli import main; main()"]
 
 
+@pytest.mark.full("keras3")
 @pytest.mark.flavour
 def test_a_fault_in_the_twin_is_reported_with_its_cause(tmp_path: Path, flavour: str) -> None:
     """Another epsilon in a copy of the PyTorch twin: its name, its layer and the proof."""

@@ -234,7 +234,7 @@ def test_no_pair_is_no_pass() -> None:
     assert not soak_processes.run([]).passed
 
 
-@pytest.mark.full("keras3")
+@pytest.mark.full
 @pytest.mark.flavour
 def test_an_injected_difference_is_reported(flavour: str) -> None:
     """The whole way: a process whose PyTorch side trains with another epsilon."""

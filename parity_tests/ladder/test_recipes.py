@@ -20,7 +20,10 @@ RECIPES = [
 """Each recipe first with another model."""
 
 
-@pytest.mark.parametrize(("recipe", "row"), first_of_each(RECIPES, lambda recipe, row: recipe))
+@pytest.mark.parametrize(
+    ("recipe", "row"),
+    first_of_each(RECIPES, lambda recipe, row: recipe, lambda recipe, row: row),
+)
 def test_every_recipe_is_the_same(
     recipe: str, row: tuple[str, str, str], flavour: str, comparisons: Comparisons
 ) -> None:

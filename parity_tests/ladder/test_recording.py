@@ -68,7 +68,7 @@ def test_the_ensemble_leaves_the_threads_as_they_were(torch_backend: Backend) ->
 
 def test_padded_steps_are_zero(keras_backend: Backend, torch_backend: Backend) -> None:
     """Both backends leave zeros beyond each sequence's length, and only there."""
-    spec = cases.spec_of("rnn", "lstm-2-uni-variable")
+    spec = cases.spec_of("rnn", "simple-2-uni-variable")
     for backend in (keras_backend, torch_backend):
         ladder = climb.climb(backend, spec, *cases.splits_of(spec), ("float64",), 1)
         valid = (ladder.tensors["float64/forward_eval/rnn_1"] != 0).any(2).sum(1)
@@ -83,6 +83,7 @@ def test_a_users_keras_json_changes_nothing(tmp_path: Path, flavour: str) -> Non
     (tmp_path / "odd").mkdir()
     (tmp_path / "odd" / "keras.json").write_text(json.dumps(settings))
     flags = ["--model", "cnn", "--dataset", "digits", "--epochs", "1", "--flavour", flavour]
+    flags += ["--channels", "4", "--hidden", "8"]
     printed = [
         subprocess.run(
             [sys.executable, "-m", "keras_impl", "train", *flags, "--output", "probabilities"],

@@ -16,19 +16,20 @@ from parity.ladder import record
 from parity.ladder.climb import Ladder
 from parity_tests.ladder.test_replay import DIRECTIONS, far
 from parity_tests.support import records
+from parity_tests.support.commands import Run
 from parity_tests.support.records import Pair
 
 
-def command(entry: str, *flags: object) -> subprocess.CompletedProcess[str]:
-    start = ["-c", "from parity.cli import main; main()"] if entry == "parity" else []
+def compare_records(*flags: object) -> subprocess.CompletedProcess[str]:
+    start = [sys.executable, "-c", "from parity.cli import main; main()", "compare"]
     return subprocess.run(
-        [sys.executable, *(start or ["-m", f"{entry}_impl"]), *map(str, flags)],
+        [*start, *map(str, flags)],
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory, flavour: str) -> Path:
+def recorded(tmp_path_factory: pytest.TempPathFactory, flavour: str, run_here: Run) -> Path:
     """A model with padded sequences, recorded by both implementations, each replayed by the other.
 
     The Keras record's replay by torch is ``torch-replay``, the other ``keras-replay``.
@@ -37,13 +38,11 @@ def recorded(tmp_path_factory: pytest.TempPathFactory, flavour: str) -> Path:
     flags = ["--model", "rnn", "--dataset", "japanese_vowels", "--units", "5", "--steps", "1"]
     flags += ["--dtype", "float64", "--threads", "1", "--flavour", flavour]
     for side in ("keras", "torch"):
-        done = command(side, "record", *flags, "--out", folder / side)
-        assert (done.returncode, done.stderr) == (0, "")
+        run_here(side, "record", *flags, "--out", folder / side)
     for of, by in DIRECTIONS:
         out = folder / f"{by}-replay"
-        done = command(by, "replay", folder / of, "--threads", "1", "--out", out)
-        assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout == f"{by} rnn: {out}\n"
+        printed = run_here(by, "replay", folder / of, "--threads", "1", "--out", out)
+        assert printed == f"{by} rnn: {out}\n"
     return folder
 
 
@@ -72,7 +71,7 @@ def test_a_clean_replay_of_a_clean_pair(recorded: Path, tmp_path: Path) -> None:
     """`compare --replay` of a pair that is SAME says so, and that the layers agree."""
     pair = (recorded / "keras", recorded / "torch")
     flags = ("--replay", recorded / "torch-replay", "--json", tmp_path / "out.json")
-    done = command("parity", "compare", *pair, *flags)
+    done = compare_records(*pair, *flags)
     assert (done.returncode, done.stderr) == (0, "")
     assert "given keras's input, every layer agrees" in done.stdout
     report = json.loads((tmp_path / "out.json").read_text())
@@ -91,8 +90,8 @@ def test_a_difference_that_is_not_the_layers(recorded: Path, tmp_path: Path) -> 
         header = whole.header
     tensors["float64/forward_eval/logits"] *= 1.01
     record.write(tmp_path / "torch", header, tensors)
-    done = command(
-        "parity", "compare", recorded / "keras", tmp_path / "torch",
+    done = compare_records(
+        recorded / "keras", tmp_path / "torch",
         "--replay", recorded / "torch-replay",
     )  # fmt: skip
     text = " ".join(done.stdout.split())

@@ -13,6 +13,7 @@ import pytest
 from parity.ladder import record
 from parity.numerics import tolerance
 from parity_tests.cli.test_entry_points import SMALL, command, started, succeed
+from parity_tests.support.commands import Run
 from parity_tests.support.selection import first_of_each
 
 TRAINING = [
@@ -36,10 +37,12 @@ def killed(entry: str, checkpoint: Path) -> None:
         assert process.wait() == -9
 
 
-def trained(entry: str, out: Path, *flags: object) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def trained(
+    run: Run, entry: str, out: Path, *flags: object
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Train to the end: every tensor that is kept, and the log of epochs."""
     log = out.with_suffix(".csv")
-    said = succeed(entry, *TRAINING, *flags, "--out", out, "--csv-log", log)
+    said = run(entry, *TRAINING, *flags, "--out", out, "--csv-log", log)
     assert ("resumed after step" in said) == bool(flags)
     assert "best epoch's weights" in said
     with record.read(out) as kept:
@@ -54,18 +57,22 @@ def trained(entry: str, out: Path, *flags: object) -> tuple[dict[str, np.ndarray
     first_of_each([("torch", "keras"), ("keras", "torch")], lambda *_: "resumed"),
 )
 def test_killed_training_is_resumed_with_the_very_numbers(
-    entry: str, other: str, tmp_path: Path
+    entry: str, other: str, tmp_path: Path, run_here: Run
 ) -> None:
     """``kill -9`` amid an epoch, then ``--resume``: the same bits; by the other, the same run."""
-    whole, epochs = trained(entry, tmp_path / "whole")
+    whole, epochs = trained(run_here, entry, tmp_path / "whole")
     killed(entry, tmp_path / "checkpoint")
     shutil.copy(tmp_path / "checkpoint", tmp_path / "copy")
-    again, their_epochs = trained(entry, tmp_path / "again", "--resume", tmp_path / "checkpoint")
+    again, their_epochs = trained(
+        succeed, entry, tmp_path / "again", "--resume", tmp_path / "checkpoint"
+    )
     assert np.array_equal(epochs, their_epochs)
     assert whole.keys() == again.keys()
     for name, value in whole.items():
         assert np.array_equal(value, again[name]), name
-    theirs, their_epochs = trained(other, tmp_path / "theirs", "--resume", tmp_path / "copy")
+    theirs, their_epochs = trained(
+        run_here, other, tmp_path / "theirs", "--resume", tmp_path / "copy"
+    )
     limit = tolerance.FLOAT64["training"].limit
     assert np.abs(epochs - their_epochs).max() <= limit * np.abs(epochs).max()
     for name, value in whole.items():

@@ -31,7 +31,9 @@ TRAININGS = [
 """Each recipe first with another model."""
 
 
-@pytest.mark.parametrize(("recipe", "row"), first_of_each(TRAININGS, lambda recipe, row: recipe))
+@pytest.mark.parametrize(
+    ("recipe", "row"), first_of_each(TRAININGS, lambda recipe, row: recipe, lambda *_: "whole")
+)
 def test_whole_training_is_the_same(
     recipe: str, row: tuple[str, str, str], flavour: str, comparisons: Comparisons
 ) -> None:
@@ -43,7 +45,9 @@ def test_whole_training_is_the_same(
     assert comparison.of("training").keys() == {*contents.TRAINED, *weights}
 
 
-@pytest.mark.parametrize("name", cases.SCHEDULES)
+@pytest.mark.parametrize(
+    "name", first_of_each(zip(cases.SCHEDULES), lambda name: name, lambda _: "schedule")
+)
 def test_every_schedule_is_the_same(
     name: str, flavour: str, keras_backend: Backend, comparisons: Comparisons
 ) -> None:

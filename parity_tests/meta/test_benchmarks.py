@@ -13,7 +13,6 @@ from benchmarks.figures import figure
 from benchmarks.throughput.contestants import CONTESTANTS
 from benchmarks.throughput.turns import Turns
 from benchmarks.throughput.workloads import WORKLOADS
-from parity_tests.support.selection import first_of_each
 
 SMALL = [
     dataclasses.replace(
@@ -35,7 +34,8 @@ ABOUT = {
 }
 
 
-@pytest.mark.parametrize("name", first_of_each([(name,) for name in CONTESTANTS], lambda _: "one"))
+@pytest.mark.full
+@pytest.mark.parametrize("name", CONTESTANTS)
 def test_every_contestant_takes_its_turn(name: str) -> None:
     """Each prepares every kind of model in a process of its own, and makes its rounds."""
     if "Lightning" in name and not importlib.util.find_spec("pytorch_lightning"):

@@ -20,6 +20,7 @@ from parity.report.report import Report
 from parity.verdict.result import UNKNOWN
 from parity_tests.meta.planting import Plant, adjusted, every, wrapped
 from parity_tests.support import cases
+from parity_tests.support.selection import first_of_each
 from torch_impl.ladder.weights import Place
 from torch_impl.parts.layers import BatchNorm2d, SameConv2d, SharedDropout
 
@@ -59,7 +60,10 @@ def twins(flavour: str, keras_backend: Backend, torch_backend: Backend) -> Check
     return checked
 
 
-@pytest.mark.parametrize(("family", "variant", "optimizer"), CLEAN)
+@pytest.mark.parametrize(
+    ("family", "variant", "optimizer"),
+    first_of_each(CLEAN, lambda *row: row, lambda family, *_: family),
+)
 def test_twins_are_the_same_with_training(
     family: str, variant: str, optimizer: str, twins: Check
 ) -> None:
@@ -131,7 +135,13 @@ FAULTS: list[tuple[str, Plant, tuple[str, ...], str]] = [
 
 
 @pytest.mark.parametrize(
-    ("cause", "plant", "case", "layer"), [pytest.param(*one, id=one[0]) for one in FAULTS]
+    ("cause", "plant", "case", "layer"),
+    first_of_each(
+        FAULTS,
+        lambda cause, *_: cause,
+        lambda cause, plant, case, layer: case[0],
+        lambda cause, *_: cause,
+    ),
 )
 def test_fault_in_a_twin_is_named(
     cause: str,

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +28,7 @@ from parity_tests.record.faults import (
     claimed_null,
     first_entry,
 )
+from parity_tests.support.commands import Run
 
 FAMILIES = ("softmax", "dropout", "cnn", "rnn")
 
@@ -38,17 +37,13 @@ FLAGS = ["--hidden", "16", "16", "--channels", "4", "--units", "6", "--rate", "0
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def recorded(tmp_path_factory: pytest.TempPathFactory, run_here: Run) -> Path:
     """Records of small models on the digits, by both implementations."""
     folder = tmp_path_factory.mktemp("recorded")
     flags = ["--model", *FAMILIES, "--dataset", "digits", "--threads", "1", *FLAGS]
     flags += ["--steps", str(STEPS)]
     for side in ("keras", "torch"):
-        command = [sys.executable, "-m", f"{side}_impl", "record", *flags]
-        done = subprocess.run(
-            [*command, "--out", str(folder / side)], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
+        run_here(side, "record", *flags, "--out", folder / side)
     return folder
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,11 @@ from parity.specs.registry import MODELS
 from parity.specs.run import Spec
 from parity.specs.training import DataSpec, TrainingSpec
 from parity.system.memory import PeakMemory
+from parity_tests.support.selection import every_two
 
 OPTIMIZERS = tuple(TABLE)
-VARIANTS = [(family, name) for family, cls in MODELS.items() for name in cls.variants()]
+Variants = Sequence[tuple[str, str]]
+VARIANTS: Variants = [(family, name) for family, cls in MODELS.items() for name in cls.variants()]
 
 LOSSES: dict[str, dict[str, Mapping[str, Any]]] = {
     name: {"training": {"loss": name, **({"huber_delta": 0.3} if name == "huber" else {})}}
@@ -106,10 +108,16 @@ TRAINED_SO = [
 TRAIN, TEST = 150, 364
 
 
-def one_optimizer_each() -> list[tuple[str, str, str]]:
+FEW = every_two(VARIANTS, lambda variant: (variant[0], *variant[1].split("-")))
+"""Enough variants that any two options of a family are combined in one of them."""
+
+
+def one_optimizer_each(
+    variants: Variants = VARIANTS,
+) -> list[tuple[str, str, str]]:
     """Every variant once, the optimizers in turn."""
     return [
-        (*variant, OPTIMIZERS[place % len(OPTIMIZERS)]) for place, variant in enumerate(VARIANTS)
+        (*variant, OPTIMIZERS[place % len(OPTIMIZERS)]) for place, variant in enumerate(variants)
     ]
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 Kind = Callable[..., Hashable]
+Row = TypeVar("Row")
 
 
 def first_of_each(
@@ -35,3 +37,19 @@ def first_of_each(
                 seen.add(found)
         parameters.append(pytest.param(*row, marks=marks, id=ids(*row) if ids else None))
     return parameters
+
+
+def every_two(rows: Sequence[Row], options: Callable[[Row], Sequence[Hashable]]) -> list[Row]:
+    """Few of the rows in which any two options that some row combines still occur together.
+
+    Args:
+        rows: what to choose from; of equally good ones the first is taken.
+        options: gives a row's options, each in a place of its own.
+    """
+    combined = [set(itertools.combinations(enumerate(options(row)), 2)) for row in rows]
+    missing, chosen = set[object]().union(*combined), set[int]()
+    while missing:
+        best = max(range(len(rows)), key=lambda place: len(combined[place] & missing))
+        missing -= combined[best]
+        chosen.add(best)
+    return [row for place, row in enumerate(rows) if place in chosen]

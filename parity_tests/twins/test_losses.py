@@ -181,7 +181,7 @@ def test_class_weights_are_divided_by_the_batch(
 
 
 @pytest.mark.parametrize(
-    ("family", "variant"), [("softmax", "square"), ("cnn", "oblong"), ("rnn", "lstm-2-bi-fixed")]
+    ("family", "variant"), [("softmax", "square"), ("cnn", "oblong"), ("rnn", "simple-1-bi-fixed")]
 )
 @pytest.mark.parametrize("which", ["keras_backend", "torch_backend"])
 def test_each_penalty_is_paid_by_its_own(

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from parity.pairs.check import check
 from parity_tests.pairs.zoo.building import Net, filled
+from parity_tests.support.selection import first_of_each
 
 pytestmark = pytest.mark.flavour
 
@@ -99,11 +100,15 @@ FAITHFUL: dict[str, tuple[Losses, Callable[..., np.ndarray]]] = {
 
 @pytest.mark.parametrize(
     ("name", "shape"),
-    [
-        *((name, WIDE) for name in FAITHFUL),
-        *((name, CUBE) for name in FAITHFUL if not name.endswith("turned")),
-    ],
-    ids=str,
+    first_of_each(
+        [
+            *((name, WIDE) for name in FAITHFUL),
+            *((name, CUBE) for name in FAITHFUL if not name.endswith("turned")),
+        ],
+        lambda *row: row,
+        lambda name, shape: (name.partition(", ")[2], shape),
+        lambda name, shape: f"{name}-{shape}",
+    ),
 )
 def test_a_faithful_pair_trains_alike(name: str, shape: tuple[int, ...], keras: Any) -> None:
     """Forward, loss, gradients and steps, whether shapes tell how a map lies or not."""

@@ -16,6 +16,7 @@ from parity.errors import ParityError
 from parity.pairs.check import check
 from parity.report.report import Report
 from parity_tests.pairs.zoo.models import fill
+from parity_tests.support.selection import first_of_each
 
 pytestmark = pytest.mark.flavour
 
@@ -53,8 +54,15 @@ def checked(keras: Any, optimizer: Any) -> Report:
     return check(model, module, X, targets=Y, loss="mse", optimizer=optimizer, steps=STEPS)
 
 
-@pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("name", KERAS)
+SCHEDULED = [
+    (name, (*RULES, *RULES)[place % len(RULES) + turn])
+    for place, name in enumerate(KERAS)
+    for turn in range(len(RULES))
+]
+"""Every schedule with every optimizer; each schedule first with another one."""
+
+
+@pytest.mark.parametrize(("name", "rule"), first_of_each(SCHEDULED, lambda name, _: name))
 def test_a_schedule_of_keras_serves_both(name: str, rule: str, keras: Any) -> None:
     """PyTorch follows it, whatever the optimizer."""
     report = checked(keras, RULES[rule](keras.optimizers, scheduled(keras, name)))

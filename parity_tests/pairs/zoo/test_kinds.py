@@ -20,6 +20,7 @@ from parity.pairs.forward import setup
 from parity.reference.layers.evaluate import computed
 from parity_tests.pairs.zoo import kinds
 from parity_tests.pairs.zoo.building import Kind, filled
+from parity_tests.support.selection import first_of_each
 from torch_impl.capture.side import TorchSide
 
 pytestmark = pytest.mark.flavour
@@ -42,6 +43,11 @@ def builder(kind: Kind, flavour: str) -> Any:
     return functools.partial(lambda: filled(kind.keras(keras)))
 
 
+@pytest.mark.parametrize(
+    "kind",
+    first_of_each(zip(kinds.ALL), lambda kind: kind.name.split(".")[0], ids=lambda kind: kind.name),
+    indirect=True,
+)
 def test_faithful_pair_is_the_same(
     kind: Kind, flavour: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -62,7 +68,7 @@ def test_faithful_pair_is_the_same(
     assert bool(report.notes) == kind.rounded, report.notes
 
 
-@pytest.mark.parametrize("side", ["keras", "torch"])
+@pytest.mark.parametrize("side", ["keras", pytest.param("torch", marks=pytest.mark.full("keras3"))])
 def test_configuration_is_what_the_layer_does(kind: Kind, flavour: str, side: str) -> None:
     """The reference and a replay reproduce the output of the captured layer."""
     inputs = kind.inputs()
