@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import os
 import re
 import sys
@@ -17,9 +19,12 @@ from parity.adapters.backend import Backend, Settings
 from parity.cli import parser as cli
 from parity.constants import FLAVOURS
 from parity_tests.meta import outcomes
-from parity_tests.support import cases, commands
+from parity_tests.support import cases
 from parity_tests.support.comparisons import Comparison, Comparisons
 from parity_tests.support.shared import Shared
+
+Run = Callable[..., str]
+"""Runs ``python -m <first argument>_impl`` with the other arguments; returns what it prints."""
 
 Refused = Callable[..., str]
 """Runs an entry point in this process, which must refuse; gives its error line."""
@@ -131,9 +136,17 @@ def torch_backend(settings: Settings) -> Backend:
 
 
 @pytest.fixture(scope="session")
-def run_here(keras_backend: Backend, torch_backend: Backend) -> commands.Run:
-    """Run a command of an implementation in this process, after both frameworks are loaded."""
-    return commands.run_here
+def run_here(keras_backend: Backend, torch_backend: Backend) -> Run:
+    """Run a command of an implementation in this process, which has both frameworks."""
+
+    def run(entry: str, *flags: object) -> str:
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed), pytest.raises(SystemExit) as ended:
+            cli.backend_main(entry, [*map(str, flags)])
+        assert ended.value.code == 0
+        return printed.getvalue()
+
+    return run
 
 
 @pytest.fixture(scope="session")

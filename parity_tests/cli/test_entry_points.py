@@ -21,7 +21,7 @@ import pytest
 from parity.constants import FLAVOURS
 from parity.ladder import record
 from parity.numerics import tolerance
-from parity_tests.support.commands import Run
+from parity_tests.conftest import Run
 from parity_tests.support.report_schema import errors
 
 SMALL = ["--dataset", "digits", "--seed", "1", "--threads", "1"]
@@ -123,11 +123,9 @@ def test_weights_go_from_keras_to_torch(weights: Path, run_here: Run) -> None:
 
     What other metrics say of them is the same in print, and its table has a row for each class.
     """
-    asked = ("--metrics", "top_k", "precision", "confusion_matrix", "--top-k", 2)
-    said = [
-        run(name, "evaluate", "--weights", weights, *asked)
-        for run, name in ((succeed, "keras"), (run_here, "torch"))
-    ]
+    metrics = ("--metrics", "top_k", "precision", "confusion_matrix", "--top-k", 2)
+    flags = ("evaluate", "--weights", weights, *metrics)
+    said = [succeed("keras", *flags), run_here("torch", *flags)]
     found = [figures(text) for text in said]
     lines = said[0].splitlines()[1:]
     assert lines == said[1].splitlines()[1:]
@@ -149,10 +147,8 @@ def test_weights_carry_their_flavour(weights: Path, flavour: str) -> None:
 def test_predict_writes_what_it_prints(weights: Path, tmp_path: Path, run_here: Run) -> None:
     """Labels and probabilities on stdout, in .csv and in .npz are the same."""
     files = [tmp_path / "deep" / name for name in ("rows.csv", "rows.npz")]
-    printed = [
-        run("torch", "predict", "--weights", weights, "--out", file)
-        for run, file in zip((succeed, run_here), files, strict=True)
-    ]
+    flags = ("torch", "predict", "--weights", weights, "--out")
+    printed = succeed(*flags, files[0]), run_here(*flags, files[1])
     assert printed[0] == printed[1]
     lines = [line.split("\t") for line in printed[0].splitlines()]
     with files[0].open(newline="") as file:

@@ -14,9 +14,9 @@ from parity.cli import parser
 from parity.errors import ParityError
 from parity.ladder import record
 from parity.ladder.climb import Ladder
+from parity_tests.conftest import Run
 from parity_tests.ladder.test_replay import DIRECTIONS, far
 from parity_tests.support import records
-from parity_tests.support.commands import Run
 from parity_tests.support.records import Pair
 
 

@@ -13,7 +13,7 @@ import pytest
 from parity.ladder import record
 from parity.numerics import tolerance
 from parity_tests.cli.test_entry_points import SMALL, command, started, succeed
-from parity_tests.support.commands import Run
+from parity_tests.conftest import Run
 from parity_tests.support.selection import first_of_each
 
 TRAINING = [

@@ -18,6 +18,7 @@ from parity.ladder import record
 from parity.ladder.record import HEADER, TENSORS
 from parity.rungs import RUNGS
 from parity.verdict import compare
+from parity_tests.conftest import Run
 from parity_tests.record.faults import (
     BOTH,
     FAULTS,
@@ -28,7 +29,6 @@ from parity_tests.record.faults import (
     claimed_null,
     first_entry,
 )
-from parity_tests.support.commands import Run
 
 FAMILIES = ("softmax", "dropout", "cnn", "rnn")
 
