@@ -8,6 +8,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 FAULTS := parity_tests/meta/test_twin_faults.py
 
+# what is imported is compiled once; compiling all of the frameworks takes minutes
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help compare test test-full soak bench bench-quick lint format wheel clean
@@ -22,7 +25,7 @@ $(STAMP): pyproject.toml constraints.txt
 		|| { echo 'error: PYTHON=$(PYTHON) is not Python 3.11 or newer' >&2; exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	@echo 'Installing the pinned packages into $(VENV)'
-	@$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[all,test]'
+	@$(BIN)/python -m pip install --quiet --no-compile -c constraints.txt -e '.[all,test]'
 	@touch $@
 
 compare: $(STAMP) ## Compare all four models in both frameworks; fails where they differ
