@@ -168,15 +168,14 @@ def test_predict_into_a_pipe_that_closes(weights: Path, reader: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_full_output_device(weights: Path) -> None:
+@pytest.mark.parametrize("entry", ["parity", pytest.param("torch", marks=pytest.mark.full)])
+def test_full_output_device(entry: str, weights: Path, ran: tuple[Path, str, str]) -> None:
     """A disk that is full ends a command with one line and code 2."""
+    records = (ran[0] / "keras", ran[0] / "torch")
+    flags = ("compare", *records) if entry == "parity" else ("predict", "--weights", weights)
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            command("torch", "predict", "--weights", weights),
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
+            command(entry, *flags), stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
