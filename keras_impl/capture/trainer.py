@@ -16,7 +16,7 @@ from keras_impl.capture.losses import Loss
 from keras_impl.capture.read import weights
 from keras_impl.capture.shared_draws import SharedDraws, unshared
 from keras_impl.capture.watch import Watch, named_outputs
-from keras_impl.private_api import layers_of, rate_of
+from keras_impl.private_api import decays, layers_of, rate_of
 from parity.adapters.side import CannotRun, Side
 from parity.adapters.trainer import UNOWNED, Batch, Gradients, Key, RunOptions, TrainingRun
 from parity.reference.formula import Settings
@@ -26,6 +26,7 @@ from parity.reference.keras_config import schedule_of, spec_of
 class Watched(Side, Protocol):
     """The model that is trained, which a side has copied and watches while it runs."""
 
+    given: Any
     tf: Any
     keras: Any
     dtype: str
@@ -68,7 +69,7 @@ class KerasTrainer:
             self.loss = Loss(side.tf, side.keras, loss, side.dtype)
             self.optimizer: Any = None
             if optimizer is not None:
-                self.optimizer, self._config = optimizers.users(self.keras, optimizer)
+                self.optimizer, self._config = self._copied()
         self.loss_settings = self.loss.settings
         self.spec = spec_of(type(self.optimizer).__name__, self._config) if self.optimizer else None
         self.schedule = schedule_of(self._config)
@@ -86,7 +87,13 @@ class KerasTrainer:
                 variable.assign(value)
         if self.original_optimizer is not None:
             with in_dtype(self.keras, self.side.flavour, self.side.dtype):
-                self.optimizer, _ = optimizers.users(self.keras, self.original_optimizer)
+                self.optimizer, _ = self._copied()
+
+    def _copied(self) -> tuple[Any, dict[str, Any]]:
+        """A copy of the user's optimizer, and its configuration."""
+        given = getattr(self.side.given, "variables", ())
+        copies = list(zip(given, self.side.model.variables, strict=False))
+        return optimizers.users(self.keras, self.original_optimizer, copies)
 
     def keep(self) -> None:
         """See :class:`parity.adapters.trainer.Trainer`: TensorFlow changes no array in place."""
@@ -215,6 +222,8 @@ class KerasTrainer:
             return None
         values: dict[str, Any] = {**self.spec.constants(), "centered": bool(self.spec.centered)}
         values["flavour"] = self.side.flavour
+        if not decays(self.optimizer, self._variables()[key]):
+            values["weight_decay"] = 0.0
         return Settings(f"keras.{self.spec.name}", values)
 
     def rate(self) -> float:

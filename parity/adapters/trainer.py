@@ -200,6 +200,12 @@ class TorchTrainer(Trainer, Protocol):
     def loss_of(self, outputs: Sequence[np.ndarray], batch: Batch) -> float:
         """The loss of outputs as Keras's model returned them."""
 
+    def loss_shape(self) -> tuple[int, ...]:
+        """The shape of the last loss as the user's loss returned it, before its mean was taken."""
+
+    def class_weights(self) -> np.ndarray | None:
+        """The weight (classes,) that the loss gives each class; None where it has no such."""
+
     def take(self, layer: str, values: Mapping[str, float]) -> bool:
         """Give a layer Keras's constants: ``momentum``, ``epsilon``, ``negative_slope``.
 

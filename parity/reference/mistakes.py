@@ -39,6 +39,19 @@ MISTAKES: dict[str, Mistake] = {
     one.id: one
     for one in (
         Mistake(
+            id="loss.target_shape",
+            title="targets have another shape than the outputs",
+            what="PyTorch's losses broadcast targets (N,) against outputs (N, 1) to (N, N), with a "
+            "warning. Keras gives the targets the shape of the outputs.",
+            fix="In PyTorch: targets.view_as(outputs), or outputs.squeeze(-1).",
+        ),
+        Mistake(
+            id="loss.class_weight",
+            title="the classes have weights in one loss only",
+            what="One loss multiplies each example's term by the weight of its class.",
+            fix="Give both losses the same class weights.",
+        ),
+        Mistake(
             id="structure.order",
             title="layers, or the inputs of a layer, are in another order",
             what="With equal inputs every layer gives equal outputs, but one model calls its "

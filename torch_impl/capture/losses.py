@@ -43,6 +43,7 @@ class Loss:
                 "(outputs, targets)"
             )
         self.function: Callable[..., Any] = loss
+        self.shape: tuple[int, ...] = ()  # of the last value, before its mean was taken
 
     def of(
         self, outputs: Sequence[Tensor], layouts: Sequence[Layout], targets: Sequence[Tensor]
@@ -66,7 +67,14 @@ class Loss:
             ) from error
         if not isinstance(loss, Tensor):
             raise ParityError(f"loss: PyTorch's gave {type(loss).__name__}, accepted: a tensor")
+        self.shape = tuple(loss.shape)
         return loss.mean() if loss.ndim else loss
+
+    @property
+    def class_weights(self) -> Tensor | None:
+        """The weight of each class, of a loss of PyTorch's own that has such."""
+        weights = getattr(self.function, "weight", None)
+        return weights if isinstance(weights, Tensor) else None
 
     def _users(
         self, outputs: Sequence[Tensor], layouts: Sequence[Layout], targets: Sequence[Tensor]

@@ -171,6 +171,15 @@ class TorchTrainer:
         with torch.no_grad(), default_dtype(self.side.dtype):
             return float(self._loss(tensors, batch))
 
+    def loss_shape(self) -> tuple[int, ...]:
+        """See :meth:`parity.adapters.trainer.TorchTrainer.loss_shape`."""
+        return self.loss.shape
+
+    def class_weights(self) -> np.ndarray | None:
+        """See :meth:`parity.adapters.trainer.TorchTrainer.class_weights`."""
+        found = self.loss.class_weights
+        return None if found is None else to_numpy(found)
+
     def _loss(self, outputs: Sequence[Tensor], batch: Batch) -> Tensor:
         targets = [self.side.tensor(value) for value in batch.targets]
         return self.loss.of(outputs, self._layouts(batch), targets)
@@ -229,7 +238,7 @@ class TorchTrainer:
         own = isinstance(optimizer, KerasOptimizer)
         if own:
             values["global_clipnorm"] = optimizer.global_clipnorm
-        return Settings(f"{'port' if own else 'torch'}.{type(optimizer).__name__}", values)
+        return Settings(f"{'port' if own else 'torch'}.{_known_class(type(optimizer))}", values)
 
     def rate_of(self, key: Key) -> float:
         """See :meth:`parity.adapters.trainer.TorchTrainer.rate_of`."""
@@ -318,6 +327,14 @@ def _penalties(model: nn.Module) -> list[Penalties]:
     """Those that a module holds as an attribute: added to the loss, as Keras adds its own."""
     held = (value for module in model.modules() for value in vars(module).values())
     return [value for value in held if isinstance(value, Penalties)]
+
+
+def _known_class(optimizer: type) -> str:
+    """The name of an optimizer's class; of a user's own class that of the one it extends."""
+    packages = ("torch.optim", "torch_impl.optim")
+    known = (one for one in optimizer.__mro__ if one.__module__.startswith(packages))
+    found = next(known, Optimizer)
+    return (optimizer if found is Optimizer else found).__name__
 
 
 def _summed(place: Place) -> bool:

@@ -155,6 +155,8 @@ class Training:
         actual = self.t.loss_of(outputs, runs.batch)
         observed = relative_error(expected, actual)
         smaller = min(observed, relative_error(expected, as_it_ran))
+        if np.prod(shape := self.t.loss_shape()) > 1:
+            return _unreduced(expected, shape, smaller)
         check = _loss_check(expected, actual if observed == smaller else as_it_ran)
         if not check.ok:
             if len(outputs) > 1 or len(runs.batch.targets) > 1:
@@ -175,6 +177,13 @@ class Training:
     ) -> list[Cause]:
         """Why the losses of the same outputs differ; with other targets as further evidence."""
         targets = runs.batch.targets[0]
+        before = relative_error(expected, actual)
+        if targets.size == outputs.size and targets.shape != outputs.shape:
+            shaped = replace(runs.batch, targets=[targets.reshape(outputs.shape)])
+            after = relative_error(expected, self.t.loss_of([outputs], shaped))
+            if after <= LIMITS["loss"]:
+                shapes = f"targets {outputs.shape}", f"targets {targets.shape}, broadcast"
+                return [Cause("loss.target_shape", "loss", *shapes, Proof(before, after), "loss")]
         probes = [(targets, outputs, expected, actual)]
         for shift in (1, len(outputs) // 2):
             shifted = replace(runs.batch, targets=[np.roll(targets, shift, 0)])
@@ -185,7 +194,8 @@ class Training:
         settings = self.k.loss_settings
         smoothing = float(settings.values.get("label_smoothing", 0.0)) if settings else 0.0
         smoothings = (smoothing, as_float32(smoothing), 0.1)
-        return loss_causes.causes_of(probes, smoothings, LIMITS["loss"])
+        weights = self.t.class_weights()
+        return loss_causes.causes_of(probes, smoothings, LIMITS["loss"], weights)
 
     def _penalty_cause(self, losses: tuple[float, float], before: float) -> Cause:
         """Keras adds penalties on weights to the loss; PyTorch's loss has to do it itself."""
@@ -236,6 +246,21 @@ class Training:
             return _not_run(error, names, proven or diverged)
         finally:
             self._restart()
+
+
+def _unreduced(expected: float, shape: tuple[int, ...], after: float) -> Findings:
+    """A loss of PyTorch's that is no number: it cannot be trained with.
+
+    Args:
+        expected: Keras's loss.
+        shape: of PyTorch's.
+        after: the relative difference of its mean.
+    """
+    one = Observation("loss", "loss", "other", ("loss", "loss"))
+    check = ModelPair("float64").compare(one, np.asarray(expected), np.full(shape, expected))
+    values = "a number", f"none: a tensor of shape {shape}"
+    cause = Cause("loss.reduction", "loss", *values, Proof(check.observed, after), "loss")
+    return Findings((compared_rung("loss", [check]),), (cause,), checks=(check,))
 
 
 def _loss_check(expected: float, actual: float) -> Check:

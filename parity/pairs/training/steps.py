@@ -211,17 +211,19 @@ def _optimizers(
             worst.setdefault(str(t.settings_of(pair[1])), pair)
     remaining = [pair for pair in double if errors[pair] > limit]
     chosen = dict([*worst.values(), *remaining])
-    start = {key: value for key, value in _first(k, t).items() if key in chosen}
-    _, inputs = _with_keras_gradients(k, t, batch, keys, done, chosen)
     after = {pair: errors[pair] for pair in double}
-    for key, torch_key in chosen.items():
-        own, other = k.weights()[key], t.weights()[torch_key]
-        update = optimizer.Update(key[0], start[key], inputs[key], own, other, rung, limit)
-        for cause in optimizer.causes_of(update, k.settings_of(key), t.settings_of(torch_key)):
-            if cause.id != UNKNOWN and cause.proof and (key, torch_key) in after:
-                after[key, torch_key] = cause.proof.after
-            if cause.id not in {one.id for one in causes}:
-                causes.append(cause)
+    named = _updates(k, t, batch, keys, chosen, rung, done)
+    if rung == "step" and count > 1 and named:  # a schedule shows later
+        later = _updates(k, t, batch, keys, chosen, "steps", count)
+        first, every = ({cause.id for _, cause in one} for one in (named, later))
+        if first <= every:
+            named += [(key, cause) for key, cause in later if cause.id not in first]
+    for key, cause in named:
+        pair = key, chosen[key]
+        if cause.id != UNKNOWN and cause.proof and pair in after and cause.rung == rung:
+            after[pair] = cause.proof.after
+        if cause.id not in {one.id for one in causes}:
+            causes.append(cause)
     for (key, torch_key), before in double.items():
         if before > limit and after[key, torch_key] <= limit:
             kind = "simple_rnn" if pairs[key[0]][0].layer == "SimpleRNN" else "lstm"
@@ -229,6 +231,27 @@ def _optimizers(
             name = f"{kind}.two_biases"
             causes.append(Cause(name, key[0], "one bias", "two biases", proof, rung))
     return causes
+
+
+def _updates(
+    k: KerasTrainer,
+    t: TorchTrainer,
+    batch: Batch,
+    keys: Keys,
+    chosen: Mapping[Key, Key],
+    rung: str,
+    count: int,
+) -> list[tuple[Key, Cause]]:
+    """Why some weights differ after ``count`` steps with the same gradients, by Keras's key."""
+    start = {key: value for key, value in _first(k, t).items() if key in chosen}
+    _, inputs = _with_keras_gradients(k, t, batch, keys, count, chosen)
+    found = []
+    for key, torch_key in chosen.items():
+        own, other = k.weights()[key], t.weights()[torch_key]
+        update = optimizer.Update(key[0], start[key], inputs[key], own, other, rung, LIMITS[rung])
+        causes = optimizer.causes_of(update, k.settings_of(key), t.settings_of(torch_key))
+        found += [(key, cause) for cause in causes]
+    return found
 
 
 def _first(k: Trainer, t: Trainer) -> Mapping[Key, np.ndarray]:

@@ -60,7 +60,7 @@ NADAM_DECAY = float(np.float32(0.96))
 
 COMMON: Values = {
     **{"learning_rate": 0.0, "weight_decay": 0.0},
-    **{"clipnorm": 0.0, "clipvalue": 0.0, "global_clipnorm": 0.0},
+    **{"clipnorm": 0.0, "clipvalue": 0.0, "global_clipnorm": 0.0, "clip_epsilon": 0.0},
     "decay": DECOUPLED,
 }
 """The settings of every optimizer, as :attr:`Formula.settings`."""
@@ -89,7 +89,8 @@ class Formula:
 def clipped(c: Values, gradient: np.ndarray, norm: float | None = None) -> np.ndarray:
     """The gradient after Keras's clipping.
 
-    clipnorm and global_clipnorm: g·c / max(‖g‖, c); clipvalue: min(max(g, −c), c).
+    clipnorm and global_clipnorm: g·c / max(‖g‖, c); clipvalue: min(max(g, −c), c). PyTorch's
+    clip_grad_norm_ multiplies by min(1, c / (‖g‖ + 1e-6)).
 
     Args:
         c: the settings; 0 for no limit.
@@ -99,6 +100,8 @@ def clipped(c: Values, gradient: np.ndarray, norm: float | None = None) -> np.nd
     if largest := c["global_clipnorm"] or c["clipnorm"]:
         if norm is None or not c["global_clipnorm"]:
             norm = math.sqrt(float((gradient**2).sum()))
+        if epsilon := c["clip_epsilon"]:
+            return np.asarray(gradient * min(1.0, largest / (norm + epsilon)))
         return np.asarray(gradient * (largest / max(norm, largest)))
     if c["clipvalue"]:
         return gradient.clip(-c["clipvalue"], c["clipvalue"])
