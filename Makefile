@@ -37,7 +37,7 @@ test test-full: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(FULL) --flavour=keras3 -m flavour $(ARGS)
 
 soak: SOAKED := $(shell mktemp -d)
-soak: $(STAMP) ## Find every planted fault, then call no clean pair different (two hours or so)
+soak: $(STAMP) ## Find every injected fault, then report no clean pair as different (two hours or so)
 	$(BIN)/python -m pytest -n 2 -q --full $(FAULTS) --faults-out=$(SOAKED)/tf_keras.json
 	$(BIN)/python -m pytest -n 2 -q --full $(FAULTS) --faults-out=$(SOAKED)/keras3.json \
 		--flavour=keras3

@@ -30,7 +30,7 @@ BEGAN = time.monotonic()
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--flavour", choices=FLAVOURS, default="tf_keras", help="the Keras to test")
     parser.addoption(
-        "--faults-out", type=Path, metavar="FILE", help="write what became of the planted faults"
+        "--faults-out", type=Path, metavar="FILE", help="write the results of the injected faults"
     )
     parser.addoption(
         "--full", action="store_true", help="run the tests marked full too, and every optimizer"
@@ -38,7 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Print the table of planted faults, if any were."""
+    """Print the tables of injected faults, if there were any."""
     reports = [
         report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)
     ]
@@ -49,10 +49,10 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     rows = outcomes.by_fault(found["fault"])
     pairs = outcomes.by_fault(found["pair fault"], outcomes.PAIR_COLUMNS)
     if rows:
-        terminalreporter.section("planted faults")
+        terminalreporter.section("injected faults")
         terminalreporter.write("\n".join(outcomes.table(rows)) + "\n")
     if pairs:
-        terminalreporter.section("planted faults in users' own pairs")
+        terminalreporter.section("injected faults in users' pairs")
         terminalreporter.write("\n".join(outcomes.table(pairs, outcomes.PAIR_COLUMNS)) + "\n")
     if out := config.getoption("--faults-out"):
         outcomes.write(out, rows, time.monotonic() - BEGAN)

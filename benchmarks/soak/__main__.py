@@ -17,7 +17,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.soak.figures import as_data, planted, show
+from benchmarks.soak.figures import as_data, fault_totals, show
 from benchmarks.soak.processes import CHILD, Soak
 from benchmarks.soak.rows import product, rows, sample, slices
 from parity.system import strict_json
@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None, child: Sequence[str] = CHILD) -> int
         soak.end()  # once more: a second interrupt may have come amid the first one's work
         interrupted = True
     wall = time.monotonic() - began
-    faults = planted(args.faults)
+    faults = fault_totals(args.faults)
     show(soak, wall, faults)
     if args.out:
         args.out.write_text(

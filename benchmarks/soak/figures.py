@@ -32,13 +32,13 @@ def as_data(soak: Soak, wall: float, faults: dict[str, Any]) -> dict[str, Any]:
         "largest_float64_distance": soak.largest("float64"),
         "largest_float32_share_of_allowed": soak.largest("float32"),
         "seconds_per_pair": sum(seconds) / len(seconds) if seconds else None,
-        "planted_faults": faults,
+        "injected_faults": faults,
         "wall_seconds": wall,
     }
 
 
 def show(soak: Soak, wall: float, faults: dict[str, Any]) -> None:
-    """Print the figures; those of planted faults too, where there are any."""
+    """Print the figures; also those of injected faults, if there are any."""
     print(f"{'':12}{'threads':>8}{'pairs':>8}   DIFFERENT:" + "".join(f"{d:>10}" for d in DTYPES))
     for entry in soak.counts():
         line = f"{entry['flavour']:12}{entry['threads']:8}{entry['pairs']:8}{'':13}"
@@ -62,7 +62,7 @@ def show(soak: Soak, wall: float, faults: dict[str, Any]) -> None:
         _more(len(soak.not_run))
     if faults:
         print(
-            f"\nplanted faults: {faults['planted']} planted ({faults['faults']} different ones), "
+            f"\ninjected faults: {faults['total']} ({faults['faults']} different ones), "
             f"{faults['detected']} detected,\n  {faults['right rung']} at the right rung, "
             f"{faults['right layer']} in the right layer"
         )
@@ -73,7 +73,7 @@ def show(soak: Soak, wall: float, faults: dict[str, Any]) -> None:
     print(f"wall time: {(wall + faults.get('seconds', 0)) / 60:.0f} min")
 
 
-def planted(files: Sequence[Path]) -> dict[str, Any]:
+def fault_totals(files: Sequence[Path]) -> dict[str, Any]:
     """What ``pytest --faults-out`` wrote, added up; different faults are the same in every file."""
     found: collections.Counter[str] = collections.Counter()
     for file in files:

@@ -106,7 +106,7 @@ def test_make_compare_is_what_is_tested_here() -> None:
 
 def masked(text: str) -> list[str]:
     """Lines with every number replaced by a token and every run of spaces by one."""
-    numbers = re.compile(r"(?<!\w)\d[\d.,]*(e[+-]\d+)?")
+    numbers = re.compile(r"(?<!\w)-?\d[\d.,]*(e[+-]\d+)?")
     return [" ".join(numbers.sub("#", line).split()) for line in text.splitlines()]
 
 

@@ -169,9 +169,9 @@ def test_a_pair_called_different_is_a_false_alarm(
     assert "clean pairs: 2 of 2 judged in both dtypes, 1 false alarms" in " ".join(printed.split())
 
 
-def test_planted_faults_are_added_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Runs with either Keras plant the same faults; the figures stand before the pairs'."""
-    figures = {"faults": 3, "planted": 9, "detected": 9, "right rung": 8, "right layer": 7}
+def test_injected_faults_are_added_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The counts of both Keras versions are added; they come before those of the pairs."""
+    figures = {"faults": 3, "total": 9, "detected": 9, "right rung": 8, "right layer": 7}
     files = [tmp_path / name for name in ("a.json", "b.json")]
     for file in files:
         file.write_text(json.dumps({**figures, "seconds": 60.0}), "utf-8")
@@ -179,7 +179,7 @@ def test_planted_faults_are_added_up(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert soak.main(flags, child=child("for row in rows: answer(row)")) == 0
     printed = capsys.readouterr().out.splitlines()[-4:]
     assert printed == [
-        "planted faults: 18 planted (3 different ones), 18 detected,",
+        "injected faults: 18 (3 different ones), 18 detected,",
         "  16 at the right rung, 14 in the right layer",
         "clean pairs: 2 of 2 judged in both dtypes, 0 false alarms",
         "wall time: 2 min",
@@ -236,7 +236,7 @@ def test_no_pair_is_no_pass() -> None:
 
 @pytest.mark.full("keras3")
 @pytest.mark.flavour
-def test_a_planted_difference_is_called_different(flavour: str) -> None:
+def test_an_injected_difference_is_reported(flavour: str) -> None:
     """The whole way: a process whose PyTorch side trains with another epsilon."""
     code = """
         import dataclasses

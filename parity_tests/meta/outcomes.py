@@ -1,4 +1,4 @@
-"""What became of the planted faults: a table at the end of the test run, and totals for a file."""
+"""Results of the injected faults: a table at the end of the test run, and totals for a file."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-COLUMNS = ("planted", "detected", "right rung", "right layer")
+COLUMNS = ("total", "detected", "right rung", "right layer")
 
 PAIR_COLUMNS = ("found", "rung", "layer", "nameable", "named", "wrong")
-"""Of faults in users' own pairs: whether the cause can be named, was, or another one was."""
+"""For users' pairs: whether a cause can be named, it was, or a wrong one was."""
 
 KEYS = {"right rung": "rung", "right layer": "layer", "found": "detected"}
-"""Column to the outcome's key, where that is another word."""
+"""Column to the outcome's key, where they differ."""
 
 Outcome = dict[str, Any]
-"""``name`` of the fault, and whether it was ``detected``, at its ``rung``, in its ``layer``."""
+"""The ``name`` of a fault, and whether it was ``detected``, at its ``rung``, in its ``layer``."""
 
 
 def by_fault(outcomes: Iterable[Outcome], columns: Sequence[str] = COLUMNS) -> dict[str, list[int]]:
-    """Fault to the figures of the columns: in how many models, and what was right there."""
+    """Fault to the figures of the columns: the number of models in which each was right."""
     found: dict[str, list[int]] = {}
     for outcome in outcomes:
-        right = [column == "planted" or outcome[KEYS.get(column, column)] for column in columns]
+        right = [column == "total" or outcome[KEYS.get(column, column)] for column in columns]
         row = found.setdefault(outcome["name"], [0] * len(columns))
         found[outcome["name"]] = [count + flag for count, flag in zip(row, right, strict=True)]
     return dict(sorted(found.items()))
@@ -36,7 +36,7 @@ def totals(rows: dict[str, list[int]], columns: Sequence[str] = COLUMNS) -> dict
 
 
 def table(rows: dict[str, list[int]], columns: Sequence[str] = COLUMNS) -> list[str]:
-    """Lines of at most 80 columns: a fault each, then the sums."""
+    """Lines of at most 80 columns: one for each fault, then the sums."""
     width = max(map(len, rows), default=0)
     head = f"{'fault':{width}}" + "".join(f"  {title}" for title in columns)
     sums = totals(rows, columns)
@@ -53,5 +53,5 @@ def _columns(figures: list[int], columns: Sequence[str]) -> str:
 
 
 def write(path: Path, rows: dict[str, list[int]], seconds: float) -> None:
-    """Keep the sums and the time that it took."""
+    """Write the sums and the time that it took."""
     path.write_text(json.dumps({**totals(rows), "seconds": seconds}) + "\n", "utf-8")

@@ -1,14 +1,15 @@
-"""How a fault is planted into the PyTorch twin, and where it must be found."""
+"""Ways to inject a fault into the PyTorch twin, and where it must be found."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from torch import nn
 
+from parity_tests.support.fault import Fault, Twins
 from torch_impl.ladder.training import TorchModel
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -17,13 +18,12 @@ Weights = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Case:
-    """A model that a fault is planted in.
+    """A model that a fault is injected into, and what must be reported there.
 
     Attributes:
-        family, variant, optimizer: the model and its training.
-        part: what must be blamed: a layer, ``data``, ``loss``, ``optimizer``, or nothing.
-        recipe: a name that :func:`parity_tests.support.cases.recipe` knows, or none.
-        step: the optimizer step to be named, or None.
+        family, variant, optimizer, recipe: see :class:`Twins`.
+        part: the layer, ``data``, ``loss`` or ``optimizer``; empty if none can be.
+        step: the optimizer step, or None.
     """
 
     family: str
@@ -34,25 +34,28 @@ class Case:
     step: int | None = None
 
 
-@dataclass(frozen=True)
-class Fault:
-    """A small edit of the twin or of its training, and where it must first show.
-
-    Attributes:
-        name: the difference, as in ``batch_norm.epsilon``.
-        rung: where it is to be found first.
-        plant: the edit, undone with the patch.
-        cases: every kind of model that it applies to.
-        dtype: what finds it.
-        drive: what both sides do to make it show, where it would be invisible by its nature.
-    """
-
-    name: str
-    rung: str
-    plant: Plant
-    cases: tuple[Case, ...]
-    dtype: str = "float64"
-    drive: Plant | None = field(default=None)
+def twin(
+    name: str,
+    rung: str,
+    plant: Plant,
+    cases: Sequence[Case],
+    dtype: str = "float64",
+    drive: Plant | None = None,
+) -> list[Fault[Twins]]:
+    """The fault in each of the models; for the other arguments see :class:`Fault`."""
+    return [
+        Fault(
+            name=name,
+            models=Twins(case.family, case.variant, case.optimizer, case.recipe),
+            inject=plant,
+            drive=drive,
+            rung=rung,
+            dtype=dtype,
+            layer=case.part,
+            step=case.step,
+        )
+        for case in cases
+    ]
 
 
 def adjusted(change: Callable[[nn.Module], object]) -> Plant:
@@ -71,12 +74,12 @@ def adjusted(change: Callable[[nn.Module], object]) -> Plant:
 
 
 def replaced(owner: object, name: str, value: object) -> Plant:
-    """Put another function or constant in place of the twin's."""
+    """Replace a function or a constant of the twin."""
     return lambda patch: patch.setattr(owner, name, value)
 
 
 def wrapped(owner: object, name: str, wrap: Callable[..., object]) -> Plant:
-    """``wrap(original, *args)`` runs instead of the original."""
+    """Run ``wrap(original, *args)`` instead of the original function."""
 
     def plant(patch: pytest.MonkeyPatch) -> None:
         original = getattr(owner, name)
@@ -98,7 +101,7 @@ def every(kind: type[nn.Module], **attributes: object) -> Plant:
 
 
 def forward_of(path: str, forward: Callable[..., object]) -> Plant:
-    """Run ``forward(module, *args)`` in place of the forward pass of the module at ``path``."""
+    """Run ``forward(module, *args)`` instead of the forward pass of the module at ``path``."""
 
     def change(model: nn.Module) -> None:
         module = model.get_submodule(path)
@@ -108,7 +111,7 @@ def forward_of(path: str, forward: Callable[..., object]) -> Plant:
 
 
 def around(path: str, wrap: Callable[..., object]) -> Plant:
-    """Run ``wrap(forward, *args)`` in place of the forward pass of the module at ``path``."""
+    """Run ``wrap(forward, *args)`` instead of the forward pass of the module at ``path``."""
 
     def change(model: nn.Module) -> None:
         module = model.get_submodule(path)
@@ -119,7 +122,7 @@ def around(path: str, wrap: Callable[..., object]) -> Plant:
 
 
 def loaded_with(name: str, change: Callable[[np.ndarray], np.ndarray]) -> Plant:
-    """Load another value for one tensor."""
+    """Change one tensor before it is loaded."""
 
     def load(original: Callable[..., None], self: TorchModel, weights: Weights) -> None:
         original(self, {**weights, name: change(weights[name])})

@@ -1,4 +1,4 @@
-"""What is planted into the twins is planted into users' own pairs as well, where it can be met."""
+"""Every fault of the twins is injected into users' pairs too, if it can occur there."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from fnmatch import fnmatchcase
 import pytest
 
 from parity_tests.meta.faults import FAULTS
-from parity_tests.pairs.faults.planted import ROWS
+from parity_tests.pairs import faults
 
-PLANTED = {row.name for row in ROWS}
+TWINS = list(dict.fromkeys(fault.name for fault in FAULTS))
+PAIRS = {fault.name for fault in faults.FAULTS}
 
 ALSO = {
-    "dense.transposed_square_kernel": "dense.square_kernel_as_it_is",
     "layers.swapped_convolutions": "layers.swapped",
     "tensor.missing": "dense.missing_bias",
     "tensor.extra": "dense.bias_too_many",
     "activation.wrong_in_a_block": "activation.wrong",
     "value.float16_in_float32": "value.float16",
-    "conv.kernel_transposed": "conv.kernel_turned",
     "batch_norm.bessel": "batch_norm.running_variance",
     "dropout.spatial_active_in_evaluation": "dropout.active_in_evaluation",
     "rnn.recurrent_kernel_transposed": "simple_rnn.recurrent_kernel_as_it_is",
@@ -37,64 +36,61 @@ ALSO = {
     "average.does_not_overwrite": "average.left_out",
     "data.scale": "input.scaled",
     "data.float16": "value.float16",
-    "gaussian_dropout.stddev": "dropout.rate_for_deviation",
     "alpha_dropout.not_made_up_for": "dropout.plain_for_alpha",
     "alpha_dropout.to_zero": "dropout.plain_for_alpha",
-    "noise.variance_for_stddev": "noise.variance_for_deviation",
     "noise.in_evaluation_too": "dropout.active_in_evaluation",
 }
-"""Fault of a twin to the same one, planted into a pair under another name."""
+"""Fault of a twin to the fault of a pair that proves the same under another name."""
 
-BATCH = "a check trains on one batch, which both are given"
-EPOCHS = "a check takes steps, not epochs"
-OUTSIDE = "PyTorch's loss sees outputs alone: what it may lack is planted, not what it may have"
-DRAWN = "a check draws what both drop and add"
+BATCH = "a check trains on one batch, which both models receive"
+EPOCHS = "a check trains for steps, not for epochs"
+OUTSIDE = "PyTorch's loss receives only outputs: a term can be missing, but not be another one"
+DRAWN = "a check draws the random numbers of both models"
 CANNOT = {
-    "*.initial_*": "a check begins with the same weights",
-    "lstm.forget_bias": "a check begins with the same weights",
+    "*.initial_*": "a check starts from equal weights",
+    "lstm.forget_bias": "a check starts from equal weights",
     "dropout.mask_of_*": DRAWN,
     "noise.numbers_of_its_own": DRAWN,
-    "augmentation.*": "what layers of augmentation draw is not drawn for both, which is told",
-    "loss.class_weights_*": "a check takes no weights of classes or examples",
+    "augmentation.*": "the draws of augmentation layers are not shared, which the report mentions",
+    "loss.class_weights_*": "a check has no weights of classes or examples",
     "loss.short_batch_*": BATCH,
     "data.*": BATCH,
     "l2.of_biases_too": OUTSIDE,
     "penalty.*": OUTSIDE,
-    "constraint.*": "PyTorch's optimizer has no constraints: what it may lack is planted",
-    "schedule.double_precision": "rates that are one in float32 are one to a check",
+    "constraint.*": "PyTorch's optimizers have no constraints: one can only be missing",
+    "schedule.double_precision": "rates that are equal in float32 are equal to a check",
     "early_stopping.*": EPOCHS,
     "plateau.*": EPOCHS,
     "validation.*": EPOCHS,
     "average.not_taken_at_the_end": EPOCHS,
-    "average.begins_otherwise": "PyTorch's optimizers average nothing, the port's as Keras's do",
+    "average.begins_otherwise": "PyTorch's optimizers have no average of the weights",
 }
-"""Faults of twins, by pattern, to why a user's pair that is checked cannot have them."""
+"""Fault of twins, by pattern, to the reason why it cannot occur in a pair that is checked."""
 
 
 def ways(name: str) -> list[str]:
-    """Where a twin's fault is accounted for; once, if all is well."""
+    """Where a twin's fault is accounted for; exactly one place is correct."""
     return [
-        *[name for _ in range(name in PLANTED)],
-        *[name for _ in range(ALSO.get(name) in PLANTED)],
-        *[one for one in CANNOT if fnmatchcase(name, one) and name not in {*PLANTED, *ALSO}],
+        *[name for _ in range(name in PAIRS)],
+        *[name for _ in range(ALSO.get(name) in PAIRS)],
+        *[one for one in CANNOT if fnmatchcase(name, one) and name not in {*PAIRS, *ALSO}],
     ]
 
 
-@pytest.mark.parametrize("name", [fault.name for fault in FAULTS])
-def test_a_fault_of_the_twins_is_planted_into_pairs(name: str) -> None:
-    """By its name or another; or it is told why it cannot be met there."""
+@pytest.mark.parametrize("name", TWINS)
+def test_a_fault_of_the_twins_is_injected_into_pairs(name: str) -> None:
+    """Under its name or another; or there is a reason why it cannot occur there."""
     assert len(ways(name)) == 1, ways(name)
 
 
 def test_a_fault_that_no_table_has_is_seen() -> None:
-    """Of a name that is nowhere, nothing is known."""
+    """A new name is accounted for nowhere."""
     assert ways("conv.something_new") == []
 
 
-def test_no_reason_is_left_over() -> None:
-    """Each is of a fault that there is, and is needed."""
-    names = {fault.name for fault in FAULTS}
-    assert {*ALSO} <= names - PLANTED
-    assert {*ALSO.values()} <= PLANTED
-    left = names - PLANTED - {*ALSO}
-    assert all(any(fnmatchcase(name, one) for name in left) for one in CANNOT)
+def test_every_reason_is_needed() -> None:
+    """Each is for a fault that exists and that has no entry of its own."""
+    assert {*ALSO} <= {*TWINS} - PAIRS
+    assert {*ALSO.values()} <= PAIRS
+    rest = {*TWINS} - PAIRS - {*ALSO}
+    assert all(any(fnmatchcase(name, one) for name in rest) for one in CANNOT)

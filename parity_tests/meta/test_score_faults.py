@@ -1,4 +1,4 @@
-"""The comparison of metrics can fail: each fault planted in the PyTorch twin is found."""
+"""The comparison of metrics can fail: each fault injected into the PyTorch twin is found."""
 
 from __future__ import annotations
 

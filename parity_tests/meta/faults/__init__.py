@@ -1,32 +1,8 @@
-"""Faults to inject into the project's own models, by subject."""
+"""Faults in the project's own models, by subject; each module lists its own as ``FAULTS``."""
 
 from __future__ import annotations
 
-from parity_tests.meta.faults import (
-    augmentation,
-    convolution,
-    data,
-    dense,
-    loss,
-    noise,
-    normalisation,
-    optimizer,
-    recurrent,
-    regularisation,
-    training,
-)
-from parity_tests.meta.planting import Fault
+from parity.system.submodules import submodules
+from parity_tests.support.fault import Fault, Twins
 
-FAULTS: list[Fault] = [
-    *dense.FAULTS,
-    *convolution.FAULTS,
-    *normalisation.FAULTS,
-    *recurrent.FAULTS,
-    *loss.FAULTS,
-    *regularisation.FAULTS,
-    *noise.FAULTS,
-    *augmentation.FAULTS,
-    *optimizer.FAULTS,
-    *training.FAULTS,
-    *data.FAULTS,
-]
+FAULTS: list[Fault[Twins]] = [fault for module in submodules(__name__) for fault in module.FAULTS]

@@ -1,4 +1,4 @@
-"""Faults of image augmentation: which way images are turned, and how they are read."""
+"""Faults of image augmentation: rotation, shift, zoom, contrast and interpolation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 import torch_impl.parts.augmentation
-from parity_tests.meta.planting import Case, Fault, Plant, around, wrapped
+from parity_tests.meta.planting import Case, Plant, around, twin, wrapped
 from torch_impl.parts.augmentation import Augmentation
 
 Drawn = Callable[..., Tensor]
@@ -28,19 +28,19 @@ def the_other_way(original: Drawn, turns: Tensor, height: int, width: int) -> Te
 
 
 def about_the_corner(original: Drawn, turns: Tensor, height: int, width: int) -> Tensor:
-    """Turn about half the size, which lies half a pixel beside the middle."""
+    """Rotate about half the size, which is half a pixel off the centre."""
     return original(turns, height + 1, width + 1)
 
 
 def other_rows(change: Callable[..., tuple[Tensor, ...]]) -> Plant:
-    """Change the six numbers of the maps that shift (ones on the diagonal) or zoom."""
+    """Change the matrices that shift (ones on the diagonal) or those that zoom."""
     return wrapped(
         torch_impl.parts.augmentation, "_matrices", lambda original, *rows: original(*change(*rows))
     )
 
 
 def inverted(*rows: Tensor) -> tuple[Tensor, ...]:
-    """Zoom out for in: only where the map scales."""
+    """Zoom out instead of in."""
     a0, a1, a2, b0, b1, b2 = rows
     if a1.any() or (a0 == 1).all():
         return rows
@@ -52,17 +52,17 @@ def to_the_other_side(*rows: Tensor) -> tuple[Tensor, ...]:
     return (a0, a1, -a2, b0, b1, -b2) if (a0 == 1).all() else rows
 
 
-def read(**other: object) -> Plant:
-    """Read images otherwise than by bilinear interpolation and reflection at the edge."""
+def read(**options: object) -> Plant:
+    """Interpolate with other options than bilinear and reflection at the edge."""
 
     def otherwise(original: Drawn, x: Tensor, matrices: Tensor) -> Tensor:
-        return original(x, matrices, **other)
+        return original(x, matrices, **options)
 
     return wrapped(torch_impl.parts.augmentation, "transform", otherwise)
 
 
 def of_a_single_mean(original: Drawn, x: Tensor, factors: Tensor, **how: object) -> Tensor:
-    """The contrast about the mean of all channels, as ``torchvision`` has it of grey values."""
+    """Change the contrast about the mean of all channels, as ``torchvision`` does for grey."""
     factors = factors.to(x)[:, None, None, None]
     mean = x.mean((1, 2, 3), keepdim=True)
     return ((x - mean) * factors + mean).clamp(0.0, 255.0)
@@ -83,7 +83,7 @@ def in_evaluation_too(
 
 
 def for_the_whole_batch(forward: Drawn, x: Tensor, drawn: Tensor | None = None) -> Tensor:
-    """The first image's numbers for all."""
+    """Use the first image's random numbers for all images."""
     return forward(x, None if drawn is None else drawn[:1].expand_as(drawn))
 
 
@@ -100,26 +100,26 @@ def of(name: str, change: Drawn) -> Plant:
 
 
 FAULTS = [
-    Fault("augmentation.flip_axis", "forward_train", of("flip", of_the_other_axis), FLIPPED),
-    Fault("augmentation.flip_of_the_other_half", "forward_train", of("flip", the_other_half),
+    *twin("augmentation.flip_axis", "forward_train", of("flip", of_the_other_axis), FLIPPED),
+    *twin("augmentation.flip_of_the_other_half", "forward_train", of("flip", the_other_half),
           FLIPPED),
-    Fault("augmentation.rotation_the_other_way", "forward_train", of("_rotations", the_other_way),
+    *twin("augmentation.rotation_the_other_way", "forward_train", of("_rotations", the_other_way),
           CASES),
-    Fault("augmentation.rotated_about_a_corner", "forward_train",
+    *twin("augmentation.rotated_about_a_corner", "forward_train",
           of("_rotations", about_the_corner), CASES),
-    Fault("augmentation.zoom_inverted", "forward_train", other_rows(inverted), CASES),
-    Fault("augmentation.shift_to_the_other_side", "forward_train", other_rows(to_the_other_side),
+    *twin("augmentation.zoom_inverted", "forward_train", other_rows(inverted), CASES),
+    *twin("augmentation.shift_to_the_other_side", "forward_train", other_rows(to_the_other_side),
           CASES),
-    Fault("augmentation.fill_mode", "forward_train", read(fill_mode="nearest"), CASES),
-    Fault("augmentation.interpolation", "forward_train", read(interpolation="nearest"), CASES),
-    Fault("augmentation.contrast_over_channels", "forward_train",
+    *twin("augmentation.fill_mode", "forward_train", read(fill_mode="nearest"), CASES),
+    *twin("augmentation.interpolation", "forward_train", read(interpolation="nearest"), CASES),
+    *twin("augmentation.contrast_over_channels", "forward_train",
           of("contrast", of_a_single_mean), CASES),
-    Fault("augmentation.contrast_clipped_to_one", "forward_train", of("contrast", clipped_to_one),
+    *twin("augmentation.contrast_clipped_to_one", "forward_train", of("contrast", clipped_to_one),
           CASES),
-    Fault("augmentation.in_evaluation_too", "forward_eval",
+    *twin("augmentation.in_evaluation_too", "forward_eval",
           wrapped(Augmentation, "forward", in_evaluation_too), FLIPPED),
-    Fault("augmentation.one_draw_for_the_batch", "forward_train",
+    *twin("augmentation.one_draw_for_the_batch", "forward_train",
           around("augmentation", for_the_whole_batch), CASES),
-    Fault("augmentation.draw_of_another_image", "forward_train",
+    *twin("augmentation.draw_of_another_image", "forward_train",
           around("augmentation", of_another_row), FLIPPED),
 ]  # fmt: skip

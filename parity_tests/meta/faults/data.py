@@ -1,4 +1,4 @@
-"""Faults of the data: their order, their labels, their scale, how they are rounded."""
+"""Faults of the data: order, labels, scale, rounding."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from parity.data.datasets import Split
 from parity.numerics import random
-from parity_tests.meta.planting import Case, Fault, Plant, wrapped
+from parity_tests.meta.planting import Case, Plant, twin, wrapped
 from parity_tests.support import cases
 from torch_impl.ladder.training import TorchModel
 
@@ -36,13 +36,13 @@ def reversed_order(examples: Split) -> Split:
 
 
 def last_dropped(examples: Split) -> Split:
-    """Leave out the last example; whatever picks it gets the one before."""
+    """Leave out the last example; the one before is used twice."""
     places = np.arange(len(examples.x))
     return picked(examples, np.append(places[:-1], places[-2]))
 
 
 def one_label_off(examples: Split) -> Split:
-    """Label the example that the third step begins with as the next class."""
+    """Give the first example of the third step the label of the next class."""
     y = examples.y.copy()
     place = ORDER[64]
     y[place] = (y[place] + 1) % 9
@@ -55,15 +55,15 @@ def one_length_short(examples: Split) -> Split:
     return dataclasses.replace(examples, lengths=lengths)
 
 
-def batch_turned(
+def batch_reversed(
     original: Callable[..., object], self: TorchModel, order: Tensor, keep: dict[str, Tensor]
 ) -> object:
-    """The same examples in each step, in another order: the loss hardly shows it."""
+    """Reverse the examples within each batch, which the loss hardly shows."""
     return original(self, order.flip(0), keep)
 
 
 def scaled(original: Callable[..., Tensor], self: TorchModel, x: np.ndarray) -> Tensor:
-    """Divide by 256 where 255 was meant; examples are float32, what is loaded is float64."""
+    """Divide by 256 instead of 255; examples are float32, loaded data float64."""
     return original(self, x * np.float32(255 / 256) if x.dtype == np.float32 else x)
 
 
@@ -87,14 +87,14 @@ def on_data(step: int | None = None) -> tuple[Case, ...]:
 
 
 FAULTS = [
-    Fault("data.order", "step", fed_with(reversed_order), on_data(step=1)),
-    Fault("data.order_within_a_batch", "step", wrapped(TorchModel, "_step", batch_turned),
+    *twin("data.order", "step", fed_with(reversed_order), on_data(step=1)),
+    *twin("data.order_within_a_batch", "step", wrapped(TorchModel, "_step", batch_reversed),
           on_data(step=1)),
-    Fault("data.one_dropped", "steps", fed_with(last_dropped), on_data(step=PICKS_THE_LAST)),
-    Fault("data.one_label_off", "steps", fed_with(one_label_off), on_data(step=3)),
-    Fault("data.one_length_short", "steps", fed_with(one_length_short),
+    *twin("data.one_dropped", "steps", fed_with(last_dropped), on_data(step=PICKS_THE_LAST)),
+    *twin("data.one_label_off", "steps", fed_with(one_label_off), on_data(step=3)),
+    *twin("data.one_length_short", "steps", fed_with(one_length_short),
           (Case(*VOWELS, "data", step=3),)),
-    Fault("data.scale", "forward_eval", wrapped(TorchModel, "_tensor", scaled), on_data()),
-    Fault("data.float16", "forward_eval", wrapped(TorchModel, "_tensor", through_float16),
+    *twin("data.scale", "forward_eval", wrapped(TorchModel, "_tensor", scaled), on_data()),
+    *twin("data.float16", "forward_eval", wrapped(TorchModel, "_tensor", through_float16),
           (Case(*VOWELS, "data"),)),
 ]  # fmt: skip

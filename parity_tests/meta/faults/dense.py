@@ -1,4 +1,4 @@
-"""Faults of dense layers, of activations, and of which tensor goes where."""
+"""Faults of dense layers and activations, and of tensors in the wrong place."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from torch.nn import functional as F
 
 from parity_tests.meta.planting import (
     Case,
-    Fault,
     Plant,
     adjusted,
     around,
     every,
     forward_of,
     loaded_with,
+    twin,
     wrapped,
 )
 from torch_impl.ladder.training import TorchModel
 
 
 def torch_default(kernel: np.ndarray) -> np.ndarray:
-    """What PyTorch would have begun with: U(±1/√fan_in)."""
+    """PyTorch's default initial values: U(±1/√fan_in)."""
     bound = 1 / math.sqrt(kernel[..., 0].size)
     return np.random.default_rng(0).uniform(-bound, bound, kernel.shape)
 
 
 def reported(name: str, change: Callable[[dict], object]) -> Plant:
-    """Leave a tensor more, or less, in what the model says that it holds."""
+    """Add a tensor to those that the model reports, or remove one."""
 
     def report(original: Callable[..., dict], self: TorchModel) -> dict:
         weights = original(self)
@@ -78,7 +78,7 @@ def half_of_float32(forward: Callable[..., Tensor], x: Tensor) -> Tensor:
 
 
 def detached(forward: Callable[..., Tensor], x: Tensor) -> Tensor:
-    """Cut the graph before a layer, which no forward value shows."""
+    """Detach a layer's input, which no forward value shows."""
     return forward(x.detach())
 
 
@@ -103,50 +103,50 @@ LOGITS = (
 )
 
 FAULTS = [
-    Fault("dense.initial_kernel", "parameters",
+    *twin("dense.initial_kernel", "parameters",
           loaded_with("dense_1/kernel", torch_default), DENSE),
-    Fault("conv.initial_kernel", "parameters",
+    *twin("conv.initial_kernel", "parameters",
           loaded_with("conv_1/kernel", torch_default), (Case(*CNN, "conv_1"),)),
-    Fault("rnn.initial_kernel", "parameters",
+    *twin("rnn.initial_kernel", "parameters",
           loaded_with("rnn_1/kernel", torch_default), (Case(*LSTM, "rnn_1"),)),
-    Fault("dense.initial_bias", "parameters", loaded_with("logits/bias", np.zeros_like), LOGITS),
-    Fault("dense.transposed_square_kernel", "forward_eval",
+    *twin("dense.initial_bias", "parameters", loaded_with("logits/bias", np.zeros_like), LOGITS),
+    *twin("dense.transposed_square_kernel", "forward_eval",
           forward_of("dense.1", lambda layer, x: F.linear(x, layer.weight.T, layer.bias)),
           (Case("softmax", "square", "dense_2"),)),
-    Fault("layers.swapped", "forward_eval", swapped("dense.1", "dense.2"),
+    *twin("layers.swapped", "forward_eval", swapped("dense.1", "dense.2"),
           (Case("softmax", "square", "dense_2"),)),
-    Fault("layers.swapped_convolutions", "forward_eval", swapped("conv.1", "conv.2"),
+    *twin("layers.swapped_convolutions", "forward_eval", swapped("conv.1", "conv.2"),
           (Case("cnn", "equal_channels", "conv_2"),)),
-    Fault("dense.missing_bias", "forward_eval", forward_of("logits", without_bias), LOGITS),
-    Fault("conv.missing_bias", "forward_eval", forward_of("conv.0", without_bias),
+    *twin("dense.missing_bias", "forward_eval", forward_of("logits", without_bias), LOGITS),
+    *twin("conv.missing_bias", "forward_eval", forward_of("conv.0", without_bias),
           (Case(*CNN, "conv_1"), Case(*PLAIN, "conv_1"))),
-    Fault("parameter.frozen", "parameters", frozen("logits.bias"), LOGITS),
-    Fault("tensor.missing", "parameters",
+    *twin("parameter.frozen", "parameters", frozen("logits.bias"), LOGITS),
+    *twin("tensor.missing", "parameters",
           reported("weights", lambda weights: weights.pop("logits/bias")), LOGITS),
-    Fault("tensor.extra", "parameters",
+    *twin("tensor.extra", "parameters",
           reported("weights", lambda weights: weights.update({"logits/scale": np.ones(10)})),
           LOGITS),
-    Fault("activation.wrong", "forward_eval",
+    *twin("activation.wrong", "forward_eval",
           adjusted(lambda model: model.dense_activation.__setitem__(0, nn.ELU())),
           (Case(*MLP, "dense_activation_1"), Case(*DROPOUT, "dense_activation_1"),
            Case("cnn", "gelu", "dense_activation_1"))),
-    Fault("activation.wrong_in_a_block", "forward_eval",
+    *twin("activation.wrong_in_a_block", "forward_eval",
           adjusted(lambda model: model.activation.__setitem__(0, nn.SiLU())),
           (Case(*CNN, "activation_1"), Case("cnn", "max_same", "activation_1"))),
-    Fault("activation.leaky_slope", "forward_eval", every(nn.LeakyReLU, negative_slope=0.01),
+    *twin("activation.leaky_slope", "forward_eval", every(nn.LeakyReLU, negative_slope=0.01),
           (Case("softmax", "leaky_relu", "dense_activation_1"),
            Case("cnn", "max_same", "activation_1"))),
-    Fault("activation.gelu_tanh", "forward_eval",
+    *twin("activation.gelu_tanh", "forward_eval",
           adjusted(lambda model: model.dense_activation.__setitem__(0, nn.GELU("tanh"))),
           (Case("softmax", "gelu", "dense_activation_1"),
            Case("dropout", "gelu", "dense_activation_1"),
            Case("cnn", "gelu", "dense_activation_1"))),
-    Fault("softmax.axis", "forward_eval", every(nn.Softmax, dim=0), PROBABILITIES),
-    Fault("softmax.twice", "forward_eval",
+    *twin("softmax.axis", "forward_eval", every(nn.Softmax, dim=0), PROBABILITIES),
+    *twin("softmax.twice", "forward_eval",
           around("probabilities", lambda forward, x: forward(forward(x))), PROBABILITIES),
-    Fault("gradient.detached", "gradients", around("logits", detached), LOGITS),
-    Fault("value.nan", "forward_eval", around("logits", first_is_nan), LOGITS),
-    Fault("value.float16", "forward_eval", around("logits", half), LOGITS),
-    Fault("value.float16_in_float32", "forward_eval", around("logits", half_of_float32),
+    *twin("gradient.detached", "gradients", around("logits", detached), LOGITS),
+    *twin("value.nan", "forward_eval", around("logits", first_is_nan), LOGITS),
+    *twin("value.float16", "forward_eval", around("logits", half), LOGITS),
+    *twin("value.float16_in_float32", "forward_eval", around("logits", half_of_float32),
           LOGITS[:1], dtype="float32"),
 ]  # fmt: skip

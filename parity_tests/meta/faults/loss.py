@@ -1,4 +1,4 @@
-"""Faults of the loss: what it sums, how it weights, what it takes its input for."""
+"""Faults of the loss: reduction, weights, and logits for probabilities."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 import parity.specs.weights
 from parity.specs.weights import probe_weights
-from parity_tests.meta.planting import Case, Fault, wrapped
+from parity_tests.meta.planting import Case, twin, wrapped
 from torch_impl.ladder.training import TorchModel
 from torch_impl.parts.losses import HeadLoss
 
@@ -20,7 +20,7 @@ Loss = Callable[[HeadLoss, Tensor, Tensor], Tensor]
 
 
 def saturated_logits(patch: pytest.MonkeyPatch) -> None:
-    """Scale what both sides start from until probabilities leave [1e-7, 1 − 1e-7]."""
+    """Scale the initial weights of both sides until probabilities leave [1e-7, 1 − 1e-7]."""
 
     def scaled(*args: object) -> dict[str, np.ndarray]:
         weights = probe_weights(*args)
@@ -42,30 +42,30 @@ def not_smoothed(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> 
 
 
 def normalised(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tensor:
-    """PyTorch's own class weights: divided by their sum over the batch."""
+    """PyTorch's class weights: divided by their sum over the batch."""
     weights = self.class_weights.to(outputs)
     return F.cross_entropy(outputs, y, weight=weights)
 
 
 def not_clipped(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tensor:
-    """PyTorch's own: no clipping but that of a logarithm."""
+    """PyTorch's loss, which clips only the logarithm."""
     if self.sigmoid:
         return F.binary_cross_entropy(outputs[:, 0], y.to(outputs.dtype))
     return F.nll_loss(outputs.log().clamp_min(-100), y)
 
 
 def taken_for_logits(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tensor:
-    """A softmax's output into a loss that takes logits."""
+    """Pass probabilities to a loss that takes logits."""
     return F.cross_entropy(outputs, y)
 
 
 def taken_for_probabilities(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tensor:
-    """Logits into a loss that takes probabilities."""
+    """Pass logits to a loss that takes probabilities."""
     return F.nll_loss(outputs.clamp(1e-7, 1 - 1e-7).log(), y)
 
 
 def short_batch_as_a_full_one(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tensor:
-    """Divide by the batch size of the spec, whatever the batch."""
+    """Divide by the batch size of the spec, even for a shorter batch."""
     return original(self, y, outputs) * (len(y) / 32)
 
 
@@ -79,17 +79,17 @@ def smooth_l1(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> Ten
 
 
 def hinge_of_zero_and_one(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tensor:
-    """Labels are not made −1 and 1."""
+    """Do not convert labels to −1 and 1."""
     return (1.0 - one_hot(y, outputs) * outputs).clamp_min(0.0).mean()
 
 
 def summed_over_classes(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tensor:
-    """The squared error as PyTorch scripts write it out: mean over the batch alone."""
+    """The squared error as often written by hand: a mean over the batch only."""
     return F.mse_loss(outputs, one_hot(y, outputs), reduction="sum") / len(y)
 
 
 def divergence_not_clipped(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tensor:
-    """PyTorch's own, at its best: what is not the label's counts nothing."""
+    """PyTorch's divergence without clipping, in which only the label's entry counts."""
     return F.kl_div(outputs.log(), one_hot(y, outputs), reduction="batchmean")
 
 
@@ -99,22 +99,22 @@ def divergence_by_all_entries(original: Loss, self: HeadLoss, y: Tensor, outputs
 
 
 def smaller_epsilon(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tensor:
-    """PyTorch's own: 1e-8 within the logarithm, where Keras has 1e-7."""
+    """PyTorch's loss, with 1e-8 inside the logarithm instead of Keras's 1e-7."""
     return F.poisson_nll_loss(outputs, one_hot(y, outputs), log_input=False)
 
 
 def rates_for_logarithms(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tensor:
-    """PyTorch's default input."""
+    """PyTorch's default, which takes logarithms."""
     return F.poisson_nll_loss(outputs, one_hot(y, outputs), log_input=True)
 
 
 def positive_similarity(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tensor:
-    """PyTorch's sign, that of a similarity and not of a loss."""
+    """PyTorch's sign: a similarity, not a loss."""
     return F.cosine_similarity(outputs, one_hot(y, outputs)).mean()
 
 
 def margins_of_all(original: Loss, self: HeadLoss, y: Tensor, outputs: Tensor) -> Tensor:
-    """PyTorch's own: over all wrong classes, not the strongest alone."""
+    """PyTorch's margin: over all wrong classes, not only the strongest."""
     return F.multi_margin_loss(outputs, y)
 
 
@@ -175,37 +175,37 @@ PENALISED = (Case("softmax", "l2", "loss"), Case("cnn", "l2", "loss"))
 
 
 def by(loss: str) -> tuple[Case, ...]:
-    """A model that is trained by another loss than the cross-entropy."""
+    """A model that is trained with a loss other than the cross-entropy."""
     return (Case("softmax", "hidden_32_16-probabilities", "loss", recipe=loss),)
 
 
 FAULTS = [
-    Fault("loss.sum_for_mean", "loss", of_loss(summed), everywhere()),
-    Fault("loss.label_smoothing", "loss", of_loss(smoothed), everywhere()),
-    Fault("loss.labels_not_smoothed", "loss", of_loss(not_smoothed), SMOOTHED),
-    Fault("loss.class_weights_normalised", "loss", of_loss(normalised), WEIGHTED),
-    Fault("loss.probabilities_not_clipped", "loss", of_loss(not_clipped),
+    *twin("loss.sum_for_mean", "loss", of_loss(summed), everywhere()),
+    *twin("loss.label_smoothing", "loss", of_loss(smoothed), everywhere()),
+    *twin("loss.labels_not_smoothed", "loss", of_loss(not_smoothed), SMOOTHED),
+    *twin("loss.class_weights_normalised", "loss", of_loss(normalised), WEIGHTED),
+    *twin("loss.probabilities_not_clipped", "loss", of_loss(not_clipped),
           PROBABILITIES, drive=saturated_logits),
-    Fault("loss.binary_not_clipped", "loss", of_loss(not_clipped),
+    *twin("loss.binary_not_clipped", "loss", of_loss(not_clipped),
           BINARY, drive=saturated_logits),
-    Fault("loss.probabilities_for_logits", "loss", of_loss(taken_for_logits), PROBABILITIES),
-    Fault("loss.logits_for_probabilities", "loss", of_loss(taken_for_probabilities), everywhere()),
-    Fault("loss.short_batch_as_a_full_one", "steps", of_loss(short_batch_as_a_full_one),
+    *twin("loss.probabilities_for_logits", "loss", of_loss(taken_for_logits), PROBABILITIES),
+    *twin("loss.logits_for_probabilities", "loss", of_loss(taken_for_probabilities), everywhere()),
+    *twin("loss.short_batch_as_a_full_one", "steps", of_loss(short_batch_as_a_full_one),
           everywhere(step=5)),
-    Fault("loss.huber_divided_by_delta", "loss", of_loss(smooth_l1), by("huber")),
-    Fault("loss.hinge_of_zero_and_one", "loss", of_loss(hinge_of_zero_and_one),
+    *twin("loss.huber_divided_by_delta", "loss", of_loss(smooth_l1), by("huber")),
+    *twin("loss.hinge_of_zero_and_one", "loss", of_loss(hinge_of_zero_and_one),
           (*by("hinge"), *(Case(*model, "loss", recipe="hinge") for model in TRAINED_SO[1:]))),
-    Fault("loss.squares_summed_over_classes", "loss", of_loss(summed_over_classes),
+    *twin("loss.squares_summed_over_classes", "loss", of_loss(summed_over_classes),
           by("mean_squared_error")),
-    Fault("loss.divergence_not_clipped", "loss", of_loss(divergence_not_clipped),
+    *twin("loss.divergence_not_clipped", "loss", of_loss(divergence_not_clipped),
           by("kl_divergence")),
-    Fault("loss.divergence_by_all_entries", "loss", of_loss(divergence_by_all_entries),
+    *twin("loss.divergence_by_all_entries", "loss", of_loss(divergence_by_all_entries),
           by("kl_divergence")),
-    Fault("loss.poisson_epsilon", "loss", of_loss(smaller_epsilon), by("poisson")),
-    Fault("loss.poisson_of_logarithms", "loss", of_loss(rates_for_logarithms), by("poisson")),
-    Fault("loss.similarity_sign", "loss", of_loss(positive_similarity), by("cosine_similarity")),
-    Fault("loss.margins_of_all_classes", "loss", of_loss(margins_of_all), by("categorical_hinge")),
-    Fault("l2.factor", "loss", wrapped(TorchModel, "_objective", l2_halved), PENALISED),
-    Fault("l2.of_biases_too", "loss", wrapped(TorchModel, "_objective", l2_of_biases_too),
+    *twin("loss.poisson_epsilon", "loss", of_loss(smaller_epsilon), by("poisson")),
+    *twin("loss.poisson_of_logarithms", "loss", of_loss(rates_for_logarithms), by("poisson")),
+    *twin("loss.similarity_sign", "loss", of_loss(positive_similarity), by("cosine_similarity")),
+    *twin("loss.margins_of_all_classes", "loss", of_loss(margins_of_all), by("categorical_hinge")),
+    *twin("l2.factor", "loss", wrapped(TorchModel, "_objective", l2_halved), PENALISED),
+    *twin("l2.of_biases_too", "loss", wrapped(TorchModel, "_objective", l2_of_biases_too),
           PENALISED),
 ]  # fmt: skip

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from parity.specs import weights
 from parity_tests.meta.planting import (
     Case,
-    Fault,
     Plant,
     adjusted,
     around,
     every,
     forward_of,
+    twin,
     wrapped,
 )
 from torch_impl.ladder.training import TorchModel
@@ -25,7 +25,7 @@ from torch_impl.parts.layers import BatchNorm2d, SharedDropout
 
 
 def other_variance(model: nn.Module) -> None:
-    """Feed the running variance with the variance that the flavour does not."""
+    """Update the running variance with the biased variance for the unbiased, or vice versa."""
     for norm in model.batch_norm:
         norm.unbiased = not norm.unbiased
 
@@ -39,7 +39,7 @@ def statistics_of_evaluation(original: Callable[..., Tensor], self: nn.Module, x
 
 
 def of_each_row(forward: Callable[..., Tensor], x: Tensor) -> Tensor:
-    """Take rows for channels, where both are as many."""
+    """Normalise rows as channels, where there are as many of both."""
     return forward(x.transpose(1, 2).contiguous()).transpose(1, 2)
 
 
@@ -58,7 +58,7 @@ def not_centred(norm: nn.Module, x: Tensor) -> Tensor:
 
 
 def one_place_kept_apart(dropout: nn.Module, x: Tensor, keep: Tensor | None = None) -> Tensor:
-    """Drop entries, not whole channels: one place of each image has another channel's mask."""
+    """Drop one pixel of each image with another channel's mask, not whole channels."""
     if keep is None or not dropout.training:
         return x
     each = keep.expand_as(x).clone()
@@ -71,7 +71,7 @@ def in_evaluation_too(dropout: nn.Module, x: Tensor, keep: Tensor | None = None)
 
 
 def of_the_next_step(patch: pytest.MonkeyPatch) -> None:
-    """Train with every mask one step early."""
+    """Use each step's mask one step early."""
     taken = {"steps": 0}
     step, reset = TorchModel._step, TorchModel.reset_optimizer
 
@@ -117,26 +117,26 @@ DROPOUT_STEP = tuple(dataclasses.replace(case, step=1) for case in DROPOUT)
 SPATIAL = (Case(*CNN, "spatial_dropout_1"), Case("cnn", "max_same", "spatial_dropout_1"))
 
 FAULTS = [
-    Fault("batch_norm.epsilon", "forward_eval", every(BatchNorm2d, eps=1e-5), NORMS),
-    Fault("batch_norm.momentum", "step", every(BatchNorm2d, momentum=0.1), UPDATES),
-    Fault("batch_norm.bessel", "step", adjusted(other_variance), UPDATES),
-    Fault("batch_norm.evaluates_while_training", "forward_train", norm(statistics_of_evaluation),
+    *twin("batch_norm.epsilon", "forward_eval", every(BatchNorm2d, eps=1e-5), NORMS),
+    *twin("batch_norm.momentum", "step", every(BatchNorm2d, momentum=0.1), UPDATES),
+    *twin("batch_norm.bessel", "step", adjusted(other_variance), UPDATES),
+    *twin("batch_norm.evaluates_while_training", "forward_train", norm(statistics_of_evaluation),
           NORMS),
-    Fault("batch_norm.axis", "forward_eval", around("batch_norm.1", of_each_row),
+    *twin("batch_norm.axis", "forward_eval", around("batch_norm.1", of_each_row),
           (Case("cnn", "equal_channels", "batch_norm_2"),)),
-    Fault("batch_norm.gamma_for_beta", "forward_eval", norm(gamma_and_beta_exchanged), NORMS),
-    Fault("layer_norm.epsilon", "forward_eval", every(nn.LayerNorm, eps=1e-5), LAYER_NORM),
-    Fault("layer_norm.not_centred", "forward_eval", forward_of("layer_norm.0", not_centred),
+    *twin("batch_norm.gamma_for_beta", "forward_eval", norm(gamma_and_beta_exchanged), NORMS),
+    *twin("layer_norm.epsilon", "forward_eval", every(nn.LayerNorm, eps=1e-5), LAYER_NORM),
+    *twin("layer_norm.not_centred", "forward_eval", forward_of("layer_norm.0", not_centred),
           LAYER_NORM),
-    Fault("dropout.not_rescaled", "forward_train", every(SharedDropout, scale=1.0), DROPOUT),
-    Fault("dropout.rate", "forward_train", every(SharedDropout, scale=1 / 0.75), DROPOUT),
-    Fault("dropout.elementwise_for_spatial", "forward_train",
+    *twin("dropout.not_rescaled", "forward_train", every(SharedDropout, scale=1.0), DROPOUT),
+    *twin("dropout.rate", "forward_train", every(SharedDropout, scale=1 / 0.75), DROPOUT),
+    *twin("dropout.elementwise_for_spatial", "forward_train",
           forward_of("spatial_dropout.0", one_place_kept_apart), SPATIAL),
-    Fault("dropout.active_in_evaluation", "forward_eval",
+    *twin("dropout.active_in_evaluation", "forward_eval",
           forward_of("dropout.0", in_evaluation_too), DROPOUT[:2]),
-    Fault("dropout.spatial_active_in_evaluation", "forward_eval",
+    *twin("dropout.spatial_active_in_evaluation", "forward_eval",
           forward_of("spatial_dropout.0", in_evaluation_too), SPATIAL),
-    Fault("dropout.mask_of_the_next_step", "step", of_the_next_step, DROPOUT_STEP),
-    Fault("dropout.mask_of_another_row", "step", wrapped(TorchModel, "_step", of_another_row),
+    *twin("dropout.mask_of_the_next_step", "step", of_the_next_step, DROPOUT_STEP),
+    *twin("dropout.mask_of_another_row", "step", wrapped(TorchModel, "_step", of_another_row),
           DROPOUT_STEP),
 ]  # fmt: skip

@@ -14,7 +14,7 @@ import torch_impl.ladder.training
 from parity.constants import FLAVOURS
 from parity.reference.optimizers.spec import OptimizerSpec
 from parity.reference.optimizers.table import OPTIMIZERS as TABLE
-from parity_tests.meta.planting import Case, Fault, Plant, wrapped
+from parity_tests.meta.planting import Case, Plant, twin, wrapped
 from torch_impl.optim import SGD, Adagrad, Adam, KerasOptimizer, Lion, RMSprop
 from torch_impl.optim.base import Group
 
@@ -29,7 +29,7 @@ def with_values(**values: float) -> Plant:
 
 
 def named(name: str) -> Plant:
-    """Take another optimizer, which has the same options and slots."""
+    """Use another optimizer with the same options and slots."""
 
     def make(original: Callable[..., object], spec: OptimizerSpec, *args: object) -> object:
         return original(dataclasses.replace(spec, name=name), *args)
@@ -49,9 +49,9 @@ def instead(
     make: Callable[[dict[str, float], list[Tensor]], torch.optim.Optimizer],
     slots: dict[str, str],
 ) -> Plant:
-    """Use one of PyTorch's own optimizers; ``slots`` says which state is which canonical slot."""
+    """Use one of ``torch.optim``; ``slots`` maps its state to canonical slots."""
 
-    def own(spec: OptimizerSpec, params: list[Tensor], *args: object) -> torch.optim.Optimizer:
+    def build(spec: OptimizerSpec, params: list[Tensor], *args: object) -> torch.optim.Optimizer:
         return make(spec.constants(), params)
 
     def state(optimizer: torch.optim.Optimizer, spec: OptimizerSpec) -> dict[str, list[Tensor]]:
@@ -59,7 +59,7 @@ def instead(
         return {slot: [optimizer.state[p][name] for p in params] for slot, name in slots.items()}
 
     def plant(patch: pytest.MonkeyPatch) -> None:
-        patch.setattr(torch_impl.ladder.training, "optimizer_for", own)
+        patch.setattr(torch_impl.ladder.training, "optimizer_for", build)
         patch.setattr(torch_impl.ladder.training, "slots", state)
 
     return plant
@@ -88,14 +88,14 @@ def without_correction(
     gradients: list[Tensor],
     step: int,
 ) -> None:
-    """Take the plain rate, as if every step were a late one."""
+    """Use the rate without bias correction."""
     original(self, group, params, gradients, 10**6)
 
 
 def largest_forgotten(
     original: Callable[..., None], self: Adam, group: Group, params: list[Tensor], *args: object
 ) -> None:
-    """Adam where AMSGrad is meant: no second moment outlasts its step."""
+    """Adam instead of AMSGrad: the largest second moment is forgotten after each step."""
     for largest in self.of(params, "v_hat"):
         largest.zero_()
     original(self, group, params, *args)
@@ -113,14 +113,15 @@ def coupled(
     gradients: list[list[Tensor]],
 ) -> None:
     """Add the decay to the gradient, as ``torch.optim.SGD`` does."""
-    (group,), (params,), (own,) = self.param_groups, weights, gradients
+    (group,), (params,), (of_group,) = self.param_groups, weights, gradients
     group["weight_decay"] = 0.0
-    own[:] = [g + self.defaults["weight_decay"] * p for p, g in zip(params, own, strict=True)]
+    decay = self.defaults["weight_decay"]
+    of_group[:] = [g + decay * p for p, g in zip(params, of_group, strict=True)]
     original(self, weights, gradients)
 
 
 def exchanged(original: Callable[..., None], self: KerasOptimizer, *args: object) -> None:
-    """Clip the norm of all where each tensor's was meant, and the other way round."""
+    """Clip the global norm instead of each tensor's, and vice versa."""
     (group,) = self.param_groups
     group["clipnorm"], self.global_clipnorm = self.global_clipnorm, group["clipnorm"]
     original(self, *args)
@@ -133,11 +134,11 @@ def clipped_by_torch(
     weights: list[list[Tensor]],
     gradients: list[list[Tensor]],
 ) -> None:
-    """As ``clip_grad_norm_``, which adds 1e-6 to the norm."""
-    (own,) = gradients
-    norm = torch.nn.utils.get_total_norm(own)
+    """Clip like ``clip_grad_norm_``, which adds 1e-6 to the norm."""
+    (of_group,) = gradients
+    norm = torch.nn.utils.get_total_norm(of_group)
     factor = (self.global_clipnorm / (norm + 1e-6)).clamp_max(1.0)
-    own[:] = [gradient * factor for gradient in own]
+    of_group[:] = [gradient * factor for gradient in of_group]
 
 
 def epsilon_outside(
@@ -148,7 +149,7 @@ def epsilon_outside(
     gradients: list[Tensor],
     step: int,
 ) -> None:
-    """Add ε to the root, not within it, as PyTorch's own Adagrad and RMSprop do."""
+    """Add ε outside the root, as PyTorch's Adagrad and RMSprop do."""
     before = [param.clone() for param in params]
     original(self, group, params, gradients, step)
     (slot,) = self.slots_of(group)
@@ -166,7 +167,7 @@ def sign_of_the_new_moment(
     gradients: list[Tensor],
     step: int,
 ) -> None:
-    """Move the moment first and go by its sign."""
+    """Update the moment first, then use its sign."""
     before = [param.clone() for param in params]
     original(self, group, params, gradients, step)
     for param, old, moment in zip(params, before, self.of(params, "m"), strict=True):
@@ -180,18 +181,18 @@ def of_the_other_keras(
 
     (Nothing else of these optimizers knows the Keras.)
     """
-    own = others.pop("flavour", FLAVOURS[0])
-    original(self, *args, **others, flavour=FLAVOURS[FLAVOURS[0] == own])
+    flavour = others.pop("flavour", FLAVOURS[0])
+    original(self, *args, **others, flavour=FLAVOURS[FLAVOURS[0] == flavour])
 
 
 def other_share(
     original: Callable[..., None], self: KerasOptimizer, weights: object, step: int
 ) -> None:
-    """Keep another share of the average after the first step, whose share Keras 3 does not use."""
-    own = self.ema_momentum
-    self.ema_momentum = own if step == 1 else 0.99
+    """Change the average's momentum after the first step, in which Keras 3 does not use it."""
+    momentum = self.ema_momentum
+    self.ema_momentum = momentum if step == 1 else 0.99
     original(self, weights, step)
-    self.ema_momentum = own
+    self.ema_momentum = momentum
 
 
 OPTIMIZERS = tuple(TABLE)
@@ -206,7 +207,7 @@ MODELS = (
 
 
 FEW = (MODELS[0], MODELS[3])
-"""For optimizers that keep to the four first ones' machinery and know nothing of models."""
+"""Models for faults of optimizers that do not depend on the kind of model."""
 
 
 def trained_by(*optimizers: str, recipe: str = "", step: int = 1) -> tuple[Case, ...]:
@@ -224,64 +225,64 @@ def trained_by(*optimizers: str, recipe: str = "", step: int = 1) -> tuple[Case,
 clip = functools.partial(wrapped, KerasOptimizer, "_clip")
 
 FAULTS = [
-    Fault("adam.epsilon", "step", with_values(epsilon=1e-8), trained_by("adam")),
-    Fault("adam.epsilon_placement", "step",
+    *twin("adam.epsilon", "step", with_values(epsilon=1e-8), trained_by("adam")),
+    *twin("adam.epsilon_placement", "step",
           instead(torch_adam, {"m": "exp_avg", "v": "exp_avg_sq"}), trained_by("adam")),
-    Fault("adam.beta_1", "step", with_values(beta_1=0.95), trained_by(*MOMENTS)),
-    Fault("adam.beta_2", "step", with_values(beta_2=0.99), trained_by("adam", "nadam")),
-    Fault("adam.bias_correction_missing", "step", wrapped(Adam, "update", without_correction),
+    *twin("adam.beta_1", "step", with_values(beta_1=0.95), trained_by(*MOMENTS)),
+    *twin("adam.beta_2", "step", with_values(beta_2=0.99), trained_by("adam", "nadam")),
+    *twin("adam.bias_correction_missing", "step", wrapped(Adam, "update", without_correction),
           trained_by("adam")),
-    Fault("amsgrad.off", "steps", wrapped(Adam, "update", largest_forgotten),
+    *twin("amsgrad.off", "steps", wrapped(Adam, "update", largest_forgotten),
           trained_by("amsgrad", step=2)),
-    Fault("adamax.norm_forgets_otherwise", "steps", with_values(beta_2=0.9),
+    *twin("adamax.norm_forgets_otherwise", "steps", with_values(beta_2=0.9),
           trained_by("adamax", step=2)),
-    Fault("optimizer.rate_off_by_a_millionth", "step", rate_scaled(1 + 1e-6),
+    *twin("optimizer.rate_off_by_a_millionth", "step", rate_scaled(1 + 1e-6),
           trained_by(*OPTIMIZERS)),
-    Fault("momentum.value", "steps", with_values(momentum=0.8), trained_by("momentum", step=2)),
-    Fault("momentum.rate_outside", "step", instead(torch_sgd, {"velocity": "momentum_buffer"}),
+    *twin("momentum.value", "steps", with_values(momentum=0.8), trained_by("momentum", step=2)),
+    *twin("momentum.rate_outside", "step", instead(torch_sgd, {"velocity": "momentum_buffer"}),
           trained_by("momentum")),
-    Fault("nesterov.off", "step",
+    *twin("nesterov.off", "step",
           wrapped(SGD, "__init__",
                   lambda original, *args, nesterov=False, **kwargs: original(*args, **kwargs)),
           trained_by("nesterov")),
-    Fault("optimizer.slots_not_carried", "steps", wrapped(SGD, "step", forgetting),
+    *twin("optimizer.slots_not_carried", "steps", wrapped(SGD, "step", forgetting),
           trained_by("momentum", step=2)),
-    Fault("adam.slots_not_carried", "steps", wrapped(Adam, "step", forgetting),
+    *twin("adam.slots_not_carried", "steps", wrapped(Adam, "step", forgetting),
           trained_by("adam", step=2)),
-    Fault("weight_decay.coupled", "step", clip(coupled),
+    *twin("weight_decay.coupled", "step", clip(coupled),
           trained_by("momentum", "adam", recipe="weight_decay")),
-    Fault("weight_decay.missing", "step", with_values(weight_decay=0.0),
+    *twin("weight_decay.missing", "step", with_values(weight_decay=0.0),
           trained_by("sgd", "adam", recipe="weight_decay")),
-    Fault("clipping.global_for_each_tensor", "step", clip(exchanged),
+    *twin("clipping.global_for_each_tensor", "step", clip(exchanged),
           trained_by("sgd", recipe="clipnorm")),
-    Fault("clipping.each_tensor_for_global", "step", clip(exchanged),
+    *twin("clipping.each_tensor_for_global", "step", clip(exchanged),
           trained_by("sgd", recipe="global_clipnorm")),
-    Fault("clipping.epsilon_in_the_norm", "step", clip(clipped_by_torch),
+    *twin("clipping.epsilon_in_the_norm", "step", clip(clipped_by_torch),
           trained_by("sgd", recipe="global_clipnorm")),
-    Fault("clipping.values_not_clipped", "step", with_values(clipvalue=0.0),
+    *twin("clipping.values_not_clipped", "step", with_values(clipvalue=0.0),
           trained_by("sgd", recipe="clipvalue")),
-    Fault("adagrad.begins_with_zero", "step", with_values(initial_accumulator_value=0.0),
+    *twin("adagrad.begins_with_zero", "step", with_values(initial_accumulator_value=0.0),
           trained_by("adagrad")),
-    Fault("adagrad.epsilon_placement", "step", wrapped(Adagrad, "update", epsilon_outside),
+    *twin("adagrad.epsilon_placement", "step", wrapped(Adagrad, "update", epsilon_outside),
           trained_by("adagrad")),
-    Fault("adadelta.rho", "step", with_values(rho=0.9), trained_by("adadelta")),
-    Fault("adadelta.epsilon", "step", with_values(epsilon=1e-6), trained_by("adadelta")),
-    Fault("adamax.epsilon_within_the_maximum", "step",
+    *twin("adadelta.rho", "step", with_values(rho=0.9), trained_by("adadelta")),
+    *twin("adadelta.epsilon", "step", with_values(epsilon=1e-6), trained_by("adadelta")),
+    *twin("adamax.epsilon_within_the_maximum", "step",
           instead(torch_adamax, {"m": "exp_avg", "u": "exp_inf"}), trained_by("adamax")),
-    Fault("rmsprop.epsilon_placement", "step", wrapped(RMSprop, "update", epsilon_outside),
+    *twin("rmsprop.epsilon_placement", "step", wrapped(RMSprop, "update", epsilon_outside),
           trained_by("rmsprop")),
-    Fault("rmsprop.rho", "step", with_values(rho=0.99), trained_by("rmsprop")),
-    Fault("nadam.without_looking_ahead", "step", named("adam"), trained_by("nadam")),
-    Fault("ftrl.begins_with_less", "step", with_values(initial_accumulator_value=0.01),
+    *twin("rmsprop.rho", "step", with_values(rho=0.99), trained_by("rmsprop")),
+    *twin("nadam.without_looking_ahead", "step", named("adam"), trained_by("nadam")),
+    *twin("ftrl.begins_with_less", "step", with_values(initial_accumulator_value=0.01),
           trained_by("ftrl")),
-    Fault("ftrl.power", "step", with_values(learning_rate_power=-0.6), trained_by("ftrl")),
-    Fault("lion.order", "steps", wrapped(Lion, "update", sign_of_the_new_moment),
+    *twin("ftrl.power", "step", with_values(learning_rate_power=-0.6), trained_by("ftrl")),
+    *twin("lion.order", "steps", wrapped(Lion, "update", sign_of_the_new_moment),
           trained_by("lion", step=2)),
-    Fault("average.begins_otherwise", "step",
+    *twin("average.begins_otherwise", "step",
           wrapped(KerasOptimizer, "__init__", of_the_other_keras),
           trained_by("sgd", "adam", recipe="average")),
-    Fault("average.momentum", "steps", wrapped(KerasOptimizer, "_average", other_share),
+    *twin("average.momentum", "steps", wrapped(KerasOptimizer, "_average", other_share),
           trained_by("sgd", recipe="average", step=4)),
-    Fault("average.does_not_overwrite", "steps", with_values(ema_overwrite_frequency=0),
+    *twin("average.does_not_overwrite", "steps", with_values(ema_overwrite_frequency=0),
           trained_by("sgd", recipe="average", step=4)),
 ]  # fmt: skip

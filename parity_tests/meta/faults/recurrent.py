@@ -11,12 +11,12 @@ from torch.nn import functional as F
 import torch_impl.ladder.weights
 from parity_tests.meta.planting import (
     Case,
-    Fault,
     adjusted,
     around,
     every,
     loaded_with,
     replaced,
+    twin,
     wrapped,
 )
 from torch_impl.ladder.weights import Place
@@ -24,24 +24,24 @@ from torch_impl.parts.layers import Recurrent, ResetBeforeGRU
 
 
 def other_order(original: Callable[..., dict], rnn: nn.Module) -> dict:
-    """Take an LSTM's gates i, f, g, o for i, f, o, g, on the way there and on the way back."""
+    """Read an LSTM's gates i, f, g, o as i, f, o, g, in loading and in saving."""
 
-    def turned(value: Tensor) -> Tensor:
+    def exchanged(value: Tensor) -> Tensor:
         i, f, g, o = value.chunk(4, -1)
         return torch.cat((i, f, o, g), -1)
 
     def place(right: Place) -> Place:
         return Place(
             right.tensors,
-            lambda *tensors: turned(right.to_canonical(*tensors)),
-            lambda value: right.from_canonical(turned(value)),
+            lambda *tensors: exchanged(right.to_canonical(*tensors)),
+            lambda value: right.from_canonical(exchanged(value)),
         )
 
     return {name: place(right) for name, right in original(rnn).items()}
 
 
 def not_transposed(original: Callable[..., dict], rnn: nn.Module) -> dict:
-    """Load a recurrent kernel as it is, which its square shape allows, and save it so."""
+    """Load and save a recurrent kernel without transposing it; its shape is square."""
     weight = rnn.weight_hh_l0
     kept = Place((weight,), lambda value: value, lambda value: (value,))
     return {**original(rnn), "recurrent_kernel": kept}
@@ -61,7 +61,7 @@ def forget_bias_of_zero(bias):
 def reset_after(
     original: object, self: ResetBeforeGRU, x: Tensor, lengths: Tensor | None, suffix: str
 ) -> tuple[Tensor, Tensor]:
-    """Let the reset gate act on the recurrent product, as ``nn.GRU`` does."""
+    """Apply the reset gate to the recurrent product, as ``nn.GRU`` does."""
     weight = getattr(self, f"weight_hh{suffix}")
     gates = F.linear(x, getattr(self, f"weight_ih{suffix}"), getattr(self, f"bias_ih{suffix}"))
     h, outputs = x.new_zeros(x.shape[0], self.units), []
@@ -84,7 +84,7 @@ def without_mask(
 def last_step(
     original: Callable[..., Tensor], self: Recurrent, x: Tensor, lengths: Tensor | None
 ) -> Tensor:
-    """Take the last step, valid or not, where a bidirectional run has seen one input only."""
+    """Take the last step, valid or not; backwards, it has seen only one input."""
     if self.own:
         return self.rnn(x, lengths)[0][:, -1]
     return self.rnn(x)[0][:, -1]
@@ -107,32 +107,32 @@ def on(cells: tuple[str, ...], rest: str) -> tuple[Case, ...]:
 
 
 FAULTS = [
-    Fault("gru.gates", "forward_eval",
+    *twin("gru.gates", "forward_eval",
           replaced(torch_impl.ladder.weights, "_swapped", lambda value: value),
           (*on(("gru_after", "gru_before"), "1-uni-fixed"), Case("rnn", "tokens-gru", "rnn_1"))),
-    Fault("lstm.gates", "forward_eval",
+    *twin("lstm.gates", "forward_eval",
           wrapped(torch_impl.ladder.weights, "of_recurrent", other_order),
           (*on(("lstm",), "1-uni-fixed"), *on(("lstm",), "1-bi-variable"))),
-    Fault("rnn.recurrent_kernel_transposed", "forward_eval",
+    *twin("rnn.recurrent_kernel_transposed", "forward_eval",
           wrapped(torch_impl.ladder.weights, "of_recurrent", not_transposed),
           on(("simple",), "1-uni-fixed")),
-    Fault("rnn.both_biases_train", "parameters", adjusted(both_biases_train),
+    *twin("rnn.both_biases_train", "parameters", adjusted(both_biases_train),
           on(("simple", "lstm"), "1-uni-fixed")),
-    Fault("lstm.forget_bias", "parameters", loaded_with("rnn_1/bias", forget_bias_of_zero),
+    *twin("lstm.forget_bias", "parameters", loaded_with("rnn_1/bias", forget_bias_of_zero),
           on(("lstm",), "1-uni-fixed")),
-    Fault("gru.reset_after", "forward_eval", wrapped(ResetBeforeGRU, "_run", reset_after),
+    *twin("gru.reset_after", "forward_eval", wrapped(ResetBeforeGRU, "_run", reset_after),
           on(("gru_before",), "1-uni-fixed")),
-    Fault("rnn.activation", "forward_eval",
+    *twin("rnn.activation", "forward_eval",
           adjusted(lambda model: setattr(model.rnn[0].rnn, "mode", "RNN_RELU")),
           on(("simple",), "1-uni-fixed")),
-    Fault("rnn.mask_ignored", "forward_eval", wrapped(Recurrent, "forward", without_mask),
+    *twin("rnn.mask_ignored", "forward_eval", wrapped(Recurrent, "forward", without_mask),
           (*on(CELLS, "1-uni-variable"), *on(CELLS, "1-bi-variable"))),
-    Fault("rnn.last_step_for_last_valid", "forward_eval", wrapped(Recurrent, "forward", last_step),
+    *twin("rnn.last_step_for_last_valid", "forward_eval", wrapped(Recurrent, "forward", last_step),
           on(OWN, "1-uni-variable")),
-    Fault("rnn.backward_at_the_end", "forward_eval", wrapped(Recurrent, "forward", last_step),
+    *twin("rnn.backward_at_the_end", "forward_eval", wrapped(Recurrent, "forward", last_step),
           on(CELLS, "1-bi-fixed")),
-    Fault("rnn.initial_state", "forward_eval", around("rnn.0.rnn", from_a_tenth),
+    *twin("rnn.initial_state", "forward_eval", around("rnn.0.rnn", from_a_tenth),
           (*on(OWN, "1-uni-fixed"), *on(OWN, "1-bi-fixed"))),
-    Fault("embedding.row_0_frozen", "gradients", every(nn.Embedding, padding_idx=0),
+    *twin("embedding.row_0_frozen", "gradients", every(nn.Embedding, padding_idx=0),
           (Case("rnn", "tokens-gru", "embedding"), Case("rnn", "tokens-lstm", "embedding"))),
 ]  # fmt: skip

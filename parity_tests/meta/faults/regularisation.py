@@ -11,7 +11,7 @@ from torch import Tensor, nn
 import torch_impl.ladder.training
 import torch_impl.parts.regularisation
 from parity.specs.base import ModelSpec
-from parity_tests.meta.planting import Case, Fault, Plant, replaced, wrapped
+from parity_tests.meta.planting import Case, Plant, replaced, twin, wrapped
 from torch_impl.nn import L1L2, MaxNorm, NonNeg, Penalties
 
 Named = Callable[..., dict[str, Tensor]]
@@ -34,8 +34,8 @@ def of_what_it_takes(original: Callable[..., None], self: Penalties, *seen: Any)
 
 
 def exchanged(original: Callable[..., Tensor], self: L1L2, x: Tensor) -> Tensor:
-    other = L1L2(self.l2, self.l1, flavour=self.flavour)
-    return original(other, x)
+    exchanged = L1L2(self.l2, self.l1, flavour=self.flavour)
+    return original(exchanged, x)
 
 
 def without(*ends: str) -> Callable[..., dict[str, Tensor]]:
@@ -47,20 +47,20 @@ def without(*ends: str) -> Callable[..., dict[str, Tensor]]:
 
 
 def recurrent_too(original: Named, kind: str, model: nn.Module, places: Any) -> dict[str, Tensor]:
-    """What looks like any other kernel in PyTorch."""
+    """Treat recurrent kernels as kernels, which look alike in PyTorch."""
     found = original(kind, model, places)
     return found | (original("recurrent_kernel", model, places) if kind == "kernel" else {})
 
 
 def along(axis: int | tuple[int, ...]) -> Plant:
-    def other(original: Callable[..., None], self: MaxNorm, most: float, _axis: object) -> None:
+    def init(original: Callable[..., None], self: MaxNorm, most: float, _axis: object) -> None:
         original(self, most, axis)
 
-    return wrapped(MaxNorm, "__init__", other)
+    return wrapped(MaxNorm, "__init__", init)
 
 
 def renormed(original: object, self: MaxNorm, weight: Tensor, layout: object = None) -> Tensor:
-    """PyTorch's own, which leaves alone what is within the norm."""
+    """PyTorch's function, which does not change weights within the norm."""
     return weight.renorm(2, 0, self.max_value)
 
 
@@ -69,7 +69,7 @@ def of_both_signs(original: object, self: NonNeg, weight: Tensor, layout: object
 
 
 class Early:
-    """Takes a constraint's hook in the optimizer's place, and runs it elsewhere in the step."""
+    """An optimizer that runs a constraint's hook at another point of the step."""
 
     def __init__(self, owner: Any, place: str) -> None:
         self.owner, self.place = owner, place
@@ -85,7 +85,7 @@ class Early:
 
 
 def before(place: str) -> Plant:
-    """Put the constraint in force before a part of the optimizer's step."""
+    """Apply the constraint before a part of the optimizer's step."""
 
     def early(original: Constrained, spec: ModelSpec, optimizer: Any, *model: object) -> None:
         original(spec, Early(optimizer, place), *model)
@@ -105,33 +105,33 @@ MOST = (("softmax", "max_norm"), ("cnn", "max_norm"))
 POSITIVE = (("softmax", "non_negative"), ("rnn", "non_negative"))
 
 FAULTS = [
-    Fault("penalty.activity_not_averaged", "loss",
+    *twin("penalty.activity_not_averaged", "loss",
           wrapped(Penalties, "_see", summed_over_the_batch), penalised("softmax", "cnn")),
-    Fault("penalty.activity_averaged_over_units", "loss",
+    *twin("penalty.activity_averaged_over_units", "loss",
           wrapped(Penalties, "_see", averaged_over_everything), penalised("cnn")),
-    Fault("penalty.activity_of_the_inputs", "loss",
+    *twin("penalty.activity_of_the_inputs", "loss",
           wrapped(Penalties, "_see", of_what_it_takes), penalised("cnn")),
-    Fault("penalty.l1_for_l2", "loss", wrapped(L1L2, "__call__", exchanged),
+    *twin("penalty.l1_for_l2", "loss", wrapped(L1L2, "__call__", exchanged),
           penalised("softmax", "rnn")),
-    Fault("penalty.biases_left_out", "loss",
+    *twin("penalty.biases_left_out", "loss",
           wrapped(torch_impl.parts.regularisation, "_named", without("bias")),
           penalised("softmax", "cnn")),
-    Fault("penalty.second_bias_left_out", "loss",
+    *twin("penalty.second_bias_left_out", "loss",
           wrapped(torch_impl.parts.regularisation, "_named", without("bias_hh_l0")),
           penalised("rnn")),
-    Fault("penalty.of_recurrent_kernels_too", "loss",
+    *twin("penalty.of_recurrent_kernels_too", "loss",
           wrapped(torch_impl.parts.regularisation, "_named", recurrent_too), penalised("rnn")),
-    Fault("constraint.left_out", "step",
+    *twin("constraint.left_out", "step",
           replaced(torch_impl.ladder.training, "constrained", lambda *_: None),
           kept(*MOST, *POSITIVE)),
-    Fault("constraint.axis", "step", along(1), kept(MOST[0])),
-    Fault("constraint.axis_of_a_convolution", "step", along(0), kept(MOST[1])),
-    Fault("constraint.renorm", "step", wrapped(MaxNorm, "__call__", renormed), kept(MOST[0])),
-    Fault("constraint.absolute_values", "step", wrapped(NonNeg, "__call__", of_both_signs),
+    *twin("constraint.axis", "step", along(1), kept(MOST[0])),
+    *twin("constraint.axis_of_a_convolution", "step", along(0), kept(MOST[1])),
+    *twin("constraint.renorm", "step", wrapped(MaxNorm, "__call__", renormed), kept(MOST[0])),
+    *twin("constraint.absolute_values", "step", wrapped(NonNeg, "__call__", of_both_signs),
           kept(POSITIVE[0])),
-    Fault("constraint.of_recurrent_kernels_too", "step",
+    *twin("constraint.of_recurrent_kernels_too", "step",
           wrapped(torch_impl.parts.regularisation, "_named", recurrent_too), kept(POSITIVE[1])),
-    Fault("constraint.before_the_step", "step", before("update"), kept(MOST[1], POSITIVE[1])),
-    Fault("constraint.before_the_average", "step", before("_average"),
+    *twin("constraint.before_the_step", "step", before("update"), kept(MOST[1], POSITIVE[1])),
+    *twin("constraint.before_the_average", "step", before("_average"),
           tuple(replace(case, recipe="average") for case in kept(MOST[0], POSITIVE[1]))),
 ]  # fmt: skip

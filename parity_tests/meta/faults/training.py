@@ -1,4 +1,4 @@
-"""Faults of a whole training: what changes from step to step, and at the end of an epoch."""
+"""Faults of a full training run: schedules, callbacks, validation."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Any
 
 import torch
 
-from parity_tests.meta.planting import Case, Fault, replaced, wrapped
+from parity_tests.meta.planting import Case, replaced, twin, wrapped
 from torch_impl.fit import EarlyStopping, ReduceLROnPlateau
 from torch_impl.ladder.training import TorchModel
 from torch_impl.optim import KerasOptimizer, schedules
 
 
 def torch_cosine(self: schedules.CosineDecay, initial: torch.Tensor, step: torch.Tensor) -> Any:
-    """PyTorch's own formula in double precision, which rises again behind its end."""
+    """PyTorch's formula in double precision, which rises again after its end."""
     share = float(step) / self.decay_steps
     height = 0.5 * (1 + torch.cos(torch.tensor(torch.pi * share, dtype=torch.float64)))
     return float(initial) * ((1 - self.alpha) * height + self.alpha)
 
 
 def by_epoch(original: Callable[..., float], self: Any, initial: float, step: int) -> float:
-    """Call the scheduler once an epoch, as PyTorch's own are, not once a step."""
+    """Call the scheduler once an epoch, as is usual in PyTorch, not once a step."""
     return original(self, initial, step // 5)
 
 
@@ -31,7 +31,7 @@ def a_step_ahead(original: Callable[..., float], self: Any, initial: float, step
 
 
 def with_other(**values: object) -> Callable[..., None]:
-    """Build a callback with these values in place of the spec's."""
+    """Build a callback with these values instead of the spec's."""
 
     def wrap(original: Callable[..., None], *args: object, **others: object) -> None:
         original(*args, **{**others, **values})
@@ -84,32 +84,32 @@ def trained(recipe: str, *models: tuple[str, str], step: int | None = None) -> t
     return tuple(Case(*model, "", "adam", recipe=recipe, step=step) for model in models)
 
 
-# an epoch has five steps, and a rate that is lowered behind it shows in the loss of its second
+# an epoch has five steps; a rate that is lowered after it shows in the loss of its second step
 FAULTS = [
-    Fault("schedule.double_precision", "steps", replaced(schedules.CosineDecay, "formula",
+    *twin("schedule.double_precision", "steps", replaced(schedules.CosineDecay, "formula",
           torch_cosine), on_the_ladder(2)),
-    Fault("schedule.once_an_epoch", "steps", wrapped(rate, "rate", by_epoch), on_the_ladder(2)),
-    Fault("schedule.a_step_ahead", "step", wrapped(rate, "rate", a_step_ahead), on_the_ladder(1)),
-    Fault("early_stopping.patience", "training",
+    *twin("schedule.once_an_epoch", "steps", wrapped(rate, "rate", by_epoch), on_the_ladder(2)),
+    *twin("schedule.a_step_ahead", "step", wrapped(rate, "rate", a_step_ahead), on_the_ladder(1)),
+    *twin("early_stopping.patience", "training",
           wrapped(EarlyStopping, "__init__", one_epoch_more), trained("stopped", SOFTMAX, CNN)),
-    Fault("early_stopping.min_delta", "training",
+    *twin("early_stopping.min_delta", "training",
           wrapped(EarlyStopping, "__init__", with_other(min_delta=0.0)),
           trained("stopped", SOFTMAX, CNN)),
-    Fault("early_stopping.best_not_restored", "training",
+    *twin("early_stopping.best_not_restored", "training",
           replaced(EarlyStopping, "on_train_end", nothing), trained("stopped", SOFTMAX, CNN)),
-    Fault("plateau.patience", "training",
+    *twin("plateau.patience", "training",
           wrapped(ReduceLROnPlateau, "__init__", one_epoch_more),
           trained("plateau", SOFTMAX, RNN, step=12)),
-    Fault("plateau.factor", "training",
+    *twin("plateau.factor", "training",
           wrapped(ReduceLROnPlateau, "__init__", with_other(factor=0.5)),
           trained("plateau", SOFTMAX, RNN, step=12)),
-    Fault("plateau.no_cooldown", "training",
+    *twin("plateau.no_cooldown", "training",
           wrapped(ReduceLROnPlateau, "__init__", with_other(cooldown=0)),
           trained("plateau", SOFTMAX, RNN, step=17)),
-    Fault("validation.class_weights", "training",
+    *twin("validation.class_weights", "training",
           wrapped(TorchModel, "validate", with_class_weights), trained("averaged", SOFTMAX)),
-    Fault("validation.in_training_mode", "predictions",
+    *twin("validation.in_training_mode", "predictions",
           wrapped(TorchModel, "_evaluate", in_training_mode), trained("averaged", CNN)),
-    Fault("average.not_taken_at_the_end", "training",
+    *twin("average.not_taken_at_the_end", "training",
           replaced(KerasOptimizer, "finalize", nothing), trained("averaged", SOFTMAX, CNN)),
 ]  # fmt: skip

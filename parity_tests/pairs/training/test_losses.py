@@ -13,12 +13,10 @@ from torch.nn import functional as F
 
 from parity.pairs.check import Report, check
 from parity.reference.keras_config import LOSSES
-from parity_tests.pairs.faults.training_faults import Mlp, keras_mlp
-from parity_tests.pairs.zoo.models import fill
+from parity_tests.pairs.training.mlp import Mlp, X, keras_mlp, trained
 
 pytestmark = pytest.mark.flavour
 
-X = np.random.default_rng(0).normal(size=(16, 6))
 SHARES = np.random.default_rng(2).dirichlet(np.ones(3), 16)
 NUMBERS = np.random.default_rng(1).normal(size=(16, 3)) * 2.0
 SIGNS = np.sign(NUMBERS)
@@ -26,7 +24,7 @@ SIGNS = np.sign(NUMBERS)
 
 def report_of(keras: Any, own: Any, other: Any, targets: Any, softmax: bool) -> Report:
     """A check of a faithful pair with these losses."""
-    model, module = fill(keras_mlp(keras, softmax=softmax)), Mlp(softmax=softmax)
+    model, module = keras_mlp(keras, softmax=softmax), Mlp(softmax=softmax)
     loss = own if other is None else (own, other)
     return check(model, module, X, targets=targets, loss=loss, optimizer="sgd", steps=2)
 
@@ -100,5 +98,5 @@ class Held(Mlp):
 def test_a_forward_pass_without_gradients_is_named(keras: Any) -> None:
     """As a tensor that is detached is: with both out of force, the gradients are Keras's."""
     loss = keras.losses.Huber(), nn.HuberLoss()
-    report = check(fill(keras_mlp(keras)), Held(), X, targets=NUMBERS, loss=loss)
+    report = trained(keras, Held(), targets=NUMBERS, loss=loss)
     assert [(one.id, one.layer) for one in report.causes] == [("gradient.detached", "a")]

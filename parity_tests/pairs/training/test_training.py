@@ -13,18 +13,15 @@ from torch import nn
 
 from parity.adapters.trainer import Batch, RunOptions
 from parity.errors import ParityError
-from parity.numerics import tolerance
 from parity.pairs.check import check
 from parity.pairs.training import runs, steps
 from parity.rungs import title
-from parity_tests.pairs.faults.training_faults import FAULTS, Mlp, keras_mlp
+from parity_tests.pairs.training.mlp import Mlp, X, Y, keras_mlp, trained
 from parity_tests.pairs.zoo.models import PAIRS, fill
 from parity_tests.support.selection import first_of_each
 
 pytestmark = pytest.mark.flavour
 
-X = np.random.default_rng(0).normal(size=(16, 6))
-Y = np.random.default_rng(1).integers(0, 3, 16)
 FAITHFUL = [name for name in PAIRS if name not in ("gru, reset before", "cnn")]
 OPTIMIZERS = ("adam", "sgd", "rmsprop", "nadam", "adagrad", "lion")
 
@@ -155,16 +152,8 @@ def test_constants_that_keras_rounds_are_no_fault(keras: Any) -> None:
         keras.optimizers.SGD(0.05, momentum=0.9),
         lambda params: torch.optim.SGD(params, lr=0.05, momentum=0.9),
     )
-    report = trained(keras, "momentum", optimizer=rules)
+    report = trained(keras, optimizer=rules)
     assert report.verdict == "same", str(report)
-
-
-def trained(keras: Any, fault: str, **given: Any) -> Any:
-    """The report of a planted fault; ``given`` takes the place of its arguments."""
-    one = FAULTS[fault]
-    arguments = {"loss": one.loss(keras), "optimizer": one.rules(keras), "steps": 3, **given}
-    model, module = fill(keras_mlp(keras, **one.keras)), Mlp(**one.torch)
-    return check(model, module, X, targets=Y, **arguments)
 
 
 @pytest.mark.parametrize(("steps", "last"), [(1, ("step",)), (3, ("step", "steps"))])
@@ -172,7 +161,7 @@ def test_the_report_lists_the_rungs_that_were_compared(
     steps: int, last: tuple[str, ...], keras: Any
 ) -> None:
     """These and no others: a single step has no second."""
-    report = trained(keras, "momentum", steps=steps)
+    report = trained(keras, steps=steps)
     names = ("forward_eval", "forward_train", "loss", "gradients", *last)
     assert tuple(one.name for one in report.rungs) == names
     assert all(title(one, steps) in str(report) for one in names)
@@ -180,31 +169,18 @@ def test_the_report_lists_the_rungs_that_were_compared(
 
 def test_gradients_of_losses_that_part_are_not_compared(keras: Any) -> None:
     """They would differ for no reason of their own."""
-    status = {one.name: one for one in trained(keras, "a sum for a mean").rungs}
+    own = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    report = trained(keras, loss=(own, nn.CrossEntropyLoss(reduction="sum")))
+    status = {one.name: one for one in report.rungs}
     assert status["loss"].status == "failed"
     assert status["gradients"].reason == "the losses differ"
 
 
 def test_the_seed_decides_what_is_dropped(keras: Any) -> None:
     """The same seed drops the same, another does not."""
-    found = [trained(keras, "dropout's rate", seed=seed) for seed in (0, 0, 1)]
+    found = [trained(keras, Mlp(0.4), seed=seed) for seed in (0, 0, 1)]
     first, again, other = (one.causes[0].proof.before for one in found)
     assert first == again != other
-
-
-@pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_of_training_is_placed_and_named(name: str, keras: Any) -> None:
-    """The rung, the cause with its proof; nothing else is named."""
-    fault = FAULTS[name]
-    report = trained(keras, name)
-    assert report.verdict == "different", "found"
-    assert report.first_divergence.rung == fault.rung, str(report)
-    assert {one.id for one in report.causes} == fault.causes, str(report)
-    if fault.layer:
-        assert report.causes[0].layer == fault.layer
-    for one in report.causes:
-        limit = tolerance.FLOAT64[one.rung].limit
-        assert one.id == "unknown" or one.proof.after <= limit < one.proof.before
 
 
 @pytest.mark.parametrize(
@@ -255,11 +231,9 @@ def test_two_biases_move_twice_as_far(name: str, optimizer: str, keras: Any) -> 
 
 def test_several_causes_of_training_are_all_found(keras: Any) -> None:
     """A rate of dropout, and an optimizer that answers for itself."""
-    report = trained(keras, "dropout's rate", optimizer=FAULTS["AdamW of either"].rules(keras))
-    assert {one.id for one in report.causes} == {
-        "dropout.rate",
-        *FAULTS["AdamW of either"].causes,
-    }, str(report)
+    report = trained(keras, Mlp(0.4), optimizer=(keras.optimizers.AdamW(), torch.optim.AdamW))
+    decay = {"adam.epsilon", "adam.epsilon_placement", "adamw.weight_decay"}
+    assert {one.id for one in report.causes} == {"dropout.rate", *decay}, str(report)
 
 
 def test_masks_that_are_not_shared_are_seen(keras: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,14 +244,14 @@ def test_masks_that_are_not_shared_are_seen(keras: Any, monkeypatch: pytest.Monk
         return replace(batch, keras_options=options[0], torch_options=options[1])
 
     monkeypatch.setattr(runs, "match_draws", unshared)
-    report = trained(keras, "momentum", optimizer="sgd")
+    report = trained(keras)
     assert report.verdict == "different"
     assert report.first_divergence.rung == "forward_train"
 
 
 def test_models_that_are_trained_are_copies(keras: Any) -> None:
     """The user's own weights and what is frozen stay as they are."""
-    model, module = fill(keras_mlp(keras, frozen=True)), Mlp()
+    model, module = keras_mlp(keras, frozen=True), Mlp()
     before = [value.copy() for value in model.get_weights()]
     state = {name: value.clone() for name, value in module.state_dict().items()}
     optimizer = keras.optimizers.Adam()
@@ -325,6 +299,6 @@ def test_wrong_use_is_told_in_one_line(name: str, keras: Any) -> None:
     given, said = WRONG[name]
     arguments: dict[str, Any] = {"targets": Y, "loss": "sparse_categorical_crossentropy", **given}
     with pytest.raises(ParityError) as error:
-        check(fill(keras_mlp(keras)), Mlp(), X, **arguments)
+        check(keras_mlp(keras), Mlp(), X, **arguments)
     assert str(error.value).startswith(said)
     assert "\n" not in str(error.value)

@@ -1,80 +1,51 @@
-"""One fault in a pair of few layers, and the cause that a check must name."""
+"""Faults in pairs of one or two layers of :mod:`parity_tests.pairs.zoo`: masks and settings."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from parity_tests.pairs.zoo.attention_kinds import attention
-from parity_tests.pairs.zoo.building import IMAGE, KERAS_2, VOLUME, Kind, Net, one, only, turned
+from parity_tests.pairs.zoo.building import IMAGE, VOLUME, Kind, Net, filled, one, only, turned
 from parity_tests.pairs.zoo.merging_kinds import merged
-from parity_tests.pairs.zoo.sequence_kinds import both, h_of, packed, ran, steps_of
+from parity_tests.pairs.zoo.sequence_kinds import both, packed, ran, steps_of
+from parity_tests.support.fault import Fault, Pair
 
 SERIES = (3, 6, 4)
 
 
-@dataclass(frozen=True)
-class Wrong:
-    """A pair with a fault.
-
-    Attributes:
-        cause: the id that must be named, alone.
-        pair: of the layers.
-    """
-
-    cause: str
-    pair: Kind
+def fault(cause: str, kind: Kind) -> Fault[Pair]:
+    """A fault with one cause; the check itself builds the Keras model, once for each dtype."""
+    pair = Pair(lambda keras: lambda: filled(kind.keras(keras)), kind.torch, kind.inputs)
+    return Fault(name=kind.name, models=pair, causes=(cause,))
 
 
 def masked(layer: Callable[[Any], Any]) -> tuple[Callable[[Any], Any], ...]:
-    """A layer behind Masking."""
+    """A layer after Masking."""
     return (lambda L: L.Masking(), layer)
 
 
 def filled_with_zeros(self: Any, x: Tensor) -> Tensor:
-    """All steps of a packed sequence."""
+    """All steps of a packed sequence, padded with zeros."""
     y = pack_padded_sequence(x, steps_of(x), batch_first=True, enforce_sorted=False)
     out, _ = pad_packed_sequence(self.rnn(y)[0], batch_first=True, total_length=x.shape[1])
     return out
 
 
-def last_state(_: Any, out: Tensor, state: Any) -> Tensor:
-    """Of the one run."""
-    return h_of(state)[-1]
-
-
 def last_column(self: Any, x: Tensor) -> Tensor:
-    """The last step, of whatever it is."""
+    """The last step, even if it is padding."""
     return filled_with_zeros(self, x)[:, -1]
 
 
 NEAR = torch.ones(5, 5, dtype=torch.bool).tril(1).triu(-1)
-"""Each step may look at its neighbours."""
-CELLS = {"SimpleRNN": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU}
+"""Attention mask: each step attends to its neighbours."""
 
-MASKS = [
-    *(
-        Wrong(
-            "masking.padded_sequences",
-            one(
-                f"{kind.lower()}.not_packed",
-                SERIES,
-                masked(lambda L, k=kind: getattr(L, k)(5)),
-                lambda c=cell: ran(
-                    lambda _, out, state: h_of(state)[-1], c(4, 5, batch_first=True)
-                ),
-                padded=True,
-            ),
-        )
-        for kind, cell in CELLS.items()
-    ),
-    Wrong(
+FAULTS = [
+    fault(
         "masking.padded_sequences",
         one(
             "lstm.bidirectional_not_packed",
@@ -87,7 +58,7 @@ MASKS = [
             padded=True,
         ),
     ),
-    Wrong(
+    fault(
         "masking.padded_outputs",
         one(
             "lstm.padded_outputs",
@@ -97,7 +68,7 @@ MASKS = [
             padded=True,
         ),
     ),
-    Wrong(
+    fault(
         "masking.padded_outputs",
         one(
             "lstm.last_of_padded",
@@ -107,7 +78,7 @@ MASKS = [
             padded=True,
         ),
     ),
-    Wrong(
+    fault(
         "gru.reset_after",
         one(
             "gru.masked_reset_before",
@@ -117,7 +88,7 @@ MASKS = [
             padded=True,
         ),
     ),
-    Wrong(
+    fault(
         "simple_rnn.activation",
         one(
             "simple_rnn.masked_activation",
@@ -127,7 +98,7 @@ MASKS = [
             padded=True,
         ),
     ),
-    Wrong(
+    fault(
         "global_average_pool.mask",
         one(
             "global_average.masked",
@@ -137,19 +108,7 @@ MASKS = [
             padded=True,
         ),
     ),
-    Wrong(
-        "bidirectional.last_output",
-        one(
-            "lstm.bidirectional_last_step",
-            SERIES,
-            lambda L: L.Bidirectional(L.LSTM(5)),
-            lambda: ran(
-                lambda _, out, state: out[:, -1],
-                nn.LSTM(4, 5, batch_first=True, bidirectional=True),
-            ),
-        ),
-    ),
-    Wrong(
+    fault(
         "attention.mask_polarity",
         attention(
             "attention.polarity",
@@ -158,7 +117,7 @@ MASKS = [
             batch_first=True,
         ),
     ),
-    Wrong(
+    fault(
         "attention.mask",
         attention(
             "attention.no_mask",
@@ -167,43 +126,15 @@ MASKS = [
             batch_first=True,
         ),
     ),
-]
-
-SETTINGS = [
-    Wrong(
+    fault(
         "softmax.axis",
         one("softmax.steps", SERIES, lambda L: L.Softmax(axis=1), lambda: nn.Softmax(dim=-1)),
     ),
-    Wrong(
-        "softmax.axis",
-        one("softmax.first", SERIES, lambda L: L.Activation("softmax"), lambda: nn.Softmax(dim=1)),
-    ),
-    Wrong(
-        "hard_sigmoid.slope",
-        one(
-            "hard_sigmoid.keras2",
-            SERIES,
-            lambda L: L.Activation("hard_sigmoid"),
-            lambda: nn.Hardsigmoid(),
-            flavours=KERAS_2,
-        ),
-    ),
-    Wrong(
-        "up_sampling.align_corners",
-        one(
-            "up_sampling2d.corners",
-            IMAGE,
-            lambda L: L.UpSampling2D((2, 3), interpolation="bilinear"),
-            only(
-                lambda x: F.interpolate(x, scale_factor=(2, 3), mode="bilinear", align_corners=True)
-            ),
-        ),
-    ),
-    Wrong(
+    fault(
         "add.kind",
         merged("Add", lambda a, b, c: torch.maximum(torch.maximum(a, b), c), (IMAGE,) * 3),
     ),
-    Wrong(
+    fault(
         "global_max_pool.kind",
         one(
             "global_max.mean",
@@ -212,7 +143,7 @@ SETTINGS = [
             only(lambda x: x.mean((2, 3, 4))),
         ),
     ),
-    Wrong(
+    fault(
         "conv.causal_padding",
         one(
             "conv1d.both_sides",
@@ -221,7 +152,7 @@ SETTINGS = [
             lambda: turned(nn.ConstantPad1d(1, 0.0), nn.Conv1d(4, 6, 3)),
         ),
     ),
-    Wrong(
+    fault(
         "conv.same_padding",
         one(
             "conv3d.other_end",
@@ -230,7 +161,7 @@ SETTINGS = [
             lambda: nn.Conv3d(2, 6, 3, stride=2, padding=1),
         ),
     ),
-    Wrong(
+    fault(
         "conv_transpose.same_padding",
         one(
             "conv2d_transpose.first_cut",
@@ -242,5 +173,3 @@ SETTINGS = [
         ),
     ),
 ]
-
-WRONG = [*MASKS, *SETTINGS]

@@ -1,4 +1,4 @@
-"""Faults of norms, in evaluation and in training."""
+"""Faults of normalisation layers, in evaluation and in training."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from parity_tests.pairs.faults.planted.row import Row
+from parity_tests.pairs.faults.losses import crossentropy
+from parity_tests.pairs.faults.small import fault
 from parity_tests.pairs.zoo.building import KERAS_2, KERAS_3, Net
 
 X = (6, 5)
@@ -24,16 +25,16 @@ def port(norm: nn.Module, units: int = 5) -> nn.Module:
     return nn.Sequential(nn.Linear(5, units), norm, nn.Linear(units, 3))
 
 
-def batch(**given: Any) -> nn.Module:
-    return nn.BatchNorm1d(5, **{"eps": 1e-3, "momentum": 0.01, **given})
+def batch(**options: Any) -> nn.Module:
+    return nn.BatchNorm1d(5, **{"eps": 1e-3, "momentum": 0.01, **options})
 
 
 def exchanged(a: str, b: str) -> Callable[[Any], None]:
     def change(module: Any) -> None:
-        own, other = getattr(module[1], a).data, getattr(module[1], b).data
-        kept = own.clone()
-        own.copy_(other)
-        other.copy_(kept)
+        first, second = getattr(module[1], a).data, getattr(module[1], b).data
+        copy = first.clone()
+        first.copy_(second)
+        second.copy_(copy)
 
     return change
 
@@ -46,86 +47,82 @@ class Rms(nn.Module):
         self.weight, self.bias = nn.Parameter(torch.ones(5)), nn.Parameter(torch.zeros(5))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Of (N, 5)."""
+        """Normalise (N, 5)."""
         scale = torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-3)
         return x * scale * self.weight + self.bias
 
 
-def loss(keras: Any) -> Any:
-    return keras.losses.SparseCategoricalCrossentropy(from_logits=True), nn.CrossEntropyLoss()
-
-
 class Frozen(nn.Sequential):
-    """Its norm evaluates while the others train."""
+    """A model whose normalisation stays in evaluation mode."""
 
     def train(self, mode: bool = True) -> Any:
-        """All but the norm."""
+        """Set the mode of all other layers."""
         super().train(mode)
         self[1].eval()
         return self
 
 
 BATCH = normed(lambda L: L.BatchNormalization(name="norm"))
-TRAINED: dict[str, Any] = {"loss": loss, "rules": lambda keras: "sgd"}
+TRAINED: dict[str, Any] = {"loss": crossentropy, "optimizer": lambda keras: "sgd"}
 
 FAULTS = [
-    Row("batch_norm.epsilon", X, BATCH, lambda: port(batch(eps=1e-5)), "norm",
+    fault("batch_norm.epsilon", X, BATCH, lambda: port(batch(eps=1e-5)), "norm",
         ("batch_norm.epsilon",)),
-    Row("batch_norm.gamma_for_beta", X, BATCH, lambda: port(batch()), "norm",
-        ("weights.swapped_beta_gamma",), weights=exchanged("weight", "bias")),
-    Row("batch_norm.mean_for_variance", X,
+    fault("batch_norm.gamma_for_beta", X, BATCH, lambda: port(batch()), "norm",
+        ("weights.swapped_beta_gamma",), inject=exchanged("weight", "bias")),
+    fault("batch_norm.mean_for_variance", X,
         BATCH, lambda: port(batch()), "norm", ("weights.swapped_moving_mean_moving_variance",),
-        weights=exchanged("running_mean", "running_var"), positive=("moving_mean",)),
-    Row("batch_norm.axis", STEPS, BATCH, lambda: port(batch()), "norm", (),
-        unnamed="what lies second is taken for channels from there on"),
-    Row("batch_norm.no_scale", X, BATCH,
+        inject=exchanged("running_mean", "running_var"), positive=("moving_mean",)),
+    fault("batch_norm.axis", STEPS, BATCH, lambda: port(batch()), "norm", (),
+        unnamed="the second axis counts as channels in all later layers"),
+    fault("batch_norm.no_scale", X, BATCH,
         lambda: port(nn.BatchNorm1d(5, 1e-3, 0.01, affine=False)), "norm",
         ("batch_norm.gamma", "batch_norm.beta")),
-    Row("batch_norm.missing", X, BATCH, lambda: nn.Sequential(nn.Linear(5, 5), nn.Linear(5, 3)),
+    fault("batch_norm.missing", X, BATCH, lambda: nn.Sequential(nn.Linear(5, 5), nn.Linear(5, 3)),
         "norm", ("structure.missing",)),
-    Row("batch_norm.behind_the_activation", X,
+    fault("batch_norm.behind_the_activation", X,
         lambda L: [L.Dense(5, name="a"), L.BatchNormalization(name="norm"), L.ReLU(name="act"),
                    L.Dense(3, name="b")],
         lambda: nn.Sequential(nn.Linear(5, 5), nn.ReLU(), batch(), nn.Linear(5, 3)), "norm",
         ("structure.order",)),
-    Row("batch_norm.momentum", X, BATCH, lambda: port(batch(momentum=0.1)), "norm",
+    fault("batch_norm.momentum", X, BATCH, lambda: port(batch(momentum=0.1)), "norm",
         ("batch_norm.momentum", "batch_norm.running_variance"), "step", **TRAINED),
-    Row("batch_norm.running_variance", X, BATCH, lambda: port(batch()), "norm",
+    fault("batch_norm.running_variance", X, BATCH, lambda: port(batch()), "norm",
         ("batch_norm.running_variance",), "step", **TRAINED),
-    Row("batch_norm.frozen", X,
+    fault("batch_norm.frozen", X,
         normed(lambda L: L.BatchNormalization(name="norm", trainable=False)),
         lambda: port(batch().requires_grad_(False)), "norm", ("batch_norm.frozen",),
         "forward_train", **TRAINED),
-    Row("batch_norm.evaluates_while_training", X, BATCH,
+    fault("batch_norm.evaluates_while_training", X, BATCH,
         lambda: Frozen(nn.Linear(5, 5), batch(), nn.Linear(5, 3)), "norm", ("batch_norm.frozen",),
         "forward_train", **TRAINED),
-    Row("batch_norm.mask", STEPS,
+    fault("batch_norm.mask", STEPS,
         lambda L: [L.Masking(name="mask"), L.BatchNormalization(name="norm"), L.Flatten(),
                    L.Dense(3, name="b")],
         lambda: Net(lambda self, x: self.b(self.norm(x.mT).mT.flatten(1)), norm=batch(),
                     b=nn.Linear(25, 3)),
         "norm", ("batch_norm.mask",), "forward_train", padded=True, flavours=KERAS_2,
         **TRAINED),
-    Row("layer_norm.epsilon", X, normed(lambda L: L.LayerNormalization(name="norm")),
+    fault("layer_norm.epsilon", X, normed(lambda L: L.LayerNormalization(name="norm")),
         lambda: port(nn.LayerNorm(5)), "norm", ("layer_norm.epsilon",)),
-    Row("layer_norm.axes", STEPS, normed(lambda L: L.LayerNormalization(name="norm")),
+    fault("layer_norm.axes", STEPS, normed(lambda L: L.LayerNormalization(name="norm")),
         lambda: port(nn.LayerNorm((5, 5), eps=1e-3)), "norm",
         ("layer_norm.axes",)),
-    Row("layer_norm.not_centred", X, normed(lambda L: L.LayerNormalization(name="norm")),
-        lambda: port(Rms()), "norm", (), unnamed="a module of the user's own has no settings"),
-    Row("layer_norm.for_batch_norm", X, BATCH, lambda: port(nn.LayerNorm(5, eps=1e-3)), "norm",
+    fault("layer_norm.not_centred", X, normed(lambda L: L.LayerNormalization(name="norm")),
+        lambda: port(Rms()), "norm", (), unnamed="a custom module has no settings"),
+    fault("layer_norm.for_batch_norm", X, BATCH, lambda: port(nn.LayerNorm(5, eps=1e-3)), "norm",
         ("batch_norm.kind",)),
-    Row("rms_norm.epsilon", X, normed(lambda L: L.RMSNormalization(name="norm")),
+    fault("rms_norm.epsilon", X, normed(lambda L: L.RMSNormalization(name="norm")),
         lambda: port(nn.RMSNorm(5)), "norm", ("rms_norm.epsilon",), flavours=KERAS_3),
-    Row("rms_norm.for_layer_norm", X, normed(lambda L: L.RMSNormalization(name="norm")),
+    fault("rms_norm.for_layer_norm", X, normed(lambda L: L.RMSNormalization(name="norm")),
         lambda: port(nn.LayerNorm(5, eps=1e-6, elementwise_affine=False)), "norm",
         ("rms_norm.kind",), flavours=KERAS_3),
-    Row("group_norm.epsilon", IMAGES,
+    fault("group_norm.epsilon", IMAGES,
         lambda L: [L.GroupNormalization(2, name="norm"), L.GlobalAveragePooling2D(),
                    L.Dense(3, name="b")],
         lambda: Net(lambda self, x: self.b(self.norm(x).mean((2, 3))), norm=nn.GroupNorm(2, 4),
                     b=nn.Linear(4, 3)), "norm", ("group_norm.epsilon",)),
-    Row("group_norm.groups", IMAGES,
+    fault("group_norm.groups", IMAGES,
         lambda L: [L.GroupNormalization(2, name="norm"), L.MaxPooling2D(3, name="pool"),
                    L.Flatten(), L.Dense(3, name="b")],
         lambda: Net(lambda self, x: self.b(torch.max_pool2d(self.norm(x), 3).flatten(1)),

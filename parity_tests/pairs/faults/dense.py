@@ -1,4 +1,4 @@
-"""Faults of dense layers and activations, and of which layer stands where."""
+"""Faults of dense layers and activations, and of the order of layers."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from parity_tests.pairs.faults.planted.row import Row
+from parity_tests.pairs.faults.small import fault
 from parity_tests.pairs.zoo.building import Net
 
 X = (4, 6)
 STEPS = (4, 5, 6)
 
 
-def pair(L: Any, **given: Any) -> list[Any]:
-    """Two dense layers; the first has an activation of its own, if any."""
-    return [L.Dense(6, name="a", **given), L.Dense(3, name="b")]
+def pair(L: Any, **options: Any) -> list[Any]:
+    """Two dense layers; the options are those of the first."""
+    return [L.Dense(6, name="a", **options), L.Dense(3, name="b")]
 
 
 def activated(L: Any, layer: Any) -> list[Any]:
-    """With a layer between them."""
+    """Two dense layers with a layer between them."""
     return [L.Dense(6, name="a"), layer, L.Dense(3, name="b")]
 
 
@@ -30,9 +30,9 @@ def port(*between: nn.Module, bias: bool = True) -> nn.Module:
 
 
 def swapped(module: Any) -> None:
-    own, other = module[0], module[2]
+    first, second = module[0], module[2]
     for name in ("weight", "bias"):
-        a, b = getattr(own, name).data, getattr(other, name).data
+        a, b = getattr(first, name).data, getattr(second, name).data
         kept = a.clone()
         a.copy_(b)
         b.copy_(kept)
@@ -51,68 +51,69 @@ def hole(self: Any, x: torch.Tensor) -> torch.Tensor:
 
 
 FAULTS = [
-    Row("dense.missing_bias", X, lambda L: pair(L, activation="relu"),
+    fault("dense.missing_bias", X, lambda L: pair(L, activation="relu"),
         lambda: port(nn.ReLU(), bias=False), "b", ("dense.bias",)),
-    Row("dense.bias_too_many", X,
+    fault("dense.bias_too_many", X,
         lambda L: [L.Dense(6, use_bias=False, name="a"), L.ReLU(name="act"), L.Dense(3, name="b")],
         lambda: port(nn.ReLU()), "a", ("dense.bias",)),
-    Row("dense.square_kernel_as_it_is", X, lambda L: pair(L, activation="relu"),
+    fault("dense.transposed_square_kernel", X, lambda L: pair(L, activation="relu"),
         lambda: port(nn.ReLU()), "a", ("dense.kernel_layout",),
-        weights=lambda m: m[0].weight.data.copy_(m[0].weight.data.T.clone())),
-    Row("layers.swapped", X,
+        inject=lambda m: m[0].weight.data.copy_(m[0].weight.data.T.clone())),
+    fault("layers.swapped", X,
         lambda L: [L.Dense(6, activation="relu", name="a"), L.Dense(6, name="b")],
         lambda: nn.Sequential(nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 6)), "a",
-        ("dense.kernel", "dense.bias"), weights=swapped),
-    Row("dense.activation", X, lambda L: pair(L, activation="tanh"), port, "a.tanh",
+        ("dense.kernel", "dense.bias"), inject=swapped),
+    fault("dense.activation", X, lambda L: pair(L, activation="tanh"), port, "a.tanh",
         ("structure.missing",)),
-    Row("activation.wrong", X, lambda L: pair(L, activation="relu"), lambda: port(nn.Sigmoid()),
+    fault("activation.wrong", X, lambda L: pair(L, activation="relu"), lambda: port(nn.Sigmoid()),
         "a.relu", ("activation.function",)),
-    Row("activation.twice", X, lambda L: pair(L, activation="tanh"),
+    fault("activation.twice", X, lambda L: pair(L, activation="tanh"),
         lambda: port(nn.Tanh(), nn.Tanh()), "", ("structure.extra",)),
-    Row("activation.leaky_slope", X, lambda L: activated(L, L.LeakyReLU(name="act")),
+    fault("activation.leaky_slope", X, lambda L: activated(L, L.LeakyReLU(name="act")),
         lambda: port(nn.LeakyReLU()), "act", ("leaky_relu.slope",)),
-    Row("activation.leaky_for_relu", X, lambda L: pair(L, activation="relu"),
+    fault("activation.leaky_for_relu", X, lambda L: pair(L, activation="relu"),
         lambda: port(nn.LeakyReLU()), "a.relu", ("activation.function",)),
-    Row("activation.six_at_most", X, lambda L: activated(L, L.ReLU(max_value=6.0, name="act")),
+    fault("activation.six_at_most", X, lambda L: activated(L, L.ReLU(max_value=6.0, name="act")),
         lambda: port(nn.ReLU()), "act", ("relu.max_value",), scale=9.0),
-    Row("activation.elu_alpha", X, lambda L: activated(L, L.ELU(alpha=0.5, name="act")),
+    fault("activation.elu_alpha", X, lambda L: activated(L, L.ELU(alpha=0.5, name="act")),
         lambda: port(nn.ELU()), "act", ("elu.alpha",)),
-    Row("activation.gelu_tanh", X, lambda L: pair(L, activation="gelu"),
+    fault("activation.gelu_tanh", X, lambda L: pair(L, activation="gelu"),
         lambda: port(nn.GELU("tanh")), "a.gelu", ("gelu.approximate",)),
-    Row("hard_sigmoid.slope", X, lambda L: pair(L, activation="hard_sigmoid"),
+    fault("hard_sigmoid.slope", X, lambda L: pair(L, activation="hard_sigmoid"),
         lambda: port(nn.Hardsigmoid()), "a.hard_sigmoid", ("hard_sigmoid.slope",),
         flavours=("tf_keras",)),
-    Row("softplus.threshold", X, lambda L: pair(L, activation="softplus"),
+    fault("softplus.threshold", X, lambda L: pair(L, activation="softplus"),
         lambda: port(nn.Softplus()), "a.softplus", ("softplus.threshold",), scale=20.0),
-    Row("prelu.parameters", X,
+    fault("prelu.parameters", X,
         lambda L: activated(L, L.PReLU(name="act")), lambda: port(nn.PReLU()), "act",
         ("prelu.parameters",)),
-    Row("softmax.axis", STEPS, lambda L: pair(L, activation="softmax"),
+    fault("softmax.axis", STEPS, lambda L: pair(L, activation="softmax"),
         lambda: port(nn.Softmax(1)), "a.softmax", ("softmax.axis",)),
-    Row("softmax.twice", X, lambda L: [L.Dense(3, activation="softmax", name="a")],
+    fault("softmax.twice", X, lambda L: [L.Dense(3, activation="softmax", name="a")],
         lambda: nn.Sequential(nn.Linear(6, 3), nn.Softmax(-1), nn.Softmax(-1)), "",
         ("structure.extra",)),
-    Row("softmax.missing", X, lambda L: [L.Dense(3, activation="softmax", name="a")],
+    fault("softmax.missing", X, lambda L: [L.Dense(3, activation="softmax", name="a")],
         lambda: nn.Sequential(nn.Linear(6, 3)), "a.softmax", ("structure.missing",)),
-    Row("value.nan", X, lambda L: pair(L, activation="relu"),
+    fault("value.nan", X, lambda L: pair(L, activation="relu"),
         lambda: Net(hole, a=nn.Linear(6, 6), b=nn.Linear(6, 3)), "b", (),
-        unnamed="no setting makes a number none"),
-    Row("value.float16", X, lambda L: pair(L, activation="relu"), half, "b", (),
-        unnamed="a cast is no layer of Keras"),
-    Row("permute.dims", (4, 5, 5), lambda L: [L.Permute((2, 1), name="turn"), L.Dense(3, name="b")],
+        unnamed="no setting turns a number into NaN"),
+    fault("value.float16", X, lambda L: pair(L, activation="relu"), half, "b", (),
+        unnamed="Keras has no layer that casts"),
+    fault("permute.dims", (4, 5, 5),
+        lambda L: [L.Permute((2, 1), name="turn"), L.Dense(3, name="b")],
         lambda: nn.Sequential(nn.Linear(5, 3)), "turn", ("structure.missing",)),
-    Row("reshape.order", (4, 6, 4),
+    fault("reshape.order", (4, 6, 4),
         lambda L: [L.Permute((2, 1), name="turn"), L.Flatten(name="flat"), L.Dense(3, name="b")],
         lambda: nn.Sequential(nn.Flatten(), nn.Linear(24, 3)), "turn", ("structure.missing",)),
-    Row("reshape.channels_first", X,
+    fault("reshape.channels_first", X,
         lambda L: [L.Dense(12, name="a"), L.Reshape((2, 2, 3), name="map"),
                    L.Conv2D(2, 1, name="conv")],
         lambda: Net(lambda self, x: self.conv(self.a(x).reshape(-1, 3, 2, 2)),
                     a=nn.Linear(6, 12), conv=nn.Conv2d(3, 2, 1)), "map", ("reshape.order",)),
-    Row("input.scaled", X, lambda L: pair(L, activation="relu"),
+    fault("input.scaled", X, lambda L: pair(L, activation="relu"),
         lambda: Net(lambda self, x: self.b(F.relu(self.a(x / 255.0))), a=nn.Linear(6, 6),
                     b=nn.Linear(6, 3)), "a", ("input.scale",)),
-    Row("input.rescaled_in_keras_alone", X,
+    fault("input.rescaled_in_keras_alone", X,
         lambda L: [L.Rescaling(1 / 255.0, name="scaled"), *pair(L, activation="relu")],
         lambda: port(nn.ReLU()), "a", ("input.scale",)),
 ]  # fmt: skip

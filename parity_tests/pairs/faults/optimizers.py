@@ -10,8 +10,9 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 from parity.constants import as_float32
-from parity_tests.pairs.faults.planted.losses import X, crossentropy, logits, port
-from parity_tests.pairs.faults.planted.row import Row
+from parity_tests.pairs.faults.losses import X, crossentropy, logits, port
+from parity_tests.pairs.faults.small import fault
+from parity_tests.support.fault import Fault, Pair
 from torch_impl import optim
 
 O = torch.optim  # noqa: E741
@@ -19,74 +20,74 @@ O = torch.optim  # noqa: E741
 
 def row(
     name: str,
-    own: Callable[[Any], Any],
-    other: Callable[[Any], Any],
+    keras_optimizer: Callable[[Any], Any],
+    torch_optimizer: Callable[[Any], Any],
     *causes: str,
     rung: str = "step",
     **more: Any,
-) -> Row:
-    """Both optimizers, of ``keras.optimizers`` and of the parameters."""
-    return Row(
+) -> Fault[Pair]:
+    """A fault of an optimizer, as a function of ``keras.optimizers`` or of the parameters."""
+    return fault(
         name, X, logits, port, "", causes, rung, loss=crossentropy,
-        rules=lambda keras: (own(keras.optimizers), other), **more,
+        optimizer=lambda keras: (keras_optimizer(keras.optimizers), torch_optimizer), **more,
     )  # fmt: skip
 
 
 class Forgetful(O.SGD):
-    """Begins anew in each step."""
+    """SGD that forgets its momentum."""
 
     def step(self, closure: Any = None) -> Any:
-        """Without what it remembered."""
+        """Take a step without a state."""
         self.state.clear()
         return super().step(closure)
 
 
 def exponential(optimizers: Any) -> Any:
-    """A rate that is halved after every step."""
+    """A schedule that halves the learning rate after every step."""
     return optimizers.schedules.ExponentialDecay(0.1, 1, 0.5)
 
 
 def scheduled(
-    scheduler: Callable[[Any], Any], rate: float, **given: Any
+    scheduler: Callable[[Any], Any], rate: float, **options: Any
 ) -> Callable[[Any], tuple[Any, Any]]:
-    """PyTorch's own, with a scheduler."""
+    """PyTorch's SGD with a scheduler."""
 
     def made(params: Any) -> tuple[Any, Any]:
-        optimizer = O.SGD(params, lr=rate, **given)
+        optimizer = O.SGD(params, lr=rate, **options)
         return optimizer, scheduler(optimizer)
 
     return made
 
 
 class Late(optim.Adam):
-    """Takes every step for a late one, whose bias needs no correction."""
+    """Adam without bias correction."""
 
     def update(self, group: Any, params: Any, gradients: Any, step: int) -> None:
-        """As if it were the millionth."""
+        """Update as in the millionth step, which needs no correction."""
         super().update(group, params, gradients, 10**6)
 
 
 class Guarded(O.SGD):
-    """Clips as PyTorch does, which adds 1e-6 to the norm."""
+    """SGD that clips like PyTorch, which adds 1e-6 to the norm."""
 
     def __init__(self, params: Any) -> None:
         super().__init__(params, lr=0.1)
 
     def step(self, closure: Any = None) -> Any:
-        """Clipped beforehand."""
+        """Clip, then take the step."""
         nn.utils.clip_grad_norm_(self.param_groups[0]["params"], 0.01)
         return super().step(closure)
 
 
 class SignOfTheNew(O.Optimizer):
-    """Lion that moves its moment before it takes the sign."""
+    """Lion that updates its moment before it takes the sign."""
 
     def __init__(self, params: Any) -> None:
         super().__init__(params, {"lr": 0.1})
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
-        """Of every weight with a gradient."""
+        """Update every weight that has a gradient."""
         for one in self.param_groups[0]["params"]:
             if one.grad is not None:
                 moment = self.state[one].get("m", torch.zeros_like(one))
@@ -106,7 +107,7 @@ FAULTS = [
         lambda p: O.SGD(p, lr=0.1, momentum=0.9), "sgd.nesterov"),
     row("optimizer.slots_not_carried", lambda o: o.SGD(0.1, momentum=0.9),
         lambda p: Forgetful(p, lr=0.1, momentum=0.9), rung="steps",
-        unnamed="an optimizer of the user's own"),
+        unnamed="a custom optimizer has no formula"),
     row("adam.epsilon", lambda o: o.Adam(), lambda p: optim.Adam(p, eps=1e-8), "adam.epsilon"),
     row("adam.epsilon_placement", lambda o: o.Adam(), lambda p: O.Adam(p, eps=1e-7),
         "adam.epsilon_placement"),
@@ -126,7 +127,7 @@ FAULTS = [
     row("adamax.beta_2", lambda o: o.Adamax(), lambda p: optim.Adamax(p, betas=(0.9, 0.99)),
         "adamax.beta_2", rung="steps"),
     row("adam.bias_correction_missing", lambda o: o.Adam(), Late,
-        unnamed="an optimizer of the user's own"),
+        unnamed="a custom optimizer has no formula"),
     row("adamw.weight_decay", lambda o: o.AdamW(), lambda p: optim.AdamW(p, weight_decay=0.01),
         "adamw.weight_decay"),
     row("weight_decay.coupled", lambda o: o.SGD(0.1, momentum=0.9, weight_decay=0.05),
@@ -148,7 +149,7 @@ FAULTS = [
     row("clipping.each_tensor_for_global", lambda o: o.SGD(0.1, global_clipnorm=0.01),
         lambda p: optim.SGD(p, lr=0.1, clipnorm=0.01), "optimizer.global_clipnorm"),
     row("clipping.epsilon_in_the_norm", lambda o: o.SGD(0.1, global_clipnorm=0.01), Guarded,
-        unnamed="an optimizer of the user's own"),
+        unnamed="a custom optimizer has no formula"),
     row("schedule.a_step_ahead", lambda o: o.SGD(exponential(o)),
         scheduled(lambda one: lr_scheduler.LambdaLR(one, lambda step: 0.5 ** (step + 1)), 0.1),
         "optimizer.learning_rate"),
@@ -176,16 +177,34 @@ FAULTS = [
     row("lion.betas", lambda o: o.Lion(0.1), lambda p: optim.Lion(p, lr=0.1, betas=(0.99, 0.99)),
         "lion.beta_1", rung="steps"),
     row("lion.order", lambda o: o.Lion(0.1), SignOfTheNew, rung="steps",
-        unnamed="an optimizer of the user's own"),
+        unnamed="a custom optimizer has no formula"),
     row("ftrl.begins_with_less", lambda o: o.Ftrl(0.1),
         lambda p: optim.Ftrl(p, lr=0.1, initial_accumulator_value=0.05),
         "ftrl.initial_accumulator_value"),
     row("ftrl.power", lambda o: o.Ftrl(0.1),
         lambda p: optim.Ftrl(p, lr=0.1, lr_power=-0.6), "ftrl.learning_rate_power"),
     row("lion.for_adam", lambda o: o.Adam(), lambda p: optim.Lion(p, lr=1e-3), "optimizer.kind"),
-    Row("constraint.left_out", X,
+    row("adam.defaults", lambda o: o.Adam(), O.Adam, "adam.epsilon", "adam.epsilon_placement"),
+    row("adamw.defaults", lambda o: o.AdamW(), O.AdamW,
+        "adam.epsilon", "adam.epsilon_placement", "adamw.weight_decay"),
+    row("rmsprop.defaults", lambda o: o.RMSprop(), lambda p: O.RMSprop(p, lr=1e-3),
+        "rmsprop.epsilon", "rmsprop.epsilon_placement", "rmsprop.rho"),
+    row("adagrad.defaults", lambda o: o.Adagrad(0.01), lambda p: O.Adagrad(p, lr=0.01, eps=1e-7),
+        "adagrad.epsilon_placement", "adagrad.initial_accumulator"),
+    row("adadelta.defaults", lambda o: o.Adadelta(1.0), O.Adadelta, "adadelta.constants"),
+    row("nadam.defaults", lambda o: o.Nadam(), lambda p: O.NAdam(p, lr=1e-3),
+        "nadam.epsilon", "nadam.momentum_decay"),
+    row("adam.for_lion", lambda o: o.Lion(1e-3), lambda p: O.Adam(p, lr=1e-3), "optimizer.kind"),
+    row("momentum.missing", lambda o: o.SGD(0.1, momentum=0.9), lambda p: O.SGD(p, lr=0.1),
+        "sgd.momentum", rung="steps"),
+    row("weight_decay.value", lambda o: o.SGD(0.1, momentum=0.9, weight_decay=0.01),
+        lambda p: O.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.02), "optimizer.weight_decay"),
+    row("optimizer.rate_of_a_group", lambda o: o.SGD(0.01),
+        lambda p: O.SGD([{"params": p[:2]}, {"params": p[2:], "lr": 0.1}], lr=0.01),
+        "optimizer.learning_rate"),
+    fault("constraint.left_out", X,
         lambda L: [L.Dense(4, activation="tanh", name="a", kernel_constraint="unit_norm"),
                    L.Dense(3, name="b")],
         lambda: nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3)), "a", (), "step",
-        loss=crossentropy, rules=lambda keras: "sgd", unnamed="constraints have no formula"),
+        loss=crossentropy, optimizer=lambda keras: "sgd", unnamed="constraints have no formula"),
 ]  # fmt: skip
