@@ -31,10 +31,10 @@ def set_mask(tensor: Any, mask: Any) -> None:
     tensor._keras_mask = mask
 
 
-def rate_of(optimizer: Any) -> Any:
+def rate_of(optimizer: Any, dtype: str) -> Any:
     """The learning rate or its schedule: the public attribute evaluates a schedule."""
     if hasattr(optimizer, "_decayed_lr"):  # of a legacy optimizer, which has a decay of its own
-        return optimizer._decayed_lr("float32")
+        return optimizer._decayed_lr(dtype)
     return optimizer._learning_rate
 
 

@@ -229,7 +229,7 @@ class KerasTrainer:
     def rate(self) -> float:
         """See :meth:`parity.adapters.trainer.KerasTrainer.rate`."""
         own = self.optimizer
-        rate = rate_of(own)
+        rate = rate_of(own, self.side.dtype)
         if isinstance(rate, self.keras.optimizers.schedules.LearningRateSchedule):
             rate = rate(own.iterations)
         return float(rate() if callable(rate) else rate)
