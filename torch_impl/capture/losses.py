@@ -75,7 +75,9 @@ class Loss:
         arranged = list(targets)
         if len(outputs) == len(targets):
             arranged = [
-                layout.from_canonical(own) if own.shape == layout.to_canonical(one).shape else own
+                layout.from_canonical(own).contiguous()
+                if own.shape == layout.to_canonical(one).shape
+                else own
                 for one, layout, own in zip(outputs, layouts, targets, strict=True)
             ]
         if any(own is not other for own, other in zip(arranged, targets, strict=True)):
