@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from parity.adapters.calls import Weights
+from parity.adapters.calls import Weights, squeezed
 from parity.adapters.side import CannotRun, Side
 from parity.adapters.trainer import UNOWNED, Batch, Gradients, Key, TrainingRun
 from parity.numerics import tolerance
@@ -170,16 +170,24 @@ class TorchTrainer:
 
     def loss_of(self, outputs: Sequence[np.ndarray], batch: Batch) -> float:
         """See :meth:`parity.adapters.trainer.TorchTrainer.loss_of`."""
-        tensors = [
-            layout.from_canonical(self.side.tensor(value))
-            for layout, value in zip(self._layouts(batch), outputs, strict=True)
-        ]
+        tensors = []
+        for layout, value in zip(self._layouts(batch), outputs, strict=True):
+            shape = layout.to_canonical(torch.empty(layout.shape, device="meta")).shape
+            same = squeezed(shape) == squeezed(value.shape)
+            value = value.reshape(shape) if same else value
+            tensors.append(layout.from_canonical(self.side.tensor(value)).contiguous())
         with torch.no_grad(), default_dtype(self.side.dtype), self.side.computing():
             return float(self._loss(tensors, batch))
 
     def _loss(self, outputs: Sequence[Tensor], batch: Batch) -> Tensor:
         targets = [self.side.tensor(value) for value in batch.targets]
-        return self.loss.of(outputs, self._layouts(batch), targets)
+        shapes = batch.torch_options.keras_shapes
+        return self.loss.of(outputs, self._layouts(batch), targets, shapes)
+
+    @property
+    def loss_shape(self) -> tuple[int, ...]:
+        """See :class:`parity.adapters.trainer.TorchTrainer`."""
+        return self.loss.shape
 
     def _layouts(self, batch: Batch) -> list[Layout]:
         """The layout of each output in relation to Keras's."""

@@ -153,6 +153,8 @@ class Training:
         outputs = native_outputs(runs.keras.run)
         expected, as_it_ran = losses[0] - penalty, losses[1]
         actual = self.t.loss_of(outputs, runs.batch)
+        if self.t.loss_shape:
+            return self._not_reduced(expected, actual)
         observed = relative_error(expected, actual)
         smaller = min(observed, relative_error(expected, as_it_ran))
         check = _loss_check(expected, actual if observed == smaller else as_it_ran)
@@ -169,6 +171,14 @@ class Training:
             check = with_penalties
             causes = [self._penalty_cause(losses, check.observed)]
         return Findings((compared_rung("loss", [check]),), tuple(causes), checks=(check,))
+
+    def _not_reduced(self, expected: float, mean: float) -> Findings:
+        """PyTorch's loss is not a number, and has no gradient; with the mean of its entries."""
+        check = _loss_check(expected, float("inf"))
+        shape = f"none: shape {self.t.loss_shape}"
+        proof = Proof(float("inf"), relative_error(expected, mean))
+        cause = Cause("loss.reduction", "loss", "a number", shape, proof, "loss")
+        return Findings((compared_rung("loss", [check]),), (cause,), checks=(check,))
 
     def _loss_causes(
         self, runs: BothRuns, outputs: np.ndarray, expected: float, actual: float
