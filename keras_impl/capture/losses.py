@@ -34,6 +34,10 @@ class Loss:
         self.settings: Settings | None = None
         if isinstance(loss, str):
             self.settings = Settings(loss_class(loss), {})
+            if not hasattr(keras.losses, self.settings.kind):
+                raise ParityError(
+                    f"loss: received {loss!r}, accepted: a loss that {keras.__name__} has"
+                )
         elif isinstance(loss, keras.losses.Loss):
             if vars(keras.losses).get(type(loss).__name__) is type(loss):
                 self.settings = Settings(type(loss).__name__, _config(loss))

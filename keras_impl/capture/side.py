@@ -66,6 +66,7 @@ class KerasSide:
         self.tf = importlib.import_module("tensorflow")
         self.layers: dict[str, Any] = {}
         self.own_calls: dict[int, bool] = {}
+        self.promote_to_float64 = False
         self.islands = Islands(False)  # of the last run
         self.forget()
 
@@ -85,7 +86,7 @@ class KerasSide:
         """See :meth:`parity.adapters.side.Side.run`."""
         self.forget()
         tensors = [self.tensor(value) for value in (inputs if own is None else own)]
-        self.islands = Islands(promote_to_float64)
+        self.islands = Islands(promote_to_float64 or self.promote_to_float64)
         watch = self.watch = calls.Watch(
             self.keras,
             self.model,

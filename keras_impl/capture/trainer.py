@@ -142,7 +142,8 @@ class KerasTrainer:
         keys = {key: one for key, one in self._variables().items() if only is None or key in only}
         wanted = {id(one) for one in keys.values()}
         variables = [one for one in model.trainable_variables if id(one) in wanted]
-        islands = Islands(batch.keras_options.promote_to_float64)
+        promote = batch.keras_options.promote_to_float64 or self.side.promote_to_float64
+        islands = Islands(promote)
         layouts = batch.keras_options.layouts or ()
         draws = self._draws(batch.keras_options, step, layouts, islands.pause)
         with in_dtype(self.keras, self.side.flavour, self.side.dtype):

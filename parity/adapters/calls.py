@@ -128,7 +128,10 @@ class Run:
             call.forget()
 
     def in_layout_of(self, other: Run) -> Run:
-        """The run with outputs in their native layout where the other's have the same shape."""
+        """The run with outputs in their native layout where the other's have the same shape.
+
+        Without that layout too, axes of length 1 are added or left out as in the other's.
+        """
         outputs = dict(self.outputs)
         for (name, value), theirs in zip(
             self.outputs.items(), other.outputs.values(), strict=False
@@ -136,6 +139,8 @@ class Run:
             own = self.native_layout.get(name, value)
             if value.shape != theirs.shape == own.shape:
                 outputs[name] = own
+            elif squeezed(value.shape) == squeezed(theirs.shape):
+                outputs[name] = value.reshape(theirs.shape)
         return replace(self, outputs=outputs)
 
     def with_outputs(self, calls: Sequence[Call]) -> Run:
@@ -155,6 +160,11 @@ class Run:
             for place, (name, value) in enumerate(self.outputs.items())
         ]
         return replace(self, calls=[*calls, *ends])
+
+
+def squeezed(shape: Sequence[int]) -> list[int]:
+    """A shape without its axes of length 1."""
+    return [size for size in shape if size != 1]
 
 
 def leading(sources: Sequence[int | None], calls: Sequence[Call]) -> set[int]:

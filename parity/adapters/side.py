@@ -34,6 +34,9 @@ class Side(Protocol):
     flavour: str
     """Of Keras, ``tf_keras`` or ``keras3``; of PyTorch empty."""
 
+    promote_to_float64: bool
+    """Whether it computes in float64 what the model's code computes in float32, in every run."""
+
     suffixes: tuple[str, ...]
     """Ends of the names of files with weights that it reads and writes."""
 

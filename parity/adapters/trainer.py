@@ -44,6 +44,8 @@ class RunOptions:
         through_detach: whether gradients pass through what PyTorch's forward pass detaches.
         native_layout: of each PyTorch output, whether Keras's has PyTorch's own layout, so that
             the loss transposes neither; outputs beyond its end are transposed.
+        keras_shapes: shape of each output as Keras's model returns it: PyTorch's may lack, or have,
+            axes of length 1.
         promote_to_float64: whether Keras computes in float64 what its code computes in float32.
     """
 
@@ -54,6 +56,7 @@ class RunOptions:
     float32_constants: bool = False
     through_detach: bool = False
     native_layout: tuple[bool, ...] = ()
+    keras_shapes: tuple[tuple[int, ...], ...] = ()
     promote_to_float64: bool = False
 
 
@@ -197,11 +200,11 @@ class KerasTrainer(Trainer, Protocol):
 class TorchTrainer(Trainer, Protocol):
     """What a PyTorch trainer offers beyond :class:`Trainer`: changes that test a cause."""
 
+    loss_shape: tuple[int, ...]
+    """Of the last loss; a model can only be trained where it is empty."""
+
     def loss_of(self, outputs: Sequence[np.ndarray], batch: Batch) -> float:
         """The loss of outputs as Keras's model returned them."""
-
-    def loss_shape(self) -> tuple[int, ...]:
-        """The shape of the last loss as the user's loss returned it, before its mean was taken."""
 
     def class_weights(self) -> np.ndarray | None:
         """The weight (classes,) that the loss gives each class; None where it has no such."""

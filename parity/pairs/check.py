@@ -160,8 +160,8 @@ def _prepared(models: Models) -> tuple[Pair, str, list[str]]:
         try:
             with Progress("models in float32", STAGES) as progress:
                 pair = prepare(models, "float32", progress)
-        except ParityError:
-            raise error from None
+        except ParityError as plain:  # of the models as their users run them
+            raise plain from error
         notes = [*pair.notes, f"Compared in float32, which is weaker: {error}"]
         return with_output_limits(pair), "float32", notes
 
@@ -189,6 +189,7 @@ def _train(models: Models, pair: Pair, evaluation: EvaluationFindings, asked: _A
     return training_float32_islands.train(
         lambda promote: training.compare(models.layer_map, known, asked.steps, promote, proven),
         pair.promoted,
+        pair.torch,
     )
 
 

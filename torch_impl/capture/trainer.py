@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from parity.adapters.calls import Weights
+from parity.adapters.calls import Weights, squeezed
 from parity.adapters.side import CannotRun, Side
 from parity.adapters.trainer import UNOWNED, Batch, Gradients, Key, TrainingRun
 from parity.numerics import tolerance
@@ -24,6 +24,7 @@ from torch_impl.capture.dtypes import default_dtype
 from torch_impl.capture.errors import describe_error
 from torch_impl.capture.gradients_through_detach import through_detach
 from torch_impl.capture.losses import Loss
+from torch_impl.capture.module_state import ModuleState
 from torch_impl.capture.read import weights
 from torch_impl.capture.read.layout import Layout
 from torch_impl.capture.shared_draws import SharedDraws, unshared
@@ -43,6 +44,10 @@ class Watched(Side, Protocol):
     outputs: list[Layout]
     watch: Watch
     copies: bool
+    state: ModuleState
+
+    def computing(self) -> contextlib.AbstractContextManager[None]:
+        """The model computes in float64 what its code computes in float32, where that is asked."""
 
     def tensor(self, value: np.ndarray) -> Tensor:
         """The array as a tensor, floats in the model's dtype."""
@@ -94,6 +99,7 @@ class TorchTrainer:
     def start(self) -> None:
         """See :meth:`parity.adapters.trainer.Trainer.start`."""
         self.side.model.load_state_dict(self.first, strict=False)
+        self.side.state.restore()
         self.optimizer = None
 
     def keep(self) -> None:
@@ -137,7 +143,7 @@ class TorchTrainer:
         tensors, _ = self.side.tensors(batch.inputs, batch.torch_inputs)
         options = batch.torch_options
         draws = SharedDraws(options, options.layouts or (), self.seed, step, self._watched)
-        with default_dtype(self.side.dtype):
+        with default_dtype(self.side.dtype), self.side.computing():
             with draws, through_detach() if options.through_detach else contextlib.nullcontext():
                 out = model(*tensors)
             loss = self._loss([one for _, one in named_outputs(out)], batch)
@@ -164,16 +170,14 @@ class TorchTrainer:
 
     def loss_of(self, outputs: Sequence[np.ndarray], batch: Batch) -> float:
         """See :meth:`parity.adapters.trainer.TorchTrainer.loss_of`."""
-        tensors = [
-            layout.from_canonical(self.side.tensor(value))
-            for layout, value in zip(self._layouts(batch), outputs, strict=True)
-        ]
-        with torch.no_grad(), default_dtype(self.side.dtype):
+        tensors = []
+        for layout, value in zip(self._layouts(batch), outputs, strict=True):
+            shape = layout.to_canonical(torch.empty(layout.shape, device="meta")).shape
+            same = squeezed(shape) == squeezed(value.shape)
+            value = value.reshape(shape) if same else value
+            tensors.append(layout.from_canonical(self.side.tensor(value)).contiguous())
+        with torch.no_grad(), default_dtype(self.side.dtype), self.side.computing():
             return float(self._loss(tensors, batch))
-
-    def loss_shape(self) -> tuple[int, ...]:
-        """See :meth:`parity.adapters.trainer.TorchTrainer.loss_shape`."""
-        return self.loss.shape
 
     def class_weights(self) -> np.ndarray | None:
         """See :meth:`parity.adapters.trainer.TorchTrainer.class_weights`."""
@@ -182,7 +186,13 @@ class TorchTrainer:
 
     def _loss(self, outputs: Sequence[Tensor], batch: Batch) -> Tensor:
         targets = [self.side.tensor(value) for value in batch.targets]
-        return self.loss.of(outputs, self._layouts(batch), targets)
+        shapes = batch.torch_options.keras_shapes
+        return self.loss.of(outputs, self._layouts(batch), targets, shapes)
+
+    @property
+    def loss_shape(self) -> tuple[int, ...]:
+        """See :class:`parity.adapters.trainer.TorchTrainer`."""
+        return self.loss.shape
 
     def _layouts(self, batch: Batch) -> list[Layout]:
         """The layout of each output in relation to Keras's."""

@@ -9,7 +9,14 @@ import numpy as np
 
 from parity.adapters.calls import Call, leading
 from parity.adapters.side import CannotRun
-from parity.adapters.trainer import Batch, KerasTrainer, TorchTrainer, TrainingRun, as_outputs
+from parity.adapters.trainer import (
+    Batch,
+    KerasTrainer,
+    TorchTrainer,
+    TrainingRun,
+    as_outputs,
+    native_outputs,
+)
 from parity.constants import as_float32
 from parity.numerics import tolerance
 from parity.numerics.distance import relative_error
@@ -106,7 +113,10 @@ class Runner:
             batch,
             keras_options=replace(batch.keras_options, layouts=keras.layouts),
             torch_options=replace(
-                batch.torch_options, layouts=torch.layouts, native_layout=native_layout
+                batch.torch_options,
+                layouts=torch.layouts,
+                native_layout=native_layout,
+                keras_shapes=tuple(one.shape for one in native_outputs(keras.run)),
             ),
         )
         return BothRuns(batch, keras, torch, found)
@@ -145,7 +155,7 @@ class Runner:
         run, expected = found.run, keras.run
         oriented = run.in_layout_of(expected)
         native_layout = tuple(
-            oriented.outputs[t] is not run.outputs[t]
+            oriented.outputs[t] is run.native_layout.get(t)
             or (k in expected.native_layout and t in run.native_layout)
             for k, t in zip(expected.outputs, run.outputs, strict=False)
         )

@@ -153,10 +153,10 @@ class Training:
         outputs = native_outputs(runs.keras.run)
         expected, as_it_ran = losses[0] - penalty, losses[1]
         actual = self.t.loss_of(outputs, runs.batch)
+        if self.t.loss_shape:
+            return self._not_reduced(expected, actual)
         observed = relative_error(expected, actual)
         smaller = min(observed, relative_error(expected, as_it_ran))
-        if np.prod(shape := self.t.loss_shape()) > 1:
-            return _unreduced(expected, shape, smaller)
         check = _loss_check(expected, actual if observed == smaller else as_it_ran)
         if not check.ok:
             if len(outputs) > 1 or len(runs.batch.targets) > 1:
@@ -171,6 +171,14 @@ class Training:
             check = with_penalties
             causes = [self._penalty_cause(losses, check.observed)]
         return Findings((compared_rung("loss", [check]),), tuple(causes), checks=(check,))
+
+    def _not_reduced(self, expected: float, mean: float) -> Findings:
+        """PyTorch's loss is not a number, and has no gradient; with the mean of its entries."""
+        check = _loss_check(expected, float("inf"))
+        shape = f"none: shape {self.t.loss_shape}"
+        proof = Proof(float("inf"), relative_error(expected, mean))
+        cause = Cause("loss.reduction", "loss", "a number", shape, proof, "loss")
+        return Findings((compared_rung("loss", [check]),), (cause,), checks=(check,))
 
     def _loss_causes(
         self, runs: BothRuns, outputs: np.ndarray, expected: float, actual: float
@@ -246,21 +254,6 @@ class Training:
             return _not_run(error, names, proven or diverged)
         finally:
             self._restart()
-
-
-def _unreduced(expected: float, shape: tuple[int, ...], after: float) -> Findings:
-    """A loss of PyTorch's that is no number: it cannot be trained with.
-
-    Args:
-        expected: Keras's loss.
-        shape: of PyTorch's.
-        after: the relative difference of its mean.
-    """
-    one = Observation("loss", "loss", "other", ("loss", "loss"))
-    check = ModelPair("float64").compare(one, np.asarray(expected), np.full(shape, expected))
-    values = "a number", f"none: a tensor of shape {shape}"
-    cause = Cause("loss.reduction", "loss", *values, Proof(check.observed, after), "loss")
-    return Findings((compared_rung("loss", [check]),), (cause,), checks=(check,))
 
 
 def _loss_check(expected: float, actual: float) -> Check:

@@ -19,7 +19,7 @@ from torch_impl.capture.trace.nesting import flat, named_outputs, with_first
 from torch_impl.capture.trace.replay import Invocation
 from torch_impl.ladder.network import to_numpy
 from torch_impl.ladder.weights import Place
-from torch_impl.private_api import version_of
+from torch_impl.private_api import storage_of, version_of
 
 
 @dataclass(frozen=True)
@@ -105,9 +105,9 @@ class Trace(TorchFunctionMode):
         self.model = model
         self.names = {module: name for name, module in model.named_modules()}
         self.owned = {
-            one.untyped_storage().data_ptr(): (name, one)
+            storage_of(one): (name, one)
             for name, one in (*model.named_buffers(), *model.named_parameters())
-            if one.is_floating_point()
+            if one.is_floating_point() and storage_of(one) is not None
         }
         self.calls: list[Call] = []
         self.made: list[Invocation] = []
@@ -295,7 +295,8 @@ class Trace(TorchFunctionMode):
             found = self.seen.get((id(tensor), layout))
             if found is None or found.version != version or version < 0:
                 self.stale |= self._stale(found)
-                own = layout.to_canonical(tensor.detach())
+                strided = tensor.layout is torch.strided
+                own = layout.to_canonical(tensor.detach() if strided else tensor.to_dense())
                 copies = self.copies or version < 0
                 array = to_numpy(own) if copies else np.asarray(own.cpu().numpy())
                 found = self.seen[id(tensor), layout] = Seen(tensor, version, array)
@@ -341,7 +342,8 @@ class Trace(TorchFunctionMode):
 
 def _through(before: Followed, name: str, out: Tensor) -> tuple[str, ...]:
     """The last functions that have changed a tensor's values; a view has not."""
-    same = before.tensor.untyped_storage().data_ptr() == out.untyped_storage().data_ptr()
+    own = storage_of(out)
+    same = own is not None and own == storage_of(before.tensor)
     return before.through if same and not name.endswith("_") else (*before.through[-3:], name)
 
 
