@@ -156,7 +156,8 @@ class KerasTrainer:
                     else _promoted(Islands(islands.promote_to_float64))
                 ):
                     loss = self._loss([one for _, one in named_outputs(out)], batch)
-                penalties = [self.tf.cast(one, loss.dtype) for one in model.losses]
+                own = () if batch.keras_options.without_penalties else model.losses
+                penalties = [self.tf.cast(one, loss.dtype) for one in own]
                 total = self.tf.add_n([loss, *penalties])
             try:
                 found = tape.gradient(total, [_value(one) for one in variables])

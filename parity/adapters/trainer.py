@@ -46,6 +46,7 @@ class RunOptions:
             the loss transposes neither; outputs beyond its end are transposed.
         keras_shapes: shape of each output as Keras's model returns it: PyTorch's may lack, or have,
             axes of length 1.
+        without_penalties: whether Keras's loss leaves out the model's own penalties.
         promote_to_float64: whether Keras computes in float64 what its code computes in float32.
     """
 
@@ -57,6 +58,7 @@ class RunOptions:
     through_detach: bool = False
     native_layout: tuple[bool, ...] = ()
     keras_shapes: tuple[tuple[int, ...], ...] = ()
+    without_penalties: bool = False
     promote_to_float64: bool = False
 
 

@@ -51,7 +51,7 @@ def compare(
         flavour: the Keras version.
         diverged: whether an earlier rung differs, so that a step may differ without a new cause.
     """
-    checks = _with_own_gradients(k, t, batch, keys, _floors(pairs), count)
+    checks = with_own_gradients(k, t, batch, keys, floors(pairs), count)
     divergences = [one for one in checks if not one.ok]
     causes: list[Cause] = []
     notes: tuple[str, ...] = ()
@@ -89,7 +89,7 @@ def _started(k: Trainer, t: Trainer) -> None:
     t.start()
 
 
-def _floors(pairs: Mapping[str, tuple[Call, Call]]) -> dict[Key, float]:
+def floors(pairs: Mapping[str, tuple[Call, Call]]) -> dict[Key, float]:
     """The smallest scale for the error of a running mean: its share of the largest input.
 
     After an earlier norm the mean is zero except for rounding errors, which have that scale.
@@ -115,7 +115,7 @@ def _weight_errors(
     return {(a, b): _error(expected[a], actual[b], floors.get(a, 0.0)) for a, b in keys}
 
 
-def _with_own_gradients(
+def with_own_gradients(
     k: KerasTrainer,
     t: TorchTrainer,
     batch: Batch,
@@ -269,7 +269,7 @@ def _statistics(
     explained: set[str],
 ) -> list[Cause]:
     """Why the running statistics of batch norms differ after the first step."""
-    floors = _floors(pairs)
+    least = floors(pairs)
     first = _first(k, t)
     k.gradients(batch, 0)
     t.gradients(batch, 0)
@@ -281,7 +281,7 @@ def _statistics(
             continue
         after = own[key], other[torch_key]
         if (
-            _error(*after, floors.get(key, 0.0)) <= LIMITS["step"]
+            _error(*after, least.get(key, 0.0)) <= LIMITS["step"]
             or calls[0].layer != calls[1].layer
         ):
             continue
