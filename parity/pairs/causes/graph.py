@@ -10,7 +10,8 @@ import numpy as np
 from parity.adapters.calls import Call
 from parity.numerics import tolerance
 from parity.numerics.distance import relative_error
-from parity.pairs.align.match import Alignment, feeds
+from parity.pairs.align.call_graph import feeds
+from parity.pairs.align.match import Alignment
 from parity.pairs.align.tensors import as_keras, mapped
 from parity.pairs.causes import layer as layer_causes
 from parity.pairs.causes.layer import reference
