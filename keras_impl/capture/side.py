@@ -24,6 +24,7 @@ from keras_impl.capture.trainer import KerasTrainer
 from keras_impl.private_api import lambdas_allowed
 from parity.adapters.backend import require
 from parity.adapters.calls import Arrays, Run
+from parity.adapters.heads import Heads, with_heads
 from parity.adapters.side import CannotRun
 from parity.errors import ParityError, format_shapes
 from parity.reference.formula import Settings
@@ -51,13 +52,16 @@ class KerasSide:
         for name in ("tensorflow", "absl"):
             logging.getLogger(name).setLevel(logging.ERROR)
 
-    def __init__(self, model: Any | Callable[[], Any], dtype: str) -> None:
+    def __init__(
+        self, model: Any | Callable[[], Any], dtype: str, heads: Heads | None = None
+    ) -> None:
         """Copy the model, or build it, in ``dtype``; if it cannot be copied, take one that has it.
 
         Raises:
             ParityError: it is none, its builder fails, or it cannot be had in that dtype.
         """
         self.dtype = dtype
+        self.heads = heads or {}
         self.given = model
         self.model = _model_of(model, dtype)
         self.flavour = flavour_of(self.model)
@@ -114,7 +118,8 @@ class KerasSide:
         for call, made in zip(watch.calls, watch.made, strict=True):
             self.layers[call.name] = made.target
         try:
-            return replace(watch.run_of(out), computed_in_float32=self.islands.rounded)
+            found = replace(watch.run_of(out), computed_in_float32=self.islands.rounded)
+            return with_heads(found, self.heads, given)
         except TypeError as error:
             raise ParityError(f"keras_model: its output: {error}") from error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,6 +19,7 @@ from keras_impl.capture.watch import Watch, named_outputs
 from keras_impl.private_api import decays, layers_of, rate_of
 from parity.adapters.side import CannotRun, Side
 from parity.adapters.trainer import UNOWNED, Batch, Gradients, Key, RunOptions, TrainingRun
+from parity.constants import as_float32
 from parity.reference.formula import Settings
 from parity.reference.keras_config import schedule_of, spec_of
 
@@ -70,6 +71,7 @@ class KerasTrainer:
             self.optimizer: Any = None
             if optimizer is not None:
                 self.optimizer, self._config = self._copied()
+        self._round_penalties()
         self.loss_settings = self.loss.settings
         self.spec = spec_of(type(self.optimizer).__name__, self._config) if self.optimizer else None
         self.schedule = schedule_of(self._config)
@@ -180,12 +182,21 @@ class KerasTrainer:
 
     def penalties(self) -> dict[str, dict[str, Any]]:
         """See :meth:`parity.adapters.trainer.KerasTrainer.penalties`."""
-        return {
-            f"{layer.name}.{name.strip('_').removesuffix('_regularizer')}": value.get_config()
-            for layer in layers_of(self.side.model, include_self=True)
-            for name, value in vars(layer).items()
-            if name.endswith("_regularizer") and hasattr(value, "get_config")
-        }
+        return {place: one.get_config() for place, one in self._regularizers()}
+
+    def _regularizers(self) -> Iterator[tuple[str, Any]]:
+        """The model's own penalties, by layer and what they are on."""
+        for layer in layers_of(self.side.model, include_self=True):
+            for name, value in vars(layer).items():
+                if name.endswith("_regularizer") and hasattr(value, "get_config"):
+                    yield f"{layer.name}.{name.strip('_').removesuffix('_regularizer')}", value
+
+    def _round_penalties(self) -> None:
+        """Give penalties the factors that they have in float32, which the model's owner runs."""
+        for _, one in self._regularizers():
+            for name in ("l1", "l2"):
+                if hasattr(one, name):
+                    setattr(one, name, as_float32(float(getattr(one, name))))
 
     def penalty(self) -> float:
         """See :meth:`parity.adapters.trainer.KerasTrainer.penalty`."""

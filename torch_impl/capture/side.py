@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from parity.adapters.calls import Arrays, Run
+from parity.adapters.heads import Heads, with_heads
 from parity.adapters.side import CannotRun
 from parity.errors import ParityError, format_shapes
 from parity.reference.formula import Settings
@@ -47,13 +48,19 @@ class TorchSide:
     def start() -> None:
         """See :meth:`parity.adapters.side.Side.start`: this file has imported PyTorch."""
 
-    def __init__(self, model: nn.Module | Callable[[], nn.Module], dtype: str) -> None:
+    def __init__(
+        self,
+        model: nn.Module | Callable[[], nn.Module],
+        dtype: str,
+        heads: Heads | None = None,
+    ) -> None:
         """Copy the model, or build it, in ``dtype``.
 
         Raises:
             ParityError: it is none, or its builder fails.
         """
         self.dtype: torch.dtype = getattr(torch, dtype)
+        self.heads = heads or {}
         self.model = _module_of(model).to(self.dtype)
         module_state.in_dtype(self.model, self.dtype)
         modules.follow_float32(self.model)
@@ -66,6 +73,7 @@ class TorchSide:
         self.same_as_kind: dict[nn.Module, bool] = {}
         self.copies = False  # whether the model writes into tensors that it has handed on
         self.outputs: list[Layout] = []
+        self.output_names: list[str] = []
         self.modules: dict[str, tuple[nn.Module, tuple[Any, ...]]] = {}
         self.forget()
 
@@ -140,7 +148,9 @@ class TorchSide:
             self.outputs = [watch.layout_of(one) for _, one in calls.named_outputs(out)]
             constants = self.constants.rounded if self.promote_to_float64 and self.constants else {}
             rounded = {**dict.fromkeys(constants, "constant"), **self.in_float32}
-            return replace(watch.run_of(out), computed_in_float32=rounded)
+            found = replace(watch.run_of(out), computed_in_float32=rounded)
+            self.output_names = [*found.outputs]
+            return with_heads(found, self.heads, given)
         except TypeError as error:
             raise ParityError(f"torch_model: its output: {error}") from error
 

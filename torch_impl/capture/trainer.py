@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from parity.adapters.calls import Weights, squeezed
+from parity.adapters.heads import Heads, without_head
 from parity.adapters.side import CannotRun, Side
 from parity.adapters.trainer import UNOWNED, Batch, Gradients, Key, TrainingRun
 from parity.numerics import tolerance
@@ -42,6 +43,8 @@ class Watched(Side, Protocol):
     dtype: torch.dtype
     modules: dict[str, tuple[nn.Module, tuple[Any, ...]]]
     outputs: list[Layout]
+    output_names: list[str]
+    heads: Heads
     watch: Watch
     copies: bool
     state: ModuleState
@@ -171,7 +174,10 @@ class TorchTrainer:
     def loss_of(self, outputs: Sequence[np.ndarray], batch: Batch) -> float:
         """See :meth:`parity.adapters.trainer.TorchTrainer.loss_of`."""
         tensors = []
-        for layout, value in zip(self._layouts(batch), outputs, strict=True):
+        named = zip(self.side.output_names, self._layouts(batch), outputs, strict=True)
+        for name, layout, value in named:
+            if name in self.side.heads:
+                value = without_head(value, self.side.heads[name])
             shape = layout.to_canonical(torch.empty(layout.shape, device="meta")).shape
             same = squeezed(shape) == squeezed(value.shape)
             value = value.reshape(shape) if same else value

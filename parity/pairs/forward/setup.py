@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from parity.adapters.calls import Call, Output, Run
+from parity.adapters.heads import Heads
 from parity.adapters.side import Side, load_adapter, refuse_empty
 from parity.errors import ParityError
 from parity.numerics import tolerance
@@ -37,6 +38,7 @@ class Models:
         torch_inputs: of the PyTorch model, where it takes others.
         weights: one of :data:`WEIGHTS`.
         layer_map: Keras layers to PyTorch modules.
+        heads: activations that are applied to Keras's outputs, and to PyTorch's.
     """
 
     keras: Any
@@ -45,6 +47,7 @@ class Models:
     torch_inputs: list[np.ndarray] | None
     weights: str
     layer_map: Mapping[str, str]
+    heads: tuple[Heads, Heads] = ({}, {})
 
 
 @dataclass(frozen=True)
@@ -110,9 +113,9 @@ def prepare(models: Models, dtype: str, progress: Progress) -> Pair:
         CannotRun: a model cannot be built or called in that dtype.
         ParityError: an argument cannot be used.
     """
-    keras = load_adapter("keras", models.keras, dtype)
+    keras = load_adapter("keras", models.keras, dtype, heads=models.heads[0])
     progress.advance("Keras's model is built")
-    torch = load_adapter("torch", models.torch, dtype)
+    torch = load_adapter("torch", models.torch, dtype, heads=models.heads[1])
     progress.advance("PyTorch's model is built")
     inputs, torch_inputs, weights = models.inputs, models.torch_inputs, models.weights
     keras_run = fused_run(keras.run(inputs))

@@ -161,7 +161,7 @@ class Training:
             "optimizer applies as weight decay: the updates are the same, the losses that both "
             "report are not. Losses and gradients are compared without the penalties."
         )
-        return Findings((rung,), notes=(note,), checks=loss.checks[:1])
+        return Findings((rung,), notes=(note,), checks=loss.checks[:1], without_penalties=True)
 
     def _gradients(self, batch: Batch, keys: Keys, found: gradients.Compared) -> Findings:
         null = negligible(*found.sizes, keys)
@@ -196,9 +196,9 @@ class Training:
         explained = {cause.layer for cause in before.causes}
         flavour, diverged = self.pair.keras.flavour, bool(before.divergences)
         try:
-            return steps.compare(
-                self.k, self.t, runs.batch, keys, pairs, explained, count, flavour, diverged
-            )
+            shared = not before.without_penalties
+            both = self.k, self.t, runs.batch, keys, pairs
+            return steps.compare(*both, explained, count, flavour, diverged, shared)
         except ParityError as error:
             return _not_run(error, names, proven or diverged)
         finally:

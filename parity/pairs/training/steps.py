@@ -37,6 +37,7 @@ def compare(
     count: int,
     flavour: str,
     diverged: bool,
+    shared_gradients: bool = True,
 ) -> Findings:
     """Train both models, compare them after the first and the last step, and find causes.
 
@@ -50,6 +51,8 @@ def compare(
         count: number of steps.
         flavour: the Keras version.
         diverged: whether an earlier rung differs, so that a step may differ without a new cause.
+        shared_gradients: whether both optimizers do the same with the same gradients; they do not
+            where one of them applies the other model's penalties on weights.
     """
     checks = with_own_gradients(k, t, batch, keys, floors(pairs), count)
     divergences = [one for one in checks if not one.ok]
@@ -57,13 +60,14 @@ def compare(
     notes: tuple[str, ...] = ()
     if divergences:
         causes += _statistics(k, t, batch, keys, pairs, flavour, explained)
-        causes += _optimizers(k, t, batch, keys, pairs, count)
+        causes += _optimizers(k, t, batch, keys, pairs, count) if shared_gradients else []
         largest = max(one.observed for one in divergences)
         if not causes and largest <= tolerance.MOST_ROUNDING:
             notes, divergences = (ROUNDING.format(largest),), []
             checks = [_explained(one) for one in checks]
     named = {cause.id for cause in causes}
-    hidden = tuple(one for one in latent.causes(k, t, keys) if one.id not in named)
+    found = latent.causes(k, t, keys) if shared_gradients else []
+    hidden = tuple(one for one in found if one.id not in named)
     if divergences and not causes and not diverged:
         one = divergences[0]
         proof = Proof(one.observed, one.observed)
