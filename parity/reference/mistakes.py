@@ -52,6 +52,14 @@ MISTAKES: dict[str, Mistake] = {
             fix="Give both losses the same class weights.",
         ),
         Mistake(
+            id="dropout.axis",
+            title="dropout of whole channels takes another axis for the channels",
+            what="nn.Dropout1d, 2d and 3d drop along the second axis, and Dropout1d of a matrix "
+            "drops rows, which are examples. Keras drops along the last axis.",
+            fix="Permute the channels to the second axis before, and back afterwards; for a matrix "
+            "nn.Dropout.",
+        ),
+        Mistake(
             id="structure.order",
             title="layers, or the inputs of a layer, are in another order",
             what="With equal inputs every layer gives equal outputs, but one model calls its "

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from parity.reference.formula import Settings
-from parity.reference.optimizers.formulas import DECOUPLED, FORMULAS, IN_GRADIENT, Values
+from parity.reference.optimizers.formulas import DECOUPLED, FORMULAS, IN_GRADIENT
+from parity.reference.optimizers.moments import Values
 from parity.reference.optimizers.settings import of_either, of_torch
 
 CLIP_EPSILON = 1e-6

@@ -22,7 +22,7 @@ from parity.numerics import tolerance
 from parity.numerics.distance import relative_error
 from parity.pairs.align.fusion import fused_run
 from parity.pairs.align.match import Alignment, align
-from parity.pairs.align.tensors import as_keras, as_torch, input_difference
+from parity.pairs.align.tensors import as_keras, input_difference
 from parity.pairs.causes import batch_norm, dropout
 from parity.pairs.causes.dropout import NOISE, WrittenNoise, find_noise
 from parity.pairs.training.match_draws import match_draws
@@ -138,7 +138,7 @@ class Runner:
 
     def _substituted(self, runs: BothRuns, numbers: set[int]) -> list[tuple[Call, Call]]:
         pairs = [pair for pair in runs.alignment.pairs if pair[0].number in numbers]
-        values = {t.number: as_torch(k.output, t.output, k) for k, t in pairs}
+        values = {t.number: dropout.substitute(k, t) for k, t in pairs}
         substitutes = {number: value for number, value in values.items() if value is not None}
         calls = self._run_torch(runs.batch, runs.keras, substitutes)[0].run.calls
         found = [(k, dropout.in_shape_of(k, calls[t.number])) for k, t in pairs]
