@@ -112,6 +112,8 @@ def _between(
         name = POOLS[type(pair.keras.config).__name__]
         proof = Proof(pair.difference, pair.residual)
         return [Cause(name, pair.keras.name, "within the pool", others, proof)]
+    if padded := _padded_within(missing, extra, pair, flavour):
+        return [padded]
     after = pair.difference
     if pair.torch.inputs and bool(missing) != bool(extra):
         changed = _applied(missing, pair.torch.inputs[0], flavour) if missing else _input_of(extra)
@@ -141,6 +143,25 @@ def _pads_a_pool(extra: Sequence[Call], pair: UnequalInputs) -> bool:
     padding = len(extra) == 1 and type(extra[0].config).__name__ == "ZeroPadding"
     same_input = before is not None and relative_error(pool.inputs[0], before) <= pool.allowed
     return padding and same_input and pair.residual <= pool.allowed
+
+
+def _padded_within(
+    missing: Sequence[Call], extra: Sequence[Call], pair: UnequalInputs, flavour: str
+) -> Cause | None:
+    """Keras pads with zeros before a pool that pads by itself in PyTorch."""
+    pool, other = pair.keras, pair.torch
+    name = type(pool.config).__name__
+    pads = [type(one.config).__name__ for one in missing] == ["ZeroPadding"]
+    if extra or not pads or name not in POOLS or type(other.config).__name__ != name:
+        return None
+    if missing[0].config.padding != other.config.padding:
+        return None
+    changed = _applied([*missing, pool], other.inputs[0], flavour)
+    after = float("inf") if changed is None else relative_error(pool.output, changed)
+    if after > pool.allowed:
+        return None
+    proof = Proof(pair.difference, after)
+    return Cause(POOLS[name], pool.name, missing[0].name, "within the pool", proof)
 
 
 def without_contained(causes: Sequence[Cause]) -> list[Cause]:
