@@ -168,6 +168,23 @@ def conversions_replaced(
         yield
 
 
+@contextlib.contextmanager
+def kernels_replaced(names: Sequence[str], wrap: Callable[[Any], Any]) -> Iterator[None]:
+    """Replace TensorFlow's generated functions of neural networks' operations.
+
+    Args:
+        names: of the functions.
+        wrap: from each to the one that replaces it.
+    """
+    from tensorflow.python.ops import gen_nn_ops
+
+    with contextlib.ExitStack() as stack:
+        for name in names:
+            replaced = wrap(getattr(gen_nn_ops, name))
+            stack.enter_context(mock.patch.object(gen_nn_ops, name, replaced))
+        yield
+
+
 def execute(kind: str, count: int, inputs: Sequence[Any], attributes: tuple[Any, ...]) -> list[Any]:
     """Run an operation by the name of its kind and record its gradient.
 

@@ -70,6 +70,7 @@ class KerasSide:
         self.tf = importlib.import_module("tensorflow")
         self.layers: dict[str, Any] = {}
         self.own_calls: dict[int, bool] = {}
+        self.channels_first: frozenset[int] = frozenset()  # places of inputs
         self.promote_to_float64 = False
         self.islands = Islands(False)  # of the last run
         self.forget()
@@ -100,7 +101,7 @@ class KerasSide:
             self.own_calls,
             training,
         )
-        watch.feed(tensors)
+        watch.feed(tensors, self.channels_first)
         buffers = self.model.non_trainable_variables if training else ()
         kept = [(one, weights.array_of(one)) for one in buffers]
         with in_dtype(self.keras, self.flavour, self.dtype), watch.modules():
@@ -119,9 +120,15 @@ class KerasSide:
             self.layers[call.name] = made.target
         try:
             found = replace(watch.run_of(out), computed_in_float32=self.islands.rounded)
-            return with_heads(found, self.heads, given)
         except TypeError as error:
             raise ParityError(f"keras_model: its output: {error}") from error
+        if found.channels_first - self.channels_first:  # layers upstream did not know it
+            self.channels_first |= found.channels_first
+            return self.run(inputs, own, given, training, promote_to_float64)
+        return with_heads(found, self.heads, given)
+
+    def follow_layout(self, run: Run) -> None:
+        """See :meth:`parity.adapters.side.Side.follow_layout`: that is its own."""
 
     def set_weights(self, layer: str, values: Mapping[str, np.ndarray]) -> None:
         """See :meth:`parity.adapters.side.Side.set_weights`."""

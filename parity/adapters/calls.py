@@ -110,6 +110,8 @@ class Run:
         sources: for each of them the call it comes from, as of :attr:`Call.sources`.
         native_layout: the outputs in the model's own layout, where that is not the canonical one.
         through: for each of them what :attr:`Call.through` is for an input.
+        channels_first: places of the model's inputs that its layers take channels-first.
+        native_flatten: whether channels-first maps are flattened as they are, channels first.
         computed_in_float32: layers of a model in float64 whose code computed in float32 and cast
             the result to float64; with a number's value and what it would be in float64, empty
             for tensors.
@@ -120,6 +122,8 @@ class Run:
     sources: dict[str, int | None]
     native_layout: Arrays = field(default_factory=dict)
     through: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    channels_first: frozenset[int] = frozenset()
+    native_flatten: bool = False
     computed_in_float32: Mapping[str, str] = field(default_factory=dict)
 
     def forget(self) -> None:

@@ -78,6 +78,9 @@ class Side(Protocol):
             ParityError: the model cannot be called with them.
         """
 
+    def follow_layout(self, run: Run) -> None:
+        """Take inputs from now on in the layout in which a Keras model took them in this run."""
+
     def forget(self) -> None:
         """Let go of the last run, whose calls cannot be replayed any more."""
 

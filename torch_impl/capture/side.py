@@ -70,6 +70,9 @@ class TorchSide:
         self.builder = None if isinstance(model, nn.Module) else model
         self.constants: Constants | None = None
         self.channels_first = False  # whether sequences are given so
+        self.unchanged = False  # whether images are given as Keras takes them
+        self.in_keras: frozenset[int] = frozenset()  # inputs that are channels-first there
+        self.native_flatten = False
         self.same_as_kind: dict[nn.Module, bool] = {}
         self.copies = False  # whether the model writes into tensors that it has handed on
         self.outputs: list[Layout] = []
@@ -94,12 +97,15 @@ class TorchSide:
         try:
             return self._run(inputs, own, given, training)
         except CannotRun:
-            sequences = any(np.ndim(one) == 3 for one in inputs)
-            if own is not None or self.modules or not sequences:
+            if own is not None or self.modules:
                 raise
-            self.channels_first = True
-            with contextlib.suppress(CannotRun):
-                return self._run(inputs, own, given, training)
+            ranks = {np.ndim(one) for one in inputs}
+            for sequences, unchanged in ((True, False), (False, True)):
+                if (3 in ranks) >= sequences and (max(ranks) > 3) >= unchanged:
+                    self.channels_first, self.unchanged = sequences, unchanged
+                    with contextlib.suppress(CannotRun):
+                        return self._run(inputs, own, given, training)
+            self.channels_first = self.unchanged = False
             raise
 
     def _run(
@@ -115,6 +121,7 @@ class TorchSide:
         self.model.train(training)
         tensors, layouts = self.tensors(inputs, own)
         watch = self.watch = calls.Watch(self.model, given or {}, self.copies, self.same_as_kind)
+        watch.native_flatten = self.native_flatten
         watch.feed(tensors, layouts)
         kept = weights.untrained(self.model) if training else {}
         with torch.no_grad(), default_dtype(self.dtype), self.computing():
@@ -161,9 +168,22 @@ class TorchSide:
         tensors = [self.tensor(value) for value in (inputs if own is None else own)]
         if own is not None:
             return tensors, [Layout.plain(tuple(one.shape)) for one in tensors]
-        layouts = [of_input(one, self.channels_first) for one in tensors]
-        both = zip(tensors, layouts, strict=True)
-        return [layout.from_canonical(one).contiguous() for one, layout in both], layouts
+        if self.unchanged:
+            return tensors, [Layout.plain(tuple(one.shape)) for one in tensors]
+        layouts = [
+            Layout.channels_first(tuple(one.shape))
+            if place in self.in_keras
+            else of_input(one, self.channels_first)
+            for place, one in enumerate(tensors)
+        ]
+        return [
+            one if place in self.in_keras else layout.from_canonical(one).contiguous()
+            for place, (one, layout) in enumerate(zip(tensors, layouts, strict=True))
+        ], layouts
+
+    def follow_layout(self, run: Run) -> None:
+        """See :meth:`parity.adapters.side.Side.follow_layout`."""
+        self.in_keras, self.native_flatten = run.channels_first, run.native_flatten
 
     @contextlib.contextmanager
     def computing(self) -> Iterator[None]:

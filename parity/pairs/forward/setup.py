@@ -119,6 +119,7 @@ def prepare(models: Models, dtype: str, progress: Progress) -> Pair:
     progress.advance("PyTorch's model is built")
     inputs, torch_inputs, weights = models.inputs, models.torch_inputs, models.weights
     keras_run = fused_run(keras.run(inputs))
+    torch.follow_layout(keras_run)
     progress.advance("Keras's model has run")
     torch_run = fused_run(torch.run(inputs, torch_inputs).in_layout_of(keras_run))
     progress.advance("PyTorch's model has run")

@@ -117,6 +117,7 @@ class Trace(TorchFunctionMode):
         self.stacked: dict[nn.Module, list[Any]] = {}
         self.steps: dict[int, int] = {}  # of what was packed
         self.begun: dict[int, Any] = {}  # of what several functions are together
+        self.native_flatten = False  # whether Keras flattens channels-first maps as they are
         self.within = 0
         self.path: list[nn.Module] = []
 
@@ -188,6 +189,7 @@ class Trace(TorchFunctionMode):
         for one in flat((out,)):
             if isinstance(one, Tensor) and id(one) not in self.followed:
                 layout = first.layout and functions.moved(func, first.layout, args, kwargs, one)
+                layout = layout and self._flattened(layout)
                 names = first.names and functions.moved(func, first.names, args, kwargs, one)
                 if first.names and functions.name_of(func) in functions.TURNS:
                     layout, names = names, None
@@ -195,6 +197,11 @@ class Trace(TorchFunctionMode):
                 self.followed[id(one)] = Followed(
                     one, layout, first.source, names=names, through=through
                 )
+
+    def _flattened(self, layout: Layout) -> Layout:
+        """A layout with merged axes, in relation to Keras's."""
+        merged = self.native_flatten and max(layout.merged, default=1) > 1
+        return Layout.plain(layout.shape) if merged else layout
 
     def taken(
         self,
@@ -248,6 +255,7 @@ class Trace(TorchFunctionMode):
             return out
         with self.unwatched():
             layout = _after(before.layouts, first, spatial, made.like or made.target, config)
+            layout = self._flattened(layout)
             made.layouts, made.output, made.result = before.layouts, layout, first
             made.own = first.detach()
             self.made.append(made)
