@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from parity.reference.formula import Settings
 from parity.reference.optimizers.formulas import DECOUPLED, FORMULAS, IN_GRADIENT
 from parity.reference.optimizers.moments import Values
@@ -61,7 +63,9 @@ def _clips(keras: Values) -> Iterator[dict[str, float]]:
     """None, and Keras's limit in every way."""
     none = dict.fromkeys(CLIPS, 0.0)
     yield none
-    for limit in {keras[name] for name in CLIPS if keras[name]}:
+    limits = [keras[name] for name in CLIPS if keras[name]]
+    limits += [float(str(np.float32(one))) for one in limits]  # as written, not rounded by Keras
+    for limit in dict.fromkeys(limits):
         for name in CLIPS:
             for epsilon in (CLIP_EPSILON, 0.0) if name != "clipvalue" else (0.0,):
                 yield {**none, name: limit, "clip_epsilon": epsilon}
