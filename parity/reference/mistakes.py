@@ -81,6 +81,13 @@ MISTAKES: dict[str, Mistake] = {
             fix="Remove the layer, or the function, from the PyTorch model.",
         ),
         Mistake(
+            id="structure.axes",
+            title="an output has its axes in another order",
+            what="With its axes in Keras's order PyTorch's output equals Keras's. Height and width "
+            "of a square map can be exchanged without an error.",
+            fix="Remove the transposition. Channels first in PyTorch and last in Keras is right.",
+        ),
+        Mistake(
             id="input.scale",
             title="the input of a layer is scaled or shifted",
             what="PyTorch's input is a·x + b, where x is Keras's, with one a and b for all entries "

@@ -152,7 +152,7 @@ class TorchSide:
             if isinstance(module, nn.Module):
                 self.modules[call.name] = (module, made.layouts)
         try:
-            self.outputs = [watch.layout_of(one) for _, one in calls.named_outputs(out)]
+            self.outputs = [watch.output_layout(one) for _, one in calls.named_outputs(out)]
             constants = self.constants.rounded if self.promote_to_float64 and self.constants else {}
             rounded = {**dict.fromkeys(constants, "constant"), **self.in_float32}
             found = replace(watch.run_of(out), computed_in_float32=rounded)

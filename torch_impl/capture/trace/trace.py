@@ -321,12 +321,16 @@ class Trace(TorchFunctionMode):
         """The layout of a tensor; the canonical one if it is unknown."""
         return self._input_layout(tensor, spatial, False, False)
 
+    def output_layout(self, tensor: Tensor) -> Layout:
+        """The layout of a model's output, see :meth:`Layout.as_output`."""
+        return self.layout_of(tensor).as_output()
+
     def run_of(self, out: Any) -> Run:
         """The calls so far, and the model's outputs."""
         outputs, sources, native_layout, through = {}, {}, {}, {}
         for name, tensor in named_outputs(out):
             self.use([tensor])
-            layout = self.layout(tensor) or Layout.plain(tensor.shape)
+            layout = self.output_layout(tensor)
             outputs[name] = to_numpy(layout.to_canonical(tensor))
             if not layout.canonical:
                 native_layout[name] = to_numpy(tensor)
