@@ -37,6 +37,13 @@ class KerasSide:
     suffixes: tuple[str, ...] = files.SUFFIXES
 
     @staticmethod
+    def seed(number: int) -> None:
+        """See :meth:`parity.adapters.side.Side.seed`: of the Keras packages that are imported."""
+        for name in MODULES.values():
+            if name in sys.modules:
+                sys.modules[name].utils.set_random_seed(number % 2**32)
+
+    @staticmethod
     def dtype_of(path: Path) -> str:
         """See :meth:`parity.adapters.side.Side.dtype_of`."""
         return files.dtype_of(path)

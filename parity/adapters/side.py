@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
-from collections.abc import Collection, Mapping, Sequence
+import random
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -47,6 +49,10 @@ class Side(Protocol):
         Raises:
             ParityError: it is not installed.
         """
+
+    @staticmethod
+    def seed(number: int) -> None:
+        """Seed the framework's global random numbers, with which models are initialised."""
 
     @staticmethod
     def dtype_of(path: Path) -> str:
@@ -155,6 +161,34 @@ def start() -> None:
     """
     for one in sides().values():
         one.start()
+
+
+def seed(number: int) -> None:
+    """Seed all global random numbers, with which models are initialised.
+
+    Raises:
+        ParityError: a framework is not installed.
+    """
+    random.seed(number)
+    np.random.seed(number % 2**32)
+    for one in sides().values():
+        one.seed(number)
+
+
+@contextlib.contextmanager
+def seeded(number: int) -> Iterator[None]:
+    """Models are built with the same random numbers each time; Python's and NumPy's are restored.
+
+    Raises:
+        ParityError: a framework is not installed.
+    """
+    before = random.getstate(), np.random.get_state()
+    seed(number)
+    try:
+        yield
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])
 
 
 def load_adapter(which: str, model: Any, dtype: str, **given: Any) -> Side:

@@ -85,7 +85,8 @@ def check(
             (Keras's, a function of the parameters that returns an optimizer, or one and its
             scheduler, which advances after every step). With it optimizer steps are compared.
         steps: how many of them.
-        seed: of the random numbers that dropout draws, the same in both models.
+        seed: of the random numbers with which models are built, and of those that dropout draws,
+            the same in both models.
         weights: ``keras`` copies Keras's weights to PyTorch, ``torch`` PyTorch's to Keras,
             ``as-is`` none.
         torch_inputs: the inputs of the PyTorch model, if it takes others.
@@ -114,7 +115,7 @@ def check(
     labels = [] if targets is None else arguments.arrays(targets, "targets")
     first = arguments.arrays(inputs, "inputs")
     second = None if torch_inputs is None else arguments.arrays(torch_inputs, "torch_inputs")
-    models = Models(keras_model, torch_model, first, second, weights, names)
+    models = Models(keras_model, torch_model, first, second, weights, names, seed)
     count = steps if optimizer is not None else 0
     asked = _Asked(Batch(first, second, labels), loss, optimizer, seed, count, float32)
     return _checked(models, asked, steps)

@@ -40,6 +40,11 @@ class TorchSide:
     suffixes: tuple[str, ...] = files.SUFFIXES
 
     @staticmethod
+    def seed(number: int) -> None:
+        """See :meth:`parity.adapters.side.Side.seed`."""
+        torch.manual_seed(number)
+
+    @staticmethod
     def dtype_of(path: Path) -> str:
         """See :meth:`parity.adapters.side.Side.dtype_of`."""
         return files.dtype_of(path)

@@ -140,8 +140,7 @@ def _padded_within(
         return None
     if missing[0].config.padding != other.config.padding:
         return None
-    changed = _applied([*missing, pool], other.inputs[0], flavour)
-    after = float("inf") if changed is None else relative_error(pool.output, changed)
+    after = _difference(pool.output, _applied([*missing, pool], other.inputs[0], flavour))
     if after > pool.allowed:
         return None
     proof = Proof(pair.difference, after)
