@@ -34,4 +34,4 @@ def causes_of(k: Trainer, t: Trainer, batch: Batch) -> list[Cause]:
         "kept from batch to batch" if relative_error(*both) > LIMIT else "zero for each batch"
         for both in zip(first, second, strict=True)
     ]
-    return [Cause(ID, names[0] if names else "states", *keeps, proof, "steps")]
+    return [Cause(ID, names[0] if names else "states", keeps[0], keeps[1], proof, "steps")]
