@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_impl.capture import clone, files
+from keras_impl.capture import clone, files, layer_state
 from keras_impl.capture import watch as calls
 from keras_impl.capture.dtypes import in_dtype
 from keras_impl.capture.errors import describe_error
@@ -78,6 +78,7 @@ class KerasSide:
         self.layers: dict[str, Any] = {}
         self.own_calls: dict[int, bool] = {}
         self.channels_first: frozenset[int] = frozenset()  # places of inputs
+        self.called = False  # whether it has run before
         self.promote_to_float64 = False
         self.islands = Islands(False)  # of the last run
         self.forget()
@@ -109,19 +110,20 @@ class KerasSide:
             training,
         )
         watch.feed(tensors, self.channels_first)
-        buffers = self.model.non_trainable_variables if training else ()
-        kept = [(one, weights.array_of(one)) for one in buffers]
-        with in_dtype(self.keras, self.flavour, self.dtype), watch.modules():
+        fed = tensors[0] if len(tensors) == 1 else tensors
+        with in_dtype(self.keras, self.flavour, self.dtype):
             try:
-                fed = tensors[0] if len(tensors) == 1 else tensors
-                out = self.model(fed, training=training)
+                if not self.called and layer_state.own_code(self.model):
+                    self.model(fed, training=False)  # what it caches is the same from now on
+                self.called = True
+                layer_state.reset(self.model)
+                with layer_state.variables_kept(self.model), watch.modules():
+                    out = self.model(fed, training=training)
             except Exception as error:
                 raise CannotRun(
                     f"keras_model: cannot be called with inputs of shape {format_shapes(tensors)}: "
                     f"{describe_error(error)}"
                 ) from error
-        for variable, value in kept:
-            variable.assign(value)
         self.made = watch.made
         for call, made in zip(watch.calls, watch.made, strict=True):
             self.layers[call.name] = made.target

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from keras_impl.capture import optimizers
+from keras_impl.capture import layer_state, optimizers
 from keras_impl.capture.dtypes import in_dtype
 from keras_impl.capture.errors import describe_error
 from keras_impl.capture.float32_islands import Islands
@@ -87,6 +87,7 @@ class KerasTrainer:
         for variable, value in self.first:
             if not np.may_share_memory(weights.array_of(variable), value):  # it has moved
                 variable.assign(value)
+        layer_state.reset(self.side.model)
         if self.original_optimizer is not None:
             with in_dtype(self.keras, self.side.flavour, self.side.dtype):
                 self.optimizer, _ = self._copied()
@@ -228,6 +229,10 @@ class KerasTrainer:
     def weights(self) -> dict[Key, np.ndarray]:
         """See :meth:`parity.adapters.trainer.Trainer.weights`."""
         return {key: self._canonical(key, one) for key, one in self._variables().items()}
+
+    def carried(self) -> list[str]:
+        """See :meth:`parity.adapters.trainer.Trainer.carried`."""
+        return layer_state.stateful(self.side.model)
 
     def settings_of(self, key: Key) -> Settings | None:
         """See :meth:`parity.adapters.trainer.Trainer.settings_of`."""

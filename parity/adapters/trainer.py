@@ -164,6 +164,9 @@ class Trainer(Protocol):
     def weights(self) -> Mapping[Key, np.ndarray]:
         """Parameters and buffers as they are; PyTorch's each at the time that it is asked for."""
 
+    def carried(self) -> list[str]:
+        """Names of the layers that carry a state to the next batch, or keep something else."""
+
     def settings_of(self, key: Key) -> Settings | None:
         """The optimizer of a weight; None where it is of no known kind."""
 

@@ -117,6 +117,14 @@ MISTAKES: dict[str, Mistake] = {
             fix="Set nn.Dropout(p) to Keras's rate: in both it is the share that is dropped.",
         ),
         Mistake(
+            id="recurrent.stateful",
+            title="one model keeps its states from batch to batch",
+            what="A recurrent layer of Keras with stateful=True, or PyTorch code that keeps the "
+            "hidden state, starts each batch with the last states of the batch before. The first "
+            "batch gives the same loss in both, the second does not.",
+            fix="Keep the states in both models, detached from the graph, or in neither.",
+        ),
+        Mistake(
             id="loss.kind",
             title="another loss function",
             what="The two losses are computed by different formulas.",

@@ -25,6 +25,7 @@ class ModuleState:
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
+        self.names = {module: name for name, module in model.named_modules()}
         self.attributes = [
             (one, {name: _copied(value) for name, value in own_attributes(one).items()})
             for one in model.modules()
@@ -36,6 +37,17 @@ class ModuleState:
             for name, one in model.named_buffers()
             if name not in saved
         }
+
+    def changed(self) -> list[str]:
+        """Names of the modules with tensors among their attributes that are others by now."""
+        found = []
+        for module, attributes in self.attributes:
+            now = own_attributes(module)
+            before = {name: getattr(one, "live", one) for name, one in attributes.items()}
+            others = [name for name, one in now.items() if one is not before.get(name)]
+            if any(isinstance(now[name], (Tensor, tuple, list, dict)) for name in others):
+                found.append(self.names[module] or type(module).__name__)
+        return found
 
     def restore(self) -> None:
         """Set every attribute as it was; those that have been added since are removed."""

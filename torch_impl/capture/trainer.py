@@ -240,6 +240,10 @@ class TorchTrainer:
         """See :meth:`parity.adapters.trainer.Trainer.weights`."""
         return Weights(self._places(), lambda place: to_numpy(place.to_canonical(*place.tensors)))
 
+    def carried(self) -> list[str]:
+        """See :meth:`parity.adapters.trainer.Trainer.carried`."""
+        return self.side.state.changed()
+
     def settings_of(self, key: Key) -> Settings | None:
         """See :meth:`parity.adapters.trainer.Trainer.settings_of`."""
         optimizer = self._built()

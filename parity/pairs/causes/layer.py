@@ -279,6 +279,8 @@ def _cause(
 
 
 def _option_text(option: Any) -> str:
+    if isinstance(option, np.ndarray) and option.dtype != bool:
+        return f"adds up to {np.abs(option).max():.3g}"
     if isinstance(option, np.ndarray):
         return f"masks {np.count_nonzero(~option)} of {option.size}"
     return "none" if option is None else str(option)

@@ -11,7 +11,7 @@ from parity.adapters.calls import Call
 from parity.adapters.trainer import Batch, KerasTrainer, Key, TorchTrainer, Trainer
 from parity.numerics import tolerance
 from parity.numerics.distance import largest_entry, relative_error
-from parity.pairs.causes import batch_norm, latent, optimizer
+from parity.pairs.causes import batch_norm, latent, optimizer, states
 from parity.pairs.training.gradients import sizes_of
 from parity.verdict.model_pair import ModelPair, Observation
 from parity.verdict.null_gradients import negligible
@@ -61,6 +61,7 @@ def compare(
     if divergences:
         causes += _statistics(k, t, batch, keys, pairs, flavour, explained)
         causes += _optimizers(k, t, batch, keys, pairs, count) if shared_gradients else []
+        causes += states.causes_of(k, t, batch) if count > 1 else []
         largest = max(one.observed for one in divergences)
         if not causes and largest <= tolerance.MOST_ROUNDING:
             notes, divergences = (ROUNDING.format(largest),), []
