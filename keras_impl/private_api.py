@@ -31,10 +31,40 @@ def set_mask(tensor: Any, mask: Any) -> None:
     tensor._keras_mask = mask
 
 
-def rate_of(optimizer: Any) -> Any:
+def rate_of(optimizer: Any, dtype: str) -> Any:
     """The learning rate or its schedule: the public attribute evaluates a schedule."""
-    rate = getattr(optimizer, "_learning_rate", None)
-    return optimizer._get_hyper("learning_rate") if rate is None else rate  # legacy optimizers
+    if hasattr(optimizer, "_decayed_lr"):  # of a legacy optimizer, which has a decay of its own
+        return optimizer._decayed_lr(dtype)
+    return optimizer._learning_rate
+
+
+def function_arguments(loss: Any) -> dict[str, Any]:
+    """The arguments of a loss's function: Keras 3's configuration of Huber lacks its delta."""
+    return dict(getattr(loss, "_fn_kwargs", {}))
+
+
+def decays(optimizer: Any, variable: Any) -> bool:
+    """Whether an optimizer's weight decay applies to a variable."""
+    applies = getattr(optimizer, "_use_weight_decay", None)
+    return applies is None or bool(applies(variable))
+
+
+def exclude_from_decay(optimizer: Any, like: Any, copies: Sequence[tuple[Any, Any]]) -> None:
+    """Exclude from weight decay what another optimizer excludes; no configuration holds it.
+
+    Args:
+        optimizer: a copy of it, not built yet.
+        like: the other.
+        copies: variables of the model that the other is for, each with its copy.
+    """
+    names = ("_exclude_from_weight_decay_pattern", "_exclude_from_weight_decay_names")
+    for name in names:
+        if hasattr(like, name):
+            setattr(optimizer, name, getattr(like, name))
+    keys = getattr(like, "_exclude_from_weight_decay", ())
+    if keys or hasattr(like, "_exclude_from_weight_decay"):
+        found = [optimizer._var_key(copy) for one, copy in copies if like._var_key(one) in keys]
+        optimizer._exclude_from_weight_decay = set(found) if isinstance(keys, set) else found
 
 
 def lambda_output_shape(layer: Any) -> Any:
@@ -135,6 +165,23 @@ def conversions_replaced(
         mock.patch.object(constant_op, "convert_to_eager_tensor", replaced[0]),
         mock.patch.object(gen_math_ops, "cast", replaced[1]),
     ):
+        yield
+
+
+@contextlib.contextmanager
+def kernels_replaced(names: Sequence[str], wrap: Callable[[Any], Any]) -> Iterator[None]:
+    """Replace TensorFlow's generated functions of neural networks' operations.
+
+    Args:
+        names: of the functions.
+        wrap: from each to the one that replaces it.
+    """
+    from tensorflow.python.ops import gen_nn_ops
+
+    with contextlib.ExitStack() as stack:
+        for name in names:
+            replaced = wrap(getattr(gen_nn_ops, name))
+            stack.enter_context(mock.patch.object(gen_nn_ops, name, replaced))
         yield
 
 

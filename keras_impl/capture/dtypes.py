@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+from keras_impl.capture.channels_first_kernels import channels_first_in_float64
 from keras_impl.capture.float64_kernels import exact
 
 
@@ -21,7 +22,7 @@ def in_dtype(keras: Any, flavour: str, dtype: str) -> Iterator[None]:
     else:
         keras.mixed_precision.set_global_policy(dtype)
     try:
-        with exact(keras):
+        with exact(keras), channels_first_in_float64():
             yield
     finally:
         keras.backend.set_floatx(before)

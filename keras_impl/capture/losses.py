@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from keras_impl.capture.errors import describe_error
+from keras_impl.private_api import function_arguments
 from parity.errors import ParityError, format_shapes
 from parity.reference.formula import Settings
 from parity.reference.keras_config import loss_class
@@ -32,6 +34,10 @@ class Loss:
         self.settings: Settings | None = None
         if isinstance(loss, str):
             self.settings = Settings(loss_class(loss), {})
+            if not hasattr(keras.losses, self.settings.kind):
+                raise ParityError(
+                    f"loss: received {loss!r}, accepted: a loss that {keras.__name__} has"
+                )
         elif isinstance(loss, keras.losses.Loss):
             if vars(keras.losses).get(type(loss).__name__) is type(loss):
                 self.settings = Settings(type(loss).__name__, _config(loss))
@@ -73,9 +79,12 @@ class Loss:
 
 
 def _config(loss: Any) -> dict[str, Any]:
-    """What makes another one of it."""
+    """What makes another one of it; Keras 3 leaves some arguments out of its configuration."""
     left = ("name", "dtype", "fn")
+    accepted = inspect.signature(type(loss).__init__).parameters
+    kept = {name: value for name, value in function_arguments(loss).items() if name in accepted}
     config = {name: value for name, value in loss.get_config().items() if name not in left}
+    config = {**kept, **config}
     if config.get("reduction") == "auto":
         config["reduction"] = "sum_over_batch_size"
     return config

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from keras_impl.capture.errors import describe_error
+from keras_impl.private_api import exclude_from_decay
 from parity.errors import ParityError
 from parity.reference.keras_config import rounded
 from parity.reference.optimizers.table import OPTIMIZERS
 
 
-def users(keras: Any, optimizer: Any) -> tuple[Any, dict[str, Any]]:
+def users(
+    keras: Any, optimizer: Any, copies: Sequence[tuple[Any, Any]]
+) -> tuple[Any, dict[str, Any]]:
     """A copy with its floats rounded as Keras rounds them, and its configuration.
 
     Args:
         keras: the module.
         optimizer: one of it, or its name.
+        copies: variables of the user's model, each with its copy that is trained.
 
     Raises:
         ParityError: it is no optimizer, or has no configuration.
@@ -41,7 +46,9 @@ def users(keras: Any, optimizer: Any) -> tuple[Any, dict[str, Any]]:
         if hasattr(rate, "dtype"):
             config["learning_rate"] = float(rate)
         config = rounded(config)
-        return type(optimizer).from_config(dict(config)), config  # which puts a schedule in its own
+        made = type(optimizer).from_config(dict(config))  # which puts a schedule in its own
+        exclude_from_decay(made, optimizer, copies)
+        return made, config
     except Exception as error:
         raise ParityError(
             f"optimizer: received {type(optimizer).__name__}, which cannot be copied "

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_impl.capture import clone, files
+from keras_impl.capture import clone, files, layer_state
 from keras_impl.capture import watch as calls
 from keras_impl.capture.dtypes import in_dtype
 from keras_impl.capture.errors import describe_error
@@ -24,6 +24,7 @@ from keras_impl.capture.trainer import KerasTrainer
 from keras_impl.private_api import lambdas_allowed
 from parity.adapters.backend import require
 from parity.adapters.calls import Arrays, Run
+from parity.adapters.heads import Heads, with_heads
 from parity.adapters.side import CannotRun
 from parity.errors import ParityError, format_shapes
 from parity.reference.formula import Settings
@@ -34,6 +35,13 @@ class KerasSide:
     """Fulfils :class:`parity.adapters.side.Side`."""
 
     suffixes: tuple[str, ...] = files.SUFFIXES
+
+    @staticmethod
+    def seed(number: int) -> None:
+        """See :meth:`parity.adapters.side.Side.seed`: of the Keras packages that are imported."""
+        for name in MODULES.values():
+            if name in sys.modules:
+                sys.modules[name].utils.set_random_seed(number % 2**32)
 
     @staticmethod
     def dtype_of(path: Path) -> str:
@@ -51,13 +59,16 @@ class KerasSide:
         for name in ("tensorflow", "absl"):
             logging.getLogger(name).setLevel(logging.ERROR)
 
-    def __init__(self, model: Any | Callable[[], Any], dtype: str) -> None:
+    def __init__(
+        self, model: Any | Callable[[], Any], dtype: str, heads: Heads | None = None
+    ) -> None:
         """Copy the model, or build it, in ``dtype``; if it cannot be copied, take one that has it.
 
         Raises:
             ParityError: it is none, its builder fails, or it cannot be had in that dtype.
         """
         self.dtype = dtype
+        self.heads = heads or {}
         self.given = model
         self.model = _model_of(model, dtype)
         self.flavour = flavour_of(self.model)
@@ -66,6 +77,9 @@ class KerasSide:
         self.tf = importlib.import_module("tensorflow")
         self.layers: dict[str, Any] = {}
         self.own_calls: dict[int, bool] = {}
+        self.channels_first: frozenset[int] = frozenset()  # places of inputs
+        self.called = False  # whether it has run before
+        self.promote_to_float64 = False
         self.islands = Islands(False)  # of the last run
         self.forget()
 
@@ -85,7 +99,7 @@ class KerasSide:
         """See :meth:`parity.adapters.side.Side.run`."""
         self.forget()
         tensors = [self.tensor(value) for value in (inputs if own is None else own)]
-        self.islands = Islands(promote_to_float64)
+        self.islands = Islands(promote_to_float64 or self.promote_to_float64)
         watch = self.watch = calls.Watch(
             self.keras,
             self.model,
@@ -95,27 +109,35 @@ class KerasSide:
             self.own_calls,
             training,
         )
-        watch.feed(tensors)
-        buffers = self.model.non_trainable_variables if training else ()
-        kept = [(one, weights.array_of(one)) for one in buffers]
-        with in_dtype(self.keras, self.flavour, self.dtype), watch.modules():
+        watch.feed(tensors, self.channels_first)
+        fed = tensors[0] if len(tensors) == 1 else tensors
+        with in_dtype(self.keras, self.flavour, self.dtype):
             try:
-                fed = tensors[0] if len(tensors) == 1 else tensors
-                out = self.model(fed, training=training)
+                if not self.called and layer_state.own_code(self.model):
+                    self.model(fed, training=False)  # what it caches is the same from now on
+                self.called = True
+                layer_state.reset(self.model)
+                with layer_state.variables_kept(self.model), watch.modules():
+                    out = self.model(fed, training=training)
             except Exception as error:
                 raise CannotRun(
                     f"keras_model: cannot be called with inputs of shape {format_shapes(tensors)}: "
                     f"{describe_error(error)}"
                 ) from error
-        for variable, value in kept:
-            variable.assign(value)
         self.made = watch.made
         for call, made in zip(watch.calls, watch.made, strict=True):
             self.layers[call.name] = made.target
         try:
-            return replace(watch.run_of(out), computed_in_float32=self.islands.rounded)
+            found = replace(watch.run_of(out), computed_in_float32=self.islands.rounded)
         except TypeError as error:
             raise ParityError(f"keras_model: its output: {error}") from error
+        if found.channels_first - self.channels_first:  # layers upstream did not know it
+            self.channels_first |= found.channels_first
+            return self.run(inputs, own, given, training, promote_to_float64)
+        return with_heads(found, self.heads, given)
+
+    def follow_layout(self, run: Run) -> None:
+        """See :meth:`parity.adapters.side.Side.follow_layout`: that is its own."""
 
     def set_weights(self, layer: str, values: Mapping[str, np.ndarray]) -> None:
         """See :meth:`parity.adapters.side.Side.set_weights`."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
-from keras_impl.capture import optimizers
+from keras_impl.capture import layer_state, optimizers
 from keras_impl.capture.dtypes import in_dtype
 from keras_impl.capture.errors import describe_error
 from keras_impl.capture.float32_islands import Islands
@@ -16,9 +16,10 @@ from keras_impl.capture.losses import Loss
 from keras_impl.capture.read import weights
 from keras_impl.capture.shared_draws import SharedDraws, unshared
 from keras_impl.capture.watch import Watch, named_outputs
-from keras_impl.private_api import layers_of, rate_of
+from keras_impl.private_api import decays, layers_of, rate_of
 from parity.adapters.side import CannotRun, Side
 from parity.adapters.trainer import UNOWNED, Batch, Gradients, Key, RunOptions, TrainingRun
+from parity.constants import as_float32
 from parity.reference.formula import Settings
 from parity.reference.keras_config import schedule_of, spec_of
 
@@ -26,6 +27,7 @@ from parity.reference.keras_config import schedule_of, spec_of
 class Watched(Side, Protocol):
     """The model that is trained, which a side has copied and watches while it runs."""
 
+    given: Any
     tf: Any
     keras: Any
     dtype: str
@@ -68,7 +70,8 @@ class KerasTrainer:
             self.loss = Loss(side.tf, side.keras, loss, side.dtype)
             self.optimizer: Any = None
             if optimizer is not None:
-                self.optimizer, self._config = optimizers.users(self.keras, optimizer)
+                self.optimizer, self._config = self._copied()
+        self._round_penalties()
         self.loss_settings = self.loss.settings
         self.spec = spec_of(type(self.optimizer).__name__, self._config) if self.optimizer else None
         self.schedule = schedule_of(self._config)
@@ -84,9 +87,16 @@ class KerasTrainer:
         for variable, value in self.first:
             if not np.may_share_memory(weights.array_of(variable), value):  # it has moved
                 variable.assign(value)
+        layer_state.reset(self.side.model)
         if self.original_optimizer is not None:
             with in_dtype(self.keras, self.side.flavour, self.side.dtype):
-                self.optimizer, _ = optimizers.users(self.keras, self.original_optimizer)
+                self.optimizer, _ = self._copied()
+
+    def _copied(self) -> tuple[Any, dict[str, Any]]:
+        """A copy of the user's optimizer, and its configuration."""
+        given = getattr(self.side.given, "variables", ())
+        copies = list(zip(given, self.side.model.variables, strict=False))
+        return optimizers.users(self.keras, self.original_optimizer, copies)
 
     def keep(self) -> None:
         """See :class:`parity.adapters.trainer.Trainer`: TensorFlow changes no array in place."""
@@ -135,7 +145,8 @@ class KerasTrainer:
         keys = {key: one for key, one in self._variables().items() if only is None or key in only}
         wanted = {id(one) for one in keys.values()}
         variables = [one for one in model.trainable_variables if id(one) in wanted]
-        islands = Islands(batch.keras_options.promote_to_float64)
+        promote = batch.keras_options.promote_to_float64 or self.side.promote_to_float64
+        islands = Islands(promote)
         layouts = batch.keras_options.layouts or ()
         draws = self._draws(batch.keras_options, step, layouts, islands.pause)
         with in_dtype(self.keras, self.side.flavour, self.side.dtype):
@@ -148,7 +159,8 @@ class KerasTrainer:
                     else _promoted(Islands(islands.promote_to_float64))
                 ):
                     loss = self._loss([one for _, one in named_outputs(out)], batch)
-                penalties = [self.tf.cast(one, loss.dtype) for one in model.losses]
+                own = () if batch.keras_options.without_penalties else model.losses
+                penalties = [self.tf.cast(one, loss.dtype) for one in own]
                 total = self.tf.add_n([loss, *penalties])
             try:
                 found = tape.gradient(total, [_value(one) for one in variables])
@@ -171,12 +183,21 @@ class KerasTrainer:
 
     def penalties(self) -> dict[str, dict[str, Any]]:
         """See :meth:`parity.adapters.trainer.KerasTrainer.penalties`."""
-        return {
-            f"{layer.name}.{name.strip('_').removesuffix('_regularizer')}": value.get_config()
-            for layer in layers_of(self.side.model, include_self=True)
-            for name, value in vars(layer).items()
-            if name.endswith("_regularizer") and hasattr(value, "get_config")
-        }
+        return {place: one.get_config() for place, one in self._regularizers()}
+
+    def _regularizers(self) -> Iterator[tuple[str, Any]]:
+        """The model's own penalties, by layer and what they are on."""
+        for layer in layers_of(self.side.model, include_self=True):
+            for name, value in vars(layer).items():
+                if name.endswith("_regularizer") and hasattr(value, "get_config"):
+                    yield f"{layer.name}.{name.strip('_').removesuffix('_regularizer')}", value
+
+    def _round_penalties(self) -> None:
+        """Give penalties the factors that they have in float32, which the model's owner runs."""
+        for _, one in self._regularizers():
+            for name in ("l1", "l2"):
+                if hasattr(one, name):
+                    setattr(one, name, as_float32(float(getattr(one, name))))
 
     def penalty(self) -> float:
         """See :meth:`parity.adapters.trainer.KerasTrainer.penalty`."""
@@ -209,18 +230,24 @@ class KerasTrainer:
         """See :meth:`parity.adapters.trainer.Trainer.weights`."""
         return {key: self._canonical(key, one) for key, one in self._variables().items()}
 
+    def carried(self) -> list[str]:
+        """See :meth:`parity.adapters.trainer.Trainer.carried`."""
+        return layer_state.stateful(self.side.model)
+
     def settings_of(self, key: Key) -> Settings | None:
         """See :meth:`parity.adapters.trainer.Trainer.settings_of`."""
         if self.spec is None:
             return None
         values: dict[str, Any] = {**self.spec.constants(), "centered": bool(self.spec.centered)}
         values["flavour"] = self.side.flavour
+        if not decays(self.optimizer, self._variables()[key]):
+            values["weight_decay"] = 0.0
         return Settings(f"keras.{self.spec.name}", values)
 
     def rate(self) -> float:
         """See :meth:`parity.adapters.trainer.KerasTrainer.rate`."""
         own = self.optimizer
-        rate = rate_of(own)
+        rate = rate_of(own, self.side.dtype)
         if isinstance(rate, self.keras.optimizers.schedules.LearningRateSchedule):
             rate = rate(own.iterations)
         return float(rate() if callable(rate) else rate)

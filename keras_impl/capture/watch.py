@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,16 +47,19 @@ class Watch:
         self.calls: list[Call] = []
         self.made: list[Invocation] = []
         self.followed: dict[int, tuple[Any, int, bool]] = {}  # tensor, call, channels first
+        self.fed: Sequence[Any] = ()
+        self.native_flatten = False
         self.within = 0
         self.path: list[str] = []
         self.under: list[str] = []  # the layer that counts as one call, while it runs
         self.counts = collections.Counter(one.name for one in layers_of(model))
         self.names: dict[int, str] = {}
 
-    def feed(self, inputs: Sequence[Any]) -> None:
-        """The model's own inputs."""
+    def feed(self, inputs: Sequence[Any], channels_first: Collection[int] = ()) -> None:
+        """The model's own inputs, and which of them are known to be channels-first."""
+        self.fed = inputs
         for number, tensor in enumerate(inputs):
-            self.followed[id(tensor)] = (tensor, -1 - number, False)
+            self.followed[id(tensor)] = (tensor, -1 - number, number in channels_first)
 
     @contextlib.contextmanager
     def modules(self) -> Iterator[None]:
@@ -292,9 +295,13 @@ class Watch:
             given = masked(self.as_tensor(value), tensor)
             out, tensor = with_first(out, given), given
         found = [self.followed.get(id(one)) for one in inputs]
+        rearranged = kind in REARRANGED
+        known = found[0] is not None and found[0][2]
+        if rearranged and known and len(inputs[0].shape) > 2 and not _transposing(made.target):
+            self.native_flatten = True
         for one in flat((out,)):
             if is_tensor(one):
-                channels_first = first and len(one.shape) > 2
+                channels_first = first and len(one.shape) > 2 and not rearranged
                 self.followed[id(one)] = (one, number, channels_first)
         self.made.append(made)
         self.calls.append(
@@ -338,8 +345,11 @@ class Watch:
                 kind, inputs, attributes, [one is not None for one in known]
             )
             if found is None:
+                merges = kind == "Reshape" and source[2] and len(source[0].shape) > 2
+                self.native_flatten |= merges and len(outputs[0].shape) < len(source[0].shape)
                 for one in outputs:
                     channels_first = source[2] and len(one.shape) == len(source[0].shape)
+                    channels_first &= kind != "Transpose"
                     self.followed[id(one)] = (one, source[1], channels_first)
                 return None
             config, function, fed = found
@@ -358,4 +368,41 @@ class Watch:
             if outputs[name] is not value:
                 native_layout[name] = value
             sources[name] = found[1] if found else None
-        return Run(calls=self.calls, outputs=outputs, sources=sources, native_layout=native_layout)
+        return Run(
+            calls=self.calls,
+            outputs=outputs,
+            sources=sources,
+            native_layout=native_layout,
+            channels_first=self._channels_first_inputs(),
+            native_flatten=self.native_flatten,
+        )
+
+    def _channels_first_inputs(self) -> frozenset[int]:
+        """Places of the inputs that reach a channels-first layer as they are."""
+        found: set[int] = set()
+        seen: set[int] = set()
+        ahead = [n for n, made in enumerate(self.made) if made.axis == 1]
+        while ahead:
+            number = ahead.pop()
+            if number in seen:
+                continue
+            seen.add(number)
+            values = flat(self.made[number].args)
+            shapes = [tuple(values[place].shape) for place in self.made[number].places]
+            for source, shape in zip(self.calls[number].sources, shapes, strict=False):
+                if source is None or len(shape) < 4:
+                    continue
+                if source < 0 and shape == tuple(self.fed[-1 - source].shape):
+                    found.add(-1 - source)
+                elif source >= 0 and self.calls[source].kind not in REARRANGED:
+                    ahead.append(source)
+        return frozenset(found)
+
+
+REARRANGED = ("Flatten", "Reshape", "Permute")
+"""Layers whose output has other axes than their input."""
+
+
+def _transposing(layer: Any) -> bool:
+    """Whether a layer brings channels-first maps into channels-last order itself."""
+    return kind_of(layer) == "Permute" or getattr(layer, "data_format", "") == "channels_first"

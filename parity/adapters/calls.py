@@ -110,6 +110,8 @@ class Run:
         sources: for each of them the call it comes from, as of :attr:`Call.sources`.
         native_layout: the outputs in the model's own layout, where that is not the canonical one.
         through: for each of them what :attr:`Call.through` is for an input.
+        channels_first: places of the model's inputs that its layers take channels-first.
+        native_flatten: whether channels-first maps are flattened as they are, channels first.
         computed_in_float32: layers of a model in float64 whose code computed in float32 and cast
             the result to float64; with a number's value and what it would be in float64, empty
             for tensors.
@@ -120,6 +122,8 @@ class Run:
     sources: dict[str, int | None]
     native_layout: Arrays = field(default_factory=dict)
     through: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    channels_first: frozenset[int] = frozenset()
+    native_flatten: bool = False
     computed_in_float32: Mapping[str, str] = field(default_factory=dict)
 
     def forget(self) -> None:
@@ -128,7 +132,10 @@ class Run:
             call.forget()
 
     def in_layout_of(self, other: Run) -> Run:
-        """The run with outputs in their native layout where the other's have the same shape."""
+        """The run with outputs in their native layout where the other's have the same shape.
+
+        Without that layout too, axes of length 1 are added or left out as in the other's.
+        """
         outputs = dict(self.outputs)
         for (name, value), theirs in zip(
             self.outputs.items(), other.outputs.values(), strict=False
@@ -136,6 +143,8 @@ class Run:
             own = self.native_layout.get(name, value)
             if value.shape != theirs.shape == own.shape:
                 outputs[name] = own
+            elif squeezed(value.shape) == squeezed(theirs.shape):
+                outputs[name] = value.reshape(theirs.shape)
         return replace(self, outputs=outputs)
 
     def with_outputs(self, calls: Sequence[Call]) -> Run:
@@ -155,6 +164,11 @@ class Run:
             for place, (name, value) in enumerate(self.outputs.items())
         ]
         return replace(self, calls=[*calls, *ends])
+
+
+def squeezed(shape: Sequence[int]) -> list[int]:
+    """A shape without its axes of length 1."""
+    return [size for size in shape if size != 1]
 
 
 def leading(sources: Sequence[int | None], calls: Sequence[Call]) -> set[int]:

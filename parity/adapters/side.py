@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
-from collections.abc import Collection, Mapping, Sequence
+import random
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -34,6 +36,9 @@ class Side(Protocol):
     flavour: str
     """Of Keras, ``tf_keras`` or ``keras3``; of PyTorch empty."""
 
+    promote_to_float64: bool
+    """Whether it computes in float64 what the model's code computes in float32, in every run."""
+
     suffixes: tuple[str, ...]
     """Ends of the names of files with weights that it reads and writes."""
 
@@ -44,6 +49,10 @@ class Side(Protocol):
         Raises:
             ParityError: it is not installed.
         """
+
+    @staticmethod
+    def seed(number: int) -> None:
+        """Seed the framework's global random numbers, with which models are initialised."""
 
     @staticmethod
     def dtype_of(path: Path) -> str:
@@ -74,6 +83,9 @@ class Side(Protocol):
         Raises:
             ParityError: the model cannot be called with them.
         """
+
+    def follow_layout(self, run: Run) -> None:
+        """Take inputs from now on in the layout in which a Keras model took them in this run."""
 
     def forget(self) -> None:
         """Let go of the last run, whose calls cannot be replayed any more."""
@@ -149,6 +161,34 @@ def start() -> None:
     """
     for one in sides().values():
         one.start()
+
+
+def seed(number: int) -> None:
+    """Seed all global random numbers, with which models are initialised.
+
+    Raises:
+        ParityError: a framework is not installed.
+    """
+    random.seed(number)
+    np.random.seed(number % 2**32)
+    for one in sides().values():
+        one.seed(number)
+
+
+@contextlib.contextmanager
+def seeded(number: int) -> Iterator[None]:
+    """Models are built with the same random numbers each time; Python's and NumPy's are restored.
+
+    Raises:
+        ParityError: a framework is not installed.
+    """
+    before = random.getstate(), np.random.get_state()
+    seed(number)
+    try:
+        yield
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])
 
 
 def load_adapter(which: str, model: Any, dtype: str, **given: Any) -> Side:

@@ -44,6 +44,9 @@ class RunOptions:
         through_detach: whether gradients pass through what PyTorch's forward pass detaches.
         native_layout: of each PyTorch output, whether Keras's has PyTorch's own layout, so that
             the loss transposes neither; outputs beyond its end are transposed.
+        keras_shapes: shape of each output as Keras's model returns it: PyTorch's may lack, or have,
+            axes of length 1.
+        without_penalties: whether Keras's loss leaves out the model's own penalties.
         promote_to_float64: whether Keras computes in float64 what its code computes in float32.
     """
 
@@ -54,6 +57,8 @@ class RunOptions:
     float32_constants: bool = False
     through_detach: bool = False
     native_layout: tuple[bool, ...] = ()
+    keras_shapes: tuple[tuple[int, ...], ...] = ()
+    without_penalties: bool = False
     promote_to_float64: bool = False
 
 
@@ -159,6 +164,9 @@ class Trainer(Protocol):
     def weights(self) -> Mapping[Key, np.ndarray]:
         """Parameters and buffers as they are; PyTorch's each at the time that it is asked for."""
 
+    def carried(self) -> list[str]:
+        """Names of the layers that carry a state to the next batch, or keep something else."""
+
     def settings_of(self, key: Key) -> Settings | None:
         """The optimizer of a weight; None where it is of no known kind."""
 
@@ -197,8 +205,14 @@ class KerasTrainer(Trainer, Protocol):
 class TorchTrainer(Trainer, Protocol):
     """What a PyTorch trainer offers beyond :class:`Trainer`: changes that test a cause."""
 
+    loss_shape: tuple[int, ...]
+    """Of the last loss; a model can only be trained where it is empty."""
+
     def loss_of(self, outputs: Sequence[np.ndarray], batch: Batch) -> float:
         """The loss of outputs as Keras's model returned them."""
+
+    def class_weights(self) -> np.ndarray | None:
+        """The weight (classes,) that the loss gives each class; None where it has no such."""
 
     def take(self, layer: str, values: Mapping[str, float]) -> bool:
         """Give a layer Keras's constants: ``momentum``, ``epsilon``, ``negative_slope``.

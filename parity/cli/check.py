@@ -22,7 +22,7 @@ def run(args: argparse.Namespace) -> int:
     layer_map = mapping(args.map)
     path = Path(args.pair)
     with Progress(f"starting {path.name}"):
-        arguments = pair_file.load(path)
+        arguments = pair_file.load(path, args.seed)
     report = check(
         **arguments,
         steps=args.steps,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from parity.adapters.heads import Heads, missing_heads
 from parity.adapters.side import CannotRun
 from parity.adapters.trainer import Batch
 from parity.errors import ParityError
@@ -84,7 +85,8 @@ def check(
             (Keras's, a function of the parameters that returns an optimizer, or one and its
             scheduler, which advances after every step). With it optimizer steps are compared.
         steps: how many of them.
-        seed: of the random numbers that dropout draws, the same in both models.
+        seed: of the random numbers with which models are built, and of those that dropout draws,
+            the same in both models.
         weights: ``keras`` copies Keras's weights to PyTorch, ``torch`` PyTorch's to Keras,
             ``as-is`` none.
         torch_inputs: the inputs of the PyTorch model, if it takes others.
@@ -113,30 +115,78 @@ def check(
     labels = [] if targets is None else arguments.arrays(targets, "targets")
     first = arguments.arrays(inputs, "inputs")
     second = None if torch_inputs is None else arguments.arrays(torch_inputs, "torch_inputs")
-    models = Models(keras_model, torch_model, first, second, weights, names)
+    models = Models(keras_model, torch_model, first, second, weights, names, seed)
     count = steps if optimizer is not None else 0
-    asked = _Asked(Batch(first, second, labels), loss, optimizer, seed, count)
+    asked = _Asked(Batch(first, second, labels), loss, optimizer, seed, count, float32)
+    return _checked(models, asked, steps)
+
+
+def _checked(models: Models, asked: _Asked, steps: int) -> Report:
+    """The report on two models."""
     pair, dtype, notes = _prepared(models)
+    heads = ({}, {}) if any(models.heads) else missing_heads(pair.keras_run, pair.torch_run)
+    if any(heads) and asked.loss is not None:
+        pair.release()
+        report = _checked(replace(models, heads=heads), asked, steps)
+        if not report.failed("loss"):
+            return replace(report, notes=(*report.notes, _head_note(heads)))
+        pair, dtype, notes = _prepared(models)
     pair, evaluation, more = _evaluated(pair, dtype)
     notes += more
     found = evaluation.findings()
     pair.release()
-    if loss is not None:
+    if any(heads) and evaluation.different and _equal_up_to(models, heads, dtype):
+        notes.append(_up_to_note(heads))
+    if asked.loss is not None:
         train = _train if dtype == "float64" else _train_in_float32
         found += train(models, pair, evaluation, asked)
     keras = "keras" if pair.keras.flavour == "keras3" else "tf_keras"
-    ran = Provenance(versions=versions("tensorflow", keras, "torch"), seed=seed, weights=weights)
+    ran = Provenance(
+        versions=versions("tensorflow", keras, "torch"), seed=asked.seed, weights=models.weights
+    )
     report = _report(pair, evaluation, found, notes, dtype, steps, ran)
     size = sum(one.size for one in pair.keras.all_parameters().values())
     del pair  # the models in float64, before there are others
     diverged = report.first_divergence
-    if not float32 or dtype == "float32" or (diverged and diverged.rung == "forward_eval"):
+    if not asked.float32 or dtype == "float32" or (diverged and diverged.rung == "forward_eval"):
         return report
     if size > LARGE:
         note = f"The deviation in float32 was not measured: the model has {size:,} weights."
         return replace(report, notes=(*report.notes, note))
-    batch = asked.batch if found.status("gradients") == PASSED else None
-    return replace(report, float32=float32_deviation(models, batch, loss, seed))
+    options = replace(asked.batch.keras_options, without_penalties=found.without_penalties)
+    passed = found.status("gradients") == PASSED
+    batch = replace(asked.batch, keras_options=options) if passed else None
+    return replace(report, float32=float32_deviation(models, batch, asked.loss, asked.seed))
+
+
+def _equal_up_to(models: Models, heads: tuple[Heads, Heads], dtype: str) -> bool:
+    """Whether the outputs are the same once both models end in the same activation."""
+    with Progress("models", STAGES) as progress:
+        pair = prepare(replace(models, heads=heads), dtype, progress)
+    with Progress("layers", len(pair.alignment.pairs)) as progress:
+        return not compare(pair, progress).different
+
+
+def _head_note(heads: tuple[Heads, Heads]) -> str:
+    side, other, names = _of_heads(heads)
+    return (
+        f"{side}'s model leaves the final {names} of {other}'s to its loss. Outputs are compared "
+        f"after it; the losses are of what each model returns."
+    )
+
+
+def _up_to_note(heads: tuple[Heads, Heads]) -> str:
+    side, other, names = _of_heads(heads)
+    return (
+        f"The models agree up to the final {names}, which only {other}'s has: {side}'s is correct "
+        "if its loss takes logits."
+    )
+
+
+def _of_heads(heads: tuple[Heads, Heads]) -> tuple[str, str, str]:
+    """The side without the activations, the other, and the activations."""
+    side, other = ("Keras", "PyTorch") if heads[0] else ("PyTorch", "Keras")
+    return side, other, ", ".join(dict.fromkeys([*heads[0].values(), *heads[1].values()]))
 
 
 @dataclass(frozen=True)
@@ -148,6 +198,7 @@ class _Asked:
     optimizer: Any
     seed: int
     steps: int
+    float32: bool
 
 
 def _prepared(models: Models) -> tuple[Pair, str, list[str]]:
@@ -160,8 +211,8 @@ def _prepared(models: Models) -> tuple[Pair, str, list[str]]:
         try:
             with Progress("models in float32", STAGES) as progress:
                 pair = prepare(models, "float32", progress)
-        except ParityError:
-            raise error from None
+        except ParityError as plain:  # of the models as their users run them
+            raise plain from error
         notes = [*pair.notes, f"Compared in float32, which is weaker: {error}"]
         return with_output_limits(pair), "float32", notes
 
@@ -189,6 +240,7 @@ def _train(models: Models, pair: Pair, evaluation: EvaluationFindings, asked: _A
     return training_float32_islands.train(
         lambda promote: training.compare(models.layer_map, known, asked.steps, promote, proven),
         pair.promoted,
+        pair.torch,
     )
 
 

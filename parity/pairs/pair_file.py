@@ -22,7 +22,7 @@ WANTED = ("torch_inputs", "targets", "loss", "optimizer")
 """Passed on only where the file defines them."""
 
 
-def load(path: Path) -> dict[str, Any]:
+def load(path: Path, seed: int = 0) -> dict[str, Any]:
     """Run a file and call its functions, except those that build the models.
 
     The file can import from its own folder, as when Python runs it. Both frameworks are imported
@@ -30,6 +30,7 @@ def load(path: Path) -> dict[str, Any]:
 
     Args:
         path: of the file.
+        seed: of all global random numbers, so that each run builds the same models.
 
     Returns:
         Arguments of :func:`parity.pairs.check.check` by name.
@@ -40,6 +41,7 @@ def load(path: Path) -> dict[str, Any]:
     """
     code = _compiled(path)
     side.start()
+    side.seed(seed)
     found = _run(path, code)
     functions = {name: _function(path, name, found.get(name)) for name in NEEDED}
     functions |= {name: _function(path, name, found[name]) for name in WANTED if name in found}

@@ -18,6 +18,8 @@ LOSSES = {
     "mse": "MeanSquaredError",
     "mae": "MeanAbsoluteError",
     "kld": "KLDivergence",
+    "mape": "MeanAbsolutePercentageError",
+    "msle": "MeanSquaredLogarithmicError",
     "logcosh": "LogCosh",
     **{
         name: name.title().replace("_", "").replace("Kl", "KL")
@@ -25,7 +27,9 @@ LOSSES = {
             *("sparse_categorical_crossentropy", "categorical_crossentropy"),
             *("binary_crossentropy", "mean_squared_error", "mean_absolute_error", "huber"),
             *("log_cosh", "kl_divergence", "hinge", "squared_hinge", "categorical_hinge"),
-            *("poisson", "cosine_similarity"),
+            *("poisson", "cosine_similarity", "mean_absolute_percentage_error"),
+            *("mean_squared_logarithmic_error", "binary_focal_crossentropy"),
+            *("categorical_focal_crossentropy", "dice", "tversky"),
         )
     },
 }

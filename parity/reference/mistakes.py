@@ -39,6 +39,27 @@ MISTAKES: dict[str, Mistake] = {
     one.id: one
     for one in (
         Mistake(
+            id="loss.target_shape",
+            title="targets have another shape than the outputs",
+            what="PyTorch's losses broadcast targets (N,) against outputs (N, 1) to (N, N), with a "
+            "warning. Keras gives the targets the shape of the outputs.",
+            fix="In PyTorch: targets.view_as(outputs), or outputs.squeeze(-1).",
+        ),
+        Mistake(
+            id="loss.class_weight",
+            title="the classes have weights in one loss only",
+            what="One loss multiplies each example's term by the weight of its class.",
+            fix="Give both losses the same class weights.",
+        ),
+        Mistake(
+            id="dropout.axis",
+            title="dropout of whole channels takes another axis for the channels",
+            what="nn.Dropout1d, 2d and 3d drop along the second axis, and Dropout1d of a matrix "
+            "drops rows, which are examples. Keras drops along the last axis.",
+            fix="Permute the channels to the second axis before, and back afterwards; for a matrix "
+            "nn.Dropout.",
+        ),
+        Mistake(
             id="structure.order",
             title="layers, or the inputs of a layer, are in another order",
             what="With equal inputs every layer gives equal outputs, but one model calls its "
@@ -58,6 +79,13 @@ MISTAKES: dict[str, Mistake] = {
             title="PyTorch has a layer that Keras lacks",
             what="Without the layer, the next layer receives the same input as in Keras.",
             fix="Remove the layer, or the function, from the PyTorch model.",
+        ),
+        Mistake(
+            id="structure.axes",
+            title="an output has its axes in another order",
+            what="With its axes in Keras's order PyTorch's output equals Keras's. Height and width "
+            "of a square map can be exchanged without an error.",
+            fix="Remove the transposition. Channels first in PyTorch and last in Keras is right.",
         ),
         Mistake(
             id="input.scale",
@@ -87,6 +115,14 @@ MISTAKES: dict[str, Mistake] = {
             what="With shared random draws, one model drops more entries. A rate of none: only one "
             "model has the layer.",
             fix="Set nn.Dropout(p) to Keras's rate: in both it is the share that is dropped.",
+        ),
+        Mistake(
+            id="recurrent.stateful",
+            title="one model keeps its states from batch to batch",
+            what="A recurrent layer of Keras with stateful=True, or PyTorch code that keeps the "
+            "hidden state, starts each batch with the last states of the batch before. The first "
+            "batch gives the same loss in both, the second does not.",
+            fix="Keep the states in both models, detached from the graph, or in neither.",
         ),
         Mistake(
             id="loss.kind",

@@ -8,6 +8,7 @@ from typing import Any
 
 from parity.verdict.result import (
     DIFFERENT,
+    FAILED,
     INCONCLUSIVE,
     SAME,
     Cause,
@@ -104,6 +105,10 @@ class Outcome:
     checks: tuple[Check, ...] = ()
     records: Mapping[str, Any] | None = None
     provenance: Provenance = field(default_factory=Provenance)
+
+    def failed(self, rung: str) -> bool:
+        """Whether a rung failed; False where it was not run."""
+        return any(one.name == rung and one.status == FAILED for one in self.rungs)
 
     def in_float32(self, rung: str) -> Float32Deviation | None:
         """How much float32 differs at a rung, where that was measured."""

@@ -35,10 +35,11 @@ def about(check: Check, sides: tuple[str, str]) -> Iterator[str]:
     if check.values:
         index = ", ".join(map(str, check.index))
         x, y = check.values
-        yield (
-            f"at [{index}]: {_value(sides[0], check.reference_dtype, check, x)}, "
-            f"{_value(check.side, check.dtype, check, y)}"
+        values = (
+            _value(sides[0], check.reference_dtype, check, x),
+            _value(check.side, check.dtype, check, y),
         )
+        yield (f"at [{index}]: " if index else "") + ", ".join(values)
     yield from check.notes
 
 

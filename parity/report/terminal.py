@@ -61,10 +61,27 @@ def show(
         _layers(out, one)
     _notes(out, reports)
     _figures(out, reports)
+    for one in reports:
+        if one.records is None:
+            _say(out, _conditions(one), "dim")
     for one in reports if every_check else ():
         _checks(out, one)
     for place in _places(reports):
         _say(out, place, "dim")
+
+
+TRANSFERS = {
+    "keras": "weights copied from Keras to PyTorch",
+    "torch": "weights copied from PyTorch to Keras",
+    "as-is": "no weights copied",
+}
+
+
+def _conditions(report: Outcome) -> str:
+    """The seed, the weights and the versions of a check."""
+    made = report.provenance
+    versions = [f"{name} {version}" for name, version in made.versions.items()]
+    return ", ".join([f"seed {made.seed}", TRANSFERS[made.weights], *versions])
 
 
 def _say(out: Console, text: str, style: str = "", indent: str = "  ") -> None:

@@ -225,6 +225,8 @@ class Findings:
         latent: settings that differ without effect on what was compared.
         notes: sentences about what was done and what could not be.
         checks: every tensor that was compared.
+        without_penalties: whether losses and gradients were compared without Keras's penalties on
+            weights, which PyTorch's optimizer applies as weight decay.
     """
 
     rungs: tuple[Rung, ...] = ()
@@ -232,6 +234,7 @@ class Findings:
     latent: tuple[Cause, ...] = ()
     notes: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
+    without_penalties: bool = False
 
     def __add__(self, later: Findings) -> Findings:
         """These, then those of later rungs."""
@@ -241,6 +244,7 @@ class Findings:
             self.latent + later.latent,
             self.notes + later.notes,
             self.checks + later.checks,
+            self.without_penalties or later.without_penalties,
         )
 
     @property

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from parity.adapters.calls import Call
 from parity.pairs.align import match
-from parity.pairs.align.match import feeds
+from parity.pairs.align.call_graph import feeds
 from parity.pairs.check import check
 from parity_tests.pairs.zoo.models import fill
 
@@ -174,11 +174,22 @@ def test_a_sibling_whose_weights_are_wrong_keeps_its_place(without: str, keras: 
     assert {one.layer for one in report.causes} == {without}, str(report)
 
 
-def test_weights_that_say_nothing_leave_the_order(keras: Any) -> None:
-    """Those that PyTorch's model begins with: the first called is the first."""
+def test_siblings_are_distinguished_by_where_their_outputs_are_used(keras: Any) -> None:
+    """The names and the initial weights say nothing: the place in the concatenation decides."""
     report = check(two_branches(keras), Crossed(), ROWS)
-    assert partners(report).items() >= {("dense", "left"), ("dense_1", "right")}
+    assert report.verdict == "same", str(report)
+    assert partners(report).items() >= PLACES.items()
+
+
+def test_siblings_of_the_same_names_in_the_other_places_are_a_fault(keras: Any) -> None:
+    """A port that joins ``left`` and ``right`` the other way round."""
+    layers = keras.layers
+    x = keras.Input((5,))
+    parts = [layers.Dense(4, name=name)(x) for name in ("right", "left")]
+    out = layers.Dense(2, name="out")(layers.Concatenate()(parts[::-1]))
+    report = check(fill(keras.Model(x, out)), Crossed(), ROWS)
     assert report.verdict == "different"
+    assert [one.id for one in report.causes] == ["structure.order"], str(report)
 
 
 @pytest.mark.parametrize("given", [{"dense": "right"}, {"dense_1": "left"}])
@@ -198,7 +209,7 @@ def wide_and_near(keras: Any, kind: str) -> Any:
         made = [layers.MaxPooling2D(size, 1, "same") for size in (3, 5)]
     else:
         made = [layers.Conv2D(4, 3, padding="same", dilation_rate=rate) for rate in (1, 2)]
-    joined = layers.Concatenate()([one(y) for one in made])
+    joined = layers.Add()([one(y) for one in made])
     return fill(keras.Model(x, layers.Conv2D(2, 1, name="out")(joined)))
 
 
@@ -207,7 +218,7 @@ class WideFirst(nn.Module):
 
     def __init__(self, kind: str) -> None:
         super().__init__()
-        self.stem, self.out = nn.Conv2d(3, 4, 1), nn.Conv2d(8, 2, 1)
+        self.stem, self.out = nn.Conv2d(3, 4, 1), nn.Conv2d(4, 2, 1)
         self.parts = nn.ModuleList(
             nn.MaxPool2d(3 + 2 * more, 1, 1 + more)
             if kind == "pool"
@@ -219,7 +230,7 @@ class WideFirst(nn.Module):
         """Map (N, 3, H, W) to (N, 2, H, W)."""
         y = self.stem(x)
         wide, near = (one(y) for one in self.parts)
-        return self.out(torch.cat((near, wide), 1))
+        return self.out(near + wide)
 
 
 @pytest.mark.parametrize("looked_at", [True, False])
@@ -227,9 +238,9 @@ class WideFirst(nn.Module):
 def test_siblings_are_told_apart_by_their_settings(
     kind: str, looked_at: bool, keras: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Parallel windows in another order, before any weight is carried; or else they part.
+    """Parallel windows that are summed, in another order and before any weight is copied.
 
-    (Pools then are no pair that is compared: what stands between layers with weights is the same.)
+    (Pools are then not compared: what is between layers with weights has the same effect.)
     """
     if not looked_at:
         monkeypatch.setattr(match, "_equal", lambda *_: None)

@@ -20,7 +20,11 @@ REDUCTIONS = {
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that asks for a reduction with all that the flavour has."""
+    """Run a test that takes a reduction or a row with all that the flavour has."""
+    if "row" in metafunc.fixturenames:
+        flavour = metafunc.config.getoption("--flavour")
+        rows = [row for row in ROWS if flavour == "keras3" or row[0] not in KERAS_3_ONLY]
+        metafunc.parametrize("row", rows, ids=name_of)
     if "reduction" in metafunc.fixturenames:
         names = REDUCTIONS[metafunc.config.getoption("--flavour")]
         metafunc.parametrize("reduction", names)
@@ -97,8 +101,30 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     ("Poisson", {}, "positive", "counts"),
     ("CosineSimilarity", {}, "any", "any"),
     ("CosineSimilarity", {"axis": 0}, "any", "any"),
+    ("MeanAbsolutePercentageError", {}, "any", "any"),
+    ("MeanAbsolutePercentageError", {}, "positive", "counts"),
+    ("MeanSquaredLogarithmicError", {}, "positive", "counts"),
+    ("MeanSquaredLogarithmicError", {}, "any", "any"),
+    ("BinaryFocalCrossentropy", {}, "sigmoid", "binary"),
+    ("BinaryFocalCrossentropy", {"from_logits": True, "gamma": 1.3}, "any", "soft"),
+    (
+        "BinaryFocalCrossentropy",
+        {"apply_class_balancing": True, "alpha": 0.7, "label_smoothing": 0.2},
+        "sigmoid",
+        "binary",
+    ),
+    ("CategoricalFocalCrossentropy", {}, "softmax", "one_hot"),
+    ("CategoricalFocalCrossentropy", {"from_logits": True, "gamma": 3.0}, "any", "soft"),
+    ("CategoricalFocalCrossentropy", {"alpha": 0.7, "label_smoothing": 0.3}, "softmax", "soft"),
+    ("Dice", {}, "sigmoid", "binary"),
+    ("Dice", {"axis": 1}, "softmax", "soft"),
+    ("Tversky", {"alpha": 0.3, "beta": 0.9}, "sigmoid", "binary"),
+    ("Tversky", {"axis": 1}, "softmax", "one_hot"),
 ]
 """Class, its arguments, and what kind of outputs and targets it is given."""
+
+KERAS_3_ONLY = ("Dice", "Tversky")
+"""Classes that Keras 2 does not have."""
 
 
 def name_of(row: tuple[str, dict[str, Any], str, str]) -> str:

@@ -31,11 +31,6 @@ __all__ = ["pytest_generate_tests"]  # which pytest finds here
 pytestmark = pytest.mark.flavour
 
 
-@pytest.fixture(params=ROWS, ids=name_of)
-def row(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any], str, str]:
-    return request.param
-
-
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("weights", WEIGHTS)
 def test_value_and_gradient_are_keras_s(
@@ -57,16 +52,16 @@ def test_value_and_gradient_are_keras_s(
 
 
 @pytest.mark.parametrize("weight", [0.3, 2, 0.0, np.zeros(N)], ids=["0.3", "2", "0", "zeros"])
-@pytest.mark.parametrize("row", [ROWS[2], ROWS[14]], ids=name_of)
+@pytest.mark.parametrize("given_row", [ROWS[2], ROWS[14]], ids=name_of)
 def test_weights_may_be_numbers_and_zero(
-    row: tuple[str, dict[str, Any], str, str],
+    given_row: tuple[str, dict[str, Any], str, str],
     reduction: str,
     weight: Any,
     keras_backend: Backend,
     flavour: str,
 ) -> None:
     """Keras 2 rounds numbers to float32; a mean over weights of zero is 0."""
-    kind, given, outputs, target = row
+    kind, given, outputs, target = given_row
     given = {**given, "reduction": reduction}
     call = kind, given, outputs_of(outputs), targets_of(target), weight
     assert_same(in_torch(*call, flavour=flavour), in_keras(*call))

@@ -6,11 +6,13 @@ import contextlib
 import copy
 import warnings
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from parity.adapters.calls import squeezed
 from parity.errors import ParityError, format_shapes
 from parity.reference.formula import Settings
 from torch_impl import nn as keras_nn
@@ -26,6 +28,9 @@ class Loss:
             (outputs, targets).
         dtype: of the model.
         flavour: the Keras that is meant.
+
+    Attributes:
+        shape: of the last loss; the user's may not be reduced to a number, which cannot be trained.
 
     Raises:
         ParityError: it is none of these.
@@ -43,11 +48,22 @@ class Loss:
                 "(outputs, targets)"
             )
         self.function: Callable[..., Any] = loss
+        self.shape: tuple[int, ...] = ()
 
     def of(
-        self, outputs: Sequence[Tensor], layouts: Sequence[Layout], targets: Sequence[Tensor]
+        self,
+        outputs: Sequence[Tensor],
+        layouts: Sequence[Layout],
+        targets: Sequence[Tensor],
+        shapes: Sequence[tuple[int, ...]] = (),
     ) -> Tensor:
         """The number, without axes; that of several outputs is their sum, or as the user has it.
+
+        Args:
+            outputs: of the model.
+            layouts: of each.
+            targets: as Keras takes them.
+            shapes: of Keras's outputs.
 
         Raises:
             ParityError: it cannot be had.
@@ -55,10 +71,12 @@ class Loss:
         try:
             if self.faithful:
                 both = zip(outputs, layouts, targets, strict=True)
-                parts = [self.function(layout.to_canonical(one), own) for one, layout, own in both]
+                like = [layout.to_canonical(one) for one, layout, _ in both]
+                shaped = [_in_shape(one, shape) for one, shape in zip_longest(like, shapes)]
+                parts = [self.function(one, own) for one, own in zip(shaped, targets, strict=True)]
                 loss: Any = torch.stack(parts).sum()
             else:
-                loss = self._users(outputs, layouts, targets)
+                loss = self._users(outputs, layouts, targets, shapes)
         except Exception as error:
             raise ParityError(
                 f"loss: PyTorch's cannot be called with outputs of shape {format_shapes(outputs)} "
@@ -66,23 +84,55 @@ class Loss:
             ) from error
         if not isinstance(loss, Tensor):
             raise ParityError(f"loss: PyTorch's gave {type(loss).__name__}, accepted: a tensor")
+        self.shape = tuple(loss.shape) if loss.numel() != 1 else ()
         return loss.mean() if loss.ndim else loss
 
+    @property
+    def class_weights(self) -> Tensor | None:
+        """The weight of each class, of a loss of PyTorch's own that has such."""
+        weights = getattr(self.function, "weight", None)
+        return weights if isinstance(weights, Tensor) else None
+
     def _users(
-        self, outputs: Sequence[Tensor], layouts: Sequence[Layout], targets: Sequence[Tensor]
+        self,
+        outputs: Sequence[Tensor],
+        layouts: Sequence[Layout],
+        targets: Sequence[Tensor],
+        shapes: Sequence[tuple[int, ...]],
     ) -> Any:
         """Targets with the shape of an output get its layout, unless the loss permutes them."""
         arranged = list(targets)
         if len(outputs) == len(targets):
             arranged = [
-                layout.from_canonical(own) if own.shape == layout.to_canonical(one).shape else own
-                for one, layout, own in zip(outputs, layouts, targets, strict=True)
+                _arranged(own, one, layout, shape)
+                for (one, layout, own), shape in zip_longest(
+                    zip(outputs, layouts, targets, strict=True), shapes
+                )
             ]
         if any(own is not other for own, other in zip(arranged, targets, strict=True)):
             with warnings.catch_warnings(), contextlib.suppress(Exception):
                 warnings.filterwarnings("error", "Using a target size")  # it broadcasts them
                 return self.function(_one(outputs), _one(arranged))
-        return self.function(_one(outputs), _one(targets))
+        with warnings.catch_warnings():  # the report names this as a cause
+            warnings.filterwarnings("ignore", "Using a target size")
+            return self.function(_one(outputs), _one(targets))
+
+
+def _arranged(
+    target: Tensor, output: Tensor, layout: Layout, shape: tuple[int, ...] | None
+) -> Tensor:
+    """A target with the shape of Keras's output, in the layout of PyTorch's."""
+    if target.shape == layout.to_canonical(output).shape:
+        return layout.from_canonical(target).contiguous()
+    if shape == tuple(target.shape) and squeezed(shape) == squeezed(output.shape):
+        return target.reshape(output.shape)
+    return target
+
+
+def _in_shape(output: Tensor, shape: tuple[int, ...] | None) -> Tensor:
+    """An output with the axes of length 1 that Keras's has."""
+    same = shape is not None and squeezed(shape) == squeezed(output.shape)
+    return output.reshape(shape) if same and shape is not None else output
 
 
 def _one(tensors: Sequence[Tensor]) -> Any:

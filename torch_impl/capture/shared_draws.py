@@ -23,6 +23,8 @@ from torch_impl.capture.read.layout import Layout
 
 FEATURES = {"feature_alpha_dropout", "feature_alpha_dropout_"}
 SPATIAL = {"dropout1d", "dropout2d", "dropout3d", "feature_dropout", *FEATURES}
+UNBATCHED = {"dropout1d": 2, "dropout3d": 4}
+"""Functions to the number of axes of a single example, whose first axis is the channels'."""
 ALPHA = {"alpha_dropout", "alpha_dropout_", *FEATURES}
 DROPOUTS = {"dropout", "dropout_", *SPATIAL, *ALPHA}
 NORMALS = {"randn", "randn_like", "normal", "normal_"}
@@ -93,7 +95,8 @@ class SharedDraws(TorchFunctionMode):
         drawn = torch.as_tensor(uniform(self.seed, own, self.step, shape))
         lies = layout.from_canonical(drawn).reshape(x.shape)
         if name in SPATIAL:
-            lies = lies[(slice(None), slice(None), *(slice(1),) * (x.ndim - 2))]
+            kept_axes = 1 if UNBATCHED.get(name) == x.ndim else 2
+            lies = lies[(*(slice(None),) * kept_axes, *(slice(1),) * (x.ndim - kept_axes))]
         kept = (lies.double() >= rate).to(x.dtype).to(x.device)
         if name in ALPHA and 0.0 < rate < 1.0:
             a = 1.0 / math.sqrt((SELU_LIMIT**2 * rate + 1.0) * (1.0 - rate))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import copy
 import warnings
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,14 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from parity.adapters.calls import Arrays, Run
+from parity.adapters.heads import Heads, with_heads
 from parity.adapters.side import CannotRun
 from parity.errors import ParityError, format_shapes
 from parity.reference.formula import Settings
-from torch_impl.capture import files
+from torch_impl.capture import files, module_state
 from torch_impl.capture.dtypes import default_dtype
 from torch_impl.capture.errors import describe_error
+from torch_impl.capture.float32_computations import Constants, InFloat64
 from torch_impl.capture.read import modules, weights
 from torch_impl.capture.read.layout import Layout, of_input
 from torch_impl.capture.trace import watch as calls
@@ -37,6 +40,11 @@ class TorchSide:
     suffixes: tuple[str, ...] = files.SUFFIXES
 
     @staticmethod
+    def seed(number: int) -> None:
+        """See :meth:`parity.adapters.side.Side.seed`."""
+        torch.manual_seed(number)
+
+    @staticmethod
     def dtype_of(path: Path) -> str:
         """See :meth:`parity.adapters.side.Side.dtype_of`."""
         return files.dtype_of(path)
@@ -45,19 +53,35 @@ class TorchSide:
     def start() -> None:
         """See :meth:`parity.adapters.side.Side.start`: this file has imported PyTorch."""
 
-    def __init__(self, model: nn.Module | Callable[[], nn.Module], dtype: str) -> None:
+    def __init__(
+        self,
+        model: nn.Module | Callable[[], nn.Module],
+        dtype: str,
+        heads: Heads | None = None,
+    ) -> None:
         """Copy the model, or build it, in ``dtype``.
 
         Raises:
             ParityError: it is none, or its builder fails.
         """
         self.dtype: torch.dtype = getattr(torch, dtype)
+        self.heads = heads or {}
         self.model = _module_of(model).to(self.dtype)
+        module_state.in_dtype(self.model, self.dtype)
         modules.follow_float32(self.model)
+        self.state = module_state.ModuleState(self.model)
+        self.called = False  # whether it has run before
+        self.promote_to_float64 = False
+        self.builder = None if isinstance(model, nn.Module) else model
+        self.constants: Constants | None = None
         self.channels_first = False  # whether sequences are given so
+        self.unchanged = False  # whether images are given as Keras takes them
+        self.in_keras: frozenset[int] = frozenset()  # inputs that are channels-first there
+        self.native_flatten = False
         self.same_as_kind: dict[nn.Module, bool] = {}
         self.copies = False  # whether the model writes into tensors that it has handed on
         self.outputs: list[Layout] = []
+        self.output_names: list[str] = []
         self.modules: dict[str, tuple[nn.Module, tuple[Any, ...]]] = {}
         self.forget()
 
@@ -78,12 +102,15 @@ class TorchSide:
         try:
             return self._run(inputs, own, given, training)
         except CannotRun:
-            sequences = any(np.ndim(one) == 3 for one in inputs)
-            if own is not None or self.modules or not sequences:
+            if own is not None or self.modules:
                 raise
-            self.channels_first = True
-            with contextlib.suppress(CannotRun):
-                return self._run(inputs, own, given, training)
+            ranks = {np.ndim(one) for one in inputs}
+            for sequences, unchanged in ((True, False), (False, True)):
+                if (3 in ranks) >= sequences and (max(ranks) > 3) >= unchanged:
+                    self.channels_first, self.unchanged = sequences, unchanged
+                    with contextlib.suppress(CannotRun):
+                        return self._run(inputs, own, given, training)
+            self.channels_first = self.unchanged = False
             raise
 
     def _run(
@@ -94,14 +121,23 @@ class TorchSide:
         training: bool,
     ) -> Run:
         self.forget()
+        self.in_float32: dict[str, str] = {}
+        self.state.restore()
         self.model.train(training)
         tensors, layouts = self.tensors(inputs, own)
         watch = self.watch = calls.Watch(self.model, given or {}, self.copies, self.same_as_kind)
+        watch.native_flatten = self.native_flatten
         watch.feed(tensors, layouts)
         kept = weights.untrained(self.model) if training else {}
-        with torch.no_grad(), default_dtype(self.dtype), watch.modules(), watch:
+        with torch.no_grad(), default_dtype(self.dtype), self.computing():
             try:
-                out = self.model(*tensors)
+                if not self.called:  # what is cached outside the model is the same from now on
+                    with torch.random.fork_rng(devices=[]):
+                        self.model(*tensors)
+                    self.called = True
+                    self.state.restore()
+                with watch.modules(), watch:
+                    out = self.model(*tensors)
             except Exception as error:
                 whole = not all(one.is_floating_point() for one in tensors)
                 hint = "; whole numbers reach it as such" if whole else ""
@@ -121,8 +157,12 @@ class TorchSide:
             if isinstance(module, nn.Module):
                 self.modules[call.name] = (module, made.layouts)
         try:
-            self.outputs = [watch.layout_of(one) for _, one in calls.named_outputs(out)]
-            return watch.run_of(out)
+            self.outputs = [watch.output_layout(one) for _, one in calls.named_outputs(out)]
+            constants = self.constants.rounded if self.promote_to_float64 and self.constants else {}
+            rounded = {**dict.fromkeys(constants, "constant"), **self.in_float32}
+            found = replace(watch.run_of(out), computed_in_float32=rounded)
+            self.output_names = [*found.outputs]
+            return with_heads(found, self.heads, given)
         except TypeError as error:
             raise ParityError(f"torch_model: its output: {error}") from error
 
@@ -133,9 +173,38 @@ class TorchSide:
         tensors = [self.tensor(value) for value in (inputs if own is None else own)]
         if own is not None:
             return tensors, [Layout.plain(tuple(one.shape)) for one in tensors]
-        layouts = [of_input(one, self.channels_first) for one in tensors]
-        both = zip(tensors, layouts, strict=True)
-        return [layout.from_canonical(one) for one, layout in both], layouts
+        if self.unchanged:
+            return tensors, [Layout.plain(tuple(one.shape)) for one in tensors]
+        layouts = [
+            Layout.channels_first(tuple(one.shape))
+            if place in self.in_keras
+            else of_input(one, self.channels_first)
+            for place, one in enumerate(tensors)
+        ]
+        return [
+            one if place in self.in_keras else layout.from_canonical(one).contiguous()
+            for place, (one, layout) in enumerate(zip(tensors, layouts, strict=True))
+        ], layouts
+
+    def follow_layout(self, run: Run) -> None:
+        """See :meth:`parity.adapters.side.Side.follow_layout`."""
+        self.in_keras, self.native_flatten = run.channels_first, run.native_flatten
+
+    @contextlib.contextmanager
+    def computing(self) -> Iterator[None]:
+        """The model computes in float64 what its code computes in float32, where that is asked."""
+        if not self.promote_to_float64:
+            yield
+            return
+        self.constants = self.constants or Constants(self.model, self.builder)
+        with self.constants.exact(), InFloat64(self._seen):
+            yield
+
+    def _seen(self, operation: str) -> None:
+        """An operation in float32 of the module that is under way."""
+        watch = self.watch
+        names = [watch.names.get(one, "") for one in watch.path[-1:]]
+        self.in_float32[next(filter(None, names), type(self.model).__name__)] = operation
 
     def set_weights(self, layer: str, values: Mapping[str, np.ndarray]) -> None:
         """See :meth:`parity.adapters.side.Side.set_weights`."""
@@ -152,7 +221,7 @@ class TorchSide:
 
     def replay(self, number: int, inputs: Sequence[np.ndarray]) -> np.ndarray:
         """See :meth:`parity.adapters.side.Side.replay`."""
-        with default_dtype(self.dtype):
+        with default_dtype(self.dtype), self.computing():
             return calls.replay(self.made[number], inputs)
 
     def all_parameters(self) -> Arrays:
@@ -214,7 +283,7 @@ class TorchSide:
 
     def tensor(self, value: np.ndarray) -> Tensor:
         """On the model's device, floats in its dtype."""
-        tensor = torch.tensor(np.ascontiguousarray(value))  # a copy: a model may write into it
+        tensor = torch.tensor(np.asarray(value, order="C"))  # a copy: a model may write into it
         return tensor.to(self.dtype) if tensor.is_floating_point() else tensor.long()
 
 
@@ -222,7 +291,7 @@ def _view(value: np.ndarray) -> Tensor:
     """A tensor of the array's own memory, to read only."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that nothing keeps it from being written to
-        return torch.as_tensor(np.ascontiguousarray(value))
+        return torch.as_tensor(np.asarray(value, order="C"))
 
 
 def _behind(module: nn.Module) -> list[nn.Parameter]:

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from parity.adapters.calls import Weights
+from parity.adapters.calls import Weights, squeezed
+from parity.adapters.heads import Heads, without_head
 from parity.adapters.side import CannotRun, Side
 from parity.adapters.trainer import UNOWNED, Batch, Gradients, Key, TrainingRun
 from parity.numerics import tolerance
@@ -24,6 +25,7 @@ from torch_impl.capture.dtypes import default_dtype
 from torch_impl.capture.errors import describe_error
 from torch_impl.capture.gradients_through_detach import through_detach
 from torch_impl.capture.losses import Loss
+from torch_impl.capture.module_state import ModuleState
 from torch_impl.capture.read import weights
 from torch_impl.capture.read.layout import Layout
 from torch_impl.capture.shared_draws import SharedDraws, unshared
@@ -41,8 +43,14 @@ class Watched(Side, Protocol):
     dtype: torch.dtype
     modules: dict[str, tuple[nn.Module, tuple[Any, ...]]]
     outputs: list[Layout]
+    output_names: list[str]
+    heads: Heads
     watch: Watch
     copies: bool
+    state: ModuleState
+
+    def computing(self) -> contextlib.AbstractContextManager[None]:
+        """The model computes in float64 what its code computes in float32, where that is asked."""
 
     def tensor(self, value: np.ndarray) -> Tensor:
         """The array as a tensor, floats in the model's dtype."""
@@ -94,6 +102,7 @@ class TorchTrainer:
     def start(self) -> None:
         """See :meth:`parity.adapters.trainer.Trainer.start`."""
         self.side.model.load_state_dict(self.first, strict=False)
+        self.side.state.restore()
         self.optimizer = None
 
     def keep(self) -> None:
@@ -137,7 +146,7 @@ class TorchTrainer:
         tensors, _ = self.side.tensors(batch.inputs, batch.torch_inputs)
         options = batch.torch_options
         draws = SharedDraws(options, options.layouts or (), self.seed, step, self._watched)
-        with default_dtype(self.side.dtype):
+        with default_dtype(self.side.dtype), self.side.computing():
             with draws, through_detach() if options.through_detach else contextlib.nullcontext():
                 out = model(*tensors)
             loss = self._loss([one for _, one in named_outputs(out)], batch)
@@ -164,16 +173,32 @@ class TorchTrainer:
 
     def loss_of(self, outputs: Sequence[np.ndarray], batch: Batch) -> float:
         """See :meth:`parity.adapters.trainer.TorchTrainer.loss_of`."""
-        tensors = [
-            layout.from_canonical(self.side.tensor(value))
-            for layout, value in zip(self._layouts(batch), outputs, strict=True)
-        ]
-        with torch.no_grad(), default_dtype(self.side.dtype):
+        tensors = []
+        named = zip(self.side.output_names, self._layouts(batch), outputs, strict=True)
+        for name, layout, value in named:
+            if name in self.side.heads:
+                value = without_head(value, self.side.heads[name])
+            shape = layout.to_canonical(torch.empty(layout.shape, device="meta")).shape
+            same = squeezed(shape) == squeezed(value.shape)
+            value = value.reshape(shape) if same else value
+            tensors.append(layout.from_canonical(self.side.tensor(value)).contiguous())
+        with torch.no_grad(), default_dtype(self.side.dtype), self.side.computing():
             return float(self._loss(tensors, batch))
+
+    def class_weights(self) -> np.ndarray | None:
+        """See :meth:`parity.adapters.trainer.TorchTrainer.class_weights`."""
+        found = self.loss.class_weights
+        return None if found is None else to_numpy(found)
 
     def _loss(self, outputs: Sequence[Tensor], batch: Batch) -> Tensor:
         targets = [self.side.tensor(value) for value in batch.targets]
-        return self.loss.of(outputs, self._layouts(batch), targets)
+        shapes = batch.torch_options.keras_shapes
+        return self.loss.of(outputs, self._layouts(batch), targets, shapes)
+
+    @property
+    def loss_shape(self) -> tuple[int, ...]:
+        """See :class:`parity.adapters.trainer.TorchTrainer`."""
+        return self.loss.shape
 
     def _layouts(self, batch: Batch) -> list[Layout]:
         """The layout of each output in relation to Keras's."""
@@ -215,6 +240,10 @@ class TorchTrainer:
         """See :meth:`parity.adapters.trainer.Trainer.weights`."""
         return Weights(self._places(), lambda place: to_numpy(place.to_canonical(*place.tensors)))
 
+    def carried(self) -> list[str]:
+        """See :meth:`parity.adapters.trainer.Trainer.carried`."""
+        return self.side.state.changed()
+
     def settings_of(self, key: Key) -> Settings | None:
         """See :meth:`parity.adapters.trainer.Trainer.settings_of`."""
         optimizer = self._built()
@@ -229,7 +258,7 @@ class TorchTrainer:
         own = isinstance(optimizer, KerasOptimizer)
         if own:
             values["global_clipnorm"] = optimizer.global_clipnorm
-        return Settings(f"{'port' if own else 'torch'}.{type(optimizer).__name__}", values)
+        return Settings(f"{'port' if own else 'torch'}.{_known_class(type(optimizer))}", values)
 
     def rate_of(self, key: Key) -> float:
         """See :meth:`parity.adapters.trainer.TorchTrainer.rate_of`."""
@@ -318,6 +347,14 @@ def _penalties(model: nn.Module) -> list[Penalties]:
     """Those that a module holds as an attribute: added to the loss, as Keras adds its own."""
     held = (value for module in model.modules() for value in vars(module).values())
     return [value for value in held if isinstance(value, Penalties)]
+
+
+def _known_class(optimizer: type) -> str:
+    """The name of an optimizer's class; of a user's own class that of the one it extends."""
+    packages = ("torch.optim", "torch_impl.optim")
+    known = (one for one in optimizer.__mro__ if one.__module__.startswith(packages))
+    found = next(known, Optimizer)
+    return (optimizer if found is Optimizer else found).__name__
 
 
 def _summed(place: Place) -> bool:

@@ -11,8 +11,11 @@ from torch_impl.nn.crossentropy import (
     CategoricalCrossentropy,
     SparseCategoricalCrossentropy,
 )
+from torch_impl.nn.ctc import CTC
+from torch_impl.nn.focal import BinaryFocalCrossentropy, CategoricalFocalCrossentropy
 from torch_impl.nn.margin import CategoricalHinge, Hinge, SquaredHinge
 from torch_impl.nn.noise import AlphaDropout, GaussianDropout, GaussianNoise
+from torch_impl.nn.overlap import Dice, Tversky
 from torch_impl.nn.reduction import KerasLoss
 from torch_impl.nn.regression import (
     CosineSimilarity,
@@ -20,21 +23,27 @@ from torch_impl.nn.regression import (
     KLDivergence,
     LogCosh,
     MeanAbsoluteError,
+    MeanAbsolutePercentageError,
     MeanSquaredError,
+    MeanSquaredLogarithmicError,
     Poisson,
 )
 from torch_impl.nn.regularizers import L1, L1L2, L2, Penalties
 
 __all__ = [
+    "CTC",
     "L1",
     "L1L2",
     "L2",
     "AlphaDropout",
     "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
     "CategoricalHinge",
     "ClassificationLoss",
     "CosineSimilarity",
+    "Dice",
     "GaussianDropout",
     "GaussianNoise",
     "Hinge",
@@ -44,13 +53,16 @@ __all__ = [
     "LogCosh",
     "MaxNorm",
     "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
     "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
     "MinMaxNorm",
     "NonNeg",
     "Penalties",
     "Poisson",
     "SparseCategoricalCrossentropy",
     "SquaredHinge",
+    "Tversky",
     "UnitNorm",
     "constrain",
     "contrast",

@@ -76,7 +76,7 @@ class SparseCategoricalCrossentropy(ClassificationLoss):
             outputs = torch.where(valid.unsqueeze(-1), outputs, 0.0)
             target = torch.where(valid, target, 0)
         if not self.from_logits:
-            outputs = _clipped(outputs).log()
+            outputs = clipped(outputs).log()
         losses = -outputs.log_softmax(-1).gather(-1, target.unsqueeze(-1)).squeeze(-1)
         return losses if valid is None else torch.where(valid, losses, 0.0)
 
@@ -129,16 +129,20 @@ class CategoricalCrossentropy(_SmoothedLoss):
         """The index of the largest entry of each distribution."""
         return target.argmax(self.axis), int(target.shape[self.axis])
 
+    def smoothed(self, target: Tensor, axis: int) -> Tensor:
+        """Distributions after label smoothing over as many classes as the axis has."""
+        if not self.label_smoothing:
+            return target
+        return target * (1.0 - self.label_smoothing) + self.label_smoothing / target.shape[axis]
+
     def losses(self, outputs: Tensor, target: Tensor) -> Tensor:
         """See :meth:`KerasLoss.losses`."""
-        if self.label_smoothing:
-            classes = target.shape[self.axis if self.flavour == "tf_keras" else -1]
-            target = target * (1.0 - self.label_smoothing) + self.label_smoothing / classes
+        target = self.smoothed(target, self.axis if self.flavour == "tf_keras" else -1)
         if self.from_logits:
             found: Tensor = _SoftmaxCrossEntropy.apply(outputs, target, self.axis)
             return found
         shares = outputs / outputs.sum(self.axis, keepdim=True)
-        return -(target * _clipped(shares).log()).sum(self.axis)
+        return -(target * clipped(shares).log()).sum(self.axis)
 
 
 class BinaryCrossentropy(_SmoothedLoss):
@@ -172,16 +176,18 @@ class BinaryCrossentropy(_SmoothedLoss):
         """See :meth:`KerasLoss.losses`."""
         if self.label_smoothing:
             target = target * (1.0 - self.label_smoothing) + 0.5 * self.label_smoothing
+        return self.entries(outputs, target).mean(self.axis)
+
+    def entries(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """The losses of all entries (N, …, D), for targets after label smoothing."""
         if self.from_logits:
             # TensorFlow's terms: with them the gradient at 0 is ½, which |x| would not give
             positive = outputs >= 0
             softplus = torch.where(positive, -outputs, outputs).exp().log1p()
-            losses = torch.where(positive, outputs, 0.0) - outputs * target + softplus
-        else:
-            epsilon = LOG_EPSILON[self.flavour]
-            p = _clipped(outputs)
-            losses = -(target * (p + epsilon).log() + (1.0 - target) * (1.0 - p + epsilon).log())
-        return losses.mean(self.axis)
+            return torch.where(positive, outputs, 0.0) - outputs * target + softplus
+        epsilon = LOG_EPSILON[self.flavour]
+        p = clipped(outputs)
+        return -(target * (p + epsilon).log() + (1.0 - target) * (1.0 - p + epsilon).log())
 
 
 class _SoftmaxCrossEntropy(torch.autograd.Function):
@@ -208,7 +214,8 @@ class _SoftmaxCrossEntropy(torch.autograd.Function):
         return gradient * (logits.softmax(ctx.axis) - target), to_target, None
 
 
-def _clipped(probabilities: Tensor) -> Tensor:
+def clipped(probabilities: Tensor) -> Tensor:
+    """Probabilities within [1e-7, 1 − 1e-7]; the gradient is zero where they were clipped."""
     return probabilities.clamp(PROBABILITY_EPSILON, 1.0 - PROBABILITY_EPSILON)
 
 

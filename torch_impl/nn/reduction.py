@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -40,11 +41,15 @@ class KerasLoss(nn.Module):
         ValueError: an unknown name; in calls, a wrong shape or dtype.
     """
 
+    flavours: ClassVar[tuple[str, ...]] = FLAVOURS
+    """The Kerases that have the loss."""
+
     def __init__(
         self, *, reduction: str = "sum_over_batch_size", flavour: str = "tf_keras"
     ) -> None:
-        if flavour not in FLAVOURS:
-            raise ValueError(f"flavour: received {flavour!r}, accepted: {', '.join(FLAVOURS)}")
+        if flavour not in self.flavours:
+            accepted = ", ".join(self.flavours)
+            raise ValueError(f"flavour: received {flavour!r}, accepted: {accepted}")
         if reduction not in REDUCTIONS[flavour]:
             raise ValueError(
                 f"reduction: received {reduction!r} with flavour {flavour!r}, accepted: "

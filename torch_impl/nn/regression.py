@@ -9,7 +9,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from parity.constants import as_float32
-from parity.reference.losses.formulas import LOG_2, PROBABILITY_EPSILON, SHORTEST
+from parity.reference.losses.formulas import (
+    LEAST_OF_LOGARITHM,
+    LOG_2,
+    PROBABILITY_EPSILON,
+    SHORTEST,
+)
 from torch_impl.nn.reduction import KerasLoss
 
 
@@ -31,6 +36,29 @@ class MeanAbsoluteError(KerasLoss):
     def losses(self, outputs: Tensor, target: Tensor) -> Tensor:
         """See :meth:`KerasLoss.losses`."""
         return (outputs - target).abs().mean(-1)
+
+
+class MeanAbsolutePercentageError(KerasLoss):
+    """ℓ = 100·mean of |t − x| / max(|t|, 1e-7) over the last axis; PyTorch has no such loss."""
+
+    def losses(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """See :meth:`KerasLoss.losses`."""
+        relative = (target - outputs) / target.abs().clamp_min(PROBABILITY_EPSILON)
+        return 100.0 * relative.abs().mean(-1)
+
+
+class MeanSquaredLogarithmicError(KerasLoss):
+    """ℓ = mean of (log(x + 1) − log(t + 1))² over the last axis, both at least 1e-7.
+
+    Keras 3 rounds 1e-7 to float32. The gradient is zero for outputs below it. PyTorch has no such
+    loss.
+    """
+
+    def losses(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """See :meth:`KerasLoss.losses`."""
+        least = LEAST_OF_LOGARITHM[self.flavour]
+        x, t = (values.clamp_min(least) for values in (outputs, target))
+        return ((x + 1.0).log() - (t + 1.0).log()).square().mean(-1)
 
 
 class Huber(KerasLoss):

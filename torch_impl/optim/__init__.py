@@ -4,10 +4,13 @@ In float64 their updates equal Keras's to a relative error of 1e-15. ``param_gro
 ``state_dict`` and PyTorch's own schedulers work.
 """
 
+from torch_impl.optim.adafactor import Adafactor
 from torch_impl.optim.adam import Adam, Adamax, AdamW, Nadam
 from torch_impl.optim.adaptive import Adadelta, Adagrad, RMSprop
 from torch_impl.optim.base import KerasOptimizer
 from torch_impl.optim.ftrl import Ftrl
+from torch_impl.optim.lamb import Lamb
+from torch_impl.optim.muon import Muon
 from torch_impl.optim.schedules import (
     CosineDecay,
     CosineDecayRestarts,
@@ -22,6 +25,7 @@ from torch_impl.optim.sgd import SGD, Lion
 __all__ = [
     "SGD",
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",
@@ -33,7 +37,9 @@ __all__ = [
     "InverseTimeDecay",
     "KerasOptimizer",
     "KerasSchedule",
+    "Lamb",
     "Lion",
+    "Muon",
     "Nadam",
     "PiecewiseConstantDecay",
     "PolynomialDecay",

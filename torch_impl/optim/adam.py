@@ -14,7 +14,7 @@ from parity.constants import as_float32
 from torch_impl.optim.base import Group, KerasOptimizer
 
 
-class _Moments(KerasOptimizer):
+class Moments(KerasOptimizer):
     """Base class with the moments m ← m + (g − m)(1 − β₁) and s ← s + (g² − s)(1 − β₂)."""
 
     slots: tuple[str, ...] = ("m", "v")
@@ -48,7 +48,7 @@ class _Moments(KerasOptimizer):
         return first, second
 
 
-class Adam(_Moments):
+class Adam(Moments):
     """w ← w − m·α·√(1 − β₂ᵗ)/(1 − β₁ᵗ) / (√s + ε); with AMSGrad the largest s so far for s.
 
     ε is added to the uncorrected root, and the correction is applied to the rate;
@@ -171,7 +171,7 @@ class AdamW(Adam):
         super().__init__(params, lr, betas, eps, amsgrad, weight_decay=weight_decay, **common)
 
 
-class Adamax(_Moments):
+class Adamax(Moments):
     """u ← max(β₂·u, |g|); w ← w − α·m / ((1 − β₁ᵗ)(u + ε)).
 
     ``torch.optim.Adamax`` adds ε to |g| within the maximum.
@@ -196,7 +196,7 @@ class Adamax(_Moments):
         torch._foreach_addcdiv_(params, first, divisors, -rate)
 
 
-class Nadam(_Moments):
+class Nadam(Moments):
     """Adam with Nesterov's momentum.
 
     With μₜ = β₁(1 − ½·0.96ᵗ) and Π = μ₁⋯μₜ: m̂ = μₜ₊₁·m/(1 − Π·μₜ₊₁) + (1 − μₜ)·g/(1 − Π), and

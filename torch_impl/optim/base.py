@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -100,6 +101,8 @@ class KerasOptimizer(Optimizer):
         self.ema_momentum = ema_momentum
         self.ema_overwrite_frequency = ema_overwrite_frequency
         self.accumulation_steps = gradient_accumulation_steps
+        self.undecayed: set[Tensor] = set()
+        self.undecayed_names: re.Pattern[str] | None = None
         self.joint = {part: parts for parts in joint for part in parts}
         common = {"lr": lr, "weight_decay": weight_decay, "calls": 0}
         common |= {"clipnorm": clipnorm, "clipvalue": clipvalue}
@@ -129,9 +132,7 @@ class KerasOptimizer(Optimizer):
         if self.accumulation_steps == 1 or self._accumulated(weights, gradients, calls):
             self._clip(weights, gradients)
             for group, params, own in zip(self.param_groups, weights, gradients, strict=True):
-                if params and group["weight_decay"]:
-                    lost = torch._foreach_mul(params, as_float32(group["weight_decay"]))
-                    torch._foreach_add_(params, lost, alpha=-group["lr"])
+                self.decay(group, self._decayed(group, params))
                 if params:
                     self.update(group, params, own, step)
         if self.ema_momentum is not None:
@@ -152,6 +153,57 @@ class KerasOptimizer(Optimizer):
             gradients: the clipped gradients, one per weight; they must not be changed.
             step: number of this step, from 1.
         """
+
+    def decay(self, group: Group, params: list[Tensor], option: str = "weight_decay") -> None:
+        """Apply weight decay to the weights.
+
+        Args:
+            group: one of ``param_groups``, with its options.
+            params: the weights, changed in place.
+            option: name of the option that holds λ.
+        """
+        if params and group[option]:
+            lost = torch._foreach_mul(params, as_float32(group[option]))
+            torch._foreach_add_(params, lost, alpha=-group["lr"])
+
+    def exclude_from_weight_decay(
+        self, params: Iterable[Tensor] = (), names: Sequence[str] = ()
+    ) -> None:
+        """Apply no weight decay to some weights; this replaces an earlier choice.
+
+        A parameter group with ``weight_decay=0`` does the same.
+
+        Args:
+            params: the weights.
+            names: regular expressions; weights whose name contains one are excluded. It needs the
+                names: pass ``model.named_parameters()`` to the optimizer.
+
+        Raises:
+            ValueError: there were steps already, or the optimizer has no names.
+        """
+        if calls := self.param_groups[0]["calls"]:
+            raise ValueError(
+                f"exclude_from_weight_decay: received after {calls} steps, accepted: before them"
+            )
+        if names and any("param_names" not in group for group in self.param_groups):
+            raise ValueError(
+                f"names: received {list(names)}, accepted: with params=model.named_parameters()"
+            )
+        self.undecayed = set(params)
+        self.undecayed_names = re.compile("|".join(names)) if names else None
+
+    def _decayed(self, group: Group, params: list[Tensor]) -> list[Tensor]:
+        """The weights that weight decay applies to."""
+        pattern = self.undecayed_names
+        found = [param for param in params if param not in self.undecayed]
+        if pattern is None:
+            return found
+        return [param for param in found if not pattern.search(self.name_of(group, param))]
+
+    def name_of(self, group: Group, param: Tensor) -> str:
+        """The weight's name, if the optimizer was given ``model.named_parameters()``."""
+        names = zip(group["params"], group.get("param_names", ()), strict=False)
+        return next((name for one, name in names if one is param), "")
 
     def first(self, group: Group, slot: str, param: Tensor) -> Tensor:
         """The initial value of a slot: zeros, unless a subclass overrides it."""
@@ -211,7 +263,7 @@ class KerasOptimizer(Optimizer):
         """Replace the gradients in the lists by clipped ones."""
         every = [gradient for own in gradients for gradient in own] if self.global_clipnorm else []
         if every:
-            factor = self.global_clipnorm / _norm(every).clamp_min(self.global_clipnorm)
+            factor = self.global_clipnorm / norm(every).clamp_min(self.global_clipnorm)
             for own in gradients:
                 own[:] = torch._foreach_mul(own, factor)
         for group, params, own in zip(self.param_groups, weights, gradients, strict=True):
@@ -220,11 +272,11 @@ class KerasOptimizer(Optimizer):
             if largest := group["clipnorm"]:
                 by_param = dict(zip(params, own, strict=True))
                 own[:] = [
-                    g * largest / _norm(self._parts(param, by_param)).clamp_min(largest)
+                    g * largest / norm(self.parts(param, by_param)).clamp_min(largest)
                     for param, g in by_param.items()
                 ]
 
-    def _parts(self, param: Tensor, gradients: dict[Tensor, Tensor]) -> list[Tensor]:
+    def parts(self, param: Tensor, gradients: dict[Tensor, Tensor]) -> list[Tensor]:
         """The gradients of all tensors that form one tensor with this weight in Keras."""
         return [gradients[part] for part in self.joint.get(param, (param,)) if part in gradients]
 
@@ -242,8 +294,8 @@ class KerasOptimizer(Optimizer):
                 torch._foreach_copy_(params, averages)
 
 
-def _norm(tensors: Sequence[Tensor]) -> Tensor:
-    """√Σx² over all entries of all of them."""
+def norm(tensors: Sequence[Tensor]) -> Tensor:
+    """√Σx² over all entries of all tensors."""
     return torch.stack([tensor.square().sum() for tensor in tensors]).sum().sqrt()
 
 

@@ -27,17 +27,27 @@ def _attention(layer: Any) -> Config:
 
 
 def attended(query: Any, value: Any, given: dict[str, Any]) -> np.ndarray | None:
-    """Bool (N, T, S) of who may attend to whom; None where all may."""
+    """Bool (N, T, S) of who may attend to whom, or (N, heads, T, S); None where all may.
+
+    A given mask may have any shape that is broadcast to it; axes before the last two are added as
+    Keras adds them, that of the heads before T.
+    """
     count, size, places = query.shape[0], query.shape[1], value.shape[1]
     mask = np.ones((count, size, places), bool)
     explicit = given.get("attention_mask")
     if explicit is not None:
-        mask &= np.asarray(explicit).astype(bool).reshape(-1, size, places)
+        own = np.asarray(explicit).astype(bool)
+        if own.ndim == 4 and own.shape[1] > 1:
+            mask = mask[:, None]
+        elif own.ndim == 4:
+            own = own[:, 0]
+        mask = mask & own
     if given.get("use_causal_mask"):
-        mask &= np.tril(np.ones((size, places), bool))
-    own, other = mask_of(query), mask_of(value)
-    if own is not None:
-        mask &= own[:, :, None]
-    if other is not None:
-        mask &= other[:, None, :]
+        mask = mask & np.tril(np.ones((size, places), bool))
+    for axis, name, tensor in ((-1, "query_mask", query), (-2, "value_mask", value)):
+        shown = given.get(name)
+        shown = mask_of(tensor) if shown is None else np.asarray(shown).astype(bool)
+        if shown is not None:
+            shown = np.expand_dims(shown, axis)
+            mask = mask & (shown[:, None] if mask.ndim == 4 else shown)
     return None if mask.all() else mask

@@ -15,7 +15,7 @@ from parity.reference.layers.recurrent import bidirectional, gru, lstm, simple_r
 
 @reader("SimpleRNN", "LSTM", "GRU", recurrent=True, masked=True)
 def _recurrent(layer: Any) -> Config:
-    """None if it is stateful or an activation is unknown."""
+    """None if an activation is unknown; each run starts from states of zero."""
     kind = kind_of(layer)
     common: dict[str, Any] = {
         "units": layer.units,
@@ -28,7 +28,7 @@ def _recurrent(layer: Any) -> Config:
     if kind != "SimpleRNN":
         common["recurrent_activation"] = name_of(layer.recurrent_activation)
         names.append(common["recurrent_activation"])
-    if layer.stateful or any(one not in (*activations.FORMULAS, "hard_sigmoid") for one in names):
+    if any(one not in (*activations.FORMULAS, "hard_sigmoid") for one in names):
         return None
     if kind == "SimpleRNN":
         return simple_rnn.SimpleRNN(**common)

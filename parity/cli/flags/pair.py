@@ -44,7 +44,7 @@ def add_check(parser: argparse.ArgumentParser) -> None:
         type=reader(Accepts(int, minimum=0, below=2**63)),
         default=0,
         metavar="N",
-        help="seed of dropout's random draws (default: 0)",
+        help="seed of the models' initial weights and of dropout's random draws (default: 0)",
     )
     parser.add_argument(
         "--out", metavar="DIR", help="also write report.json and report.html to this new folder"

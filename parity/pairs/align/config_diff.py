@@ -81,7 +81,7 @@ def _one_mask(own: Any, other: Any) -> bool:
     """Whether two options are the same; None is a mask of nothing."""
     if own is None or other is None:
         one = other if own is None else own
-        return isinstance(one, np.ndarray) and bool(one.all())
+        return isinstance(one, np.ndarray) and one.dtype == bool and bool(one.all())
     return np.array_equal(own, other)
 
 

@@ -2,36 +2,55 @@
 
 Layers with weights, and outputs, come first. Two match if they are of the same kind, the largest
 weight has the same shape and their inputs come from layers that match. Among several candidates the
-layers upstream and downstream decide, then the names, then equal weights, settings or outputs, then
-the order. Layers between them are matched likewise, one after the other.
+layers upstream and downstream decide, then the names, the weights, where the outputs are used, the
+settings or the outputs, then the order. Layers between them are matched likewise.
 """
 
 from __future__ import annotations
 
 import difflib
-import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from bisect import bisect
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from parity.adapters.calls import Call, Output, Run, leading
+from parity.adapters.calls import Call, Output, Run
 from parity.adapters.trainer import Key
 from parity.errors import ParityError
 from parity.numerics import tolerance
 from parity.numerics.distance import relative_error
 from parity.pairs.align import config_diff
-from parity.reference.layers.activations import Activation
-from parity.reference.layers.kinds import family_of
+from parity.pairs.align.call_graph import CallGraph, Feeds
+from parity.pairs.align.names import common_letters, stem
 
-MOVES = {"Flatten", "Reshape", "Permute"}
-"""Layers that only rearrange entries: followed, not matched."""
 
-ORDER = ((True, 0, False), (False, 1, True), (False, 1, False), (False, 2, False))
-"""Anchors, reach, exact: layers with weights, then those in between, of the same kind or a similar
-one, between the same anchors, then beyond the next."""
+@dataclass(frozen=True)
+class Stage:
+    """Which calls are matched at a time, and what they must have in common.
+
+    Attributes:
+        anchors: whether layers with weights and outputs, or those in between.
+        exact: whether only those of the same kind, not of a similar one.
+        reach: of layers in between, the number of anchors beyond which candidates may not be.
+        hasty: whether a layer takes a candidate that shares no input with it, or that continues
+            the sequence of another layer.
+    """
+
+    anchors: bool
+    exact: bool = False
+    reach: int = 1
+    hasty: bool = True
+
+
+STAGES = (
+    Stage(anchors=True, hasty=False),
+    Stage(anchors=True),
+    Stage(anchors=False, exact=True),
+    Stage(anchors=False),
+    Stage(anchors=False, reach=2),
+)
 
 
 @dataclass(frozen=True)
@@ -75,31 +94,10 @@ def align(
     Raises:
         ParityError: ``layer_map`` names a layer or module that does not exist.
     """
-    matched = _by_layer_map(keras, torch, layer_map or {})
-    for anchors, reach, exact in ORDER:
-        taken = set(matched.values())
-        for k in keras:
-            if k.number in matched or k.anchor != anchors or _passed_over(k):
-                continue
-            free = [
-                t
-                for t in torch
-                if t.number not in taken
-                and t.anchor == anchors
-                and not _passed_over(t)
-                and _may_match(k, t)
-                and (k.layer == t.layer or not exact)
-            ]
-            best = _best(k, free, keras, torch, matched, reach)
-            if best is not None:
-                matched[k.number] = best.number
-                taken.add(best.number)
-    taken = set(matched.values())
-    return Alignment(
-        tuple((k, torch[matched[k.number]]) for k in keras if k.number in matched),
-        tuple(k for k in keras if k.number not in matched and not _passed_over(k)),
-        tuple(t for t in torch if t.number not in taken and not _passed_over(t)),
-    )
+    matcher = _Matcher(keras, torch, _by_layer_map(keras, torch, layer_map or {}))
+    for stage in STAGES:
+        matcher.match(stage)
+    return matcher.alignment()
 
 
 def _by_layer_map(
@@ -132,141 +130,232 @@ def _called(name: str, calls: Sequence[Call]) -> list[Call]:
     return found
 
 
-def _passed_over(call: Call) -> bool:
-    """Whether it is followed, but not matched."""
-    nothing = call.config == Activation(activation="linear")
-    return call.layer in MOVES or call.merged_into is not None or nothing
+class _Matcher:
+    """The pairs found so far, and what is fed by which of them."""
 
+    def __init__(
+        self, keras: Sequence[Call], torch: Sequence[Call], matched: dict[int, int]
+    ) -> None:
+        self.keras, self.torch = CallGraph(keras), CallGraph(torch)
+        self.matched = matched
+        self.taken = set(matched.values())
+        self.in_sequence = _sequence(self.keras, self.torch)
+        self.continued = {t: k for k, t in self.in_sequence.items()}
+        self._feeds: tuple[list[Feeds], list[Feeds]] | None = None
 
-def _may_match(k: Call, t: Call) -> bool:
-    """Whether they could be the same layer: kind and the shape of the largest weight.
+    def alignment(self) -> Alignment:
+        keras, torch = self.keras, self.torch
+        return Alignment(
+            tuple(
+                (k, torch.calls[self.matched[k.number]])
+                for k in keras.calls
+                if k.number in self.matched
+            ),
+            tuple(
+                k
+                for k in keras.calls
+                if k.number not in self.matched and not keras.passed_over[k.number]
+            ),
+            tuple(
+                t
+                for t in torch.calls
+                if t.number not in self.taken and not torch.passed_over[t.number]
+            ),
+        )
 
-    For unknown kinds the shapes of all weights.
-    """
-    same = family_of(k.config, k.layer) == family_of(t.config, t.layer)
-    if k.config is None or t.config is None:
-        same = bool(k.weights) and _shapes(k) == _shapes(t)
-    return same and (not k.weights or _largest(k) == _largest(t))
+    def match(self, stage: Stage) -> None:
+        """Match the calls of one stage, in Keras's order."""
+        free = self._free(self.torch, self.taken, stage)
+        for number in self._free(self.keras, self.matched, stage):
+            k = self.keras.calls[number]
+            best = self._best(k, [t for t in free if self._may_match(number, t, stage)], stage)
+            if best is not None:
+                self.matched[number] = best.number
+                self.taken.add(best.number)
+                free.remove(best.number)
+                self._feeds = None
 
+    @staticmethod
+    def _free(graph: CallGraph, matched: Collection[int], stage: Stage) -> list[int]:
+        """Numbers of the calls that are matched in this stage, and are not yet."""
+        return [
+            number
+            for number, anchor in enumerate(graph.anchors)
+            if anchor == stage.anchors and not graph.passed_over[number] and number not in matched
+        ]
 
-def _shapes(call: Call) -> list[tuple[int, ...]]:
-    return sorted(one.shape for one in call.weights.values())
+    def _may_match(self, k: int, t: int, stage: Stage) -> bool:
+        """Whether they could be the same layer: kind and the shape of the largest weight.
 
+        For unknown kinds the shapes of all weights.
+        """
+        keras, torch = self.keras, self.torch
+        if stage.exact and keras.layers[k] != torch.layers[t]:
+            return False
+        shapes = keras.shapes[k]
+        if shapes and keras.largest[k] != torch.largest[t]:
+            return False
+        if keras.calls[k].config is None or torch.calls[t].config is None:
+            return bool(shapes) and shapes == torch.shapes[t]
+        return keras.families[k] == torch.families[t]
 
-def _largest(call: Call) -> tuple[int, ...]:
-    return max((one.shape for one in call.weights.values()), key=lambda shape: (len(shape), shape))
+    @property
+    def feeds(self) -> tuple[list[Feeds], list[Feeds]]:
+        """Of all of Keras's and PyTorch's calls, see :meth:`CallGraph.feeds`."""
+        if self._feeds is None:
+            self._feeds = self.keras.feeds(self.matched), self.torch.feeds(self.taken)
+        return self._feeds
 
-
-def feeds(call: Call, calls: Sequence[Call], matched: set[int]) -> frozenset[int | None]:
-    """The nearest matched calls, or model inputs (negative), that a call's inputs come from."""
-    found: set[int | None] = set()
-    seen: set[int] = set()  # branches that join would double the paths at every join
-    ahead = list(call.sources)
-    while ahead:
-        source = ahead.pop()
-        if source is None or source < 0 or source in matched:
-            found.add(source)
-        elif source not in seen:
-            seen.add(source)
-            ahead += calls[source].sources
-    return frozenset(found)
-
-
-def _best(
-    k: Call,
-    free: Sequence[Call],
-    keras: Sequence[Call],
-    torch: Sequence[Call],
-    matched: Mapping[int, int],
-    reach: int,
-) -> Call | None:
-    if not free:
-        return None
-    expected = {
-        matched.get(one, one) if one is not None else None for one in feeds(k, keras, set(matched))
-    }
-    taken = set(matched.values())
-
-    def agreement(t: Call) -> float:
-        actual = feeds(t, torch, taken)
-        if None in actual or None in expected:
-            return 0.5
-        return len(actual & expected) / len(actual | expected)
-
-    def order_key(t: Call) -> tuple[bool, bool]:
-        return t.layer != k.layer, t.output.shape != k.output.shape
-
-    agreed = {t.number: agreement(t) for t in free}
-    most = max(agreed.values())
-    closest = [t for t in free if agreed[t.number] == most]
-    if not k.anchor and most < 1.0:
-        closest = _between(k, free, keras, matched, reach)
-        if not closest:
+    def _best(self, k: Call, free: list[int], stage: Stage) -> Call | None:
+        if not free:
             return None
-    nearest = min(order_key(t) for t in closest)
-    closest = [t for t in closest if order_key(t) == nearest]
-    siblings = [t for t in closest if feeds(t, torch, taken) == feeds(closest[0], torch, taken)]
-    if len(siblings) > 1:
-        neighbours = _neighbours(k, keras)
-        similar = [t for t in siblings if _neighbours(t, torch) == neighbours]
-        closest, siblings = (similar, similar) if similar else (closest, siblings)
-    likeness = sorted((_likeness(k.name, t.name), -t.number, t) for t in siblings)
-    if len(likeness) > 1 and likeness[-1][0] > likeness[-2][0]:
-        return likeness[-1][2]
-    found = None
-    if len(siblings) > 1 and not isinstance(k.config, Output):  # outputs match by position
-        sources = feeds(k, keras, set(matched))
-        free = [one for one in keras if one.number not in matched]
-        fed = [one for one in free if feeds(one, keras, set(matched)) == sources]
-        rivals = [one for one in _independent(fed, keras) if one is not k]
-        found = _equal(k, _independent(siblings, torch), rivals)
-    return found or min(closest, key=lambda t: t.number)
+        sources, actual = self.feeds
+        expected = frozenset(
+            one if one is None else self.matched.get(one, one) for one in sources[k.number]
+        )
+        agreements = {one: _agreement(expected, one) for one in {actual[t] for t in free}}
+        most = max(agreements.values())
+        closest = [t for t in free if agreements[actual[t]] == most]
+        if not stage.hasty and (most == 0 or self._continue_others(k, closest)):
+            return None
+        if not stage.anchors and most < 1.0:
+            closest = self._between(k, free, stage.reach)
+            if not closest:
+                return None
+        closest = self._same_if_any(closest, self.torch.layers, self.keras.layers[k.number])
+        shape = self.keras.output_shapes[k.number]
+        closest = self._same_if_any(closest, self.torch.output_shapes, shape)
+        siblings = [t for t in closest if actual[t] == actual[closest[0]]]
+        if len(siblings) > 1:
+            neighbours, calls = self.keras.neighbours(k), self.torch.calls
+            similar = [t for t in siblings if self.torch.neighbours(calls[t]) == neighbours]
+            closest, siblings = (similar, similar) if similar else (closest, siblings)
+        found = None
+        if len(siblings) > 1:
+            found = self._of_siblings(k, [self.torch.calls[t] for t in siblings], stage)
+        return found or self.torch.calls[closest[0]]
+
+    @staticmethod
+    def _same_if_any(numbers: list[int], values: Sequence[Any], value: Any) -> list[int]:
+        """Those with this value; all of them where there is none."""
+        return [one for one in numbers if values[one] == value] or numbers
+
+    def _continue_others(self, k: Call, candidates: Sequence[int]) -> bool:
+        """Whether the sequence of layers gives every candidate, and not this layer, to another."""
+        if k.number in self.in_sequence:
+            return False
+        others = (self.continued.get(t, k.number) for t in candidates)
+        return all(one != k.number and one not in self.matched for one in others)
+
+    def _of_siblings(self, k: Call, siblings: Sequence[Call], stage: Stage) -> Call | None:
+        """The one of several candidates with the same inputs that something is in favour of."""
+        rivals = self._rivals(k, siblings[0], stage)
+        found = self._by_name(k, siblings, rivals)
+        if found is not None or isinstance(k.config, Output):  # outputs match by position
+            return found
+        first = _independent(siblings, self.torch)
+        others = [one for one in _independent(rivals, self.keras) if one is not k]
+        return (
+            _equal(k, first, others, _same_weights)
+            or self._by_use(k, first, others)
+            or _equal(k, first, others, _same_settings)
+            or _equal(k, first, others, _same_output)
+        )
+
+    def _rivals(self, k: Call, t: Call, stage: Stage) -> list[Call]:
+        """Keras's calls with the same inputs that may match the same candidate, itself included."""
+        sources = self.feeds[0]
+        return [
+            self.keras.calls[one]
+            for one in self._free(self.keras, self.matched, stage)
+            if sources[one] == sources[k.number] and self._may_match(one, t.number, stage)
+        ]
+
+    def _by_name(self, k: Call, siblings: Sequence[Call], rivals: Sequence[Call]) -> Call | None:
+        """The one that is most like by name, if it is like no other Keras layer as much.
+
+        Names of the same set on both sides, numbers included, belong together.
+        """
+        last = {self.torch.names[t.number]: t for t in siblings}
+        names = {self.keras.names[one.number] for one in rivals}
+        if last.keys() == names and len(last) == len(siblings) == len(rivals):
+            return last[self.keras.names[k.number]]
+        name = stem(k.name)
+        likeness = [common_letters(name, stem(t.name)) for t in siblings]
+        most = max(likeness)
+        if likeness.count(most) > 1:
+            return None
+        found = siblings[likeness.index(most)]
+        name = stem(found.name)
+        others = (common_letters(stem(one.name), name) for one in rivals if one is not k)
+        return found if all(one < most for one in others) else None
+
+    def _by_use(self, k: Call, siblings: Sequence[Call], rivals: Sequence[Call]) -> Call | None:
+        """The one whose output is used in the same places, as no other's is."""
+        uses = self.keras.uses
+        if not uses[k.number] or any(uses[one.number] == uses[k.number] for one in rivals):
+            return None
+        found = [t for t in siblings if self.torch.uses[t.number] == uses[k.number]]
+        return found[0] if len(found) == 1 else None
+
+    def _between(self, k: Call, free: Sequence[int], reach: int) -> list[int]:
+        """Candidates between the same anchors; with a larger reach, also beyond the next anchor."""
+        anchors = [number for number in sorted(self.matched) if self.keras.anchors[number]]
+        place = bisect(anchors, k.number)
+        before, after = anchors[:place], anchors[place:]
+        low = self.matched[before[-reach]] if len(before) >= reach else -1
+        high = self.matched[after[reach - 1]] if len(after) >= reach else 1 << 60
+        return [t for t in free if low < t < high]
 
 
-def _neighbours(call: Call, calls: Sequence[Call]) -> tuple[Counter[Any], Counter[Any]]:
-    """Kinds of the calls upstream and downstream, up to the next layers with weights.
+def _sequence(keras: CallGraph, torch: CallGraph) -> dict[int, int]:
+    """Layers with weights that continue a common sequence of kinds and shapes."""
 
-    Of those downstream with weights, the shape of the largest weight as well.
-    """
-    upstream = Counter(_family(calls[one]) for one in leading(call.sources, calls))
-    downstream: Counter[Any] = Counter()
-    ahead, seen = {call.number}, {call.number}
-    while ahead:
-        takers = [one for one in calls if ahead & {*one.sources} and one.number not in seen]
-        seen |= {one.number for one in takers}
-        downstream += Counter((_family(one), _largest(one)) for one in takers if one.weights)
-        light = [one for one in takers if not one.anchor]
-        downstream += Counter(_family(one) for one in light)
-        ahead = {one.number for one in light}
-    for kinds in (upstream, downstream):
-        kinds.pop("", None)
-    return upstream, downstream
+    def layers(graph: CallGraph) -> list[int]:
+        calls = [call for call in graph.calls if call.weights]
+        return [call.number for call in calls if not graph.passed_over[call.number]]
 
-
-def _family(call: Call) -> str:
-    """Its family of kinds that may match; empty for what is not matched."""
-    if _passed_over(call):
-        return ""
-    return family_of(call.config, call.layer)
+    numbers = layers(keras), layers(torch)
+    first = [(keras.families[one], keras.largest[one]) for one in numbers[0]]
+    second = [(torch.families[one], torch.largest[one]) for one in numbers[1]]
+    if first == second:
+        return dict(zip(*numbers, strict=True))
+    blocks = difflib.SequenceMatcher(None, first, second, autojunk=False).get_matching_blocks()
+    return {
+        numbers[0][block.a + n]: numbers[1][block.b + n]
+        for block in blocks
+        for n in range(block.size)
+    }
 
 
-def _independent(some: Sequence[Call], calls: Sequence[Call]) -> list[Call]:
+def _agreement(expected: Feeds, actual: Feeds) -> float:
+    """Share of the inputs that two calls have in common; a half where one is not known."""
+    if None in actual or None in expected:
+        return 0.5
+    return len(actual & expected) / max(len(actual | expected), 1)
+
+
+def _independent(some: Sequence[Call], graph: CallGraph) -> list[Call]:
     """Those of some calls that are not downstream of the others."""
     numbers = {one.number for one in some}
-    return [one for one in some if not feeds(one, calls, numbers - {one.number}) & numbers]
+    if len(numbers) < 2:
+        return list(some)
+    sources = graph.feeds(numbers)
+    return [one for one in some if not sources[one.number] & numbers]
 
 
-def _equal(k: Call, siblings: Sequence[Call], rivals: Sequence[Call]) -> Call | None:
-    """The first with equal weights, else settings, else output; else the first unequal to rivals.
+def _equal(
+    k: Call, siblings: Sequence[Call], rivals: Sequence[Call], same: Callable[[Call, Call], bool]
+) -> Call | None:
+    """The first that is equal in some respect; else the first that is equal to no rival.
 
-    None where none of these decides, as with weights that have not been copied.
+    None where that does not decide, as with weights that have not been copied.
     """
-    for same in (_same_weights, _same_settings, _same_output):
-        found = [t for t in siblings if same(k, t)]
-        found = found or [t for t in siblings if not any(same(one, t) for one in rivals)]
-        if 0 < len(found) < len(siblings):
-            return min(found, key=lambda t: t.number)
-    return None
+    if len(siblings) < 2:
+        return None
+    found = [t for t in siblings if same(k, t)]
+    found = found or [t for t in siblings if not any(same(one, t) for one in rivals)]
+    return found[0] if 0 < len(found) < len(siblings) else None
 
 
 def _same_weights(k: Call, t: Call) -> bool:
@@ -290,28 +379,3 @@ def _same_output(k: Call, t: Call) -> bool:
 def _same(expected: np.ndarray, actual: np.ndarray) -> bool:
     """Up to rounding to float32, in which weights may have been copied."""
     return relative_error(expected, actual) <= tolerance.ROUNDING_MAX
-
-
-def _likeness(keras: str, torch: str) -> int:
-    """Letters that two names' last parts share: of words where one is the beginning of the other.
-
-    ``query`` and ``q_proj`` share one, ``value`` and ``q_proj`` none; numbers are ignored.
-    """
-    last = (re.split("[./]", re.sub(r"[./0-9]+$", "", name))[-1] for name in (keras, torch))
-    first, second = (re.findall("[a-z]+", name.lower()) for name in last)
-    return sum(
-        max((min(len(a), len(b)) for b in second if a.startswith(b) or b.startswith(a)), default=0)
-        for a in first
-    )
-
-
-def _between(
-    k: Call, free: Sequence[Call], keras: Sequence[Call], matched: Mapping[int, int], reach: int
-) -> list[Call]:
-    """Candidates between the same anchors; with a larger reach, also beyond the next anchor."""
-    anchors = sorted(number for number in matched if keras[number].anchor)
-    before = [matched[n] for n in anchors if n < k.number]
-    after = [matched[n] for n in anchors if n > k.number]
-    low = before[-reach] if len(before) >= reach else -1
-    high = after[reach - 1] if len(after) >= reach else 1 << 60
-    return [t for t in free if low < t.number < high]

@@ -12,6 +12,7 @@ from parity.adapters.calls import Call
 from parity.adapters.random_draws import normal, uniform
 from parity.numerics import tolerance
 from parity.numerics.distance import relative_error
+from parity.pairs.align.tensors import as_torch
 from parity.pairs.causes.search import smallest_explanation
 from parity.reference.layers import dropout, merging
 from parity.verdict.result import UNKNOWN, Cause, Proof
@@ -28,6 +29,10 @@ LIMITS = {
     "float32": tolerance.ROUNDING_MAX,
 }
 """Tolerance, by dtype, for noise to be a multiple of the random numbers."""
+
+ENTRIES, CHANNELS, STEPS, EXAMPLES = "entries", "whole channels", "whole steps", "whole examples"
+STEPS_AS_CHANNELS = "whole steps, taken for channels"
+"""What a dropout drops: single entries, or all entries of a channel, a step, or an example."""
 
 DIGITS = 12
 """Significant digits of a standard deviation that is estimated; the others are rounding."""
@@ -85,15 +90,35 @@ def find_noise(calls: Sequence[Call], first: int, drawn: np.ndarray) -> WrittenN
 def in_shape_of(k: Call, t: Call) -> Call:
     """PyTorch's call in the shape of Keras's, where one acts on a map and the other flattened.
 
-    Only for layers that treat each entry alone, not for those that drop whole channels.
+    Only for layers that treat each entry alone, not for those that drop whole channels. A layer
+    that takes another axis for the channels has its arrays transposed.
     """
     elements = {*DROPOUTS, "GaussianNoise"}
+    if _transposed(k, t):
+        return replace(t, inputs=(_swapped(t.inputs[0]),), output=_swapped(t.output))
     if not {k.layer, t.layer} <= elements or t.output.shape == k.output.shape:
         return t
     if t.output.size != k.output.size or len(t.inputs) != 1 or len(k.inputs) != 1:
         return t
     shape = k.output.shape
     return replace(t, inputs=(t.inputs[0].reshape(shape),), output=t.output.reshape(shape))
+
+
+def substitute(k: Call, t: Call) -> np.ndarray | None:
+    """Keras's output in the shape of PyTorch's; None where that is impossible."""
+    return _swapped(k.output) if _transposed(k, t) else as_torch(k.output, t.output, k)
+
+
+def _transposed(k: Call, t: Call) -> bool:
+    """Whether PyTorch drops whole channels of a sequence and takes its steps for channels."""
+    if t.layer not in SPATIAL or k.layer not in NOISE or not t.output.ndim == k.output.ndim == 3:
+        return False
+    x, y = k.inputs[0], t.inputs[0]
+    return relative_error(x, _swapped(y)) < relative_error(x, y)
+
+
+def _swapped(sequence: np.ndarray) -> np.ndarray:
+    return np.swapaxes(sequence, 1, 2)
 
 
 def strength(call: Call) -> float:
@@ -132,8 +157,16 @@ def causes_of(
         return relative_error(expected, _output(settings, k.inputs[0], draw))
 
     unknown = [Cause(UNKNOWN, k.name, k.kind, t.kind, Proof(before, before), "forward_train")]
-    if error(keras, k.output) > limit or error(torch, actual) > limit:
+    if error(keras, k.output) > limit:
         return unknown
+    if error(torch, actual) > limit:  # it takes another axis for the channels
+        ways = (CHANNELS, STEPS, STEPS_AS_CHANNELS, EXAMPLES)
+        axes = ({**torch, "spatial": dropped} for dropped in ways)
+        other = next((one for one in axes if error(one, actual) <= limit), None)
+        if other is None:
+            return unknown
+        torch = other
+        ids["spatial"] = "dropout.axis"
     different = [name for name in keras if keras[name] != torch[name]]
     copied: dict[str, tuple[str, ...]] = {name: (name,) for name in keras}
     if "kind" in different and "GaussianNoise" in (keras["kind"], torch["kind"]):
@@ -155,7 +188,7 @@ def causes_of(
 
 
 def _settings(call: Call) -> dict[str, Any]:
-    spatial = type(call.config).__name__.startswith("Spatial")
+    spatial = CHANNELS if type(call.config).__name__.startswith("Spatial") else ENTRIES
     kind = "Dropout" if call.layer in SPATIAL else call.layer
     return {"strength": strength(call), "spatial": spatial, "kind": kind}
 
@@ -171,7 +204,17 @@ def _output(settings: Mapping[str, Any], x: np.ndarray, draw: tuple[int, str]) -
         return np.zeros_like(x)
     if kind.startswith("Gaussian"):
         return dropout.reference(config, {}, x, normal(*draw, 0, x.shape).astype(np.float64))
+    if settings["spatial"] == STEPS_AS_CHANNELS:
+        drawn = uniform(*draw, 0, (x.shape[0], x.shape[2], x.shape[1])) if x.ndim == 3 else None
+        kept = np.ones(x.shape) if drawn is None else np.swapaxes(drawn[:, :1], 1, 2) >= value
+        return dropout.reference(config, {}, x, kept)
     kept = uniform(*draw, 0, x.shape) >= value
-    if settings["spatial"]:
-        kept = kept[(slice(None), *(slice(1),) * (x.ndim - 2))]
+    one, every = slice(1), slice(None)
+    axes = {
+        ENTRIES: (),
+        CHANNELS: (every, *(one,) * (x.ndim - 2)),
+        STEPS: (..., one),
+        EXAMPLES: (every, *(one,) * (x.ndim - 1)),
+    }
+    kept = kept[axes[settings["spatial"]]]
     return dropout.reference(config, {}, x, kept)

@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from parity.adapters.calls import Call
 from parity.numerics import tolerance
 from parity.numerics.distance import relative_error
-from parity.pairs.align.match import Alignment, feeds
+from parity.pairs.align.call_graph import feeds
+from parity.pairs.align.match import Alignment
 from parity.pairs.align.tensors import as_keras, mapped
+from parity.pairs.causes import inputs
 from parity.pairs.causes import layer as layer_causes
 from parity.pairs.causes.layer import reference
+from parity.pairs.causes.unequal import UnequalInputs
 from parity.reference.layers.kinds import kind_of
 from parity.verdict.result import UNKNOWN, Cause, Proof
 
 NOTHING = "nothing"
-
-
-@dataclass(frozen=True)
-class UnequalInputs:
-    """Two layers whose inputs differ although everything upstream is equal.
-
-    Attributes:
-        keras: the call.
-        torch: its partner, where all PyTorch layers upstream hand on Keras's outputs.
-        difference: of the inputs.
-        residual: difference of the outputs once both are fed Keras's inputs and the layers' own
-            causes are corrected.
-    """
-
-    keras: Call
-    torch: Call
-    difference: float
-    residual: float
 
 
 def causes_of(
@@ -101,7 +85,8 @@ def _between(
     missing = _chain(pair.keras, keras, set(partners))
     extra = _chain(pair.torch, torch, set(partners.values()))
     names, others = _path(missing, pair.keras), _path(extra, pair.torch)
-    proven = _permuted_inputs(pair) or _channels_first(missing, extra, pair)
+    proven = inputs.cause_of(pair) or _permuted_inputs(pair)
+    proven = proven or _channels_first(missing, extra, pair)
     if proven:
         return [proven]
     replaced = _replaced(missing, extra, pair, flavour)
@@ -111,11 +96,13 @@ def _between(
         name = POOLS[type(pair.keras.config).__name__]
         proof = Proof(pair.difference, pair.residual)
         return [Cause(name, pair.keras.name, "within the pool", others, proof)]
+    if padded := _padded_within(missing, extra, pair, flavour):
+        return [padded]
     after = pair.difference
     if pair.torch.inputs and bool(missing) != bool(extra):
-        changed = _applied(missing, pair.torch.inputs[0], flavour) if missing else _input_of(extra)
-        if changed is not None:
-            after = relative_error(pair.keras.inputs[0], changed)
+        x = pair.torch.inputs[0]
+        changed = _applied(missing, x, flavour) if missing else [_input_of(extra)]
+        after = _difference(pair.keras.inputs[0], changed, after)
     if after > pair.keras.allowed:
         layer = (missing or [pair.keras])[0].name
         scaled = _scaled(pair)
@@ -142,6 +129,24 @@ def _pads_a_pool(extra: Sequence[Call], pair: UnequalInputs) -> bool:
     return padding and same_input and pair.residual <= pool.allowed
 
 
+def _padded_within(
+    missing: Sequence[Call], extra: Sequence[Call], pair: UnequalInputs, flavour: str
+) -> Cause | None:
+    """Keras pads with zeros before a pool that pads by itself in PyTorch."""
+    pool, other = pair.keras, pair.torch
+    name = type(pool.config).__name__
+    pads = [type(one.config).__name__ for one in missing] == ["ZeroPadding"]
+    if extra or not pads or name not in POOLS or type(other.config).__name__ != name:
+        return None
+    if missing[0].config.padding != other.config.padding:
+        return None
+    after = _difference(pool.output, _applied([*missing, pool], other.inputs[0], flavour))
+    if after > pool.allowed:
+        return None
+    proof = Proof(pair.difference, after)
+    return Cause(POOLS[name], pool.name, missing[0].name, "within the pool", proof)
+
+
 def without_contained(causes: Sequence[Cause]) -> list[Cause]:
     """Causes that are not part of another, as a pool's padding is of the padding before it."""
     padded = {one.layer for one in causes if one.id == POOLS["MaxPooling"]}
@@ -161,14 +166,13 @@ def _replaced(
         output = as_keras(torch[0].output, keras[0].output, keras[0])
         found = layer_causes.causes_of(keras[0], torch[0], keras[0].inputs, output, flavour)
         return [one for one in found if one.id != UNKNOWN]
-    changed = _applied(keras, before, flavour)
-    after = float("inf") if changed is None else relative_error(expected, changed)
+    after = _difference(expected, _applied(keras, before, flavour))
     if after > limit:
         return []
     actual = as_keras(pair.torch.inputs[0], expected, pair.keras)
     for place, call in enumerate(keras):
         without = _applied([*keras[:place], *keras[place + 1 :]], before, flavour)
-        if without is not None and relative_error(actual, without) <= limit:
+        if _difference(actual, without) <= limit:
             proof = Proof(pair.difference, after)
             return [Cause("structure.missing", call.name, call.name, NOTHING, proof)]
     return []
@@ -259,18 +263,32 @@ def _chain(call: Call, calls: Sequence[Call], matched: set[int]) -> list[Call]:
     return found
 
 
-def _applied(chain: Sequence[Call], x: np.ndarray, flavour: str) -> np.ndarray | None:
-    """Keras's layers applied to PyTorch's input, which replaces the most similar of several."""
-    for call in chain:
-        if call.config is None:
-            return None
-        nearest = min(range(len(call.inputs)), key=lambda n: relative_error(call.inputs[n], x))
-        inputs = (*call.inputs[:nearest], x, *call.inputs[nearest + 1 :])
-        y = reference(call.config, call.weights, inputs, flavour, call.options)
-        if y is None:
-            return None
-        x = y
-    return x
+def _applied(chain: Sequence[Call], x: np.ndarray, flavour: str) -> list[np.ndarray | None]:
+    """Keras's layers applied to PyTorch's input, which replaces the most similar of several.
+
+    Once as they are configured and once with constants rounded to float32, as Keras rounds some.
+    """
+    found: list[np.ndarray | None] = []
+    for rounded in (False, True):
+        y: np.ndarray | None = x
+        for call in chain:
+            if call.config is None or y is None:
+                return [None]
+            errors = [relative_error(one, y) for one in call.inputs]
+            nearest = errors.index(min(errors))
+            fed = (*call.inputs[:nearest], y, *call.inputs[nearest + 1 :])
+            config = layer_causes.roundings(call.config)[-1 if rounded else 0]
+            y = reference(config, call.weights, fed, flavour, call.options)
+        found.append(y)
+    return found
+
+
+def _difference(
+    expected: np.ndarray, found: Sequence[np.ndarray | None], default: float = float("inf")
+) -> float:
+    """The smallest difference of several arrays; the default where there is none."""
+    known = [relative_error(expected, one) for one in found if one is not None]
+    return min(known, default=default)
 
 
 def _input_of(chain: Sequence[Call]) -> np.ndarray | None:

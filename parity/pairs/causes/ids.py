@@ -55,8 +55,9 @@ FORMULAS = {"hard_sigmoid": "hard_sigmoid.slope", "softplus": "softplus.threshol
 
 def _id_of_option(call: Call, setting: Setting) -> str:
     own, other = setting.keras, setting.torch
-    if setting.name == "attention_mask":
-        turned = own is not None and other is not None and np.array_equal(own, ~other)
+    if setting.name in ("attention_mask", "attention_bias"):
+        both = own is not None and other is not None and own.dtype == other.dtype == bool
+        turned = both and np.array_equal(own, ~other)
         return "attention.mask_polarity" if turned else "attention.mask"
     if setting.name in (ids := KINDS[type(call.config)].ids):
         return ids[setting.name]

@@ -100,7 +100,7 @@ class _Replay:
 
     def explains(self, forced: np.ndarray) -> bool:
         """Whether the references give the outputs of the frameworks."""
-        own = (self._error(config, self.k.weights, self.own) for config in _either(self.k.config))
+        own = (self._error(config, self.k.weights, self.own) for config in roundings(self.k.config))
         other = reference(self.t.config, self.t.weights, self.fed, PYTORCH, self.other)
         if other is None or min(own) > self.k.allowed:
             return False
@@ -108,7 +108,7 @@ class _Replay:
 
     def only_rounding(self) -> bool:
         """Whether PyTorch's constants, rounded as Keras rounds them, give Keras's output."""
-        _, *rounded = [*_either(self.t.config), _with_constants(self.t.config, self.k.config)]
+        _, *rounded = [*roundings(self.t.config), _with_constants(self.t.config, self.k.config)]
         errors = (self._error(config, self.t.weights, self.other) for config in rounded)
         return any(one <= self.k.allowed for one in errors)
 
@@ -136,7 +136,7 @@ class _Replay:
             }
             if one.name == "kind":
                 weights = given["weight"] = {**self.k.weights, **weights}
-        return min(self._error(one, weights, given["option"]) for one in _either(config))
+        return min(self._error(one, weights, given["option"]) for one in roundings(config))
 
     def _error(
         self, config: Any, weights: Mapping[str, np.ndarray], options: config_diff.Options
@@ -229,7 +229,7 @@ def _of_all_steps(config: Any) -> Any:
     return dataclasses.replace(config, return_sequences=True)
 
 
-def _either(config: Any) -> list[Any]:
+def roundings(config: Any) -> list[Any]:
     """The configuration and, if that differs, the one with its floats rounded to float32."""
     floats = {
         field.name: as_float32(value)
@@ -279,6 +279,8 @@ def _cause(
 
 
 def _option_text(option: Any) -> str:
+    if isinstance(option, np.ndarray) and option.dtype != bool:
+        return f"adds up to {np.abs(option).max():.3g}"
     if isinstance(option, np.ndarray):
         return f"masks {np.count_nonzero(~option)} of {option.size}"
     return "none" if option is None else str(option)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from parity.numerics.distance import relative_error
+from parity.pairs.causes import optimizer_variants
+from parity.pairs.causes.optimizer_variants import with_rates
 from parity.pairs.causes.search import smallest_explanation
 from parity.reference.formula import Settings
 from parity.reference.optimizers.formulas import DECOUPLED, updated
@@ -65,23 +67,24 @@ def causes_of(update: Update, keras: Settings | None, torch: Settings | None) ->
         torch: likewise.
     """
     before = relative_error(update.keras, update.torch)
-    own, other = (
-        _with_rates(of_either(one), [step.rates[side] for step in update.steps])
-        for side, one in enumerate((keras, torch))
-    )
+    rates = [[step.rates[side] for step in update.steps] for side in (0, 1)]
+    own = with_rates(of_either(keras), rates[0])
     kinds = [one.kind if one else "not known" for one in (keras, torch)]
     proof = Proof(before, before)
     unknown = [Cause(UNKNOWN, update.layer, kinds[0], kinds[1], proof, update.rung)]
-    if own is None or other is None:
+    if own is None or (own_error := _error(own, update, update.keras)) > update.limit:
         return unknown
-    own_error, other_error = _error(own, update, update.keras), _error(other, update, update.torch)
-    if own_error > update.limit or other_error > update.limit:
+    candidates = optimizer_variants.of(own, torch, rates[1])
+    fitting = (one for one in candidates if _error(one, update, update.torch) <= update.limit)
+    other = next(fitting, None)
+    if other is None:
         return unknown
     if own.kind != other.kind:
         proof = Proof(before, own_error)
         return [Cause("optimizer.kind", update.layer, own.kind, other.kind, proof, update.rung)]
 
     def simulate(names: tuple[str, ...]) -> float:
+        names = (*names, *(CLIPPING if {*names} & {*CLIPPING} else ()))
         values = {**other.values, **{name: own.values[name] for name in names}}
         return _error(replace(other, values=values), update, update.keras)
 
@@ -93,18 +96,21 @@ def causes_of(update: Update, keras: Settings | None, torch: Settings | None) ->
     return [cause_of(own, other, name, update.layer, proof, update.rung) for name in names]
 
 
-def _with_rates(settings: Settings | None, rates: list[float]) -> Settings | None:
-    """The settings with the learning rate of the steps, or all rates where it changed."""
-    if settings is None:
-        return None
-    rate = rates[0] if len(set(rates)) == 1 else tuple(rates)
-    return replace(settings, values={**settings.values, "learning_rate": rate})
-
-
 def cause_of(
     own: Settings, other: Settings, name: str, layer: str, proof: Proof | None, rung: str
 ) -> Cause:
     """A setting as a cause, proven or latent."""
+    if name in CLIPPING:
+        own_name, other_name = (_clipping_of(one) for one in (own, other))
+        id_, values = f"optimizer.{own_name or other_name}", (own, other)
+        if not own_name or not other_name or own_name == other_name:
+            shown = [one.values[own_name or other_name] for one in values]
+        else:
+            shown = [
+                f"{n}={one.values[n]:g}"
+                for n, one in zip((own_name, other_name), values, strict=True)
+            ]
+        return Cause(id_, layer, shown[0], shown[1], proof, rung)
     return Cause(id_of(own, other, name), layer, own.values[name], other.values[name], proof, rung)
 
 
@@ -117,11 +123,22 @@ def differing(own: Settings, other: Settings) -> list[str]:
         idle |= {"nesterov", "dampening", "momentum_buffer"}
     if not any(isinstance(one.values["learning_rate"], tuple) for one in (own, other)):
         idle.add("momentum_buffer")
-    return [
+    found = [
         name
         for name, value in own.values.items()
         if name not in idle and value != other.values[name]
     ]
+    clipping = [name for name in found if name in CLIPPING]
+    return [name for name in found if name not in clipping[1:]]
+
+
+def _clipping_of(settings: Settings) -> str:
+    """The name of the clipping that is in effect; empty where there is none."""
+    return next((name for name in CLIPPING[:3] if settings.values[name]), "")
+
+
+CLIPPING = ("global_clipnorm", "clipnorm", "clipvalue", "clip_epsilon")
+"""Settings that are one cause together, in the order in which they take precedence."""
 
 
 def id_of(settings: Settings, other: Settings, name: str) -> str:
@@ -138,8 +155,6 @@ def id_of(settings: Settings, other: Settings, name: str) -> str:
         return "optimizer.weight_decay"
     if settings.kind == "nadam" and name in ("decay_base", "product_base"):
         return "nadam.momentum_decay"
-    if name in ("clipnorm", "clipvalue", "global_clipnorm"):
-        return f"optimizer.{name}"
     if settings.kind == "adadelta" and name in ("rho", "epsilon"):
         return "adadelta.constants"
     return f"{settings.kind}.{name}"

@@ -11,6 +11,7 @@ from parity.adapters.calls import Call, Output, Run, leading
 from parity.numerics import tolerance
 from parity.numerics.distance import relative_error
 from parity.pairs.align import config_diff
+from parity.pairs.align.call_graph import CallGraph
 from parity.pairs.align.tensors import (
     as_keras,
     as_torch,
@@ -18,7 +19,9 @@ from parity.pairs.align.tensors import (
     input_difference,
 )
 from parity.pairs.causes import graph, layer
-from parity.pairs.causes.graph import UnequalInputs
+from parity.pairs.causes.unequal import UnequalInputs
+from parity.pairs.forward import harmless
+from parity.pairs.forward.harmless import Substitution
 from parity.pairs.forward.setup import Pair
 from parity.progress import Progress
 from parity.verdict.model_pair import ModelPair, Observation
@@ -145,17 +148,13 @@ class _Comparison:
         self.causes: list[Cause] = []
         self.latent: list[Cause] = []
         self.rounded: list[str] = []
+        self.compensated: set[int] = set()  # Keras's calls, see Harmless; so is the next
+        self.without_effect: frozenset[int] = frozenset()
 
     def compare(self, progress: Progress) -> EvaluationFindings:
         pairs, calls = self.pair.alignment.pairs, self.pair.keras_run.calls
-        anchors = [pair for pair in pairs if pair[0].anchor]
         self._measure_own_run()
-        fed = self._substituted(anchors)
-        upstream = self._upstream_of_unequal(anchors, fed)
-        light = [pair for pair in pairs if pair[0].number in upstream]
-        if light:
-            fed.forget()
-            fed = self._substituted([*anchors, *light])
+        fed, upstream = self._substituted()
         unequal: list[UnequalInputs] = []
         cannot_substitute: set[int] = set()
         for k, own in pairs:
@@ -163,7 +162,7 @@ class _Comparison:
             t = fed.calls[own.number]
             observed = relative_error(k.output, as_keras(t.output, k.output, k))
             named: list[Cause] = []
-            judged = k.anchor or k.number in upstream
+            judged = (k.anchor or k.number in upstream) and k.number not in self.compensated
             if observed > k.allowed and judged:
                 inputs, named = self._differs(k, t, observed, cannot_substitute)
                 unequal += [inputs] if inputs else []
@@ -173,7 +172,9 @@ class _Comparison:
                 continue  # a layer in between was matched with another that has the same effect
             self.latent += layer.latent(k, t, {cause.id for cause in named}, self.flavour)
             self._note(k, own, observed)
-        self.causes += graph.causes_of(unequal, self.pair.alignment, calls, fed.calls, self.flavour)
+        between = graph.causes_of(unequal, self.pair.alignment, calls, fed.calls, self.flavour)
+        self.causes += between
+        self._name_missing(between)
         places = {call.name: call.number for call in reversed(calls)}
         causes = graph.without_contained(self.causes)
         causes.sort(key=lambda cause: places.get(cause.layer, len(places)))
@@ -205,20 +206,32 @@ class _Comparison:
         for number, output in sequences.items():
             self.pair.torch_run.calls[number].output = output
 
-    def _substituted(self, pairs: Sequence[tuple[Call, Call]]) -> Run:
-        """PyTorch's run where these pairs hand on the Keras layer's output."""
-        values = {t.number: as_torch(k.output, t.output, k) for k, t in pairs}
-        return self.pair.run_torch(
-            {number: value for number, value in values.items() if value is not None}
-        )
+    def _substituted(self) -> tuple[Run, set[int]]:
+        """PyTorch's run with Keras's outputs, and the layers without weights that are judged.
 
-    def _upstream_of_unequal(self, anchors: Sequence[tuple[Call, Call]], fed: Run) -> set[int]:
-        """Keras calls without weights that lead to an anchor whose inputs differ."""
-        found: set[int] = set()
-        for k, t in anchors:
-            if input_difference(k, fed.calls[t.number]) > k.allowed:
-                found |= leading(k.sources, self.pair.keras_run.calls)
-        return found
+        These lead to an anchor whose inputs differ.
+        """
+        pairs, calls = self.pair.alignment.pairs, self.pair.keras_run.calls
+        substitution = Substitution(self.pair)
+        anchors = [pair for pair in pairs if pair[0].anchor]
+        fed = substitution.run(anchors)
+        found = harmless.anchors(substitution, fed)
+        self.compensated, self.without_effect = set(found.compensated), found.without_effect
+        if found.compensated:
+            fed.forget()
+            anchors = [pair for pair in anchors if pair[0].number not in found.compensated]
+            fed = substitution.run(anchors)
+        upstream: set[int] = set()
+        for number, difference in substitution.of(fed).items():
+            if not difference <= calls[number].allowed:
+                upstream |= leading(calls[number].sources, calls)
+        light = [pair for pair in pairs if pair[0].number in upstream]
+        if light:
+            self.compensated |= harmless.in_between(substitution, anchors, light, fed)
+            light = [pair for pair in light if pair[0].number not in self.compensated]
+            fed.forget()
+            fed = substitution.run([*anchors, *light])
+        return fed, upstream
 
     def _differs(
         self, k: Call, t: Call, observed: float, cannot_substitute: set[int]
@@ -261,12 +274,31 @@ class _Comparison:
     def _causes(self, k: Call, t: Call, actual: np.ndarray) -> list[Cause]:
         """Causes within the layer; none where only the rounding of constants differs."""
         named = layer.causes_of(k, t, k.inputs, actual, self.flavour, self._flattened(k))
-        if named:
+        if k.number in self.without_effect:
+            self.latent += [one for one in named if one.id != UNKNOWN]
+        elif named:
             self.divergences.append(self._check(k, t, "", k.output, actual))
             self.causes += named
         else:
             self.rounded.append(k.name)
         return named
+
+    def _name_missing(self, causes: Sequence[Cause]) -> None:
+        """Where a layer is missing, the divergence has its name, not that of the layer it feeds."""
+        missing = {one.layer for one in causes if one.id == "structure.missing"}
+        only = [one for one in self.pair.alignment.keras_only if one.name in missing]
+        graph = CallGraph(self.pair.keras_run.calls)
+        matched = {k.number: k.name for k, _ in self.pair.alignment.pairs}
+        for call in only:
+            ahead, fed = [call.number], set()
+            while ahead:
+                takers = graph.takers[ahead.pop()]
+                fed |= {matched[one] for one in takers if one in matched}
+                ahead += [one for one in takers if one not in matched]
+            self.divergences = [
+                replace(one, keras_layer=call.name) if one.keras_layer in fed else one
+                for one in self.divergences
+            ]
 
     def _flattened(self, k: Call) -> tuple[int, ...] | None:
         """Shape of the map that was flattened into a layer's input."""

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from parity.adapters.calls import Call, Output, Run
-from parity.adapters.side import Side, load_adapter, refuse_empty
+from parity.adapters.heads import Heads
+from parity.adapters.side import Side, load_adapter, refuse_empty, seeded
 from parity.errors import ParityError
 from parity.numerics import tolerance
 from parity.numerics.distance import relative_error
@@ -37,6 +38,8 @@ class Models:
         torch_inputs: of the PyTorch model, where it takes others.
         weights: one of :data:`WEIGHTS`.
         layer_map: Keras layers to PyTorch modules.
+        seed: of the random numbers with which models are built.
+        heads: activations that are applied to Keras's outputs, and to PyTorch's.
     """
 
     keras: Any
@@ -45,6 +48,8 @@ class Models:
     torch_inputs: list[np.ndarray] | None
     weights: str
     layer_map: Mapping[str, str]
+    seed: int = 0
+    heads: tuple[Heads, Heads] = ({}, {})
 
 
 @dataclass(frozen=True)
@@ -110,12 +115,15 @@ def prepare(models: Models, dtype: str, progress: Progress) -> Pair:
         CannotRun: a model cannot be built or called in that dtype.
         ParityError: an argument cannot be used.
     """
-    keras = load_adapter("keras", models.keras, dtype)
+    with seeded(models.seed):
+        keras = load_adapter("keras", models.keras, dtype, heads=models.heads[0])
     progress.advance("Keras's model is built")
-    torch = load_adapter("torch", models.torch, dtype)
+    with seeded(models.seed):
+        torch = load_adapter("torch", models.torch, dtype, heads=models.heads[1])
     progress.advance("PyTorch's model is built")
     inputs, torch_inputs, weights = models.inputs, models.torch_inputs, models.weights
     keras_run = fused_run(keras.run(inputs))
+    torch.follow_layout(keras_run)
     progress.advance("Keras's model has run")
     torch_run = fused_run(torch.run(inputs, torch_inputs).in_layout_of(keras_run))
     progress.advance("PyTorch's model has run")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from parity.adapters.side import Side
 from parity.adapters.trainer import Batch, Key, Trainer
+from parity.numerics import tolerance
 from parity.numerics.distance import largest_entry, relative_error
 from parity.pairs.forward.float32_islands import ID
 from parity.verdict.result import NOT_RUN, UNKNOWN, Findings
@@ -13,29 +15,39 @@ from parity.verdict.result import NOT_RUN, UNKNOWN, Findings
 Parts = Sequence[Sequence[tuple[Key, Key]]]
 
 
-def train(compare: Callable[[bool], Findings], promote: bool) -> Findings:
+def train(compare: Callable[[bool], Findings], promote: bool, torch: Side) -> Findings:
     """Compare training; once more with that in float64 where a loss differs without known cause.
 
     Args:
         compare: trains and compares both models; its argument is whether Keras computes in float64
             what its code computes in float32.
         promote: whether it does so from the start.
+        torch: the PyTorch model, which may do so as well where the difference is small.
     """
     found = compare(promote)
     early = {one.rung for one in found.divergences[:1]} <= {"forward_train", "loss"}
     known = any(one.id != UNKNOWN for one in found.causes)
-    if promote or not found.divergences or not early or known:
-        return found
-    again = compare(True)
-    if again.divergences or again.status("loss") == NOT_RUN:
+    if not found.divergences or not early or known:
         return found
     before = max(one.observed for one in found.divergences)
-    note = (
-        f"{ID}: in training, Keras's side computes in float32, whatever the model's own dtype. "
-        f"With that in float64 the difference of {before:.1g} disappears. This is rounding, not a "
-        "fault."
-    )
-    return replace(again, notes=(*again.notes, note))
+    promoted = promote, torch.promote_to_float64
+    names = {(True, False): "Keras's", (False, True): "PyTorch's", (True, True): "either"}
+    for variant, name in names.items():
+        keras, torch_too = variant
+        if variant == promoted or (torch_too and before > tolerance.SAME_CONSTANT):
+            continue
+        torch.promote_to_float64 = torch_too
+        again = compare(keras)
+        if again.divergences or again.status("loss") == NOT_RUN:
+            continue
+        note = (
+            f"{ID}: in training, {name} side computes in float32, whatever the model's own dtype. "
+            f"With that in float64 the difference of {before:.1g} disappears. This is rounding, "
+            "not a fault."
+        )
+        return replace(again, notes=(*again.notes, note))
+    torch.promote_to_float64 = promoted[1]
+    return found
 
 
 def change(trainer: Trainer, batch: Batch, parts: Parts) -> float:

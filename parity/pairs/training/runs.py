@@ -9,13 +9,20 @@ import numpy as np
 
 from parity.adapters.calls import Call, leading
 from parity.adapters.side import CannotRun
-from parity.adapters.trainer import Batch, KerasTrainer, TorchTrainer, TrainingRun, as_outputs
+from parity.adapters.trainer import (
+    Batch,
+    KerasTrainer,
+    TorchTrainer,
+    TrainingRun,
+    as_outputs,
+    native_outputs,
+)
 from parity.constants import as_float32
 from parity.numerics import tolerance
 from parity.numerics.distance import relative_error
 from parity.pairs.align.fusion import fused_run
 from parity.pairs.align.match import Alignment, align
-from parity.pairs.align.tensors import as_keras, as_torch, input_difference
+from parity.pairs.align.tensors import as_keras, input_difference
 from parity.pairs.causes import batch_norm, dropout
 from parity.pairs.causes.dropout import NOISE, WrittenNoise, find_noise
 from parity.pairs.training.match_draws import match_draws
@@ -106,7 +113,10 @@ class Runner:
             batch,
             keras_options=replace(batch.keras_options, layouts=keras.layouts),
             torch_options=replace(
-                batch.torch_options, layouts=torch.layouts, native_layout=native_layout
+                batch.torch_options,
+                layouts=torch.layouts,
+                native_layout=native_layout,
+                keras_shapes=tuple(one.shape for one in native_outputs(keras.run)),
             ),
         )
         return BothRuns(batch, keras, torch, found)
@@ -128,7 +138,7 @@ class Runner:
 
     def _substituted(self, runs: BothRuns, numbers: set[int]) -> list[tuple[Call, Call]]:
         pairs = [pair for pair in runs.alignment.pairs if pair[0].number in numbers]
-        values = {t.number: as_torch(k.output, t.output, k) for k, t in pairs}
+        values = {t.number: dropout.substitute(k, t) for k, t in pairs}
         substitutes = {number: value for number, value in values.items() if value is not None}
         calls = self._run_torch(runs.batch, runs.keras, substitutes)[0].run.calls
         found = [(k, dropout.in_shape_of(k, calls[t.number])) for k, t in pairs]
@@ -145,7 +155,7 @@ class Runner:
         run, expected = found.run, keras.run
         oriented = run.in_layout_of(expected)
         native_layout = tuple(
-            oriented.outputs[t] is not run.outputs[t]
+            oriented.outputs[t] is run.native_layout.get(t)
             or (k in expected.native_layout and t in run.native_layout)
             for k, t in zip(expected.outputs, run.outputs, strict=False)
         )

@@ -8,35 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
-
-import numpy as np
 
 from parity.adapters.side import CannotRun
-from parity.adapters.trainer import Batch, KerasTrainer, Key, TorchTrainer, native_outputs
-from parity.constants import as_float32
+from parity.adapters.trainer import Batch, KerasTrainer, Key, TorchTrainer
 from parity.errors import ParityError
 from parity.numerics import tolerance
-from parity.numerics.distance import relative_error
-from parity.pairs.causes import loss as loss_causes
 from parity.pairs.causes.gradients import Backwards
-from parity.pairs.causes.graph import NOTHING
 from parity.pairs.forward.float32_islands import ID
 from parity.pairs.forward.setup import Pair
 from parity.pairs.rounding import gradient_rounding
 from parity.pairs.training import float32_islands, forward, gradients, steps
+from parity.pairs.training.loss import PENALTIES, Losses
 from parity.pairs.training.runs import BothRuns, Runner
 from parity.pairs.training.setup import count_in
 from parity.progress import Progress
-from parity.verdict.model_pair import ModelPair, Observation
 from parity.verdict.null_gradients import negligible
 from parity.verdict.result import (
     NOT_RUN,
-    UNKNOWN,
     Cause,
-    Check,
     Findings,
-    Proof,
     compared_rung,
     not_run,
 )
@@ -102,7 +92,7 @@ class Training:
             proven = proven or bool(found.divergences)
             keys = self._keys(runs)
             try:
-                found += self._loss_and_gradients(runs, keys, found)
+                found += self._loss_and_gradients(runs, keys, found, count)
             except ParityError as error:
                 return found + _not_run(error, (*LADDER[1:], *stepped), proven)
             finally:
@@ -117,7 +107,9 @@ class Training:
         self.k.start()
         self.t.start()
 
-    def _loss_and_gradients(self, runs: BothRuns, keys: Keys, before: Findings) -> Findings:
+    def _loss_and_gradients(
+        self, runs: BothRuns, keys: Keys, before: Findings, count: int
+    ) -> Findings:
         """Loss, then gradients of every weight that both have, from the loss back."""
         for call in (*runs.keras.run.calls, *runs.torch.run.calls):
             if call.layer != "BatchNormalization":  # whose statistics are compared after a step
@@ -134,67 +126,42 @@ class Training:
             )
         rounding = gradient_rounding(self.pair.torch, self.t, runs.batch, keys)
         found = gradients.compare(self.k, self.t, runs.batch, parts, rounding)
-        loss = self._loss(runs, found.losses, bool(before.divergences))
+        loss = Losses(self.k, self.t, runs).compare(found.losses, bool(before.divergences))
+        ported = self._as_weight_decay(runs, keys, loss, count)
+        if ported is not None:
+            options = replace(runs.batch.keras_options, without_penalties=True)
+            batch = replace(runs.batch, keras_options=options)
+            found = gradients.compare(self.k, self.t, batch, parts, rounding)
+            return ported + self._gradients(batch, keys, found)
         if loss.divergences or before.divergences:
             which = "losses" if loss.divergences else "outputs in training mode"
             return loss + not_run(LADDER[2:], f"the {which} differ")
         return loss + self._gradients(runs.batch, keys, found)
 
-    def _loss(self, runs: BothRuns, losses: tuple[float, float], diverged: bool) -> Findings:
-        """Keras's loss and PyTorch's: of the same outputs, then with penalties.
+    def _as_weight_decay(
+        self, runs: BothRuns, keys: Keys, loss: Findings, count: int
+    ) -> Findings | None:
+        """The loss as passed where PyTorch's optimizer does what Keras's penalties do.
 
-        Args:
-            runs: both models' run in training mode.
-            losses: of both as they ran, Keras's with penalties.
-            diverged: whether the outputs differ, so that penalties cannot be compared.
+        Losses then differ by the penalties alone, and both models get the same weights.
         """
-        # Without penalties. Behind a softmax Keras may compute it from the logits.
-        penalty = self.k.penalty()
-        outputs = native_outputs(runs.keras.run)
-        expected, as_it_ran = losses[0] - penalty, losses[1]
-        actual = self.t.loss_of(outputs, runs.batch)
-        observed = relative_error(expected, actual)
-        smaller = min(observed, relative_error(expected, as_it_ran))
-        check = _loss_check(expected, actual if observed == smaller else as_it_ran)
-        if not check.ok:
-            if len(outputs) > 1 or len(runs.batch.targets) > 1:
-                proof = Proof(observed, observed)
-                causes = [Cause(UNKNOWN, "loss", expected, actual, proof, "loss")]
-            else:
-                causes = self._loss_causes(runs, outputs[0], expected, actual)
-        else:
-            with_penalties = _loss_check(*losses)
-            if with_penalties.ok or diverged:
-                return Findings((compared_rung("loss", [check]),), checks=(check,))
-            check = with_penalties
-            causes = [self._penalty_cause(losses, check.observed)]
-        return Findings((compared_rung("loss", [check]),), tuple(causes), checks=(check,))
-
-    def _loss_causes(
-        self, runs: BothRuns, outputs: np.ndarray, expected: float, actual: float
-    ) -> list[Cause]:
-        """Why the losses of the same outputs differ; with other targets as further evidence."""
-        targets = runs.batch.targets[0]
-        probes = [(targets, outputs, expected, actual)]
-        for shift in (1, len(outputs) // 2):
-            shifted = replace(runs.batch, targets=[np.roll(targets, shift, 0)])
-            total, _ = self.k.gradients(shifted, 0)
-            values = total - self.k.penalty(), self.t.loss_of([outputs], shifted)
-            probes.append((shifted.targets[0], outputs, *values))
-        self.k.start()
-        settings = self.k.loss_settings
-        smoothing = float(settings.values.get("label_smoothing", 0.0)) if settings else 0.0
-        smoothings = (smoothing, as_float32(smoothing), 0.1)
-        return loss_causes.causes_of(probes, smoothings, LIMITS["loss"])
-
-    def _penalty_cause(self, losses: tuple[float, float], before: float) -> Cause:
-        """Keras adds penalties on weights to the loss; PyTorch's loss has to do it itself."""
-        penalty = self.k.penalty()
-        after = relative_error(losses[0], losses[1] + penalty)
-        if not penalty or after > LIMITS["loss"]:
-            return Cause(UNKNOWN, "loss", *losses, Proof(before, before), "loss")
-        name, factors = _penalties(self.k.penalties())
-        return Cause(name, "loss", factors, NOTHING, Proof(before, after), "loss")
+        penalties = [one for one in loss.causes if one.id in PENALTIES]
+        if not penalties or not count:
+            return None
+        pairs = {k.name: (k, t) for k, t in runs.alignment.pairs}
+        checks = steps.with_own_gradients(
+            self.k, self.t, runs.batch, keys, steps.floors(pairs), count
+        )
+        self._restart()
+        if max(one.observed for one in checks) > tolerance.MOST_ROUNDING:
+            return None
+        rung = compared_rung("loss", loss.checks[:1])
+        note = (
+            f"Keras's loss contains penalties on weights ({penalties[0].keras}), which PyTorch's "
+            "optimizer applies as weight decay: the updates are the same, the losses that both "
+            "report are not. Losses and gradients are compared without the penalties."
+        )
+        return Findings((rung,), notes=(note,), checks=loss.checks[:1], without_penalties=True)
 
     def _gradients(self, batch: Batch, keys: Keys, found: gradients.Compared) -> Findings:
         null = negligible(*found.sizes, keys)
@@ -229,18 +196,13 @@ class Training:
         explained = {cause.layer for cause in before.causes}
         flavour, diverged = self.pair.keras.flavour, bool(before.divergences)
         try:
-            return steps.compare(
-                self.k, self.t, runs.batch, keys, pairs, explained, count, flavour, diverged
-            )
+            shared = not before.without_penalties
+            both = self.k, self.t, runs.batch, keys, pairs
+            return steps.compare(*both, explained, count, flavour, diverged, shared)
         except ParityError as error:
             return _not_run(error, names, proven or diverged)
         finally:
             self._restart()
-
-
-def _loss_check(expected: float, actual: float) -> Check:
-    one = Observation("loss", "loss", "other", ("loss", "loss"))
-    return ModelPair("float64").compare(one, np.asarray(expected), np.asarray(actual))
 
 
 def steps_of(count: int) -> tuple[str, ...]:
@@ -253,25 +215,3 @@ def _not_run(error: ParityError, rungs: tuple[str, ...], proven: bool) -> Findin
     if not (proven or isinstance(error, CannotRun)):
         raise error
     return not_run(rungs, str(error))
-
-
-def _penalties(penalties: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
-    """The catalogue's id, and the factors with what they are on."""
-    where: dict[str, list[str]] = {}
-    for place, config in penalties.items():
-        factors = [
-            f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
-            for name, value in config.items()
-            if value
-        ]
-        if factors:
-            where.setdefault(", ".join(factors), []).append(place)
-    squares = where and all(
-        factors.startswith("l2 ") and not any(one.endswith(".activity") for one in places)
-        for factors, places in where.items()
-    )
-    text = "; ".join(
-        f"{factors} on {places[0]}" + (f", {len(places) - 1} more" if places[1:] else "")
-        for factors, places in where.items()
-    )
-    return "l2.factor" if squares else "penalty.missing", text

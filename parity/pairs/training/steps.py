@@ -11,7 +11,7 @@ from parity.adapters.calls import Call
 from parity.adapters.trainer import Batch, KerasTrainer, Key, TorchTrainer, Trainer
 from parity.numerics import tolerance
 from parity.numerics.distance import largest_entry, relative_error
-from parity.pairs.causes import batch_norm, latent, optimizer
+from parity.pairs.causes import batch_norm, latent, optimizer, states
 from parity.pairs.training.gradients import sizes_of
 from parity.verdict.model_pair import ModelPair, Observation
 from parity.verdict.null_gradients import negligible
@@ -37,6 +37,7 @@ def compare(
     count: int,
     flavour: str,
     diverged: bool,
+    shared_gradients: bool = True,
 ) -> Findings:
     """Train both models, compare them after the first and the last step, and find causes.
 
@@ -50,20 +51,24 @@ def compare(
         count: number of steps.
         flavour: the Keras version.
         diverged: whether an earlier rung differs, so that a step may differ without a new cause.
+        shared_gradients: whether both optimizers do the same with the same gradients; they do not
+            where one of them applies the other model's penalties on weights.
     """
-    checks = _with_own_gradients(k, t, batch, keys, _floors(pairs), count)
+    checks = with_own_gradients(k, t, batch, keys, floors(pairs), count)
     divergences = [one for one in checks if not one.ok]
     causes: list[Cause] = []
     notes: tuple[str, ...] = ()
     if divergences:
         causes += _statistics(k, t, batch, keys, pairs, flavour, explained)
-        causes += _optimizers(k, t, batch, keys, pairs, count)
+        causes += _optimizers(k, t, batch, keys, pairs, count) if shared_gradients else []
+        causes += states.causes_of(k, t, batch) if count > 1 else []
         largest = max(one.observed for one in divergences)
         if not causes and largest <= tolerance.MOST_ROUNDING:
             notes, divergences = (ROUNDING.format(largest),), []
             checks = [_explained(one) for one in checks]
     named = {cause.id for cause in causes}
-    hidden = tuple(one for one in latent.causes(k, t, keys) if one.id not in named)
+    found = latent.causes(k, t, keys) if shared_gradients else []
+    hidden = tuple(one for one in found if one.id not in named)
     if divergences and not causes and not diverged:
         one = divergences[0]
         proof = Proof(one.observed, one.observed)
@@ -89,7 +94,7 @@ def _started(k: Trainer, t: Trainer) -> None:
     t.start()
 
 
-def _floors(pairs: Mapping[str, tuple[Call, Call]]) -> dict[Key, float]:
+def floors(pairs: Mapping[str, tuple[Call, Call]]) -> dict[Key, float]:
     """The smallest scale for the error of a running mean: its share of the largest input.
 
     After an earlier norm the mean is zero except for rounding errors, which have that scale.
@@ -115,7 +120,7 @@ def _weight_errors(
     return {(a, b): _error(expected[a], actual[b], floors.get(a, 0.0)) for a, b in keys}
 
 
-def _with_own_gradients(
+def with_own_gradients(
     k: KerasTrainer,
     t: TorchTrainer,
     batch: Batch,
@@ -211,17 +216,19 @@ def _optimizers(
             worst.setdefault(str(t.settings_of(pair[1])), pair)
     remaining = [pair for pair in double if errors[pair] > limit]
     chosen = dict([*worst.values(), *remaining])
-    start = {key: value for key, value in _first(k, t).items() if key in chosen}
-    _, inputs = _with_keras_gradients(k, t, batch, keys, done, chosen)
     after = {pair: errors[pair] for pair in double}
-    for key, torch_key in chosen.items():
-        own, other = k.weights()[key], t.weights()[torch_key]
-        update = optimizer.Update(key[0], start[key], inputs[key], own, other, rung, limit)
-        for cause in optimizer.causes_of(update, k.settings_of(key), t.settings_of(torch_key)):
-            if cause.id != UNKNOWN and cause.proof and (key, torch_key) in after:
-                after[key, torch_key] = cause.proof.after
-            if cause.id not in {one.id for one in causes}:
-                causes.append(cause)
+    named = _updates(k, t, batch, keys, chosen, rung, done)
+    if rung == "step" and count > 1 and named:  # a schedule shows later
+        later = _updates(k, t, batch, keys, chosen, "steps", count)
+        first, every = ({cause.id for _, cause in one} for one in (named, later))
+        if first <= every:
+            named += [(key, cause) for key, cause in later if cause.id not in first]
+    for key, cause in named:
+        pair = key, chosen[key]
+        if cause.id != UNKNOWN and cause.proof and pair in after and cause.rung == rung:
+            after[pair] = cause.proof.after
+        if cause.id not in {one.id for one in causes}:
+            causes.append(cause)
     for (key, torch_key), before in double.items():
         if before > limit and after[key, torch_key] <= limit:
             kind = "simple_rnn" if pairs[key[0]][0].layer == "SimpleRNN" else "lstm"
@@ -229,6 +236,27 @@ def _optimizers(
             name = f"{kind}.two_biases"
             causes.append(Cause(name, key[0], "one bias", "two biases", proof, rung))
     return causes
+
+
+def _updates(
+    k: KerasTrainer,
+    t: TorchTrainer,
+    batch: Batch,
+    keys: Keys,
+    chosen: Mapping[Key, Key],
+    rung: str,
+    count: int,
+) -> list[tuple[Key, Cause]]:
+    """Why some weights differ after ``count`` steps with the same gradients, by Keras's key."""
+    start = {key: value for key, value in _first(k, t).items() if key in chosen}
+    _, inputs = _with_keras_gradients(k, t, batch, keys, count, chosen)
+    found = []
+    for key, torch_key in chosen.items():
+        own, other = k.weights()[key], t.weights()[torch_key]
+        update = optimizer.Update(key[0], start[key], inputs[key], own, other, rung, LIMITS[rung])
+        causes = optimizer.causes_of(update, k.settings_of(key), t.settings_of(torch_key))
+        found += [(key, cause) for cause in causes]
+    return found
 
 
 def _first(k: Trainer, t: Trainer) -> Mapping[Key, np.ndarray]:
@@ -246,7 +274,7 @@ def _statistics(
     explained: set[str],
 ) -> list[Cause]:
     """Why the running statistics of batch norms differ after the first step."""
-    floors = _floors(pairs)
+    least = floors(pairs)
     first = _first(k, t)
     k.gradients(batch, 0)
     t.gradients(batch, 0)
@@ -258,7 +286,7 @@ def _statistics(
             continue
         after = own[key], other[torch_key]
         if (
-            _error(*after, floors.get(key, 0.0)) <= LIMITS["step"]
+            _error(*after, least.get(key, 0.0)) <= LIMITS["step"]
             or calls[0].layer != calls[1].layer
         ):
             continue

@@ -47,6 +47,7 @@ def reference(
     value: np.ndarray,
     key: np.ndarray | None = None,
     attention_mask: np.ndarray | None = None,
+    attention_bias: np.ndarray | None = None,
     flavour: str = "tf_keras",
 ) -> np.ndarray:
     """Multi-head attention.
@@ -59,8 +60,12 @@ def reference(
         query: (N, T, in).
         value: (N, S, in of the values).
         key: (N, S, in of the keys); None for the values.
-        attention_mask: bool (N, T, S), true where a query may attend; None for everywhere.
-        flavour: the Keras version; Keras 3 rounds 1/√key_dim to float32.
+        attention_mask: bool (N, T, S), or (N, heads, T, S), true where a query may attend; None for
+            everywhere.
+        attention_bias: added to the scores, of a shape that is broadcast to (N, heads, T, S), the
+            heads left out where it is (N, T, S); None for nothing.
+        flavour: the Keras version; Keras 3 rounds 1/√key_dim to float32. A query that may attend
+            nowhere attends everywhere, in Keras 2 as without a mask, in Keras 3 equally.
 
     Returns:
         (N, T, in).
@@ -75,8 +80,12 @@ def reference(
     q, k, v = projected("query", query), projected("key", key), projected("value", value)
     scale = 1.0 / math.sqrt(config.key_dim)
     scores = q @ k.swapaxes(-1, -2) * (as_float32(scale) if flavour == "keras3" else scale)
+    if attention_bias is not None:
+        scores = scores + (attention_bias[:, None] if attention_bias.ndim == 3 else attention_bias)
     if attention_mask is not None:
-        scores = np.where(attention_mask[:, None], scores, -1e9)
+        mask = attention_mask[:, None] if attention_mask.ndim == 3 else attention_mask
+        hidden = scores - 1e9 if flavour == "tf_keras" else -1e9  # the same where some are shown
+        scores = np.where(mask, scores, hidden)
     heads = softmax(scores) @ v
     found = np.einsum("nhtk,hko->nto", heads, weights["attention_output/kernel"])
     return np.asarray(found + weights.get("attention_output/bias", 0.0))

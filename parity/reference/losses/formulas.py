@@ -28,6 +28,9 @@ LOG_2 = as_float32(0.6931471805599453)
 SHORTEST = {"tf_keras": 1e-12, "keras3": 1e-14}
 """The least square of a length that the cosine similarity divides by, by flavour."""
 
+LEAST_OF_LOGARITHM = {"tf_keras": 1e-7, "keras3": as_float32(1e-7)}
+"""The least value whose logarithm the squared logarithmic error takes, by flavour."""
+
 CLIPPED = "clipped"
 CLIPPED_AND_ADDED = "clipped, 1e-7 added"
 UNCLIPPED = "not clipped"
@@ -73,7 +76,7 @@ class Formula:
         """Keras's loss of each example, (N,), of targets and outputs (N, units)."""
         keras = {name: values[0] for name, values in self.settings.items()}
         terms = self.terms({**keras, **settings}, t, x)
-        if terms.ndim == 1:
+        if terms.ndim < 2:  # Dice and Tversky have one loss of the whole batch
             return terms
         return np.asarray(terms.sum(1) if self.summed else terms.mean(1))
 
@@ -156,6 +159,40 @@ def _cosine_similarity(c: Values, t: np.ndarray, x: np.ndarray) -> np.ndarray:
     return np.asarray(-(t * x).sum(-1) / np.sqrt(squares[0] * squares[1]))
 
 
+def _percentage(c: Values, t: np.ndarray, x: np.ndarray) -> np.ndarray:
+    return np.asarray(100.0 * np.abs(t - x) / np.abs(t).clip(PROBABILITY_EPSILON))
+
+
+def _squared_logarithmic(c: Values, t: np.ndarray, x: np.ndarray) -> np.ndarray:
+    logs = [np.log(values.clip(c["least"]) + 1.0) for values in (x, t)]
+    return np.asarray((logs[0] - logs[1]) ** 2)
+
+
+def _binary_focal(c: Values, t: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """(1 − pₜ)^γ times the binary cross-entropy, pₜ = t·p + (1 − t)(1 − p)."""
+    crossentropy = _binary_crossentropy(c, t, x)
+    t = (1.0 - c["label_smoothing"]) * t + c["label_smoothing"] / 2.0
+    p = 1.0 / (1.0 + np.exp(-x)) if c["from_logits"] else x
+    balance = t * c["alpha"] + (1.0 - t) * (1.0 - c["alpha"]) if c["balanced"] else 1.0
+    right = t * p + (1.0 - t) * (1.0 - p)
+    return np.asarray(balance * (1.0 - right) ** c["gamma"] * crossentropy)
+
+
+def _categorical_focal(c: Values, t: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """−Σ α·(1 − q)^γ·t·log q over classes, of the normalised and clipped probabilities q."""
+    t = (1.0 - c["label_smoothing"]) * t + c["label_smoothing"] / x.shape[-1]
+    p = np.exp(x - x.max(-1, keepdims=True)) if c["from_logits"] else x
+    q = _clipped(p / p.sum(-1, keepdims=True))
+    return np.asarray(-(c["alpha"] * (1.0 - q) ** c["gamma"] * t * np.log(q)).sum(-1))
+
+
+def _tversky(c: Values, t: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """1 − Σtx / (Σtx + α·Σ(1 − x)t + β·Σx(1 − t) + ε), one loss; Dice is α = β = ½, with ε/2."""
+    both, missed, invented = (t * x).sum(), ((1.0 - x) * t).sum(), (x * (1.0 - t)).sum()
+    divisor = both + c["alpha"] * missed + c["beta"] * invented + c["added"]
+    return np.asarray(1.0 - both / divisor)
+
+
 SIGNS, LABELS = "made 1 and -1", "as they are"
 """What the hinge losses do with labels of 0 and 1."""
 
@@ -183,6 +220,27 @@ FORMULAS: dict[str, Formula] = {
     "categorical_hinge": Formula(_categorical_hinge, {}),
     "cosine_similarity": Formula(_cosine_similarity, {"shortest": (SHORTEST["tf_keras"],)}),
     "huber": Formula(_huber, {"delta": (1.0, 0.5, 2.0)}),
+    "mean_absolute_percentage_error": Formula(_percentage, {}),
+    "mean_squared_logarithmic_error": Formula(
+        _squared_logarithmic, {"least": (LEAST_OF_LOGARITHM["tf_keras"],)}
+    ),
+    "binary_focal_crossentropy": Formula(
+        _binary_focal,
+        {
+            **_OF_PROBABILITIES,
+            **{"clipping": (CLIPPED, CLIPPED_AND_ADDED)},
+            **{"gamma": (2.0,), "alpha": (0.25,), "balanced": (False,)},
+        },
+    ),
+    "categorical_focal_crossentropy": Formula(
+        _categorical_focal, {**_OF_PROBABILITIES, "gamma": (2.0,), "alpha": (0.25,)}
+    ),
+    "dice": Formula(
+        _tversky, {"alpha": (0.5,), "beta": (0.5,), "added": (PROBABILITY_EPSILON / 2,)}
+    ),
+    "tversky": Formula(
+        _tversky, {"alpha": (0.5,), "beta": (0.5,), "added": (PROBABILITY_EPSILON,)}
+    ),
     "poisson": Formula(_poisson, {"from_logits": (False, True)}),
 }
 """Name of a loss to its formula."""

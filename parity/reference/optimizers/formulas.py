@@ -26,7 +26,8 @@ ftrl      h = g + 2·λₛ·w;  n = a + g²;  z ← z + h − (n⁻ᵖ − a⁻�
 lion      w ← w − α·sign(β₁·m + (1 − β₁)g);  m ← β₂·m + (1 − β₂)g
 ========  =============================================================================
 
-PyTorch's Adagrad and RMSprop add ε to the root, Keras's to its argument.
+lamb, adafactor and muon, which use a tensor as a whole, are in :mod:`.tensorwise`. PyTorch's
+Adagrad and RMSprop add ε to the root, Keras's to its argument.
 
 Sources: ``tf_keras/src/optimizers/*.py``, ``keras/src/optimizers/*.py``, ``torch/optim/*.py``.
 """
@@ -34,17 +35,13 @@ Sources: ``tf_keras/src/optimizers/*.py``, ``keras/src/optimizers/*.py``, ``torc
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
-Values = Mapping[str, Any]
-Slots = Mapping[str, np.ndarray]
-"""Canonical slot name to tensor, of the weight's shape; before the first step there are none."""
-After = tuple[np.ndarray, dict[str, np.ndarray]]
-"""Weight and slots after a step."""
+from parity.reference.optimizers.moments import After, Slots, Values, first_moment, moments
+from parity.reference.optimizers.tensorwise import adafactor, lamb, muon
 
 RATE_INSIDE, RATE_OUTSIDE = "holds the rate", "is multiplied by it"
 """Whether each gradient enters the momentum buffer times the learning rate of its step."""
@@ -60,7 +57,7 @@ NADAM_DECAY = float(np.float32(0.96))
 
 COMMON: Values = {
     **{"learning_rate": 0.0, "weight_decay": 0.0},
-    **{"clipnorm": 0.0, "clipvalue": 0.0, "global_clipnorm": 0.0},
+    **{"clipnorm": 0.0, "clipvalue": 0.0, "global_clipnorm": 0.0, "clip_epsilon": 0.0},
     "decay": DECOUPLED,
 }
 """The settings of every optimizer, as :attr:`Formula.settings`."""
@@ -76,20 +73,22 @@ class Formula:
         settings: every setting but :data:`COMMON` ones. Those that a framework fixes have Keras 2's
             value, those that a user sets a value without effect.
         keras3: the settings that Keras 3 fixes differently.
-        torch: the settings that ``torch.optim`` fixes differently.
+        torch: the settings that ``torch.optim`` fixes differently; None if no settings give the
+            rule of its class.
     """
 
     update: Callable[[Values, int, np.ndarray, np.ndarray, Slots], After]
     classes: tuple[str, ...]
     settings: Values
     keras3: Values = field(default_factory=dict)
-    torch: Values = field(default_factory=dict)
+    torch: Values | None = field(default_factory=dict)
 
 
 def clipped(c: Values, gradient: np.ndarray, norm: float | None = None) -> np.ndarray:
     """The gradient after Keras's clipping.
 
-    clipnorm and global_clipnorm: g·c / max(‖g‖, c); clipvalue: min(max(g, −c), c).
+    clipnorm and global_clipnorm: g·c / max(‖g‖, c); clipvalue: min(max(g, −c), c). PyTorch's
+    clip_grad_norm_ multiplies by min(1, c / (‖g‖ + 1e-6)).
 
     Args:
         c: the settings; 0 for no limit.
@@ -99,6 +98,8 @@ def clipped(c: Values, gradient: np.ndarray, norm: float | None = None) -> np.nd
     if largest := c["global_clipnorm"] or c["clipnorm"]:
         if norm is None or not c["global_clipnorm"]:
             norm = math.sqrt(float((gradient**2).sum()))
+        if epsilon := c["clip_epsilon"]:
+            return np.asarray(gradient * min(1.0, largest / (norm + epsilon)))
         return np.asarray(gradient * (largest / max(norm, largest)))
     if c["clipvalue"]:
         return gradient.clip(-c["clipvalue"], c["clipvalue"])
@@ -148,16 +149,6 @@ def _rooted(c: Values, square: np.ndarray) -> np.ndarray:
     return np.asarray(np.sqrt(square) + c["epsilon"])
 
 
-def _first_moment(c: Values, g: np.ndarray, s: Slots) -> np.ndarray:
-    m = s.get("m", 0.0)
-    return np.asarray(m + (g - m) * (1 - c["beta_1"]))
-
-
-def _moments(c: Values, g: np.ndarray, s: Slots) -> dict[str, np.ndarray]:
-    v = s.get("v", 0.0)
-    return {"m": _first_moment(c, g, s), "v": np.asarray(v + (g**2 - v) * (1 - c["beta_2"]))}
-
-
 def _sgd(c: Values, step: int, w: np.ndarray, g: np.ndarray, s: Slots) -> After:
     if not c["momentum"]:
         return w - c["learning_rate"] * g, {}
@@ -169,7 +160,7 @@ def _sgd(c: Values, step: int, w: np.ndarray, g: np.ndarray, s: Slots) -> After:
 
 
 def _adam(c: Values, step: int, w: np.ndarray, g: np.ndarray, s: Slots) -> After:
-    found = _moments(c, g, s)
+    found = moments(c, g, s)
     largest = found["v"]
     if c["amsgrad"]:
         largest = found["v_hat"] = np.maximum(s.get("v_hat", 0.0), largest)
@@ -181,7 +172,7 @@ def _adam(c: Values, step: int, w: np.ndarray, g: np.ndarray, s: Slots) -> After
 
 def _adamax(c: Values, step: int, w: np.ndarray, g: np.ndarray, s: Slots) -> After:
     inside = c["epsilon"] if c["epsilon_placement"] == INSIDE_MAXIMUM else 0.0
-    m, u = _first_moment(c, g, s), np.maximum(c["beta_2"] * s.get("u", 0.0), np.abs(g) + inside)
+    m, u = first_moment(c, g, s), np.maximum(c["beta_2"] * s.get("u", 0.0), np.abs(g) + inside)
     divisor = (1 - c["beta_1"] ** step) * (u + (c["epsilon"] - inside))
     return w - c["learning_rate"] * m / divisor, {"m": m, "u": u}
 
@@ -190,7 +181,7 @@ def _nadam(c: Values, step: int, w: np.ndarray, g: np.ndarray, s: Slots) -> Afte
     def momentum(t: int, base: str) -> float:
         return float(c["beta_1"] * (1 - 0.5 * c[base] ** (t * c["momentum_decay"])))
 
-    found = _moments(c, g, s)
+    found = moments(c, g, s)
     now, following = (momentum(t, "decay_base") for t in (step, step + 1))
     product = math.prod(momentum(t, "product_base") for t in range(1, step + 1))
     m = following * found["m"] / (1 - product * following) + (1 - now) * g / (1 - product)
@@ -307,6 +298,19 @@ FORMULAS: dict[str, Formula] = {
         },
     ),
     "lion": Formula(_lion, ("Lion",), {"beta_1": 0.0, "beta_2": 0.0}),
+    "lamb": Formula(lamb, ("Lamb",), _MOMENTS, torch=None),
+    "adafactor": Formula(
+        adafactor,
+        ("Adafactor",),
+        {"beta_2_decay": 0.0, "epsilon_1": 0.0, "epsilon_2": 0.0, "clip_threshold": 1.0},
+        torch=None,
+    ),
+    "muon": Formula(
+        muon,
+        ("Muon",),
+        {"momentum": 0.0, "nesterov": False, "ns_steps": 0, "rms_rate": None},
+        torch=None,
+    ),
 }
 """Name to update rule."""
 

@@ -11,8 +11,8 @@ from parity.reference.optimizers.formulas import (
     FORMULAS,
     IN_GRADIENT,
     OF_CLASS,
-    Values,
 )
+from parity.reference.optimizers.moments import Values
 from parity.reference.optimizers.spec import OptimizerSpec
 from parity.reference.optimizers.table import OPTIMIZERS, TORCH_NAMES
 
@@ -56,8 +56,10 @@ def of_torch(class_name: str, values: Values, of_keras: bool) -> Settings | None
         return None
     found: dict[str, Any] = {**COMMON, **FORMULAS[kind].settings}
     if not of_keras:
+        if (fixed := FORMULAS[kind].torch) is None:
+            return None
         decoupled = class_name == "AdamW" or values.get("decoupled_weight_decay")
-        found |= {**FORMULAS[kind].torch, "decay": DECOUPLED if decoupled else IN_GRADIENT}
+        found |= {**fixed, "decay": DECOUPLED if decoupled else IN_GRADIENT}
     names = {option: TORCH_NAMES.get(option, option) for option in found}
     found |= {option: values[name] for option, name in names.items() if name in values}
     if "betas" in values:

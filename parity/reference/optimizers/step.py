@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from parity.reference.optimizers.formulas import After, updated
+from parity.reference.optimizers.formulas import updated
+from parity.reference.optimizers.moments import After
 from parity.reference.optimizers.settings import of_spec
 from parity.reference.optimizers.spec import AVERAGE, OptimizerSpec
 

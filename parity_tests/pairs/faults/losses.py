@@ -48,6 +48,21 @@ def penalised(**kinds: Any) -> Callable[[Any], list[Any]]:
     return build
 
 
+WEIGHTS = [2.0, 1.0, 4.0]
+
+
+def weighted(keras: Any) -> Callable[..., Any]:
+    """The mean over the examples of their cross-entropy times the weight of their class."""
+    import tensorflow as tf
+
+    def loss(y: Any, outputs: Any) -> Any:
+        y = tf.cast(tf.reshape(y, [-1]), "int32")
+        terms = keras.losses.sparse_categorical_crossentropy(y, outputs, from_logits=True)
+        return terms * tf.gather(tf.constant(WEIGHTS, terms.dtype), y)
+
+    return loss
+
+
 NUMBERS: dict[str, Any] = {"targets": (3,), "rung": "loss"}
 FAULTS = [
     fault("loss.sum_for_mean", X, logits, port, "", ("loss.reduction",), "loss",
@@ -93,6 +108,17 @@ FAULTS = [
         **NUMBERS),
     fault("loss.huber_delta", X, logits, port, "", ("loss.delta",),
         loss=of("Huber", nn.HuberLoss(delta=0.5)), **NUMBERS),
+    fault("loss.target_shape", X, ended("linear", 1), lambda: port(units=1), "",
+        ("loss.target_shape",), "loss", targets=(), loss=of("MeanAbsoluteError", nn.L1Loss())),
+    fault("loss.weighted_classes", X, logits, port, "", ("loss.class_weight", "loss.sample_weight"),
+        "loss", loss=of("SparseCategoricalCrossentropy",
+                        nn.CrossEntropyLoss(weight=torch.tensor([1.0, 3.0, 0.5])),
+                        from_logits=True)),
+    fault("loss.weights_divided_by_their_sum", X, logits, port, "", ("loss.sample_weight",), "loss",
+        loss=lambda keras: (weighted(keras), nn.CrossEntropyLoss(weight=torch.tensor(WEIGHTS)))),
+    fault("loss.not_reduced", X, logits, port, "", ("loss.reduction",), "loss",
+        loss=of("SparseCategoricalCrossentropy", nn.CrossEntropyLoss(reduction="none"),
+                from_logits=True)),
     fault("loss.kl_divergence", X, ended("softmax"), lambda: port(nn.Softmax(-1)), "",
         ("loss.kl_divergence",), "loss", targets="shares",
         loss=of("KLDivergence", lambda o, y: (y * (y / o).log()).mean())),

@@ -95,7 +95,47 @@ class SignOfTheNew(O.Optimizer):
                 one -= self.param_groups[0]["lr"] * self.state[one]["m"].sign()
 
 
+class Clipped(O.SGD):
+    """SGD that clips the norm of all gradients together."""
+
+    def step(self, closure: Any = None) -> Any:
+        """Clip, then take the step."""
+        params = [one for group in self.param_groups for one in group["params"]]
+        nn.utils.clip_grad_norm_(params, 0.05)
+        return super().step(closure)
+
+
+class Decoupled(O.Optimizer):
+    """SGD that shrinks all weights before the step."""
+
+    def __init__(self, params: Any, lr: float, weight_decay: float) -> None:
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        """Update every weight that has a gradient."""
+        for group in self.param_groups:
+            for one in group["params"]:
+                one.mul_(1 - group["lr"] * group["weight_decay"])
+                one.add_(one.grad, alpha=-group["lr"])
+
+
+def without_biases(optimizers: Any) -> Any:
+    """Keras's SGD with weight decay of the kernels."""
+    made = optimizers.SGD(0.1, weight_decay=0.05)
+    made.exclude_from_weight_decay(var_names=["bias"])
+    return made
+
+
 FAULTS = [
+    row("optimizer.clips_all_together", lambda o: o.SGD(0.1, clipnorm=0.05),
+        lambda p: Clipped(p, lr=0.1), "optimizer.clipnorm"),
+    row("optimizer.decays_biases", without_biases,
+        lambda p: Decoupled(p, lr=0.1, weight_decay=0.05), "optimizer.weight_decay"),
+    row("optimizer.decays_weights_instead_of_the_rate",
+        lambda o: o.SGD(o.schedules.InverseTimeDecay(0.1, 1, 0.02)),
+        lambda p: O.SGD(p, lr=0.1, weight_decay=0.02), "optimizer.weight_decay",
+        "optimizer.learning_rate"),
     row("optimizer.rate_off_by_a_millionth", lambda o: o.SGD(0.1),
         lambda p: O.SGD(p, lr=0.1 * (1 + 1e-6)), "optimizer.learning_rate"),
     row("optimizer.default_rate", lambda o: o.SGD(), lambda p: O.SGD(p), "optimizer.learning_rate"),
@@ -144,12 +184,11 @@ FAULTS = [
     row("clipping.global_norm_not_clipped", lambda o: o.SGD(0.1, global_clipnorm=0.01),
         lambda p: O.SGD(p, lr=0.1), "optimizer.global_clipnorm"),
     row("clipping.global_for_each_tensor", lambda o: o.SGD(0.1, clipnorm=0.01),
-        lambda p: optim.SGD(p, lr=0.1, global_clipnorm=0.01),
-        "optimizer.clipnorm", "optimizer.global_clipnorm"),
+        lambda p: optim.SGD(p, lr=0.1, global_clipnorm=0.01), "optimizer.clipnorm"),
     row("clipping.each_tensor_for_global", lambda o: o.SGD(0.1, global_clipnorm=0.01),
         lambda p: optim.SGD(p, lr=0.1, clipnorm=0.01), "optimizer.global_clipnorm"),
     row("clipping.epsilon_in_the_norm", lambda o: o.SGD(0.1, global_clipnorm=0.01), Guarded,
-        unnamed="a custom optimizer has no formula"),
+        "optimizer.global_clipnorm"),
     row("schedule.a_step_ahead", lambda o: o.SGD(exponential(o)),
         scheduled(lambda one: lr_scheduler.LambdaLR(one, lambda step: 0.5 ** (step + 1)), 0.1),
         "optimizer.learning_rate"),

@@ -77,14 +77,35 @@ def arguments(
     steps = 1 if module.batch_first else 0
     count, size, places = query.shape[1 - steps], query.shape[steps], key.shape[steps]
     mask = torch.ones(count, size, places, dtype=torch.bool)
+    bias = torch.zeros(())
     if given.get("attn_mask") is not None:
-        own = _allowed(given["attn_mask"])
-        mask = mask & (own.reshape(count, -1, size, places)[:, 0] if own.ndim == 3 else own)
+        own = given["attn_mask"]
+        if own.ndim == 3:  # (N·heads, T, S)
+            heads = own.reshape(count, -1, size, places)
+            same = bool((heads == heads[:, :1]).all())
+            own, mask = (heads[:, 0], mask) if same else (heads, mask[:, None])
+        mask, bias = mask & _allowed(own), _bias(own)
     if given.get("key_padding_mask") is not None:
-        mask = mask & _allowed(given["key_padding_mask"])[:, None]
-    return inputs, {} if mask.all() else {"attention_mask": mask.numpy()}
+        own = given["key_padding_mask"][:, None]
+        own = own[:, None] if mask.ndim == 4 else own
+        mask = mask & _allowed(own)
+    options = {} if mask.all() else {"attention_mask": mask.numpy()}
+    if bias.any():
+        options["attention_bias"] = torch.broadcast_to(bias, mask.shape).numpy()
+    return inputs, options
+
+
+LOWEST = -1e4
+"""Numbers added to the scores that mean that a query may not attend are below this one."""
 
 
 def _allowed(mask: Tensor) -> Tensor:
-    """True where a query may attend: PyTorch masks where it may not, or adds −∞."""
-    return ~mask if mask.dtype == torch.bool else mask == 0
+    """True where a query may attend: PyTorch masks where it may not, or adds −∞, or nearly."""
+    return ~mask if mask.dtype == torch.bool else mask > LOWEST
+
+
+def _bias(mask: Tensor) -> Tensor:
+    """What is added to the scores where a query may attend."""
+    if mask.dtype == torch.bool:
+        return torch.zeros(())
+    return torch.where(_allowed(mask), mask, 0.0).detach()

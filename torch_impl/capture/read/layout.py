@@ -41,9 +41,26 @@ class Layout:
         return Layout((0, rank - 1, *range(1, rank - 1)), tuple(shape), (1,) * rank)
 
     @property
+    def places(self) -> list[int]:
+        """Positions of the axes, in canonical order.
+
+        Where an axis is merged with others than its neighbours, such as H and C without the W that
+        is between them, the merged axes keep their order and only what is in them is sorted.
+        """
+        ranks = {axis: rank for rank, axis in enumerate(sorted(self.axes))}
+        groups, start = [], 0
+        for count in self.merged:
+            groups.append(sorted(range(start, start + count), key=self.axes.__getitem__))
+            start += count
+        spans = [[ranks[self.axes[place]] for place in group] for group in groups]
+        if all(span == list(range(span[0], span[0] + len(span))) for span in spans if span):
+            groups.sort(key=lambda group: [self.axes[place] for place in group])
+        return [place for group in groups for place in group]
+
+    @property
     def canonical(self) -> bool:
         """Whether it is the canonical order already."""
-        return self.axes == tuple(sorted(self.axes))
+        return self.places == list(range(len(self.axes)))
 
     @property
     def elsewhere(self) -> bool:
@@ -63,7 +80,7 @@ class Layout:
         """The entries in canonical order; axes that were merged stay so."""
         if self.canonical:
             return tensor
-        places = sorted(range(len(self.axes)), key=self.axes.__getitem__)
+        places = self.places
         if len(self.merged) == len(self.axes):
             return tensor.permute(places)
         split = tensor.reshape(self.sizes)
@@ -73,11 +90,11 @@ class Layout:
         """The way back."""
         if self.canonical:
             return tensor
-        places = sorted(range(len(self.axes)), key=self.axes.__getitem__)
-        if len(self.merged) == len(self.axes):
-            return tensor.permute(self.axes)
-        split = tensor.reshape([self.sizes[place] for place in places])
+        places = self.places
         back = sorted(range(len(places)), key=places.__getitem__)
+        if len(self.merged) == len(self.axes):
+            return tensor.permute(back)
+        split = tensor.reshape([self.sizes[place] for place in places])
         return split.permute(back).reshape(self.shape)
 
     def _canonical_shape(self, places: Sequence[int]) -> list[int]:
@@ -87,6 +104,20 @@ class Layout:
         for place in places:
             found[group[place]] = found.get(group[place], 1) * self.sizes[place]
         return list(found.values())
+
+    def as_output(self) -> Layout:
+        """The layout in which a user reads a model's output of these axes.
+
+        Channels are read from the second axis, also of a map that is flattened, and steps from the
+        first. Entries that the model has rearranged otherwise stay where they are.
+        """
+        rank = len(self.axes)
+        orders = tuple(range(rank)), (0, rank - 1, *range(1, rank - 1)), (1, 0, 2)
+        if self.axes in orders:
+            return self
+        if len(self.merged) == rank > 2 and self.axes[1] == rank - 1:
+            return Layout.channels_first(self.sizes)
+        return Layout.plain(self.shape)
 
     def permuted(self, order: Sequence[int]) -> Layout:
         """After ``tensor.permute(order)``."""
@@ -154,7 +185,8 @@ class Layout:
     def with_last(self, size: int) -> Layout:
         """After a product along the last axis, which has ``size`` entries now."""
         kept = sum(self.merged[:-1])
-        axes = (*self.axes[:kept], min(self.axes[kept:]))
+        ranks = sorted(range(len(self.axes)), key=self.places.__getitem__)
+        axes = (*ranks[:kept], min(ranks[kept:]))
         return Layout(axes, (*self.sizes[:kept], size), (*self.merged[:-1], 1))
 
 

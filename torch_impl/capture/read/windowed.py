@@ -24,8 +24,9 @@ Found = tuple[nn.Module, Tensor]
 
 
 def several(value: Any, count: int) -> tuple[int, ...]:
-    """A number for each of ``count`` axes."""
-    return tuple(value) if isinstance(value, (tuple, list)) else (int(value),) * count
+    """A number for each of ``count`` axes; one number counts for all, as PyTorch has it."""
+    values = tuple(value) if isinstance(value, (tuple, list)) else (int(value),)
+    return values * count if len(values) == 1 else values
 
 
 def sides(value: Any, count: int) -> str | tuple[tuple[int, int], ...]:

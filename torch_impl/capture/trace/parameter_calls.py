@@ -15,14 +15,15 @@ from torch_impl.capture.trace.replay import Invocation
 from torch_impl.capture.trace.trace import UNREAD, Followed, FunctionCall, Trace
 from torch_impl.ladder.network import to_numpy
 from torch_impl.ladder.weights import same
+from torch_impl.private_api import storage_of
 
 
 def _parameter(trace: Trace, tensor: Tensor) -> bool:
-    return tensor.numel() > 0 and tensor.untyped_storage().data_ptr() in trace.owned
+    return tensor.numel() > 0 and storage_of(tensor) in trace.owned
 
 
 def _of_parameter(trace: Trace, tensor: Tensor) -> tuple[str, Tensor]:
-    name, owner = trace.owned[tensor.untyped_storage().data_ptr()]
+    name, owner = trace.owned[storage_of(tensor)]
     return name, owner
 
 

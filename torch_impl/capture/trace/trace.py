@@ -19,7 +19,7 @@ from torch_impl.capture.trace.nesting import flat, named_outputs, with_first
 from torch_impl.capture.trace.replay import Invocation
 from torch_impl.ladder.network import to_numpy
 from torch_impl.ladder.weights import Place
-from torch_impl.private_api import version_of
+from torch_impl.private_api import storage_of, version_of
 
 
 @dataclass(frozen=True)
@@ -105,9 +105,9 @@ class Trace(TorchFunctionMode):
         self.model = model
         self.names = {module: name for name, module in model.named_modules()}
         self.owned = {
-            one.untyped_storage().data_ptr(): (name, one)
+            storage_of(one): (name, one)
             for name, one in (*model.named_buffers(), *model.named_parameters())
-            if one.is_floating_point()
+            if one.is_floating_point() and storage_of(one) is not None
         }
         self.calls: list[Call] = []
         self.made: list[Invocation] = []
@@ -117,6 +117,7 @@ class Trace(TorchFunctionMode):
         self.stacked: dict[nn.Module, list[Any]] = {}
         self.steps: dict[int, int] = {}  # of what was packed
         self.begun: dict[int, Any] = {}  # of what several functions are together
+        self.native_flatten = False  # whether Keras flattens channels-first maps as they are
         self.within = 0
         self.path: list[nn.Module] = []
 
@@ -188,6 +189,7 @@ class Trace(TorchFunctionMode):
         for one in flat((out,)):
             if isinstance(one, Tensor) and id(one) not in self.followed:
                 layout = first.layout and functions.moved(func, first.layout, args, kwargs, one)
+                layout = layout and self._flattened(layout)
                 names = first.names and functions.moved(func, first.names, args, kwargs, one)
                 if first.names and functions.name_of(func) in functions.TURNS:
                     layout, names = names, None
@@ -195,6 +197,11 @@ class Trace(TorchFunctionMode):
                 self.followed[id(one)] = Followed(
                     one, layout, first.source, names=names, through=through
                 )
+
+    def _flattened(self, layout: Layout) -> Layout:
+        """A layout with merged axes, in relation to Keras's."""
+        merged = self.native_flatten and max(layout.merged, default=1) > 1
+        return Layout.plain(layout.shape) if merged else layout
 
     def taken(
         self,
@@ -248,6 +255,7 @@ class Trace(TorchFunctionMode):
             return out
         with self.unwatched():
             layout = _after(before.layouts, first, spatial, made.like or made.target, config)
+            layout = self._flattened(layout)
             made.layouts, made.output, made.result = before.layouts, layout, first
             made.own = first.detach()
             self.made.append(made)
@@ -295,7 +303,8 @@ class Trace(TorchFunctionMode):
             found = self.seen.get((id(tensor), layout))
             if found is None or found.version != version or version < 0:
                 self.stale |= self._stale(found)
-                own = layout.to_canonical(tensor.detach())
+                strided = tensor.layout is torch.strided
+                own = layout.to_canonical(tensor.detach() if strided else tensor.to_dense())
                 copies = self.copies or version < 0
                 array = to_numpy(own) if copies else np.asarray(own.cpu().numpy())
                 found = self.seen[id(tensor), layout] = Seen(tensor, version, array)
@@ -312,12 +321,16 @@ class Trace(TorchFunctionMode):
         """The layout of a tensor; the canonical one if it is unknown."""
         return self._input_layout(tensor, spatial, False, False)
 
+    def output_layout(self, tensor: Tensor) -> Layout:
+        """The layout of a model's output, see :meth:`Layout.as_output`."""
+        return self.layout_of(tensor).as_output()
+
     def run_of(self, out: Any) -> Run:
         """The calls so far, and the model's outputs."""
         outputs, sources, native_layout, through = {}, {}, {}, {}
         for name, tensor in named_outputs(out):
             self.use([tensor])
-            layout = self.layout(tensor) or Layout.plain(tensor.shape)
+            layout = self.output_layout(tensor)
             outputs[name] = to_numpy(layout.to_canonical(tensor))
             if not layout.canonical:
                 native_layout[name] = to_numpy(tensor)
@@ -341,7 +354,8 @@ class Trace(TorchFunctionMode):
 
 def _through(before: Followed, name: str, out: Tensor) -> tuple[str, ...]:
     """The last functions that have changed a tensor's values; a view has not."""
-    same = before.tensor.untyped_storage().data_ptr() == out.untyped_storage().data_ptr()
+    own = storage_of(out)
+    same = own is not None and own == storage_of(before.tensor)
     return before.through if same and not name.endswith("_") else (*before.through[-3:], name)
 
 

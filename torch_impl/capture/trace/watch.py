@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from parity.reference.layers import merging
@@ -16,7 +17,7 @@ from torch_impl.capture.trace.nesting import flat, named_outputs
 from torch_impl.capture.trace.overridden import computes_the_same
 from torch_impl.capture.trace.replay import Invocation, replay
 from torch_impl.capture.trace.trace import UNREAD, FunctionCall, Trace
-from torch_impl.private_api import PACKED
+from torch_impl.private_api import PACKED, transformed, vmap_replaced
 
 __all__ = ["Invocation", "Watch", "named_outputs", "replay"]
 
@@ -33,7 +34,8 @@ class Watch(Trace):
                 changed.append((module, vars(module).get("forward")))
                 module.forward = self._watched(module, name)
         try:
-            yield
+            with vmap_replaced(self._mapped):
+                yield
         finally:
             for module, own in changed:
                 if own is None:
@@ -41,11 +43,32 @@ class Watch(Trace):
                 else:
                     module.forward = own
 
+    def _mapped(self, original: Any) -> Any:
+        """``torch.vmap`` as one function, or as a call of the module that it maps over a batch."""
+
+        def call(func: Any, in_dims: Any, out_dims: Any, *others: Any, **kwargs: Any) -> Any:
+            args = others[2:]
+            if self.within:
+                return original(func, in_dims, out_dims, *others, **kwargs)
+            with self.unwatched():
+                out = original(func, in_dims, out_dims, *others, **kwargs)
+            if func in self.names and (in_dims, out_dims) == (0, 0):
+                with contextlib.suppress(Exception):
+                    with self.unwatched():
+                        same = torch.allclose(out, func(*args, **kwargs), 1e-9, 1e-12)
+                    if same:
+                        return func(*args, **kwargs)
+            tensors = [one for one in flat((args, *kwargs.values())) if isinstance(one, Tensor)]
+            self.follow(torch.vmap, args, kwargs, tensors, out)
+            return out
+
+        return call
+
     def _watched(self, module: nn.Module, name: str) -> Any:
         forward, replaced = module.forward, "forward" in vars(module)
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            if self.within:
+            if self.within or any(map(_transformed, flat((args, *kwargs.values())))):
                 return forward(*args, **kwargs)
             known = modules.known(module) and not replaced
             if not known and not self._as_its_kind(module, forward, args, kwargs):
@@ -107,15 +130,19 @@ class Watch(Trace):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
-        if self.within:
-            return func(*args, **kwargs)
         tensors = [one for one in flat((args, *kwargs.values())) if isinstance(one, Tensor)]
+        if self.within or any(map(transformed, tensors)):
+            return func(*args, **kwargs)
         call = FunctionCall(func, args, kwargs, tensors)
         for interpret in INTERPRETERS:
             out = interpret(self, call)
             if out is not UNREAD:
                 break
         return out
+
+
+def _transformed(value: Any) -> bool:
+    return isinstance(value, Tensor) and transformed(value)
 
 
 def layer_function(trace: Trace, call: FunctionCall) -> Any:
