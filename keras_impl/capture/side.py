@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_impl.capture import clone, files, layer_state
+from keras_impl.capture import clone, files, layer_state, plain
 from keras_impl.capture import watch as calls
 from keras_impl.capture.dtypes import in_dtype
 from keras_impl.capture.errors import describe_error
@@ -78,6 +78,7 @@ class KerasSide:
         self.layers: dict[str, Any] = {}
         self.own_calls: dict[int, bool] = {}
         self.channels_first: frozenset[int] = frozenset()  # places of inputs
+        self.moved: list[str] = []  # names of the outputs that are channels-first
         self.called = False  # whether it has run before
         self.promote_to_float64 = False
         self.islands = Islands(False)  # of the last run
@@ -134,10 +135,19 @@ class KerasSide:
         if found.channels_first - self.channels_first:  # layers upstream did not know it
             self.channels_first |= found.channels_first
             return self.run(inputs, own, given, training, promote_to_float64)
+        self.moved = [*found.native_layout]
         return with_heads(found, self.heads, given)
 
     def follow_layout(self, run: Run) -> None:
         """See :meth:`parity.adapters.side.Side.follow_layout`: that is its own."""
+
+    def plain(self, inputs: Sequence[np.ndarray], own: Sequence[np.ndarray] | None = None) -> Run:
+        """See :meth:`parity.adapters.side.Side.plain`."""
+        tensors = [self.tensor(value) for value in (inputs if own is None else own)]
+        with in_dtype(self.keras, self.flavour, self.dtype):
+            layer_state.reset(self.model)
+            with layer_state.variables_kept(self.model):
+                return plain.outputs(self.model, tensors, self.moved, self.heads)
 
     def set_weights(self, layer: str, values: Mapping[str, np.ndarray]) -> None:
         """See :meth:`parity.adapters.side.Side.set_weights`."""

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from keras_impl.capture import layer_state, optimizers
+from keras_impl.capture import layer_state, optimizers, plain
 from keras_impl.capture.dtypes import in_dtype
 from keras_impl.capture.errors import describe_error
 from keras_impl.capture.float32_islands import Islands
@@ -17,6 +17,7 @@ from keras_impl.capture.read import weights
 from keras_impl.capture.shared_draws import SharedDraws, unshared
 from keras_impl.capture.watch import Watch, named_outputs
 from keras_impl.private_api import decays, layers_of, rate_of
+from parity.adapters.plain import PlainTraining
 from parity.adapters.side import CannotRun, Side
 from parity.adapters.trainer import UNOWNED, Batch, Gradients, Key, RunOptions, TrainingRun
 from parity.constants import as_float32
@@ -94,7 +95,10 @@ class KerasTrainer:
 
     def _copied(self) -> tuple[Any, dict[str, Any]]:
         """A copy of the user's optimizer, and its configuration."""
-        given = getattr(self.side.given, "variables", ())
+        try:
+            given = getattr(self.side.given, "variables", ())
+        except ValueError:  # not built yet
+            given = ()
         copies = list(zip(given, self.side.model.variables, strict=False))
         return optimizers.users(self.keras, self.original_optimizer, copies)
 
@@ -180,6 +184,10 @@ class KerasTrainer:
             if id(variable) in by_id
         }
         return float(total), own
+
+    def plain(self, batch: Batch, steps: int) -> PlainTraining:
+        """See :meth:`parity.adapters.trainer.Trainer.plain`."""
+        return plain.training(self, batch, steps)
 
     def penalties(self) -> dict[str, dict[str, Any]]:
         """See :meth:`parity.adapters.trainer.KerasTrainer.penalties`."""

@@ -87,6 +87,12 @@ class Side(Protocol):
     def follow_layout(self, run: Run) -> None:
         """Take inputs from now on in the layout in which a Keras model took them in this run."""
 
+    def plain(self, inputs: Sequence[np.ndarray], own: Sequence[np.ndarray] | None = None) -> Run:
+        """Call the model in evaluation mode as its owner does; the run has outputs and no calls.
+
+        Args: see :meth:`run`; the model must have been run.
+        """
+
     def forget(self) -> None:
         """Let go of the last run, whose calls cannot be replayed any more."""
 

@@ -154,6 +154,20 @@ class Trainer(Protocol):
             ParityError: the loss cannot be called with these outputs and targets.
         """
 
+    def plain(self, batch: Batch, steps: int) -> Any:
+        """Train as the model's owner does, with rates of random layers set to 0.
+
+        Args:
+            batch: of every step.
+            steps: number of steps; 0: the loss alone.
+
+        Returns:
+            A :class:`parity.adapters.plain.PlainTraining`.
+
+        Raises:
+            CannotRun: the model, the loss or the optimizer raises.
+        """
+
     def apply(self, gradients: Gradients) -> None:
         """One step of the optimizer with these gradients; a weight without one is left out.
 

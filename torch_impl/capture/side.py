@@ -20,7 +20,7 @@ from parity.adapters.heads import Heads, with_heads
 from parity.adapters.side import CannotRun
 from parity.errors import ParityError, format_shapes
 from parity.reference.formula import Settings
-from torch_impl.capture import files, module_state
+from torch_impl.capture import files, module_state, plain
 from torch_impl.capture.dtypes import default_dtype
 from torch_impl.capture.errors import describe_error
 from torch_impl.capture.float32_computations import Constants, InFloat64
@@ -205,6 +205,12 @@ class TorchSide:
         watch = self.watch
         names = [watch.names.get(one, "") for one in watch.path[-1:]]
         self.in_float32[next(filter(None, names), type(self.model).__name__)] = operation
+
+    def plain(self, inputs: Sequence[np.ndarray], own: Sequence[np.ndarray] | None = None) -> Run:
+        """See :meth:`parity.adapters.side.Side.plain`."""
+        self.state.restore()
+        tensors, _ = self.tensors(inputs, own)
+        return plain.outputs(self.model, tensors, self.outputs, self.heads)
 
     def set_weights(self, layer: str, values: Mapping[str, np.ndarray]) -> None:
         """See :meth:`parity.adapters.side.Side.set_weights`."""

@@ -14,13 +14,14 @@ from torch.optim import Optimizer
 
 from parity.adapters.calls import Weights, squeezed
 from parity.adapters.heads import Heads, without_head
+from parity.adapters.plain import PlainTraining
 from parity.adapters.side import CannotRun, Side
 from parity.adapters.trainer import UNOWNED, Batch, Gradients, Key, TrainingRun
 from parity.numerics import tolerance
 from parity.reference.formula import Settings
 from parity.reference.keras_config import rounded
 from parity.reference.optimizers.spec import OptimizerSpec
-from torch_impl.capture import optimizers
+from torch_impl.capture import optimizers, plain
 from torch_impl.capture.dtypes import default_dtype
 from torch_impl.capture.errors import describe_error
 from torch_impl.capture.gradients_through_detach import through_detach
@@ -149,8 +150,7 @@ class TorchTrainer:
         with default_dtype(self.side.dtype), self.side.computing():
             with draws, through_detach() if options.through_detach else contextlib.nullcontext():
                 out = model(*tensors)
-            loss = self._loss([one for _, one in named_outputs(out)], batch)
-            loss = loss + sum(penalties() for penalties in _penalties(model))
+            loss = self.total_loss([one for _, one in named_outputs(out)], batch)
             leaves = [one for one in wanted if one.is_leaf]
             if loss.requires_grad and leaves:  # or else nothing has a gradient
                 try:
@@ -190,6 +190,15 @@ class TorchTrainer:
         found = self.loss.class_weights
         return None if found is None else to_numpy(found)
 
+    def plain(self, batch: Batch, steps: int) -> PlainTraining:
+        """See :meth:`parity.adapters.trainer.Trainer.plain`."""
+        return plain.training(self, batch, steps)
+
+    def total_loss(self, outputs: Sequence[Tensor], batch: Batch) -> Tensor:
+        """The loss of the model's outputs, with penalties that its modules hold."""
+        penalties = sum(penalties() for penalties in _penalties(self.side.model))
+        return self._loss(outputs, batch) + penalties
+
     def _loss(self, outputs: Sequence[Tensor], batch: Batch) -> Tensor:
         targets = [self.side.tensor(value) for value in batch.targets]
         shapes = batch.torch_options.keras_shapes
@@ -225,6 +234,14 @@ class TorchTrainer:
                 if own.requires_grad:
                     part = part.clone(memory_format=torch.contiguous_format)
                     own.grad = own.grad + part if packed and own.grad is not None else part
+        self.make_step()
+
+    def make_step(self) -> None:
+        """One step of the optimizer, and of its scheduler, with the gradients that weights have.
+
+        Raises:
+            CannotRun: the optimizer raises.
+        """
         with default_dtype(self.side.dtype):  # in which some keep numbers of their own
             optimizer = self._built()
             try:

@@ -1,0 +1,95 @@
+"""A Keras model that runs as its owner runs it. Twin: ``torch_impl/capture/plain.py``."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_impl.capture.dtypes import in_dtype
+from keras_impl.capture.errors import describe_error
+from keras_impl.capture.nesting import named_outputs
+from keras_impl.private_api import layers_of
+from parity.adapters.calls import Run
+from parity.adapters.heads import Heads, with_heads
+from parity.adapters.plain import PlainTraining
+from parity.adapters.side import CannotRun
+from parity.adapters.trainer import Batch
+
+RATES = ("rate", "dropout", "recurrent_dropout", "stddev", "drop_rate", "drop_prob")
+"""Attributes of layers that draw random numbers."""
+
+
+def outputs(model: Any, tensors: Sequence[Any], moved: Collection[str], heads: Heads) -> Run:
+    """The model's outputs in evaluation mode, without calls.
+
+    Args:
+        model: in its own dtype.
+        tensors: as the model takes them.
+        moved: names of the outputs that are channels-first.
+        heads: activations that are applied to the outputs.
+    """
+    out = model(tensors[0] if len(tensors) == 1 else list(tensors), training=False)
+    native = {name: np.asarray(one) for name, one in named_outputs(out)}
+    found = {
+        name: np.moveaxis(value, 1, -1) if name in moved else value
+        for name, value in native.items()
+    }
+    native = {name: native[name] for name in moved}
+    run = Run(calls=[], outputs=found, sources=dict.fromkeys(found), native_layout=native)
+    return with_heads(run, heads)
+
+
+def training(trainer: Any, batch: Batch, steps: int) -> PlainTraining:
+    """Optimizer steps by ``train_on_batch``; rates of random layers are 0.
+
+    Args:
+        trainer: a :class:`keras_impl.capture.trainer.KerasTrainer`; it ends as it was.
+        batch: of every step.
+        steps: number of steps; 0: the loss alone.
+
+    Raises:
+        CannotRun: the model, the loss or the optimizer raises.
+    """
+    trainer.start()
+    side = trainer.side
+    model = side.model
+    x = [side.tensor(value) for value in batch.inputs]
+    y = [side.tensor(value) for value in batch.targets]
+    x, y = (one[0] if len(one) == 1 else one for one in (x, y))
+    losses, weights = [], []
+    try:
+        with in_dtype(side.keras, side.flavour, side.dtype), without_draws(model):
+            model.compile(loss=trainer.loss.function, optimizer=trainer.optimizer, run_eagerly=True)
+            if not steps:
+                losses.append(float(model.test_on_batch(x, y)))
+                weights.append(trainer.weights())
+            for number in range(steps):
+                model.reset_metrics()
+                losses.append(float(np.ravel(model.train_on_batch(x, y))[0]))
+                if number in (0, steps - 1):
+                    weights.append(trainer.weights())
+    except Exception as error:
+        raise CannotRun(f"keras_model: cannot be trained plainly: {describe_error(error)}") from error
+    finally:
+        trainer.start()
+    return PlainTraining(tuple(losses), weights[0], weights[-1], False)
+
+
+@contextlib.contextmanager
+def without_draws(model: Any) -> Iterator[None]:
+    """Dropout and noise of layers have a rate of 0."""
+    changed = []
+    for layer in layers_of(model, include_self=True):
+        for name in RATES:
+            value = getattr(layer, name, None)
+            if isinstance(value, float) and value:
+                changed.append((layer, name, value))
+                setattr(layer, name, 0.0)
+    try:
+        yield
+    finally:
+        for layer, name, value in changed:
+            setattr(layer, name, value)

@@ -1,0 +1,1 @@
+"""Both models as their owners run them, to verify what the comparison found."""

@@ -1,0 +1,113 @@
+"""A PyTorch model that runs as its owner runs it. Twin: ``keras_impl/capture/plain.py``."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from parity.adapters.calls import Run
+from parity.adapters.heads import Heads, with_heads
+from parity.adapters.plain import PlainTraining
+from parity.adapters.side import CannotRun
+from parity.adapters.trainer import Batch
+from torch_impl.capture.errors import describe_error
+from torch_impl.capture.read.layout import Layout
+from torch_impl.capture.trace.nesting import named_outputs
+
+RATES = ("p", "dropout", "drop_prob", "drop_rate", "stddev", "std", "sigma", "rate")
+"""Attributes of modules that draw random numbers."""
+
+
+def outputs(
+    model: nn.Module, tensors: Sequence[Tensor], layouts: Sequence[Layout], heads: Heads
+) -> Run:
+    """The model's outputs in evaluation mode, without calls.
+
+    Args:
+        model: in its own dtype.
+        tensors: as the model takes them.
+        layouts: of the outputs.
+        heads: activations that are applied to the outputs.
+    """
+    model.eval()
+    with torch.no_grad():
+        out = model(*tensors)
+    found: dict[str, np.ndarray] = {}
+    native: dict[str, np.ndarray] = {}
+    for (name, tensor), layout in zip(named_outputs(out), layouts, strict=True):
+        value = tensor.detach().cpu()
+        found[name] = layout.to_canonical(value).numpy()
+        if not layout.canonical:
+            native[name] = value.numpy()
+    run = Run(calls=[], outputs=found, sources=dict.fromkeys(found), native_layout=native)
+    return with_heads(run, heads)
+
+
+def training(trainer: Any, batch: Batch, steps: int) -> PlainTraining:
+    """Optimizer steps with the user's loss and optimizer; rates of random layers are 0.
+
+    Args:
+        trainer: a :class:`torch_impl.capture.trainer.TorchTrainer`; it ends as it was.
+        batch: of every step.
+        steps: number of steps; 0: the loss alone.
+
+    Raises:
+        CannotRun: the model, the loss or the optimizer raises.
+    """
+    trainer.start()
+    trainer.keep()
+    model = trainer.side.model
+    tensors, _ = trainer.side.tensors(batch.inputs, batch.torch_inputs)
+    losses, weights = [], []
+    try:
+        with without_draws(model):
+            model.train()
+            random = _differs(model, tensors)
+            trainer.start()
+            for number in range(max(steps, 1)):
+                model.zero_grad(set_to_none=True)
+                out = [one for _, one in named_outputs(model(*tensors))]
+                loss = trainer.total_loss(out, batch)
+                losses.append(float(loss.detach()))
+                if steps:
+                    loss.backward()
+                    trainer.make_step()
+                if number in (0, steps - 1):
+                    weights.append({key: np.array(one) for key, one in trainer.weights().items()})
+    except Exception as error:
+        raise CannotRun(f"torch_model: cannot be trained plainly: {describe_error(error)}") from error
+    finally:
+        model.zero_grad(set_to_none=True)
+        trainer.start()
+    return PlainTraining(tuple(losses), weights[0], weights[-1], random)
+
+
+def _differs(model: nn.Module, tensors: Sequence[Tensor]) -> bool:
+    """Whether two calls in training mode give other outputs."""
+    with torch.no_grad():
+        first, second = (
+            [one.clone() for _, one in named_outputs(model(*tensors))] for _ in range(2)
+        )
+    return not all(torch.allclose(a, b, equal_nan=True) for a, b in zip(first, second, strict=True))
+
+
+@contextlib.contextmanager
+def without_draws(model: nn.Module) -> Iterator[None]:
+    """Dropout and noise of modules have a rate of 0."""
+    changed = []
+    for module in model.modules():
+        for name in RATES:
+            value = vars(module).get(name)
+            if isinstance(value, float) and value:
+                changed.append((module, name, value))
+                setattr(module, name, 0.0)
+    try:
+        yield
+    finally:
+        for module, name, value in changed:
+            setattr(module, name, value)
