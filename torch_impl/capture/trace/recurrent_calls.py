@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from parity.adapters.nesting import flat
 from torch_impl.capture.read import functions, modules, recurrent, weights
 from torch_impl.capture.read.layout import Layout
-from torch_impl.capture.trace.nesting import flat
 from torch_impl.capture.trace.replay import Invocation
 from torch_impl.capture.trace.trace import UNREAD, Followed, FunctionCall, Taken, Trace
 from torch_impl.ladder.network import to_numpy
@@ -64,8 +64,8 @@ def _layer(trace: Trace, module: Any, name: str, forward: Any, given: Any, hx: A
         array = to_numpy(sequences.x)
         out, own = recurrent.run(module, given, hx, forward, total)
         trace.gave[number] = own
-        if number in trace.given:
-            value = torch.tensor(trace.given[number], dtype=own.steps.dtype)
+        if number in trace.substitutes:
+            value = torch.tensor(trace.substitutes[number], dtype=own.steps.dtype)
             out, own = recurrent.replaced(module, sequences, out, own, value)
     found = trace.followed.get(id(source))
     layout = Layout.plain(sequences.x.shape)
