@@ -134,8 +134,8 @@ class KerasSide:
             raise ParityError(f"keras_model: its output: {error}") from error
         if found.channels_first - self.channels_first:  # layers upstream did not know it
             self.channels_first |= found.channels_first
-            return self.run(inputs, own, given, training, promote_to_float64)
-        return with_heads(found, self.heads, given)
+            return self.run(inputs, torch_inputs, substitutes, training, promote_to_float64)
+        return with_heads(found, self.heads, substitutes)
 
     def follow_layout(self, run: Run) -> None:
         """See :meth:`parity.adapters.side.Side.follow_layout`: that is its own."""

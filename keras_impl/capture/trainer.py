@@ -94,7 +94,7 @@ class KerasTrainer:
 
     def _copied(self) -> tuple[Any, dict[str, Any]]:
         """A copy of the user's optimizer, and its configuration."""
-        given = getattr(self.side.given, "variables", ())
+        given = getattr(self.side.original, "variables", ())
         copies = list(zip(given, self.side.model.variables, strict=False))
         return optimizers.users(self.keras, self.original_optimizer, copies)
 

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     _record(out, [Request.record(name, args) for name in packages])
 
     def replay(comparison: Comparison) -> Path | None:
-        """Make the replay of a comparison whose first divergence is a layer's."""
+        """Record the replay of a comparison that first diverges in a layer."""
         if not comparison.in_a_layer:
             return None
         made = out / "replay" / comparison.reference.header.spec.family
@@ -56,9 +56,9 @@ def run(args: argparse.Namespace) -> int:
             processes.terminate([child])
         return made
 
-    def train_of(given: Spec) -> Split:
+    def train_of(spec: Spec) -> Split:
         """The training examples that both backends had."""
-        return resolve.splits(given, resolve.dataset_of(args, given, str(out)))[0]
+        return resolve.splits(spec, resolve.dataset_of(args, spec, str(out)))[0]
 
     a, b = (out / name for name in packages)
     return compare.judge(

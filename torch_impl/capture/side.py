@@ -164,7 +164,7 @@ class TorchSide:
             rounded = {**dict.fromkeys(constants, "constant"), **self.in_float32}
             found = replace(watch.run_of(out), computed_in_float32=rounded)
             self.output_names = [*found.outputs]
-            return with_heads(found, self.heads, given)
+            return with_heads(found, self.heads, substitutes)
         except TypeError as error:
             raise ParityError(f"torch_model: its output: {error}") from error
 

@@ -76,8 +76,8 @@ def _layer(trace: Trace, module: Any, name: str, forward: Any, given: Any, hx: A
     for tensor, what in zip((steps, *parts), ("steps", "states", "cells"), strict=False):
         _of_call(trace, tensor, number, what)
     if not module.batch_first and steps is out[0]:
-        turned = Layout((1, 0, 2), tuple(steps.shape), (1, 1, 1))
-        trace.followed[id(steps)] = Followed(steps, turned, number, "steps")
+        transposed = Layout((1, 0, 2), tuple(steps.shape), (1, 1, 1))
+        trace.followed[id(steps)] = Followed(steps, transposed, number, "steps")
 
     def replay(x: Tensor) -> Tensor:
         with torch.no_grad():
