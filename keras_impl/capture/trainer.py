@@ -27,7 +27,7 @@ from parity.reference.keras_config import schedule_of, spec_of
 class Watched(Side, Protocol):
     """The model that is trained, which a side has copied and watches while it runs."""
 
-    given: Any
+    original: Any
     tf: Any
     keras: Any
     dtype: str
