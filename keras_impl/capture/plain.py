@@ -72,7 +72,9 @@ def training(trainer: Any, batch: Batch, steps: int) -> PlainTraining:
                 if number in (0, steps - 1):
                     weights.append(trainer.weights())
     except Exception as error:
-        raise CannotRun(f"keras_model: cannot be trained plainly: {describe_error(error)}") from error
+        raise CannotRun(
+            f"keras_model: cannot be trained plainly: {describe_error(error)}"
+        ) from error
     finally:
         trainer.start()
     return PlainTraining(tuple(losses), weights[0], weights[-1], False)

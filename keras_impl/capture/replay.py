@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from keras_impl.capture.nesting import flat, packed
+from keras_impl.capture.nesting import packed
 from keras_impl.capture.read import layers
 from keras_impl.capture.read.arguments import masked
+from parity.adapters.nesting import flat
 
 
 @dataclass

@@ -69,7 +69,7 @@ class KerasSide:
         """
         self.dtype = dtype
         self.heads = heads or {}
-        self.given = model
+        self.original = model
         self.model = _model_of(model, dtype)
         self.flavour = flavour_of(self.model)
         self.framework = {"tf_keras": "Keras 2", "keras3": "Keras 3"}[self.flavour]
@@ -92,19 +92,20 @@ class KerasSide:
     def run(
         self,
         inputs: Sequence[np.ndarray],
-        own: Sequence[np.ndarray] | None = None,
-        given: Mapping[int, np.ndarray] | None = None,
+        torch_inputs: Sequence[np.ndarray] | None = None,
+        substitutes: Mapping[int, np.ndarray] | None = None,
         training: bool = False,
         promote_to_float64: bool = False,
     ) -> Run:
         """See :meth:`parity.adapters.side.Side.run`."""
         self.forget()
-        tensors = [self.tensor(value) for value in (inputs if own is None else own)]
+        fed = inputs if torch_inputs is None else torch_inputs
+        tensors = [self.tensor(value) for value in fed]
         self.islands = Islands(promote_to_float64 or self.promote_to_float64)
         watch = self.watch = calls.Watch(
             self.keras,
             self.model,
-            given or {},
+            substitutes or {},
             self.tensor,
             self.islands if self.dtype == "float64" else None,
             self.own_calls,
@@ -134,9 +135,9 @@ class KerasSide:
             raise ParityError(f"keras_model: its output: {error}") from error
         if found.channels_first - self.channels_first:  # layers upstream did not know it
             self.channels_first |= found.channels_first
-            return self.run(inputs, own, given, training, promote_to_float64)
+            return self.run(inputs, torch_inputs, substitutes, training, promote_to_float64)
         self.moved = [*found.native_layout]
-        return with_heads(found, self.heads, given)
+        return with_heads(found, self.heads, substitutes)
 
     def follow_layout(self, run: Run) -> None:
         """See :meth:`parity.adapters.side.Side.follow_layout`: that is its own."""
@@ -199,7 +200,7 @@ class KerasSide:
 
     def _refuse_own(self, received: str, accepted: str) -> None:
         """Refuse to change the user's own model, which could not be copied."""
-        if self.model is self.given:
+        if self.model is self.original:
             raise ParityError(
                 f"{received}, but {type(self.model).__name__} cannot be copied, "
                 f"accepted: {accepted}, or a function that builds the model"

@@ -28,7 +28,7 @@ from parity.reference.keras_config import schedule_of, spec_of
 class Watched(Side, Protocol):
     """The model that is trained, which a side has copied and watches while it runs."""
 
-    given: Any
+    original: Any
     tf: Any
     keras: Any
     dtype: str
@@ -96,7 +96,7 @@ class KerasTrainer:
     def _copied(self) -> tuple[Any, dict[str, Any]]:
         """A copy of the user's optimizer, and its configuration."""
         try:
-            given = getattr(self.side.given, "variables", ())
+            given = getattr(self.side.original, "variables", ())
         except ValueError:  # not built yet
             given = ()
         copies = list(zip(given, self.side.model.variables, strict=False))

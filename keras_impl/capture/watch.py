@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from keras_impl.capture.float32_islands import Islands
-from keras_impl.capture.nesting import flat, is_tensor, named_outputs, with_first
+from keras_impl.capture.nesting import is_tensor, named_outputs, with_first
 from keras_impl.capture.read import attention, layers, operations, own_calls, separable, weights
 from keras_impl.capture.read.activations import activation_of, name_of
 from keras_impl.capture.read.arguments import by_place, mask_of, masked, starts_elsewhere
@@ -19,6 +19,7 @@ from keras_impl.capture.read.registry import flavour_of, kind_of, reader_of
 from keras_impl.capture.replay import Invocation, last, replay, watched_activation
 from keras_impl.private_api import calls_replaced, layers_of, operations_observed
 from parity.adapters.calls import Call, Run, Weights
+from parity.adapters.nesting import flat
 
 __all__ = ["Invocation", "Watch", "named_outputs", "replay"]
 
@@ -30,7 +31,7 @@ class Watch:
         self,
         keras: Any,
         model: Any,
-        given: Mapping[int, np.ndarray],
+        substitutes: Mapping[int, np.ndarray],
         as_tensor: Any,
         islands: Islands | None = None,
         own_calls: dict[int, bool] | None = None,
@@ -39,7 +40,7 @@ class Watch:
         self.keras = keras
         self.flavour = flavour_of(model)
         self.model = model
-        self.given = given
+        self.substitutes = substitutes
         self.as_tensor = as_tensor
         self.islands = islands
         self.own_calls = {} if own_calls is None else own_calls  # see _calls_own, by layer
@@ -290,8 +291,8 @@ class Watch:
         tensor = next(one for one in flat((out,)) if is_tensor(one))
         number = len(self.calls)
         output = made.canonical(tensor)
-        if number in self.given:
-            value = made.own(self.given[number].astype(output.dtype), len(tensor.shape))
+        if number in self.substitutes:
+            value = made.own(self.substitutes[number].astype(output.dtype), len(tensor.shape))
             given = masked(self.as_tensor(value), tensor)
             out, tensor = with_first(out, given), given
         found = [self.followed.get(id(one)) for one in inputs]

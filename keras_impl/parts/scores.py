@@ -3,41 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from keras_impl.framework import keras, tf
-from parity.specs import predictions
 from parity.specs.base import ModelSpec
+from parity.specs.predictions import Returned
 
 
-@dataclass(frozen=True)
-class _Returned:
+class _Returned(Returned):
     """A model's outputs for some examples, and the targets."""
-
-    spec: ModelSpec
-    outputs: np.ndarray
-    y: np.ndarray
-    top_k: int
-
-    @property
-    def softmax(self) -> bool:
-        return self.spec.head == "softmax"
-
-    @property
-    def dtype(self) -> str:
-        return self.outputs.dtype.name
 
     def common(self, dtype: str = "") -> dict[str, Any]:
         """Arguments of every metric."""
         return {"dtype": dtype or self.dtype}
-
-    @property
-    def labels(self) -> np.ndarray:
-        """Predicted class numbers, int64 (N,)."""
-        return predictions.labels(self.spec, self.outputs)
 
     def columns(self, labels: np.ndarray, dtype: str = "") -> Any:
         """Class numbers (N,) as (N, units): one-hot, or unchanged for a sigmoid head."""
@@ -47,8 +27,7 @@ class _Returned:
 
     def probabilities(self) -> Any:
         """Probabilities (N, units): of each class, or of class 1 for a sigmoid head."""
-        found = predictions.probabilities(self.spec, self.outputs)
-        return tf.constant(found[:, -self.spec.outputs :], self.dtype)
+        return tf.constant(self.of_units(), self.dtype)
 
 
 def scores_of(

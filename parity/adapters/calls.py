@@ -1,4 +1,4 @@
-"""What is known of a model's layers: each call, with what went in and what came out."""
+"""Call and Run: the recorded layer calls of a model, with inputs, output and weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Name = TypeVar("Name", bound=Hashable)
 
 
 class Weights(Mapping[Name, np.ndarray]):
-    """Arrays that are read from where they are whenever they are asked for: there is no copy."""
+    """Arrays by name that are read from the framework at each access; nothing is copied."""
 
     def __init__(self, places: Mapping[Name, Any], read: Callable[[Any], np.ndarray]) -> None:
         self.places, self.read = places, read
@@ -35,34 +35,33 @@ class Weights(Mapping[Name, np.ndarray]):
 
 @dataclass(frozen=True)
 class Output:
-    """What a model returns."""
+    """Configuration of a call that stands for one output of the model."""
 
     keras: ClassVar[str] = "output"
 
 
 @dataclass(eq=False, kw_only=True)
 class Call:
-    """One call of a layer, a module or a function, in terms of no framework.
+    """One call of a layer, a module or a function, independent of the framework.
 
-    Arrays are canonical: channels last, sequences (N, T, …), a flattened map in the order H, W, C.
+    Arrays are canonical: channels-last, sequences (N, T, …), a flattened map in the order H, W, C.
 
     Attributes:
         number: place in the order of execution, from 0.
-        name: of the Keras layer or the PyTorch module, as the model's user knows it; of a function
-            the module that calls it and its own (``features.relu``).
-        kind: the class, or the function.
-        config: of :mod:`parity.reference.layers`, in Keras's terms; None where the kind is not
-        known.
-        weights: parameters and buffers by canonical name, (…) as in the layer's reference; of a
-            model's call as the model has them now.
-        inputs: what went in.
-        output: what came out.
-        sources: for each input the call it comes from, -1 for a model's input, None where what
-            lies between could not be followed.
-        through: functions that are no layers, by which its first input came from there.
-        options: what else decides what the layer computes, such as a mask.
-        merged_calls: numbers of the calls that it consists of; its own if it is one call.
-        merged_into: number of the call that it is part of, if any.
+        name: of the Keras layer or the PyTorch module in the user's model; of a function, the name
+            of the calling module and its own (``features.relu``).
+        kind: name of the class or the function.
+        config: of :mod:`parity.reference.layers`, in Keras's terms; None for an unknown kind.
+        weights: parameters and buffers by canonical name, with the shapes of the layer's
+            reference; the model's current values.
+        inputs: canonical arrays.
+        output: canonical array.
+        sources: for each input, the number of the call that produced it; -1 for a model's input,
+            None if the functions between could not be followed.
+        through: functions between that call and the first input which are not layers.
+        options: other values that the layer's result depends on, such as a mask.
+        merged_calls: numbers of the calls that were merged into this one; else its own.
+        merged_into: number of the call that it was merged into, if any.
         allowed: tolerance for another framework's output, relative to the largest entry.
     """
 
@@ -85,7 +84,7 @@ class Call:
 
     @property
     def anchor(self) -> bool:
-        """Whether it is matched first: it has weights, or is an output."""
+        """Whether it is matched first: it has weights or is an output."""
         return bool(self.weights) or isinstance(self.config, Output)
 
     def forget(self) -> None:
@@ -95,16 +94,16 @@ class Call:
 
     @property
     def layer(self) -> str:
-        """Kind of the layer in Keras's terms; the framework's own where it is not known."""
+        """Kind of the layer in Keras's terms; the framework's own if unknown."""
         return self.kind if self.config is None else str(self.config.keras)
 
 
 @dataclass(eq=False, kw_only=True)
 class Run:
-    """A model's calls in the order of execution, and what it returned.
+    """A model's calls in the order of execution, and its outputs.
 
     Attributes:
-        calls: every layer that was called.
+        calls: every call of a layer.
         outputs: canonical arrays, by the place in the model's output (``output``, ``output/1``,
             ``output/logits``).
         sources: for each of them the call it comes from, as of :attr:`Call.sources`.
@@ -127,12 +126,12 @@ class Run:
     computed_in_float32: Mapping[str, str] = field(default_factory=dict)
 
     def forget(self) -> None:
-        """Release the inputs and outputs of its calls, see :meth:`Call.forget`."""
+        """Release the inputs and outputs of all calls; see :meth:`Call.forget`."""
         for call in self.calls:
             call.forget()
 
     def in_layout_of(self, other: Run) -> Run:
-        """The run with outputs in their native layout where the other's have the same shape.
+        """Return the run with outputs in native layout if the other's have the same shape.
 
         Without that layout too, axes of length 1 are added or left out as in the other's.
         """
@@ -148,7 +147,7 @@ class Run:
         return replace(self, outputs=outputs)
 
     def with_outputs(self, calls: Sequence[Call]) -> Run:
-        """These calls, and each output as one more that hands on what it is fed."""
+        """Return a run of these calls and one more for each output, which returns its input."""
         ends = [
             Call(
                 number=len(calls) + place,
@@ -172,7 +171,7 @@ def squeezed(shape: Sequence[int]) -> list[int]:
 
 
 def leading(sources: Sequence[int | None], calls: Sequence[Call]) -> set[int]:
-    """Numbers of the calls without weights that lead there, back to those with weights."""
+    """Return the numbers of the upstream calls without weights, up to the next with weights."""
     ahead = list(sources)
     found: set[int] = set()
     while ahead:

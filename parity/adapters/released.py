@@ -13,10 +13,10 @@ class ReleasedError(RuntimeError):
 
 
 class Released(np.lib.mixins.NDArrayOperatorsMixin):
-    """Stands for an array whose memory has been freed.
+    """Placeholder of an array whose memory has been freed.
 
-    Whatever reads values raises :class:`ReleasedError`: arithmetic, comparisons, indexing, NumPy's
-    functions, methods of arrays, and conversion to an array.
+    Every read of its values raises :class:`ReleasedError`: arithmetic, comparisons, indexing,
+    NumPy's functions, methods of arrays, and conversion to an array.
     """
 
     def __init__(self, name: str, array: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""What an implementation can do with a model of its framework that it has never seen before."""
+"""Side, the protocol of an adapter for a user's model, and the loading of adapters."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from parity.errors import ParityError
 from parity.reference.formula import Settings
 
 GROUP = "parity.sides"
-"""Entry points: each a class that fulfils :class:`Side`, called with the model, or a function that
+"""Entry points: classes that implement :class:`Side`, called with the model, or a function that
 builds it, and the dtype."""
 
 
 class CannotRun(ParityError):
-    """A model that cannot be had, or called, in this dtype; another one may do."""
+    """A model cannot be built, copied or called in this dtype; another dtype may work."""
 
 
 class Side(Protocol):
-    """A model in one framework and one dtype: a copy, the user's own is left alone."""
+    """A copy of a user's model in one framework and one dtype; the original is not changed."""
 
     framework: str
     """``Keras 2``, ``Keras 3`` or ``PyTorch``."""
@@ -34,17 +34,17 @@ class Side(Protocol):
     """The copy."""
 
     flavour: str
-    """Of Keras, ``tf_keras`` or ``keras3``; of PyTorch empty."""
+    """Keras version, ``tf_keras`` or ``keras3``; empty for PyTorch."""
 
     promote_to_float64: bool
     """Whether it computes in float64 what the model's code computes in float32, in every run."""
 
     suffixes: tuple[str, ...]
-    """Ends of the names of files with weights that it reads and writes."""
+    """Suffixes of the weight files that it reads and writes."""
 
     @staticmethod
     def start() -> None:
-        """Import the framework, with nothing of what it says meanwhile on stderr.
+        """Import the framework, without its messages on stderr.
 
         Raises:
             ParityError: it is not installed.
@@ -56,32 +56,33 @@ class Side(Protocol):
 
     @staticmethod
     def dtype_of(path: Path) -> str:
-        """``float64`` where a file of weights has such, ``float32`` otherwise.
+        """Return ``float64`` if a weight file contains it, else ``float32``.
 
         Raises:
-            ParityError: it is no such file, or holds code.
+            ParityError: the file is not a weight file, or contains code.
         """
 
     def run(
         self,
         inputs: Sequence[np.ndarray],
-        own: Sequence[np.ndarray] | None = None,
-        given: Mapping[int, np.ndarray] | None = None,
+        torch_inputs: Sequence[np.ndarray] | None = None,
+        substitutes: Mapping[int, np.ndarray] | None = None,
         training: bool = False,
         promote_to_float64: bool = False,
     ) -> Run:
-        """Call the model and watch its layers.
+        """Call the model and record the calls of its layers.
 
         Args:
-            inputs: as Keras takes them.
-            own: as this model takes them, where that is not how such inputs usually are.
-            given: a substitute for the output of a call, by the number of the call.
-            training: whether in training mode; buffers stay as they are.
+            inputs: in Keras's layout.
+            torch_inputs: the inputs that the PyTorch model takes, if they are not the usual
+                conversion of Keras's.
+            substitutes: number of a call to the output that replaces its own.
+            training: whether in training mode; buffers do not change.
             promote_to_float64: whether a Keras model in float64 computes in float64 what its code
                 computes in float32.
 
         Raises:
-            ParityError: the model cannot be called with them.
+            ParityError: the model cannot be called with these inputs.
         """
 
     def follow_layout(self, run: Run) -> None:
@@ -94,13 +95,13 @@ class Side(Protocol):
         """
 
     def forget(self) -> None:
-        """Let go of the last run, whose calls cannot be replayed any more."""
+        """Release the last run; its calls can no longer be replayed."""
 
     def set_weights(self, layer: str, weights: Mapping[str, np.ndarray]) -> None:
-        """Overwrite parameters and buffers of the layer of that name (:attr:`Call.name`)."""
+        """Set parameters and buffers of a layer by :attr:`Call.name`."""
 
     def replay(self, number: int, inputs: Sequence[np.ndarray]) -> np.ndarray:
-        """What the layer of that call in the last run gives for other inputs; canonical both."""
+        """Return the output of a call of the last run for other inputs; both canonical."""
 
     def trainer(
         self,
@@ -112,46 +113,46 @@ class Side(Protocol):
         shared_loss: bool = False,
         schedule: Settings | None = None,
     ) -> Any:
-        """The model with a loss and an optimizer, a :class:`parity.adapters.trainer.Trainer`.
+        """Return a :class:`parity.adapters.trainer.Trainer` of the model.
 
         Args:
             loss: see the implementation.
-            optimizer: likewise; None: no steps.
-            seed: of what random layers draw.
-            flavour: the Keras that is meant.
-            shared_loss: of Keras, whether PyTorch gets the same loss.
-            schedule: of PyTorch, a schedule of Keras's that its optimizer follows.
+            optimizer: see the implementation; None: no steps.
+            seed: of the shared random draws.
+            flavour: Keras version whose semantics apply.
+            shared_loss: Keras only: whether PyTorch computes the same loss.
+            schedule: PyTorch only: a Keras schedule that the optimizer follows.
         """
 
     def all_parameters(self) -> Arrays:
-        """Every parameter by the framework's own name, as it is."""
+        """Return every parameter by the framework's own name, in its native layout."""
 
     def load(self, path: Path) -> None:
-        """Take the weights of a file, all of them; the model must have been run.
+        """Load all weights from a file; :meth:`run` must have been called.
 
         Raises:
-            ParityError: it is no such file, holds code, or weights of another model.
+            ParityError: the file is not a weight file, contains code, or weights of another model.
         """
 
     def save(self, path: Path) -> None:
-        """Write the weights to a file, of the kind that its suffix says.
+        """Write the weights to a file in the format of its suffix.
 
         Raises:
-            ParityError: the model cannot be written so.
+            ParityError: the model cannot be saved in this format.
         """
 
     def unowned_parameters(self, layers: Collection[str]) -> Arrays:
-        """Parameters and buffers that none of these layers holds, by the framework's own names."""
+        """Return parameters and buffers that belong to none of these layers, by native name."""
 
     def set_unowned_parameters(self, values: Mapping[str, np.ndarray]) -> None:
-        """Overwrite some of them."""
+        """Set some of the :meth:`unowned_parameters`."""
 
     def weights_without_layer(self) -> list[str]:
-        """Names of the floating weights that belong to no layer of the last run."""
+        """Return the names of floating-point weights that no layer of the last run owns."""
 
 
 def sides() -> dict[str, type[Side]]:
-    """The implementations by name; each one's framework may be imported.
+    """Return the adapter classes by name; their frameworks may be imported.
 
     Raises:
         ParityError: a framework is not installed.
@@ -160,10 +161,10 @@ def sides() -> dict[str, type[Side]]:
 
 
 def start() -> None:
-    """Import every framework, quietly.
+    """Import every framework, without its messages.
 
     Raises:
-        ParityError: one is not installed.
+        ParityError: a framework is not installed.
     """
     for one in sides().values():
         one.start()
@@ -197,30 +198,30 @@ def seeded(number: int) -> Iterator[None]:
         np.random.set_state(before[1])
 
 
-def load_adapter(which: str, model: Any, dtype: str, **given: Any) -> Side:
-    """The implementation's view of a model.
+def load_adapter(which: str, model: Any, dtype: str, **kwargs: Any) -> Side:
+    """Return the adapter of a model.
 
     Args:
         which: ``keras`` or ``torch``.
         model: an instance, or a function that builds one.
         dtype: ``float64`` or ``float32``.
-        given: more for that implementation.
+        kwargs: further arguments of the adapter.
 
     Raises:
-        ParityError: none is installed, or it cannot take the model.
+        ParityError: no such adapter is installed, or it does not accept the model.
     """
     found = {entry.name: entry for entry in _entries()}
     if which not in found:
         known = ", ".join(sorted(found)) or "none is installed"
         raise ParityError(f"framework: received {which!r}, accepted: {known}")
-    return _loaded(found[which])(model, dtype, **given)  # type: ignore[call-arg]
+    return _loaded(found[which])(model, dtype, **kwargs)  # type: ignore[call-arg]
 
 
 def refuse_empty(name: str, side: Side, run: Run) -> None:
-    """Refuse a model without weights, of which there is nothing to carry over.
+    """Refuse a model without weights, as there is nothing to transfer.
 
     Raises:
-        ParityError: it has no parameter, frozen ones included.
+        ParityError: the model has no parameter, frozen or not.
     """
     if not side.all_parameters() and not any(call.weights for call in run.calls):
         raise ParityError(

@@ -1,4 +1,4 @@
-"""What an implementation can do with a model that is trained."""
+"""Trainer, the protocol of a model with a loss and an optimizer, and the options of its runs."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from parity.reference.optimizers.spec import OptimizerSpec
 Key = tuple[str, str]
 """Name of a layer in its own model, and the canonical name of one of its weights.
 
-Of a parameter that no layer holds the framework's own name, and :data:`UNOWNED`.
+For an unowned parameter: its native name, and :data:`UNOWNED`.
 """
 
 UNOWNED = "parameter"
 
 Gradients = dict[Key, np.ndarray]
-"""Weight to gradient, in the weight's canonical shape; a weight without one is not there."""
+"""Weight to gradient, in the weight's canonical shape; weights without a gradient are absent."""
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a model in training mode runs otherwise than as its owner wrote it.
+    """How a run in training mode differs from what the user's model does by itself.
 
     Attributes:
         names: which stream of shared random numbers each random call draws from, in the order of
@@ -37,8 +37,8 @@ class RunOptions:
             for gradients, where the layers are not watched.
         masks: place of a random call to the mask of a Keras dropout whose numbers it gets; of
             uniform numbers that PyTorch code draws by itself.
-        descending: those places of ``masks`` that get 1 minus each number: code that keeps entries
-            below a threshold, not above, then keeps the same entries.
+        descending: places of ``masks`` that get 1 minus each number, for code that keeps entries
+            below a threshold instead of above.
         float32_constants: whether PyTorch's functions take their constants rounded to float32, as
             Keras's do.
         through_detach: whether gradients pass through what PyTorch's forward pass detaches.
@@ -87,11 +87,12 @@ class TrainingRun:
 
 @dataclass(frozen=True)
 class Batch:
-    """What both models are trained with, in every step.
+    """Inputs and targets of a training step, with the options of each model's run.
 
     Attributes:
-        inputs: as Keras takes them.
-        torch_inputs: as PyTorch does, where that is not how such inputs usually are.
+        inputs: in Keras's layout.
+        torch_inputs: the inputs that the PyTorch model takes, if they are not the usual conversion
+            of Keras's.
         targets: one array for every output, or as many as the losses take.
         keras_options: how the Keras model runs.
         torch_options: how the PyTorch model runs.
@@ -105,7 +106,7 @@ class Batch:
 
 
 class Trainer(Protocol):
-    """A side's model with a loss and an optimizer; :meth:`start` undoes what it changes.
+    """A model with a loss and an optimizer; :meth:`start` resets it to its first state.
 
     What a run does is determined by its arguments: the batch, with its options, and the step.
     """
@@ -114,26 +115,26 @@ class Trainer(Protocol):
     """Names of layers that draw random numbers which cannot be replaced by shared ones."""
 
     def start(self) -> None:
-        """Weights, buffers and optimizer as they were at first."""
+        """Reset weights, buffers and optimizer to their first state."""
 
     def keep(self) -> None:
-        """Copy trained parameters that something else is about to change, for :meth:`start`.
+        """Copy the trained parameters for :meth:`start`, before other code changes them.
 
-        The optimizer's steps do so themselves: before them there is no copy.
+        :meth:`apply` does so itself.
         """
 
     def count_in(self, names: Sequence[str]) -> None:
-        """Count these among the weights, parameters of the framework's own names."""
+        """Include these unowned parameters, by native name, in the weights."""
 
     def run(
         self, batch: Batch, step: int, substitutes: Mapping[int, np.ndarray] | None = None
     ) -> TrainingRun:
-        """Call the model in training mode and watch it; buffers stay as they are.
+        """Call the model in training mode and record its calls; buffers do not change.
 
         Args:
-            batch: what the model is called with, and how it runs.
-            step: of the training, from 0: each step draws other numbers.
-            substitutes: number of a watched call to the output that it hands on instead of its own.
+            batch: inputs, targets and options.
+            step: number of the training step, from 0; each step has its own random draws.
+            substitutes: number of a recorded call to the output that replaces its own.
 
         Raises:
             CannotRun: the model raises in training mode.
@@ -142,12 +143,12 @@ class Trainer(Protocol):
     def gradients(
         self, batch: Batch, step: int, only: Collection[Key] | None = None
     ) -> tuple[float, Gradients]:
-        """Loss, penalties included, and its gradients; updates buffers.
+        """Return the loss with penalties, and its gradients; updates buffers.
 
         Args:
-            batch: what the loss is of, and how the model runs.
-            step: of the training, from 0.
-            only: these weights; None: every one.
+            batch: inputs, targets and options.
+            step: number of the training step, from 0.
+            only: the weights to differentiate by; None: all.
 
         Raises:
             CannotRun: the gradients cannot be computed.
@@ -169,94 +170,94 @@ class Trainer(Protocol):
         """
 
     def apply(self, gradients: Gradients) -> None:
-        """One step of the optimizer with these gradients; a weight without one is left out.
+        """Make one optimizer step with these gradients; weights without one do not change.
 
         Raises:
             CannotRun: the optimizer raises.
         """
 
     def weights(self) -> Mapping[Key, np.ndarray]:
-        """Parameters and buffers as they are; PyTorch's each at the time that it is asked for."""
+        """Return the current parameters and buffers; PyTorch's are read at each access."""
 
     def carried(self) -> list[str]:
         """Names of the layers that carry a state to the next batch, or keep something else."""
 
     def settings_of(self, key: Key) -> Settings | None:
-        """The optimizer of a weight; None where it is of no known kind."""
+        """Return the optimizer settings of a weight; None for an unknown kind."""
 
     def frozen(self, key: Key) -> bool:
-        """Whether a weight is kept from training."""
+        """Return whether a weight is excluded from training."""
 
 
 class KerasTrainer(Trainer, Protocol):
-    """What a Keras trainer offers beyond :class:`Trainer`: its settings, for PyTorch to follow."""
+    """A Keras trainer: a :class:`Trainer` whose settings PyTorch can follow."""
 
     shared_loss: bool
-    """Whether PyTorch has the same loss, of probabilities where the model returns such."""
+    """Whether PyTorch computes the same loss, from probabilities if the model returns them."""
 
     loss_settings: Settings | None
-    """Of a loss of Keras's own."""
+    """Settings of the loss, if it is one of Keras's."""
 
     spec: OptimizerSpec | None
-    """Of an optimizer of Keras's own."""
+    """Spec of the optimizer, if it is one of Keras's."""
 
     schedule: Settings | None
-    """Of a schedule of Keras's own; None where the rate is constant."""
+    """Settings of the schedule, if it is one of Keras's; None for a constant rate."""
 
     def rate(self) -> float:
-        """Of the next step."""
+        """Return the learning rate of the next step."""
 
     def penalty(self) -> float:
-        """Share of the last loss that came from the model's own penalties."""
+        """Return the part of the last loss that is the model's own penalties."""
 
     def first_of(self, key: Key) -> np.ndarray:
-        """A weight as it was at first."""
+        """Return the initial value of a weight."""
 
     def penalties(self) -> dict[str, dict[str, Any]]:
-        """Factors of the model's own penalties, by layer and what they are on: ``conv.kernel``."""
+        """Return the factors of the model's penalties by layer and weight (``conv.kernel``)."""
 
 
 class TorchTrainer(Trainer, Protocol):
-    """What a PyTorch trainer offers beyond :class:`Trainer`: changes that test a cause."""
+    """A PyTorch trainer: a :class:`Trainer` with changes that test a cause."""
 
     loss_shape: tuple[int, ...]
     """Of the last loss; a model can only be trained where it is empty."""
 
     def loss_of(self, outputs: Sequence[np.ndarray], batch: Batch) -> float:
-        """The loss of outputs as Keras's model returned them."""
+        """Return the loss of the Keras model's outputs."""
 
     def class_weights(self) -> np.ndarray | None:
         """The weight (classes,) that the loss gives each class; None where it has no such."""
 
     def take(self, layer: str, values: Mapping[str, float]) -> bool:
-        """Give a layer Keras's constants: ``momentum``, ``epsilon``, ``negative_slope``.
+        """Set a layer's constants (``momentum``, ``epsilon``, ``negative_slope``) to Keras's.
 
         Returns:
-            Whether any was another before.
+            Whether any value changed.
         """
 
     def rate_of(self, key: Key) -> float:
-        """Of the next step, for this weight."""
+        """Return the learning rate of the next step for this weight."""
 
     def take_rate(self, rate: float) -> None:
-        """Make the next step with Keras's where a scheduler's is the same but for rounding."""
+        """Use Keras's rate in the next step, where a scheduler's differs by rounding only."""
 
     def freeze(self, key: Key, frozen: bool) -> None:
-        """Keep a weight from training, or let it train."""
+        """Exclude a weight from training, or include it again."""
 
     def second_biases(self) -> list[Key]:
-        """Biases of two tensors that both train, of which only the sum counts."""
+        """Return the biases that consist of two trained tensors which are only used as a sum."""
 
     def freeze_second_biases(self) -> None:
-        """Let only the first of two such tensors train."""
+        """Freeze the second tensor of each of the :meth:`second_biases`."""
 
 
 def as_outputs(run: Run) -> list[np.ndarray]:
-    """A run's outputs in their order."""
+    """Return the outputs of a run in their order."""
     found: Arrays = run.outputs
     return list(found.values())
 
 
 def native_outputs(run: Run) -> list[np.ndarray]:
-    """Likewise, in the layout in which the model returned them."""
+    """Return the outputs of a run in their order, in native layout."""
     return [run.native_layout.get(name, value) for name, value in run.outputs.items()]

@@ -103,9 +103,6 @@ def backend_parser(backend: str) -> OneLineParser:
         required=True,
         help="new folder; with several models, it has a subfolder for each",
     )
-    record.add_argument(  # for a member of another process's ensemble
-        "--no-ensemble", dest="ensemble", action="store_false", default=None, help=argparse.SUPPRESS
-    )
 
     replay = add("replay", help="run each layer with the inputs of another record's layer")
     replay.add_argument("teacher", metavar="RECORD", help="folder written by record")

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from parity.adapters.backend import Backend, registered
+from parity.adapters.backend import Backend
 from parity.cli.flags import resolve
-from parity.cli.flags.spec import flag_of, record_flags
+from parity.cli.flags.spec import flag_of
+from parity.cli.request import Request
 from parity.errors import ParityError
 from parity.ladder import climb, fit, record
 from parity.ladder.header import create_header
@@ -27,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     dtypes = tuple(sorted(set(args.dtype), reverse=True))  # float64 first
     if args.seeds > 1 and "float32" not in dtypes:
         raise ParityError(f"--seeds: received {args.seeds} without float32, accepted: 1, or both")
-    ensemble = args.ensemble is not False
+    ensemble = vars(args).get("ensemble", True)  # false for a member of another one
     epochs = vars(args).get("epochs", 0)
     if epochs and "float64" not in dtypes and ensemble:
         raise ParityError(
@@ -126,12 +127,12 @@ def _ensemble_process(
     if not count:
         yield None
         return
-    flags = {**vars(args), "dtype": ["float32"], "threads": count, "seeds": 1, "ensemble": False}
+    request = Request.record(
+        own.name, args, dtype=["float32"], threads=count, seeds=1, ensemble=False
+    )
     with tempfile.TemporaryDirectory(prefix="parity-") as folder:
         out = Path(folder) / "record"
-        command = [registered()[own.name], "record"]
-        command += record_flags(argparse.Namespace(**flags))
-        child = processes.Child([*command, f"--out={out}"])
+        child = request.start(out)
         child.lower_priority()  # the ladder takes longest
         try:
             yield _EnsembleProcess(child, out)

@@ -8,13 +8,14 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from parity import progress
 from parity.adapters import backend
 from parity.cli import compare
-from parity.cli.flags import resolve, spec
+from parity.cli.flags import resolve
+from parity.cli.request import Request
 from parity.data.datasets import Split
 from parity.errors import ParityError
 from parity.pairs import twins
@@ -27,7 +28,7 @@ from parity.verdict.compare import Comparison
 def run(args: argparse.Namespace) -> int:
     """Start the backends, wait, compare; exit code as for ``compare``.
 
-    Where a layer parts, the second backend's layers run once more, fed what the first one's were.
+    If a layer diverges, the second backend's layers run again, with the first one's inputs.
     """
     json_file = destinations.json_path(args.json)
     out = destinations.new_path(args.out or time.strftime("runs/%Y%m%d-%H%M%S"))
@@ -39,28 +40,25 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.threads is None:  # both run at once: share the cores instead of fighting for them
         args.threads = max(1, (os.cpu_count() or 1) // len(packages))
-    flags = spec.record_flags(args)
-    _record(out, {name: [package, "record", *flags] for name, package in packages.items()})
+    _record(out, [Request.record(name, args) for name in packages])
 
     def replay(comparison: Comparison) -> Path | None:
-        """Make the replay of a comparison whose first divergence is a layer's."""
+        """Record the replay of a comparison that first diverges in a layer."""
         if not comparison.in_a_layer:
             return None
         made = out / "replay" / comparison.reference.header.spec.family
-        command = [packages[comparison.other.header.backend], "replay"]
-        command += [str(comparison.reference.path), f"--out={made}", f"--device={args.device}"]
-        command += [f"--threads={args.threads}"]
-        command += [f"--data-dir={args.data_dir}"] if args.data_dir else []
-        child = Child(command)
+        options = {name: getattr(args, name) for name in ("data_dir", "device", "threads")}
+        options |= {"teacher": str(comparison.reference.path), "download": None}
+        child = Request(comparison.other.header.backend, "replay", options).start(made)
         try:
             child.wait()
         finally:
             processes.terminate([child])
         return made
 
-    def train_of(given: Spec) -> Split:
+    def train_of(spec: Spec) -> Split:
         """The training examples that both backends had."""
-        return resolve.splits(given, resolve.dataset_of(args, given, str(out)))[0]
+        return resolve.splits(spec, resolve.dataset_of(args, spec, str(out)))[0]
 
     a, b = (out / name for name in packages)
     return compare.judge(
@@ -75,16 +73,16 @@ def run(args: argparse.Namespace) -> int:
     )
 
 
-def _record(out: Path, commands: Mapping[str, list[str]]) -> None:
-    """Run each backend's command at once, to ``out/<backend>``; all of them, or nothing is kept.
+def _record(out: Path, requests: Sequence[Request]) -> None:
+    """Execute the requests at once, to ``out/<backend>``; all of them, or nothing is kept.
 
     Raises:
-        ParityError: with what the first process that failed said.
+        ParityError: with the error message of the first process that failed.
     """
     children: dict[str, Child] = {}
     try:
-        for name, command in commands.items():
-            children[name] = Child([*command, f"--out={out / name}"])
+        for request in requests:
+            children[request.backend] = request.start(out / request.backend)
         _wait(children)
     except BaseException:
         processes.terminate(children.values())

@@ -1,8 +1,7 @@
-"""NumPy reference of a model's loss and penalties, and which losses each model accepts."""
+"""NumPy reference of a model's loss, and which losses each model accepts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -103,35 +102,3 @@ def reference_loss(
     if class_weights:
         losses *= np.array([as_float32(weight) for weight in class_weights])[y]
     return float(losses.mean())
-
-
-def reference_penalty(
-    spec: ModelSpec, weights: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]
-) -> float:
-    """Return λ₁·Σ|x| + λ₂·Σx² of kernels, biases and activities; the latter per example.
-
-    Args:
-        spec: the model, with the factors.
-        weights: by canonical name; recurrent kernels have no penalty.
-        outputs: output (N, …) of each layer in training, by layer name; only dense layers and
-            convolutions have an activity penalty.
-    """
-    kernels = [value for name, value in weights.items() if name.endswith("/kernel")]
-    biases = [value for name, value in weights.items() if name.endswith("/bias")]
-    activities = [
-        value
-        for name, value in outputs.items()
-        if f"{name}/kernel" in weights and f"{name}/recurrent_kernel" not in weights
-    ]
-    batch = len(activities[0])
-    return (
-        _l1_l2(spec.l1, spec.l2, kernels)
-        + _l1_l2(spec.bias_l1, spec.bias_l2, biases)
-        + _l1_l2(spec.activity_l1, spec.activity_l2, activities) / batch
-    )
-
-
-def _l1_l2(l1: float, l2: float, values: list[np.ndarray]) -> float:
-    absolute = sum(np.abs(value).sum() for value in values)
-    squares = sum((value**2).sum() for value in values)
-    return float(as_float32(l1) * absolute + as_float32(l2) * squares)

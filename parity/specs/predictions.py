@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -46,6 +47,35 @@ def margins(spec: ModelSpec, outputs: np.ndarray) -> np.ndarray:
         highest = np.sort(outputs, axis=1)
         found = highest[:, -1] - highest[:, -2]
     return np.asarray(found, np.float64)
+
+
+@dataclass(frozen=True)
+class Returned:
+    """A model's outputs (N, units) for some examples, and their classes y (N,)."""
+
+    spec: ModelSpec
+    outputs: np.ndarray
+    y: np.ndarray
+    top_k: int
+
+    @property
+    def softmax(self) -> bool:
+        """Whether the head is a softmax."""
+        return self.spec.head == "softmax"
+
+    @property
+    def dtype(self) -> str:
+        """Name of the outputs' dtype."""
+        return self.outputs.dtype.name
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Predicted classes, int64 (N,)."""
+        return labels(self.spec, self.outputs)
+
+    def of_units(self) -> np.ndarray:
+        """Probabilities, float64 (N, units): of each class, or of class 1 for a sigmoid head."""
+        return probabilities(self.spec, self.outputs)[:, -self.spec.outputs :]
 
 
 def accuracy(predicted: np.ndarray, y: np.ndarray) -> float:

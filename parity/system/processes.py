@@ -34,13 +34,15 @@ class Child:
         messages: the other lines on stderr.
     """
 
-    def __init__(self, command: list[str]) -> None:
-        """Start ``python -m`` with the command as arguments."""
+    def __init__(self, command: list[str], request: str) -> None:
+        """Start ``python -m`` with the command and a file with the request as arguments."""
         self.folder = Path(tempfile.mkdtemp(prefix="parity-"))
+        file = self.folder / "request.json"
+        file.write_text(request)
         self.state: dict[str, Any] = {"done": 0, "total": None, "what": "starting"}
         self.messages: list[str] = []
         self.process = subprocess.Popen(
-            [sys.executable, "-m", *command],
+            [sys.executable, "-m", *command, str(file)],
             env={**os.environ, progress.LINES: "lines", "TMPDIR": str(self.folder)},
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,

@@ -12,7 +12,8 @@ import pytest
 
 from parity.cli import parser as cli
 from parity.cli.flags import resolve
-from parity.cli.flags.spec import flag_of, model_fields, reader, record_flags
+from parity.cli.flags.spec import flag_of, model_fields, reader
+from parity.cli.request import Request
 from parity.data import datasets
 from parity.options import Accepts
 from parity.reference.optimizers.spec import OptimizerSpec
@@ -146,15 +147,18 @@ def test_size_that_is_loaded(
         "--dtype float32 --steps 17 --seeds 3 --no-bidirectional --cell lstm",
     ],
 )
-def test_run_hands_its_flags_on(argv: str) -> None:
-    """`record` reads from `run`'s flags what `run` was given, to the last digit."""
+def test_run_passes_its_flags_to_record(argv: str) -> None:
+    """The request has, after a trip through JSON, exactly what `record` would have parsed."""
     models = ["--model", "cnn", "rnn"]
-    asked = cli.parity_parser().parse_args(["run", *models, *argv.split(), "--json", "x"])
-    record = cli.backend_parser("torch").parse_args(["record", *record_flags(asked), "--out=y"])
-    left_out = ("command", "out", "json", "allow")
-    told = {name: value for name, value in vars(record).items() if name not in left_out}
-    assert told.pop("ensemble") is None  # of which users know nothing
-    assert told == {name: value for name, value in vars(asked).items() if name not in left_out}
+    words = [*models, *argv.split()]
+    run = cli.parity_parser().parse_args(["run", *words, "--json", "x"])
+    record = cli.backend_parser("torch").parse_args(["record", *words, "--out=y"])
+    request = Request.from_json(Request.record("torch", run).to_json())
+    actual, expected = vars(request.arguments("y")), {**vars(record), "backend": "torch"}
+    assert actual == expected
+    assert {name: type(value) for name, value in actual.items()} == {
+        name: type(value) for name, value in expected.items()
+    }
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda", "cuda:0", "cuda:12"])

@@ -93,11 +93,11 @@ class SharedDraws(TorchFunctionMode):
             return x
         shape = layout.to_canonical(x.detach()).shape
         drawn = torch.as_tensor(uniform(self.seed, own, self.step, shape))
-        lies = layout.from_canonical(drawn).reshape(x.shape)
+        values = layout.from_canonical(drawn).reshape(x.shape)
         if name in SPATIAL:
             kept_axes = 1 if UNBATCHED.get(name) == x.ndim else 2
-            lies = lies[(*(slice(None),) * kept_axes, *(slice(1),) * (x.ndim - kept_axes))]
-        kept = (lies.double() >= rate).to(x.dtype).to(x.device)
+            values = values[(*(slice(None),) * kept_axes, *(slice(1),) * (x.ndim - kept_axes))]
+        kept = (values.double() >= rate).to(x.dtype).to(x.device)
         if name in ALPHA and 0.0 < rate < 1.0:
             a = 1.0 / math.sqrt((SELU_LIMIT**2 * rate + 1.0) * (1.0 - rate))
             return x * (kept * a) - ((kept - 1.0) * (SELU_LIMIT * a) + SELU_LIMIT * a * rate)
@@ -115,13 +115,13 @@ class SharedDraws(TorchFunctionMode):
             return out
         numbers = mask.of(uniform(self.seed, own, self.step, mask.shape)).astype(np.float64)
         numbers = LAST - numbers if place in self.options.descending else numbers
-        lies = layout.from_canonical(torch.as_tensor(numbers).reshape(shape)).reshape(out.shape)
+        values = layout.from_canonical(torch.as_tensor(numbers).reshape(shape)).reshape(out.shape)
         with torch.no_grad():
             if name.startswith("bernoulli"):
-                value = (lies >= 1.0 - _chance(name, *args, **kwargs)).to(out)
+                value = (values >= 1.0 - _chance(name, *args, **kwargs)).to(out)
             else:
                 low, high = _range(*args[1:], **kwargs) if name == "uniform_" else (0.0, 1.0)
-                value = (low + (high - low) * lies).to(out)
+                value = (low + (high - low) * values).to(out)
             return out.copy_(value) if name.endswith("_") or "out" in kwargs else value
 
     def _normal(self, name: str, args: tuple[Any, ...], kwargs: Any, out: Tensor) -> Tensor:
@@ -132,10 +132,10 @@ class SharedDraws(TorchFunctionMode):
         shape = layout.to_canonical(out.detach()).shape
         drawn = normal(self.seed, own, self.step, shape) if own else np.zeros(shape, np.float32)
         self.noise[place] = drawn
-        lies = layout.from_canonical(torch.as_tensor(drawn)).reshape(out.shape)
+        values = layout.from_canonical(torch.as_tensor(drawn)).reshape(out.shape)
         mean, stddev = _moments(*given, **kwargs)
         with torch.no_grad():
-            value = mean + stddev * lies.to(out)
+            value = mean + stddev * values.to(out)
             return out.copy_(value) if name == "normal_" else value
 
     def _next(self, x: Tensor, spatial: bool = False, noise: bool = False) -> tuple[str, Layout]:

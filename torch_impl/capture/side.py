@@ -93,39 +93,41 @@ class TorchSide:
     def run(
         self,
         inputs: Sequence[np.ndarray],
-        own: Sequence[np.ndarray] | None = None,
-        given: Mapping[int, np.ndarray] | None = None,
+        torch_inputs: Sequence[np.ndarray] | None = None,
+        substitutes: Mapping[int, np.ndarray] | None = None,
         training: bool = False,
         promote_to_float64: bool = False,
     ) -> Run:
         """See :meth:`parity.adapters.side.Side.run`."""
         try:
-            return self._run(inputs, own, given, training)
+            return self._run(inputs, torch_inputs, substitutes, training)
         except CannotRun:
-            if own is not None or self.modules:
+            if torch_inputs is not None or self.modules:
                 raise
             ranks = {np.ndim(one) for one in inputs}
             for sequences, unchanged in ((True, False), (False, True)):
                 if (3 in ranks) >= sequences and (max(ranks) > 3) >= unchanged:
                     self.channels_first, self.unchanged = sequences, unchanged
                     with contextlib.suppress(CannotRun):
-                        return self._run(inputs, own, given, training)
+                        return self._run(inputs, torch_inputs, substitutes, training)
             self.channels_first = self.unchanged = False
             raise
 
     def _run(
         self,
         inputs: Sequence[np.ndarray],
-        own: Sequence[np.ndarray] | None,
-        given: Mapping[int, np.ndarray] | None,
+        torch_inputs: Sequence[np.ndarray] | None,
+        substitutes: Mapping[int, np.ndarray] | None,
         training: bool,
     ) -> Run:
         self.forget()
         self.in_float32: dict[str, str] = {}
         self.state.restore()
         self.model.train(training)
-        tensors, layouts = self.tensors(inputs, own)
-        watch = self.watch = calls.Watch(self.model, given or {}, self.copies, self.same_as_kind)
+        tensors, layouts = self.tensors(inputs, torch_inputs)
+        watch = self.watch = calls.Watch(
+            self.model, substitutes or {}, self.copies, self.same_as_kind
+        )
         watch.native_flatten = self.native_flatten
         watch.feed(tensors, layouts)
         kept = weights.untrained(self.model) if training else {}
@@ -150,7 +152,7 @@ class TorchSide:
         if watch.rewritten():
             self.copies = True
             del watch, out
-            return self._run(inputs, own, given, training)
+            return self._run(inputs, torch_inputs, substitutes, training)
         self.made = watch.made
         for call, made in zip(watch.calls, watch.made, strict=True):
             module = made.target if made.like is None else made.like
@@ -162,16 +164,17 @@ class TorchSide:
             rounded = {**dict.fromkeys(constants, "constant"), **self.in_float32}
             found = replace(watch.run_of(out), computed_in_float32=rounded)
             self.output_names = [*found.outputs]
-            return with_heads(found, self.heads, given)
+            return with_heads(found, self.heads, substitutes)
         except TypeError as error:
             raise ParityError(f"torch_model: its output: {error}") from error
 
     def tensors(
-        self, inputs: Sequence[np.ndarray], own: Sequence[np.ndarray] | None
+        self, inputs: Sequence[np.ndarray], torch_inputs: Sequence[np.ndarray] | None
     ) -> tuple[list[Tensor], list[Layout]]:
         """Inputs as the model takes them, and their layouts; for the arguments see ``run``."""
-        tensors = [self.tensor(value) for value in (inputs if own is None else own)]
-        if own is not None:
+        fed = inputs if torch_inputs is None else torch_inputs
+        tensors = [self.tensor(value) for value in fed]
+        if torch_inputs is not None:
             return tensors, [Layout.plain(tuple(one.shape)) for one in tensors]
         if self.unchanged:
             return tensors, [Layout.plain(tuple(one.shape)) for one in tensors]

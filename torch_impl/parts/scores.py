@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,37 +10,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from parity.specs import predictions
 from parity.specs.base import ModelSpec
+from parity.specs.predictions import Returned
 from torch_impl import metrics as keras_metrics
 from torch_impl.framework import dtype_of
 
 
-@dataclass(frozen=True)
-class _Returned:
+class _Returned(Returned):
     """A model's outputs for some examples, and the targets."""
-
-    spec: ModelSpec
-    outputs: np.ndarray
-    y: np.ndarray
-    top_k: int
-
-    @property
-    def softmax(self) -> bool:
-        return self.spec.head == "softmax"
-
-    @property
-    def dtype(self) -> str:
-        return self.outputs.dtype.name
 
     def common(self, dtype: str = "") -> dict[str, Any]:
         """Arguments of every metric."""
         return {"dtype": dtype_of(dtype or self.dtype), "flavour": self.spec.flavour}
-
-    @property
-    def labels(self) -> np.ndarray:
-        """Predicted class numbers, int64 (N,)."""
-        return predictions.labels(self.spec, self.outputs)
 
     def columns(self, labels: np.ndarray, dtype: str = "") -> Tensor:
         """Class numbers (N,) as (N, units): one-hot, or unchanged for a sigmoid head."""
@@ -53,8 +33,7 @@ class _Returned:
 
     def probabilities(self) -> Tensor:
         """Probabilities (N, units): of each class, or of class 1 for a sigmoid head."""
-        found = predictions.probabilities(self.spec, self.outputs)
-        return torch.as_tensor(found[:, -self.spec.outputs :]).to(dtype_of(self.dtype))
+        return torch.as_tensor(self.of_units()).to(dtype_of(self.dtype))
 
 
 def scores_of(

@@ -157,26 +157,3 @@ def reader(accepts: Accepts) -> Callable[[str], Any]:
         return value
 
     return read
-
-
-_NOT_PASSED_ON = ("words", "command", "out", "json", "allow", "backend")
-
-
-def record_flags(args: argparse.Namespace) -> list[str]:
-    """Return the arguments of another process's ``record`` with the same flags, without ``--out``.
-
-    Names of flags follow from the namespace (:func:`flag_of`); flags that are not given are absent
-    from it, or None.
-    """
-    flags: list[str] = []
-    for name, value in vars(args).items():
-        if name in _NOT_PASSED_ON or value is None:
-            continue
-        flag = flag_of(name)
-        if isinstance(value, bool):
-            flags.append(flag if value else flag.replace("--", "--no-", 1))
-        elif isinstance(value, list):
-            flags += [flag, *map(str, value)]
-        else:
-            flags.append(f"{flag}={value}")
-    return flags

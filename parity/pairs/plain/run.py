@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from parity.adapters.plain import PlainTraining
-from parity.adapters.trainer import UNOWNED, Batch, KerasTrainer, Key, TorchTrainer
-from parity.errors import ParityError
+from parity.adapters.trainer import Batch, KerasTrainer, Key, TorchTrainer
 from parity.numerics import random, tolerance
 from parity.numerics.distance import relative_error
 from parity.pairs.forward.setup import Pair

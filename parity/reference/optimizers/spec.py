@@ -16,10 +16,10 @@ AVERAGE = "average"
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerSpec(Checked):
-    """An optimizer and what comes before and after its step.
+    """An optimizer with its options, gradient clipping, weight decay, averaging and accumulation.
 
-    An option of the formula that is left out takes the default of the table; one that the formula
-    lacks is refused, and None. The learning rate, if left out, is the table's as well.
+    An option of the formula, or the learning rate, that is None gets the table's default. An option
+    that the formula does not have stays None; another value for it raises a ParityError.
     """
 
     name: str = option("adam", help="optimizer", kind=str, choices=tuple(OPTIMIZERS))
@@ -135,13 +135,13 @@ class OptimizerSpec(Checked):
 
     @property
     def slots(self) -> tuple[str, ...]:
-        """Canonical names of the slots, each of the weight tensor's shape."""
+        """Canonical names of the slots; each has the shape of its weight tensor."""
         of_row = OPTIMIZERS[self.name].slots.items()
         found = tuple(slot for slot, wanted in of_row if not wanted or getattr(self, wanted))
         return (*found, AVERAGE) if self.ema_momentum else found
 
     def constants(self) -> dict[str, float]:
-        """Every float as both twins must use it: rounded to float32 once (see ``as_float32``)."""
+        """Every float of the spec, rounded to float32 once (see ``as_float32``)."""
         return {
             entry.name: as_float32(value)
             for entry in dataclasses.fields(self)

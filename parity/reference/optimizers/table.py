@@ -1,7 +1,7 @@
-"""Every optimizer by name: the options that its formula has, with their defaults, and its slots.
+"""Every optimizer by name: the options of its formula, their defaults, and its slots.
 
-The defaults are Keras's own, but for learning rates: the frameworks' own differ from optimizer to
-optimizer and from each other, so these are ours. The formulas are in :mod:`.formulas`.
+The defaults are Keras's, except the learning rates: those of the frameworks differ by optimizer and
+from each other. The formulas are in :mod:`.formulas`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ class Row:
     """One optimizer.
 
     Attributes:
-        kind: the class, by one name in both frameworks.
-        learning_rate: taken where a user names none.
+        kind: name of the class, the same in both frameworks.
+        learning_rate: the default.
         options: option of the formula to its default.
-        slots: canonical names of what it keeps for every weight tensor, each of that one's shape;
-            to the option that must be set for it, or an empty text.
-        weight_decay: the default; 0 but for AdamW, which is Adam with another default.
-        settings: arguments of the class that make this optimizer out of it.
+        slots: canonical name of each state tensor, which has the shape of its weight, to the
+            option that must be set for it; empty if it always exists.
+        weight_decay: the default; 0 except for AdamW, which is Adam with another default.
+        settings: further arguments of the class.
     """
 
     kind: str
@@ -85,16 +85,16 @@ TORCH_NAMES = {
     "l2_regularization_strength": "l2",
     "l2_shrinkage_regularization_strength": "l2_shrinkage",
 }
-"""Option to its name in PyTorch's classes and in ``torch_impl.optim``, where that is another."""
+"""Option to its name in PyTorch's classes and in ``torch_impl.optim``, if it differs."""
 
 
 def taking(option: str) -> list[str]:
-    """Names of the optimizers whose formula has an option."""
+    """Return the names of the optimizers whose formula has an option."""
     return [name for name, row in OPTIMIZERS.items() if option in row.options]
 
 
 def defaults(option: str) -> dict[Value, list[str]]:
-    """Each default of an option, with the optimizers that have it; rate and decay are of all."""
+    """Return each default of an option, with the optimizers that have it."""
     found: dict[Value, list[str]] = {}
     for name, row in OPTIMIZERS.items():
         own = {"learning_rate": row.learning_rate, "weight_decay": row.weight_decay, **row.options}

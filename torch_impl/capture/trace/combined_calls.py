@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from parity.adapters.nesting import flat
 from parity.reference.layers import merging
 from parity.reference.layers.windowed import pooling
 from torch_impl.capture.read import functions
 from torch_impl.capture.read.layout import Layout
 from torch_impl.capture.read.registry import Function, dims_of
-from torch_impl.capture.trace.nesting import flat
 from torch_impl.capture.trace.trace import Trace
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from parity.adapters.nesting import flat
 from parity.numerics import tolerance
 from parity.numerics.distance import relative_error
-from torch_impl.capture.trace.nesting import flat
 from torch_impl.ladder.network import to_numpy
 
 

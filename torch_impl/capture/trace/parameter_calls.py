@@ -8,9 +8,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from parity.adapters.nesting import flat
 from parity.reference.layers import dense, merging
 from torch_impl.capture.read import functions, modules, weights
-from torch_impl.capture.trace.nesting import flat
 from torch_impl.capture.trace.replay import Invocation
 from torch_impl.capture.trace.trace import UNREAD, Followed, FunctionCall, Trace
 from torch_impl.ladder.network import to_numpy

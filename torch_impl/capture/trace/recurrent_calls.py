@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from parity.adapters.nesting import flat
 from torch_impl.capture.read import functions, modules, recurrent, weights
 from torch_impl.capture.read.layout import Layout
-from torch_impl.capture.trace.nesting import flat
 from torch_impl.capture.trace.replay import Invocation
 from torch_impl.capture.trace.trace import UNREAD, Followed, FunctionCall, Taken, Trace
 from torch_impl.ladder.network import to_numpy
@@ -64,8 +64,8 @@ def _layer(trace: Trace, module: Any, name: str, forward: Any, given: Any, hx: A
         array = to_numpy(sequences.x)
         out, own = recurrent.run(module, given, hx, forward, total)
         trace.gave[number] = own
-        if number in trace.given:
-            value = torch.tensor(trace.given[number], dtype=own.steps.dtype)
+        if number in trace.substitutes:
+            value = torch.tensor(trace.substitutes[number], dtype=own.steps.dtype)
             out, own = recurrent.replaced(module, sequences, out, own, value)
     found = trace.followed.get(id(source))
     layout = Layout.plain(sequences.x.shape)
@@ -76,8 +76,8 @@ def _layer(trace: Trace, module: Any, name: str, forward: Any, given: Any, hx: A
     for tensor, what in zip((steps, *parts), ("steps", "states", "cells"), strict=False):
         _of_call(trace, tensor, number, what)
     if not module.batch_first and steps is out[0]:
-        turned = Layout((1, 0, 2), tuple(steps.shape), (1, 1, 1))
-        trace.followed[id(steps)] = Followed(steps, turned, number, "steps")
+        transposed = Layout((1, 0, 2), tuple(steps.shape), (1, 1, 1))
+        trace.followed[id(steps)] = Followed(steps, transposed, number, "steps")
 
     def replay(x: Tensor) -> Tensor:
         with torch.no_grad():

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from parity.adapters.nesting import flat
 from torch_impl.capture.read.layout import Layout
-from torch_impl.capture.trace.nesting import flat, packed
+from torch_impl.capture.trace.nesting import packed
 from torch_impl.ladder.network import to_numpy
 from torch_impl.ladder.weights import Place
 

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from parity.adapters.calls import Call, Run, Weights
+from parity.adapters.nesting import flat
 from torch_impl.capture.read import functions, recurrent
 from torch_impl.capture.read.layout import Layout
-from torch_impl.capture.trace.nesting import flat, named_outputs, with_first
+from torch_impl.capture.trace.nesting import named_outputs, with_first
 from torch_impl.capture.trace.replay import Invocation
 from torch_impl.ladder.network import to_numpy
 from torch_impl.ladder.weights import Place
@@ -83,7 +84,7 @@ class Trace(TorchFunctionMode):
     def __init__(
         self,
         model: nn.Module,
-        given: Mapping[int, np.ndarray],
+        substitutes: Mapping[int, np.ndarray],
         copies: bool = False,
         same_as_kind: dict[nn.Module, bool] | None = None,
     ) -> None:
@@ -91,7 +92,7 @@ class Trace(TorchFunctionMode):
 
         Args:
             model: that is called.
-            given: number of a call to the substitute for its output.
+            substitutes: number of a call to the substitute for its output.
             copies: whether arrays are copies of the tensors: what the model writes into needs it.
             same_as_kind: modules with an overridden forward pass, and whether that gives what
                 PyTorch's class gives; found out once.
@@ -101,7 +102,7 @@ class Trace(TorchFunctionMode):
         self.same_as_kind = {} if same_as_kind is None else same_as_kind
         self.seen: dict[tuple[int, Layout], Seen] = {}
         self.stale = False  # whether an array of those, or of earlier ones, has changed
-        self.given = given
+        self.substitutes = substitutes
         self.model = model
         self.names = {module: name for name, module in model.named_modules()}
         self.owned = {
@@ -145,9 +146,9 @@ class Trace(TorchFunctionMode):
 
     def substitute(self, number: int, out: Tensor, layout: Layout) -> Tensor:
         """The substitute for a call's output; the output itself if there is none."""
-        if number not in self.given:
+        if number not in self.substitutes:
             return out
-        value = torch.tensor(self.given[number], device=out.device, dtype=out.dtype)
+        value = torch.tensor(self.substitutes[number], device=out.device, dtype=out.dtype)
         value = layout.from_canonical(value).contiguous()
         self.followed[id(value)] = replace(self.followed[id(out)], tensor=value)
         self.made[number].result = value

@@ -10,10 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from parity.adapters.nesting import flat
 from parity.reference.layers import merging
 from torch_impl.capture.read import attention, functions, modules, weights
 from torch_impl.capture.trace import combined_calls, parameter_calls, recurrent_calls
-from torch_impl.capture.trace.nesting import flat, named_outputs
+from torch_impl.capture.trace.nesting import named_outputs
 from torch_impl.capture.trace.overridden import computes_the_same
 from torch_impl.capture.trace.replay import Invocation, replay
 from torch_impl.capture.trace.trace import UNREAD, FunctionCall, Trace
