@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_impl.capture.float64_resizing import resized
 from keras_impl.capture.read.activations import shortest
 from keras_impl.private_api import conversions_replaced, execute, operations_observed
 
@@ -130,6 +131,8 @@ class Islands:
         """The operation in float64, gradient included; what it gave where that cannot be had."""
         import tensorflow as tf
 
+        if (image := resized(kind, [self._value(inputs[0]), *inputs[1:]], attributes)) is not None:
+            return [image]
         double = tf.float64.as_datatype_enum
         attrs = [
             part

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,6 +25,7 @@ class Loss:
 
     Attributes:
         settings: of a loss of Keras's own; None of the user's.
+        in_float32: whether the last loss was computed in float32, as it cannot be in the dtype.
 
     Raises:
         ParityError: it is none of these.
@@ -31,6 +33,7 @@ class Loss:
 
     def __init__(self, tf: Any, keras: Any, loss: Any, dtype: str) -> None:
         self.tf, self.dtype = tf, dtype
+        self.in_float32 = False
         self.settings: Settings | None = None
         if isinstance(loss, str):
             self.settings = Settings(loss_class(loss), {})
@@ -62,20 +65,40 @@ class Loss:
             ParityError: it cannot be had.
         """
         try:
-            if shared:
-                # the identity hides a softmax that Keras would otherwise undo
-                both = zip(targets, outputs, strict=True)
-                parts = [self.function(own, self.tf.identity(one)) for own, one in both]
-                loss = self.tf.add_n(parts)
-            else:
-                loss = self.function(_one(targets), _one(outputs))
-            loss = self.tf.cast(self.tf.convert_to_tensor(loss), self.dtype)
+            loss = self._loss(outputs, targets, shared)
+            self.in_float32 = False
         except Exception as error:
-            raise ParityError(
-                f"loss: Keras's cannot be called with outputs of shape {format_shapes(outputs)} "
-                f"and targets of shape {format_shapes(targets)}: {describe_error(error)}"
-            ) from error
+            loss = None if self.dtype == "float32" else self._in_float32(outputs, targets, shared)
+            if loss is None:
+                raise ParityError(
+                    f"loss: Keras's cannot be called with outputs of shape "
+                    f"{format_shapes(outputs)} and targets of shape {format_shapes(targets)}: "
+                    f"{describe_error(error)}"
+                ) from error
         return self.tf.reduce_mean(loss) if len(loss.shape) else loss
+
+    def _in_float32(self, outputs: Sequence[Any], targets: Sequence[Any], shared: bool) -> Any:
+        """The loss of everything in float32; None where that cannot be had either."""
+
+        def single(tensors: Sequence[Any]) -> list[Any]:
+            floats = (one.dtype.is_floating for one in tensors)
+            both = zip(tensors, floats, strict=True)
+            return [self.tf.cast(one, "float32") if is_float else one for one, is_float in both]
+
+        with contextlib.suppress(Exception):
+            loss = self._loss(single(outputs), single(targets), shared)
+            self.in_float32 = True
+            return loss
+        return None
+
+    def _loss(self, outputs: Sequence[Any], targets: Sequence[Any], shared: bool) -> Any:
+        if shared:
+            # the identity hides a softmax that Keras would otherwise undo
+            both = zip(targets, outputs, strict=True)
+            loss = self.tf.add_n([self.function(own, self.tf.identity(one)) for own, one in both])
+        else:
+            loss = self.function(_one(targets), _one(outputs))
+        return self.tf.cast(self.tf.convert_to_tensor(loss), self.dtype)
 
 
 def _config(loss: Any) -> dict[str, Any]:

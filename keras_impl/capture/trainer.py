@@ -238,6 +238,11 @@ class KerasTrainer:
         """See :meth:`parity.adapters.trainer.Trainer.weights`."""
         return {key: self._canonical(key, one) for key, one in self._variables().items()}
 
+    @property
+    def loss_in_float32(self) -> bool:
+        """See :class:`parity.adapters.trainer.Trainer`."""
+        return self.loss.in_float32
+
     def carried(self) -> list[str]:
         """See :meth:`parity.adapters.trainer.Trainer.carried`."""
         return layer_state.stateful(self.side.model)

@@ -111,6 +111,9 @@ class Trainer(Protocol):
     What a run does is determined by its arguments: the batch, with its options, and the step.
     """
 
+    loss_in_float32: bool
+    """Whether the last loss was computed in float32, because it cannot be in the model's dtype."""
+
     unshared: Sequence[str]
     """Names of layers that draw random numbers which cannot be replaced by shared ones."""
 

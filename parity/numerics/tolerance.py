@@ -135,6 +135,11 @@ ROUNDING_MAX = ROUNDING_RMS
 The largest difference is never below the root mean square: the same number is the stricter limit.
 """
 
+LOSS_IN_FLOAT32 = Allowed(
+    ENSEMBLE_MULTIPLE * ROUNDING_MAX, "the loss exists in float32 only, such as CTC", True
+)
+"""Smallest tolerance of losses, gradients and trained weights behind a loss that has no float64."""
+
 SAME_CONSTANT = ROUNDING_MAX
 """Largest relative difference between two constants, or two functions of such, that are the same.
 

@@ -25,7 +25,8 @@ WANTED = ("torch_inputs", "targets", "loss", "optimizer")
 def load(path: Path, seed: int = 0) -> dict[str, Any]:
     """Run a file and call its functions, except those that build the models.
 
-    The file can import from its own folder, as when Python runs it. Both frameworks are imported
+    The file can import from its own folder, as when Python runs it, and from the working directory,
+    where its project is. Both frameworks are imported
     before it, so that their start-up messages stay off stderr.
 
     Args:
@@ -71,9 +72,9 @@ def _run(path: Path, code: Any) -> dict[str, Any]:
     module = ModuleType(name)
     module.__file__ = str(path)
     sys.modules[name] = module
-    folder = str(path.resolve().parent)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
+    for folder in (str(Path.cwd()), str(path.resolve().parent)):  # as python and python -m do
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
     try:
         exec(code, module.__dict__)
     except (Exception, SystemExit) as error:

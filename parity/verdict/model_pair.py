@@ -42,7 +42,11 @@ class Observation:
 
 
 class ModelPair(Pair):
-    """Two models; arrays are compared when they are observed and not kept."""
+    """Two models; arrays are compared when they are observed and not kept.
+
+    Attributes:
+        least: the smallest tolerance of any tensor, if it is not the judge's.
+    """
 
     def __init__(
         self,
@@ -59,6 +63,7 @@ class ModelPair(Pair):
         """
         self.dtype, self.steps, self.sides = dtype, steps, SIDES
         self.rounding_of = rounding
+        self.least: Allowed | None = None
         self.judge = Judge(self)
         self._distances: dict[str, Distance] = {}
         self._entries: dict[str, int] = {}
@@ -120,6 +125,9 @@ class ModelPair(Pair):
         else:
             found = self._distances[name]
             check = self.check(name, found, found.relative, allowed)
+        least = self.least
+        if least is not None and not check.ok and check.observed <= least.limit:
+            check = replace(check, allowed=least.limit, reason=least.reason, override=True)
         keras_layer, torch_module = one.layers
         return replace(check, step=one.step, keras_layer=keras_layer, torch_module=torch_module)
 

@@ -30,6 +30,7 @@ class Loss:
         flavour: the Keras that is meant.
 
     Attributes:
+        in_float32: whether the last loss was computed in float32, as it cannot be in the dtype.
         shape: of the last loss; the user's may not be reduced to a number, which cannot be trained.
 
     Raises:
@@ -48,7 +49,9 @@ class Loss:
                 "(outputs, targets)"
             )
         self.function: Callable[..., Any] = loss
+        self.dtype = dtype
         self.shape: tuple[int, ...] = ()
+        self.in_float32 = False
 
     def of(
         self,
@@ -68,24 +71,44 @@ class Loss:
         Raises:
             ParityError: it cannot be had.
         """
+        self.in_float32 = False
         try:
-            if self.faithful:
-                both = zip(outputs, layouts, targets, strict=True)
-                like = [layout.to_canonical(one) for one, layout, _ in both]
-                shaped = [_in_shape(one, shape) for one, shape in zip_longest(like, shapes)]
-                parts = [self.function(one, own) for one, own in zip(shaped, targets, strict=True)]
-                loss: Any = torch.stack(parts).sum()
-            else:
-                loss = self._users(outputs, layouts, targets, shapes)
+            loss = self._loss(outputs, layouts, targets, shapes)
         except Exception as error:
-            raise ParityError(
-                f"loss: PyTorch's cannot be called with outputs of shape {format_shapes(outputs)} "
-                f"and targets of shape {format_shapes(targets)}: {describe_error(error)}"
-            ) from error
+            loss = None
+            with contextlib.suppress(Exception):
+                single = (
+                    [_single(one) for one in outputs],
+                    layouts,
+                    [_single(one) for one in targets],
+                )
+                loss = self._loss(*single, shapes).to(self.dtype)
+                self.in_float32 = True
+            if loss is None:
+                raise ParityError(
+                    "loss: PyTorch's cannot be called with outputs of shape "
+                    f"{format_shapes(outputs)} and targets of shape {format_shapes(targets)}: "
+                    f"{describe_error(error)}"
+                ) from error
         if not isinstance(loss, Tensor):
             raise ParityError(f"loss: PyTorch's gave {type(loss).__name__}, accepted: a tensor")
         self.shape = tuple(loss.shape) if loss.numel() != 1 else ()
         return loss.mean() if loss.ndim else loss
+
+    def _loss(
+        self,
+        outputs: Sequence[Tensor],
+        layouts: Sequence[Layout],
+        targets: Sequence[Tensor],
+        shapes: Sequence[tuple[int, ...]],
+    ) -> Any:
+        if not self.faithful:
+            return self._users(outputs, layouts, targets, shapes)
+        both = zip(outputs, layouts, targets, strict=True)
+        like = [layout.to_canonical(one) for one, layout, _ in both]
+        shaped = [_in_shape(one, shape) for one, shape in zip_longest(like, shapes)]
+        parts = [self.function(one, own) for one, own in zip(shaped, targets, strict=True)]
+        return torch.stack(parts).sum()
 
     @property
     def class_weights(self) -> Tensor | None:
@@ -133,6 +156,10 @@ def _in_shape(output: Tensor, shape: tuple[int, ...] | None) -> Tensor:
     """An output with the axes of length 1 that Keras's has."""
     same = shape is not None and squeezed(shape) == squeezed(output.shape)
     return output.reshape(shape) if same and shape is not None else output
+
+
+def _single(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.is_floating_point() else tensor
 
 
 def _one(tensors: Sequence[Tensor]) -> Any:

@@ -205,6 +205,11 @@ class TorchTrainer:
         return self.loss.of(outputs, self._layouts(batch), targets, shapes)
 
     @property
+    def loss_in_float32(self) -> bool:
+        """See :class:`parity.adapters.trainer.Trainer`."""
+        return self.loss.in_float32
+
+    @property
     def loss_shape(self) -> tuple[int, ...]:
         """See :class:`parity.adapters.trainer.TorchTrainer`."""
         return self.loss.shape

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from parity.adapters.trainer import Batch, Gradients, Key, Trainer
+from parity.numerics import tolerance
 from parity.numerics.distance import largest_entry
 from parity.verdict.model_pair import ModelPair, Observation
 
@@ -93,4 +94,6 @@ def compare(
         sizes[0].update(sizes_of(expected))
         sizes[1].update(sizes_of(actual))
         del expected, actual  # before the next group's are computed
+    if k.loss_in_float32 or t.loss_in_float32:
+        observed.least = tolerance.LOSS_IN_FLOAT32
     return Compared(losses, sizes, observed)

@@ -46,7 +46,7 @@ class Losses:
             return self._not_reduced(expected, actual)
         observed = relative_error(expected, actual)
         smaller = min(observed, relative_error(expected, as_it_ran))
-        check = _check(expected, actual if observed == smaller else as_it_ran)
+        check = self._check(expected, actual if observed == smaller else as_it_ran)
         if not check.ok:
             if len(outputs) > 1 or len(self.runs.batch.targets) > 1:
                 proof = Proof(observed, observed)
@@ -54,7 +54,7 @@ class Losses:
             else:
                 causes = self._causes(outputs[0], expected, actual)
         else:
-            with_penalties = _check(*losses)
+            with_penalties = self._check(*losses)
             if with_penalties.ok or diverged:
                 return Findings((compared_rung("loss", [check]),), checks=(check,))
             causes = [self._penalty_cause(losses, with_penalties.observed)]
@@ -62,9 +62,16 @@ class Losses:
             return Findings((rung,), tuple(causes), checks=(check, with_penalties))
         return Findings((compared_rung("loss", [check]),), tuple(causes), checks=(check,))
 
+    def _check(self, expected: float, actual: float) -> Check:
+        pair = ModelPair("float64")
+        if self.k.loss_in_float32 or self.t.loss_in_float32:
+            pair.least = tolerance.LOSS_IN_FLOAT32
+        one = Observation("loss", "loss", "other", ("loss", "loss"))
+        return pair.compare(one, np.asarray(expected), np.asarray(actual))
+
     def _not_reduced(self, expected: float, mean: float) -> Findings:
         """PyTorch's loss is not a number, and has no gradient; with the mean of its entries."""
-        check = _check(expected, float("inf"))
+        check = self._check(expected, float("inf"))
         shape = f"none: shape {self.t.loss_shape}"
         proof = Proof(float("inf"), relative_error(expected, mean))
         cause = Cause("loss.reduction", "loss", "a number", shape, proof, "loss")
@@ -101,11 +108,6 @@ class Losses:
             return Cause(UNKNOWN, "loss", *losses, Proof(before, before), "loss")
         name, factors = _penalties(self.k.penalties())
         return Cause(name, "loss", factors, NOTHING, Proof(before, after), "loss")
-
-
-def _check(expected: float, actual: float) -> Check:
-    one = Observation("loss", "loss", "other", ("loss", "loss"))
-    return ModelPair("float64").compare(one, np.asarray(expected), np.asarray(actual))
 
 
 def _penalties(penalties: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:

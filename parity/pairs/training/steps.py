@@ -133,6 +133,8 @@ def with_own_gradients(
     observed, found = ModelPair("float64", count), []
 
     def compare(rung: str, step: int) -> None:
+        if k.loss_in_float32 or t.loss_in_float32:
+            observed.least = tolerance.LOSS_IN_FLOAT32
         own, other = k.weights(), t.weights()
         for a, b in keys:
             one = Observation(
