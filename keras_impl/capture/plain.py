@@ -72,9 +72,8 @@ def training(trainer: Any, batch: Batch, steps: int) -> PlainTraining:
                 if number in (0, steps - 1):
                     weights.append(trainer.weights())
     except Exception as error:
-        raise CannotRun(
-            f"keras_model: cannot be trained plainly: {describe_error(error)}"
-        ) from error
+        text = f"keras_model: cannot be trained plainly: {describe_error(error)}"
+        raise CannotRun(text) from error
     finally:
         trainer.start()
     return PlainTraining(tuple(losses), weights[0], weights[-1], False)

@@ -11,7 +11,6 @@ from parity.adapters.side import CannotRun
 from parity.adapters.trainer import Batch
 from parity.errors import ParityError
 from parity.pairs import arguments
-from parity.pairs.float32_deviation import float32_deviation
 from parity.pairs.forward import float32_islands
 from parity.pairs.forward.compare import EvaluationFindings, compare
 from parity.pairs.forward.setup import (
@@ -23,6 +22,9 @@ from parity.pairs.forward.setup import (
     prepare,
     unstable_outputs,
 )
+from parity.pairs.in_float32 import Training as Float32Training
+from parity.pairs.in_float32 import in_float32
+from parity.pairs.plain.agreement import verified
 from parity.pairs.rounding import with_output_limits
 from parity.pairs.training import float32_gradients
 from parity.pairs.training import float32_islands as training_float32_islands
@@ -92,8 +94,8 @@ def check(
         torch_inputs: the inputs of the PyTorch model, if it takes others.
         layer_map: names of Keras layers to names of PyTorch modules that belong together, where
             they are not matched or matched wrongly.
-        float32: whether to measure the deviation in float32 as well, which builds both models
-            again.
+        float32: whether to run both models in float32 as well, which builds them again: to measure
+            the deviation there, and to verify the verdict by their plain outputs and weights.
 
     Returns:
         The verdict with one result per rung, the first divergence, causes with proof, and settings
@@ -147,16 +149,32 @@ def _checked(models: Models, asked: _Asked, steps: int) -> Report:
     report = _report(pair, evaluation, found, notes, dtype, steps, ran)
     size = sum(one.size for one in pair.keras.all_parameters().values())
     del pair  # the models in float64, before there are others
-    diverged = report.first_divergence
-    if not asked.float32 or dtype == "float32" or (diverged and diverged.rung == "forward_eval"):
+    if not asked.float32:
         return report
     if size > LARGE:
-        note = f"The deviation in float32 was not measured: the model has {size:,} weights."
+        note = f"The models were not run in float32: they have {size:,} weights."
         return replace(report, notes=(*report.notes, note))
-    options = replace(asked.batch.keras_options, without_penalties=found.without_penalties)
-    passed = found.status("gradients") == PASSED
-    batch = replace(asked.batch, keras_options=options) if passed else None
-    return replace(report, float32=float32_deviation(models, batch, asked.loss, asked.seed))
+    return _with_float32(report, models, asked, found)
+
+
+def _with_float32(report: Report, models: Models, asked: _Asked, found: Findings) -> Report:
+    """The report with the deviation in float32, verified by a plain run of both models."""
+    first = report.first_divergence
+    early = first is not None and first.rung == "forward_eval"
+    training = None
+    if asked.loss is not None and not early:
+        options = replace(asked.batch.keras_options, without_penalties=found.without_penalties)
+        training = Float32Training(
+            replace(asked.batch, keras_options=options),
+            asked.loss,
+            asked.optimizer,
+            asked.steps,
+            asked.seed,
+            gradients=report.dtype == "float64" and found.status("gradients") == PASSED,
+        )
+    ran = in_float32(models, training, deviation=report.dtype == "float64" and not early)
+    report = replace(report, float32=ran.deviation)
+    return verified(report, ran.plain) if ran.plain else report
 
 
 def _equal_up_to(models: Models, heads: tuple[Heads, Heads], dtype: str) -> bool:

@@ -16,8 +16,8 @@ from parity.rungs import title
 from parity.system import destinations, strict_json
 from parity.verdict.result import Cause, Check, Rung
 
-SCHEMA = 1
-"""Changes whenever a field is renamed, removed, or changes its meaning."""
+SCHEMA = 2
+"""Raised whenever a field is added."""
 
 
 def as_data(report: Outcome) -> dict[str, Any]:
@@ -36,6 +36,8 @@ def as_data(report: Outcome) -> dict[str, Any]:
         "latent": [_cause(one) for one in report.latent],
         "layers": [asdict(one) for one in report.compared],
         "unmatched": {"keras": report.keras_only, "torch": report.torch_only},
+        "plain": report.plain,
+        "doubt": report.doubt,
         "steps": report.steps,
         "notes": report.notes,
         "figures": [asdict(one) for one in report.figures],

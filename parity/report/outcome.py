@@ -78,6 +78,9 @@ class Outcome:
         float32: how much float32 differs, by rung; only where float64 decided.
         name: of the model, or of the file with the pair; may be empty.
         sides: what to call the two; the first is the reference.
+        plain: how much both models differ in float32 when they run with their own code alone:
+            ``outputs``, ``loss``, ``weights``, each observed and allowed; None where not run.
+        doubt: why the verdict is inconclusive although rungs were compared; empty otherwise.
         figures: what each side measured; empty where nothing was.
         about_figures: what the figures mean, in one sentence.
         checks: every tensor that was compared, in the ladder's order.
@@ -100,6 +103,8 @@ class Outcome:
     float32: tuple[Float32Deviation, ...] = ()
     name: str = ""
     sides: tuple[str, str] = ("Keras", "PyTorch")
+    plain: Mapping[str, Mapping[str, float]] | None = None
+    doubt: str = ""
     figures: tuple[Figures, ...] = ()
     about_figures: str = ""
     checks: tuple[Check, ...] = ()

@@ -150,7 +150,9 @@ def _disagreement(report: Outcome) -> str:
 
 
 def _gap(report: Outcome) -> str:
-    """What was not compared."""
+    """What was not compared, or contradicts what was."""
+    if report.doubt:
+        return report.doubt
     missing = [title(one.name, report.steps) for one in report.rungs if one.status == NOT_RUN]
     return f"What was compared agrees, but not all was: {', '.join(missing)}."
 

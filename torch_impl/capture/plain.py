@@ -80,9 +80,8 @@ def training(trainer: Any, batch: Batch, steps: int) -> PlainTraining:
                 if number in (0, steps - 1):
                     weights.append({key: np.array(one) for key, one in trainer.weights().items()})
     except Exception as error:
-        raise CannotRun(
-            f"torch_model: cannot be trained plainly: {describe_error(error)}"
-        ) from error
+        text = f"torch_model: cannot be trained plainly: {describe_error(error)}"
+        raise CannotRun(text) from error
     finally:
         model.zero_grad(set_to_none=True)
         trainer.start()

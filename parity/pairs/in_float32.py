@@ -1,0 +1,122 @@
+"""Both models in float32, which is what their users run: the deviation, and the plain run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from parity.adapters.trainer import Batch
+from parity.errors import ParityError
+from parity.pairs.forward.setup import STAGES, Models, Pair, prepare
+from parity.pairs.plain import run as plain
+from parity.pairs.plain.run import PlainRun
+from parity.pairs.rounding import output_rounding
+from parity.pairs.training import float32_gradients
+from parity.pairs.training.setup import count_in, trainers
+from parity.progress import Progress
+from parity.verdict.model_pair import ModelPair, Observation
+from parity.verdict.result import Check, Float32Deviation, worst
+
+
+@dataclass(frozen=True)
+class InFloat32:
+    """What both models give in float32.
+
+    Attributes:
+        deviation: of outputs, then of gradients; empty where a model cannot be run in float32.
+        plain: both models as their owners run them; None where that is impossible.
+    """
+
+    deviation: tuple[Float32Deviation, ...] = ()
+    plain: PlainRun | None = None
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is trained in float32.
+
+    Attributes:
+        batch: of every step.
+        loss: see :func:`parity.pairs.check.check`.
+        optimizer: likewise; None: no steps.
+        steps: of the optimizer.
+        seed: of the shared random numbers.
+        gradients: whether they are compared.
+    """
+
+    batch: Batch
+    loss: Any
+    optimizer: Any
+    steps: int
+    seed: int
+    gradients: bool
+
+
+def in_float32(models: Models, training: Training | None, deviation: bool) -> InFloat32:
+    """Run both models in float32.
+
+    Args:
+        models: what is compared.
+        training: what is trained; None: outputs alone.
+        deviation: whether to compare the deviation with what rounding explains.
+    """
+    found: list[Check] = []
+    figures = None
+    try:
+        with Progress("float32", STAGES) as progress:
+            pair = prepare(models, "float32", progress)
+        figures = PlainRun(plain.outputs(pair))
+        if deviation:
+            found += _outputs(pair)
+        pair.keras_run.forget()
+        pair.torch_run.forget()
+        if training is not None:
+            figures = _trained(pair, training, figures)
+        if training is not None and training.gradients:
+            args = training.batch, training.loss, training.seed
+            found += float32_gradients.compare(models, pair, *args)[0]
+    except ParityError:
+        pass
+    names = dict.fromkeys(one.rung for one in found)
+    shown = (worst(one for one in found if one.rung == rung) for rung in names)
+    deviations = (Float32Deviation(one.rung, one.observed, one.allowed) for one in shown if one)
+    return InFloat32(tuple(deviations), figures)
+
+
+def _outputs(pair: Pair) -> list[Check]:
+    outputs = pair.outputs()
+    observed = ModelPair("float32", rounding=output_rounding(pair, outputs))
+    return [
+        observed.compare(
+            Observation("forward_eval", k.name, "output", (k.name, t.name)), k.output, t.output
+        )
+        for k, t in outputs
+    ]
+
+
+def _trained(pair: Pair, training: Training, figures: PlainRun) -> PlainRun:
+    """The plain figures with those of training, where both models can be trained so."""
+    k, t = trainers(pair.keras, pair.torch, training.loss, training.optimizer, training.seed)
+    unowned = count_in(pair.keras, pair.torch, k, t, pair.alignment)
+    keys = [*unowned, *pair.alignment.weights()]
+    batch = replace(training.batch, torch_options=_layouts(pair, training.batch))
+    try:
+        loss, weights, steps, reason = plain.training(pair, (k, t), batch, keys, training.steps)
+    except ParityError as error:
+        return replace(figures, reason=str(error))
+    return replace(figures, loss=loss, weights=weights, steps=steps, reason=reason)
+
+
+def _layouts(pair: Pair, batch: Batch) -> Any:
+    """The options with which PyTorch's loss gets outputs in the layout of Keras's."""
+    expected, run = pair.keras.plain(pair.inputs), pair.torch.plain(pair.inputs, pair.torch_inputs)
+    oriented = run.in_layout_of(expected)
+    native = tuple(
+        oriented.outputs[t] is not run.outputs[t]
+        or (k in expected.native_layout and t in run.native_layout)
+        for k, t in zip(expected.outputs, run.outputs, strict=False)
+    )
+    shapes = tuple(
+        expected.native_layout.get(name, value).shape for name, value in expected.outputs.items()
+    )
+    return replace(batch.torch_options, native_layout=native, keras_shapes=shapes)
