@@ -79,7 +79,8 @@ class Outcome:
         name: of the model, or of the file with the pair; may be empty.
         sides: what to call the two; the first is the reference.
         plain: how much both models differ in float32 when they run with their own code alone:
-            ``outputs``, ``loss``, ``weights``, each observed and allowed; None where not run.
+            ``outputs``, ``loss``, ``weights``, each observed and allowed, the number of ``steps``,
+            and the ``reason`` why training was not run; None where nothing was.
         doubt: why the verdict is inconclusive although rungs were compared; empty otherwise.
         figures: what each side measured; empty where nothing was.
         about_figures: what the figures mean, in one sentence.
@@ -103,7 +104,7 @@ class Outcome:
     float32: tuple[Float32Deviation, ...] = ()
     name: str = ""
     sides: tuple[str, str] = ("Keras", "PyTorch")
-    plain: Mapping[str, Mapping[str, float]] | None = None
+    plain: Mapping[str, Any] | None = None
     doubt: str = ""
     figures: tuple[Figures, ...] = ()
     about_figures: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,12 +62,28 @@ def show(
     _notes(out, reports)
     _figures(out, reports)
     for one in reports:
+        if one.plain is not None:
+            _say(out, _plain(one.plain))
         if one.records is None:
             _say(out, _conditions(one), "dim")
     for one in reports if every_check else ():
         _checks(out, one)
     for place in _places(reports):
         _say(out, place, "dim")
+
+
+def _plain(plain: Mapping[str, Any]) -> str:
+    """How much both models differ in float32 with their own code alone."""
+    names = {
+        "outputs": "outputs",
+        "loss": "loss",
+        "weights": f"weights after {counted(plain['steps'], 'step')}",
+    }
+    found = [
+        f"{text} {number(plain[name]['observed'])}" for name, text in names.items() if name in plain
+    ]
+    reason = f"; training was not run plainly: {plain['reason']}" if plain["reason"] else ""
+    return f"Plain float32, each model with its own code: {', '.join(found)}{reason}."
 
 
 TRANSFERS = {

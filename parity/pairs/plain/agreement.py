@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
-from parity.pairs.plain.run import PlainFigure, PlainRun
+from parity.pairs.plain.run import PlainRun
 from parity.report.report import Report
 from parity.report.wording import counted, number
 from parity.verdict.result import DIFFERENT, INCONCLUSIVE, SAME
@@ -16,7 +17,7 @@ CLEARLY = 2.0
 
 def verified(report: Report, plain: PlainRun) -> Report:
     """The report with the plain figures; inconclusive, without causes, where they contradict it."""
-    report = replace(report, plain=_figures(plain), notes=(*report.notes, _sentence(plain)))
+    report = replace(report, plain=_data(plain))
     doubt = _contradiction(report, plain)
     if not doubt:
         return report
@@ -54,21 +55,12 @@ def _is_of(rung: str, tensor: str, rungs: tuple[str, ...]) -> bool:
     return rung in rungs and (rung != "forward_eval" or tensor.split("/")[0] == "output")
 
 
-def _figures(plain: PlainRun) -> dict[str, dict[str, float]]:
+def _data(plain: PlainRun) -> dict[str, Any]:
+    """As :attr:`parity.report.outcome.Outcome.plain` has it."""
     named = {"outputs": plain.outputs, "loss": plain.loss, "weights": plain.weights}
-    return {
+    figures = {
         name: {"observed": one.observed, "allowed": one.allowed}
         for name, one in named.items()
         if one is not None
     }
-
-
-def _sentence(plain: PlainRun) -> str:
-    figures: dict[str, PlainFigure | None] = {
-        "outputs": plain.outputs,
-        "loss": plain.loss,
-        f"weights after {counted(plain.steps, 'step')}": plain.weights,
-    }
-    found = [f"{name} {number(one.observed)}" for name, one in figures.items() if one is not None]
-    reason = f"; training was not run plainly: {plain.reason}" if plain.reason else ""
-    return f"Plain float32, each model with its own code: {', '.join(found)}{reason}."
+    return {**figures, "steps": plain.steps, "reason": plain.reason}
