@@ -10,6 +10,7 @@ import numpy as np
 
 from parity.adapters.calls import Arrays, Run
 from parity.adapters.random_draws import Mask
+from parity.adapters.transfer import Transfer
 from parity.reference.formula import Settings
 from parity.reference.optimizers.spec import OptimizerSpec
 
@@ -128,6 +129,13 @@ class Trainer(Protocol):
     def count_in(self, names: Sequence[str]) -> None:
         """Count these among the weights, parameters of the framework's own names."""
 
+    def write(self, key: Key, value: np.ndarray) -> None:
+        """Overwrite a weight.
+
+        Raises:
+            ParityError: it is computed from others.
+        """
+
     def run(
         self, batch: Batch, step: int, substitutes: Mapping[int, np.ndarray] | None = None
     ) -> TrainingRun:
@@ -223,6 +231,9 @@ class TorchTrainer(Trainer, Protocol):
         Returns:
             Whether any was another before.
         """
+
+    def regroup(self, transfers: Sequence[Transfer]) -> None:
+        """Report these weights, and parts of weights, in the shapes of Keras's weights."""
 
     def rate_of(self, key: Key) -> float:
         """Of the next step, for this weight."""

@@ -137,7 +137,9 @@ def _checked(models: Models, asked: _Asked, steps: int) -> Report:
     pair.release()
     if any(heads) and evaluation.different and _equal_up_to(models, heads, dtype):
         notes.append(_up_to_note(heads))
-    if asked.loss is not None:
+    if asked.loss is not None and evaluation.inconclusive:
+        found += not_run(("gradients", *steps_of(asked.steps)), "a weight was not transferred")
+    elif asked.loss is not None:
         train = _train if dtype == "float64" else _train_in_float32
         found += train(models, pair, evaluation, asked)
     keras = "keras" if pair.keras.flavour == "keras3" else "tf_keras"
@@ -148,7 +150,8 @@ def _checked(models: Models, asked: _Asked, steps: int) -> Report:
     size = sum(one.size for one in pair.keras.all_parameters().values())
     del pair  # the models in float64, before there are others
     diverged = report.first_divergence
-    if not asked.float32 or dtype == "float32" or (diverged and diverged.rung == "forward_eval"):
+    no_output = evaluation.inconclusive or (diverged and diverged.rung == "forward_eval")
+    if not asked.float32 or dtype == "float32" or no_output:
         return report
     if size > LARGE:
         note = f"The deviation in float32 was not measured: the model has {size:,} weights."

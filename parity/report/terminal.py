@@ -150,7 +150,10 @@ def _disagreement(report: Outcome) -> str:
 
 
 def _gap(report: Outcome) -> str:
-    """What was not compared."""
+    """What was not compared, or why nothing was."""
+    first = next(iter(report.rungs), None)
+    if first is not None and first.status == NOT_RUN and first.name == "forward_eval":
+        return f"{first.reason}."
     missing = [title(one.name, report.steps) for one in report.rungs if one.status == NOT_RUN]
     return f"What was compared agrees, but not all was: {', '.join(missing)}."
 

@@ -9,32 +9,25 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from parity.adapters.calls import Call, Run
 from parity.adapters.side import Side
 from parity.adapters.trainer import UNOWNED, Key
+from parity.adapters.transfer import Form, Shape, Transfer
 from parity.errors import ParityError
 from parity.numerics.distance import relative_error
 from parity.numerics.random import stream
 from parity.pairs.align.call_graph import CallGraph
-from parity.pairs.align.forms import Form, Shape, forms, packed
+from parity.pairs.align.forms import forms, packed
 from parity.pairs.align.match import Alignment
-from parity.pairs.align.names import common_letters, last_part, stem
+from parity.pairs.align.names import common_letters, stem
 from parity.pairs.align.tensors import as_keras, as_torch, input_difference
 
-MOST = 800
+MOST = 200
 """Assignments of one group of weights that are tried."""
-
-
-@dataclass(frozen=True)
-class Transfer:
-    """A Keras weight and the PyTorch weight that holds it."""
-
-    keras: Key
-    torch: Key
-    form: Form
 
 
 @dataclass(frozen=True)
@@ -182,15 +175,19 @@ def complete(
     undecided: list[str] = []
     for keras, torch in _components(*slots):
         before = {one.key: sides.read(1, one.key).copy() for one in torch}
-        chosen = _assigned(keras, torch, sides, trial)
+        choices = _choices(keras, torch)
+        fitting = [one for one, some in zip(keras, choices, strict=True) if some]
+        chosen = _assigned(fitting, [one for one in choices if one], sides, trial)
         if chosen is None or not to_torch:
             for key, value in before.items():
                 sides.write(1, key, value)
         sides.copy(chosen or (), to_torch)
-        if chosen is None:
-            undecided += _sentences(keras, torch)
-        else:
-            found += chosen
+        found += chosen or []
+        used = {one.torch for one in chosen or ()}
+        rest = [one for one in torch if one.key not in used]
+        left = [one for one in keras if chosen is None or one not in fitting]
+        if rest and any(not one.known for one in (*left, *rest)):
+            undecided += _sentences(left, rest)
     return Transferred(tuple(found), tuple(undecided))
 
 
@@ -209,18 +206,19 @@ def _slots(
     model = (sides.keras, sides.torch)[side]
     called = list(dict.fromkeys(layer for layer, _ in sides.weights[side]))
     unowned = model.unowned_parameters(called)
-    carried: dict[str, set[str]] = {}
+    carried: dict[str, list[list[str]]] = {}
     found = {}
     for key, (call, name) in sides.weights[side].items():
         if key in named or (call.name not in unlike and call.name not in alone):
             continue
         if call.name not in carried:
             held = model.unowned_parameters([one for one in called if one != call.name])
-            names = [one for one in held if one not in unowned and (one, UNOWNED) in named]
-            carried[call.name] = {_words(one)[-1] for one in names}
-            if len(names) == len(held) - len(unowned):
-                carried[call.name] |= set(call.weights)
-        if last_part(name) in carried[call.name] or name in carried[call.name]:
+            names = [one for one in held if one not in unowned]
+            carried[call.name] = [_words(one) for one in names if (one, UNOWNED) in named]
+            if len(carried[call.name]) == len(names):
+                carried[call.name] += [_words(one) for one in call.weights]
+        own = _words(name)
+        if any(one[-len(own) :] == own for one in carried[call.name]):
             continue
         region = frozenset({unlike[call.name]} if call.name in unlike else ())
         if not region:
@@ -286,27 +284,23 @@ Choice = tuple[Slot, Form]
 
 
 def _assigned(
-    keras: Sequence[Slot], torch: Sequence[Slot], sides: Sides, trial: Trial
+    keras: Sequence[Slot], choices: Sequence[list[Choice]], sides: Sides, trial: Trial
 ) -> list[Transfer] | None:
     """The assignment of one group; None where it cannot be decided."""
-    options = _options(keras, torch)
-    if options is None:
-        return None
-    choices = list(itertools.islice(options, MOST))
-    if not choices:
-        return None
-    if len(choices) == 1:
-        return choices[0]
+    found = list(itertools.islice(_assignments(keras, choices), MOST))
+    if len(found) < 2:
+        return found[0] if found else None
     own = {slot.key: sides.read(0, slot.key).copy() for slot in keras}
     perturbed = _perturbed(sides, own, trial)
-    chosen = _by_trial(choices, sides, trial)
+    chosen = _by_trial(found, sides, trial)
     if perturbed:
         for key, value in own.items():
             sides.write(0, key, value)
         trial.keras_run = trial.runs[0]
-    if chosen is None and len({one.key[0] for one in (*keras, *torch)}) < 3:
-        chosen = _by_convention(choices)
-    return chosen
+    owners = {_owner(one) for one in keras}, {_owner(t) for some in choices for t, _ in some}
+    if chosen is None and all(len(one) == 1 for one in owners):
+        chosen = _by_convention(found)
+    return chosen or _by_likeness(keras, choices, found[0])
 
 
 def _perturbed(sides: Sides, own: Mapping[Key, np.ndarray], trial: Trial) -> bool:
@@ -337,7 +331,7 @@ def _by_trial(
         return chosen
     better = all(least < other for other, one in results if one is not chosen and other != least)
     several = sum(other == least for other, _ in results)
-    return chosen if better and several < len(results) and (not least or several == 1) else None
+    return chosen if better and several == 1 else None
 
 
 SYNONYMS = (
@@ -356,31 +350,40 @@ def _by_convention(choices: Sequence[list[Transfer]]) -> list[Transfer] | None:
     return found[0] if len(found) == 1 else None
 
 
+def _by_likeness(
+    keras: Sequence[Slot], choices: Sequence[list[Choice]], first: list[Transfer]
+) -> list[Transfer] | None:
+    """The first assignment, if every name is like its counterpart's more than any other's."""
+    for k, some, one in zip(keras, choices, first, strict=True):
+        best = {t.key: _likeness(k, t) for t, _ in some}
+        others = [like for key, like in best.items() if key != one.torch]
+        forms_of_it = [form for t, form in some if t.key == one.torch]
+        if len(forms_of_it) > 1 or best[one.torch] < 1 or max(others, default=0) >= best[one.torch]:
+            return None
+    return first
+
+
 def _synonyms(one: Transfer) -> bool:
     keys = one.keras, one.torch
     names = {_words(key[0] if key[1] == UNOWNED else key[1])[-1] for key in keys}
     return len(names) == 1 or any(names <= some for some in SYNONYMS)
 
 
-def _options(keras: Sequence[Slot], torch: Sequence[Slot]) -> Iterator[list[Transfer]] | None:
-    """Assignments of all Keras weights of a group, the most like by name first; None for none."""
+def _choices(keras: Sequence[Slot], torch: Sequence[Slot]) -> list[list[Choice]]:
+    """PyTorch weights that may hold each Keras weight, the most like by name first."""
     choices = [_candidates(one, torch) for one in keras]
     if not all(choices) or len(torch) < len(keras):
-        spread = _unpacked(keras, torch, choices)
-        if spread is None:
-            return None
-        choices = spread
-    ordered = [
+        choices = _unpacked(keras, torch, choices)
+    return [
         sorted(some, key=lambda one: -_likeness(k, one[0]))
         for k, some in zip(keras, choices, strict=True)
     ]
-    return _distinct(keras, ordered)
 
 
 def _unpacked(
     keras: Sequence[Slot], torch: Sequence[Slot], choices: Sequence[list[Choice]]
-) -> list[list[Choice]] | None:
-    """Choices where several Keras weights of one shape are packed in one PyTorch weight."""
+) -> list[list[Choice]]:
+    """Choices where several Keras weights of one shape may be packed in one PyTorch weight."""
     found = [list(some) for some in choices]
     for shape in dict.fromkeys(one.shape for one in keras):
         some = [n for n, one in enumerate(keras) if one.shape == shape]
@@ -391,27 +394,37 @@ def _unpacked(
                 for parts in packed(shape, t.shape, count, not t.known):
                     for n in some:
                         found[n] += [(t, form) for form in parts]
-    return found if all(found) else None
+    return found
 
 
-def _distinct(
+def _assignments(
     keras: Sequence[Slot], choices: Sequence[Sequence[Choice]]
 ) -> Iterator[list[Transfer]]:
-    """Assignments that use no PyTorch weight, or part of one, twice, and pack in one way each."""
+    """Assignments of all Keras weights of a group to PyTorch weights, or parts, of their own.
 
-    def assign(n: int, taken: dict[Key, set[Form]]) -> Iterator[list[Transfer]]:
+    First those where weights of one owner have one owner on the other side as well.
+    """
+    owners = [_owner(one) for one in keras]
+
+    def assign(
+        n: int, together: bool, taken: dict[Key, set[Form]], held: dict[str, tuple[Any, ...]]
+    ) -> Iterator[list[Transfer]]:
         if n == len(keras):
             yield []
             return
         for t, form in choices[n]:
             forms_taken = taken.get(t.key, set())
-            if form in forms_taken or any(not _together(form, one) for one in forms_taken):
+            if any(not _together(form, one) for one in forms_taken):
                 continue
-            rest = assign(n + 1, {**taken, t.key: forms_taken | {form}})
-            for others in rest:
+            place = _owner(t), form.place, form.count, form.outer
+            if together and held.get(owners[n], place) != place:
+                continue
+            more = {**taken, t.key: forms_taken | {form}}, held | {owners[n]: place}
+            for others in assign(n + 1, together, *more):
                 yield [Transfer(keras[n].key, t.key, form), *others]
 
-    return assign(0, {})
+    yield from assign(0, True, {}, {})
+    yield from assign(0, False, {}, {})
 
 
 def _together(first: Form, second: Form) -> bool:
@@ -431,6 +444,8 @@ def _likeness(k: Slot, t: Slot) -> float:
 def _owner(slot: Slot) -> str:
     """The layer, or part of it, that a weight belongs to."""
     parts = _words(slot.name)
+    if len(parts) > 1 and parts[-1] == parts[-2]:  # a function of the parameter alone
+        parts.pop()
     return parts[-2] if len(parts) > 1 else parts[-1]
 
 
