@@ -287,7 +287,8 @@ def _assigned(
     keras: Sequence[Slot], choices: Sequence[list[Choice]], sides: Sides, trial: Trial
 ) -> list[Transfer] | None:
     """The assignment of one group; None where it cannot be decided."""
-    found = list(itertools.islice(_assignments(keras, choices), MOST))
+    several = map(tuple, itertools.islice(_assignments(keras, choices), MOST))
+    found = [list(one) for one in dict.fromkeys(several)]
     if len(found) < 2:
         return found[0] if found else None
     own = {slot.key: sides.read(0, slot.key).copy() for slot in keras}
