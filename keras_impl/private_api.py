@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from unittest import mock
 
@@ -202,3 +202,19 @@ def execute(kind: str, count: int, inputs: Sequence[Any], attributes: tuple[Any,
     found: list[Any] = eager.execute(kind, count, inputs, attributes, context.context())
     eager.record_gradient(kind, inputs, attributes, found)
     return found
+
+
+@contextlib.contextmanager
+def image_functions_replaced(replacements: Mapping[str, Callable[[Any], Any]]) -> Iterator[None]:
+    """Replace functions that ``tf.image`` calls.
+
+    Args:
+        replacements: name of a function to what makes its replacement of it.
+    """
+    from tensorflow.python.ops import gen_image_ops
+
+    with contextlib.ExitStack() as stack:
+        for name, replace in replacements.items():
+            replaced = replace(getattr(gen_image_ops, name))
+            stack.enter_context(mock.patch.object(gen_image_ops, name, replaced))
+        yield

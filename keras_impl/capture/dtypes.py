@@ -8,6 +8,7 @@ from typing import Any
 
 from keras_impl.capture.channels_first_kernels import channels_first_in_float64
 from keras_impl.capture.float64_kernels import exact
+from keras_impl.capture.resize_kernels import resize_in_float64
 
 
 @contextlib.contextmanager
@@ -22,7 +23,7 @@ def in_dtype(keras: Any, flavour: str, dtype: str) -> Iterator[None]:
     else:
         keras.mixed_precision.set_global_policy(dtype)
     try:
-        with exact(keras), channels_first_in_float64():
+        with exact(keras), channels_first_in_float64(), resize_in_float64():
             yield
     finally:
         keras.backend.set_floatx(before)

@@ -7,17 +7,16 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from keras_impl.capture.read import layers
-from parity.reference.layers.windowed import padding, pooling
+from parity.reference.layers.windowed import pooling, resizing
 from parity.reference.layers.windowed.geometry import same
 
 
 @contextlib.contextmanager
 def exact(keras: Any) -> Iterator[None]:
     """The layers of a Keras compute meanwhile in float64 what they are given in it."""
-    kinds = [getattr(keras.layers, name) for name in KINDS]
+    every = [getattr(keras.layers, name) for name in KINDS]
+    kinds = [kind for kind in every if "call" in vars(kind)]
     before = [kind.call for kind in kinds]
     for kind, call in zip(kinds, before, strict=True):
         kind.call = _exact(call)
@@ -28,7 +27,8 @@ def exact(keras: Any) -> Iterator[None]:
             kind.call = call
 
 
-KINDS = ("MaxPooling3D", "AveragePooling3D", "UpSampling2D")
+KINDS = ("MaxPooling3D", "AveragePooling3D", "Resizing")
+"""Names of the layers; a class without a ``call`` of its own computes in the dtype asked for."""
 
 
 def _exact(original: Any) -> Any:
@@ -41,13 +41,15 @@ def _exact(original: Any) -> Any:
 
 def _output_of(layer: Any, x: Any) -> Any:
     config = layers.config_of(layer, len(x.shape))
-    if config is None or getattr(config, "interpolation", "") == "nearest":
+    if config is None:
         return None
     import tensorflow as tf
 
+    if isinstance(config, resizing.Resizing):
+        return tf.image.resize(x, (config.height, config.width), config.interpolation)
     first = layer.data_format == "channels_first"
     x = tf.experimental.numpy.moveaxis(x, 1, -1) if first else x
-    y = _between(config, x) if isinstance(config, padding.UpSampling) else _pooled(config, x)
+    y = _pooled(config, x)
     return tf.experimental.numpy.moveaxis(y, -1, 1) if first else y
 
 
@@ -77,14 +79,3 @@ def _pooled(config: pooling.MaxPooling, x: Any) -> Any:
 
 def _slices(place: tuple[int, ...], ends: list[int], steps: tuple[int, ...]) -> list[slice]:
     return [slice(at, at + end, step) for at, end, step in zip(place, ends, steps, strict=True)]
-
-
-def _between(config: padding.UpSampling, x: Any) -> Any:
-    """Linear interpolation between the middles of entries, one axis after the other."""
-    import tensorflow as tf
-
-    for axis, times in enumerate(config.size, 1):
-        low, high, share = padding.places(int(x.shape[axis]), times)
-        weight = tf.constant(np.reshape(share, (-1, *(1,) * (len(x.shape) - 1 - axis))), x.dtype)
-        x = tf.gather(x, low, axis=axis) * (1 - weight) + tf.gather(x, high, axis=axis) * weight
-    return x

@@ -111,6 +111,13 @@ class KerasTrainer:
         self.unowned = {(name, UNOWNED): held[name] for name in names}
         self._layers_then = -1
 
+    def write(self, key: Key, value: np.ndarray) -> None:
+        """See :meth:`parity.adapters.trainer.Trainer.write`."""
+        if key in self.unowned:
+            self.side.set_unowned_parameters({key[0]: value})
+        else:
+            self.side.set_weights(key[0], {key[1]: value})
+
     def run(
         self, batch: Batch, step: int, substitutes: Mapping[int, np.ndarray] | None = None
     ) -> TrainingRun:

@@ -10,6 +10,7 @@ import numpy as np
 
 from parity.adapters.calls import Arrays, Run
 from parity.adapters.random_draws import Mask
+from parity.adapters.transfer import Transfer
 from parity.reference.formula import Settings
 from parity.reference.optimizers.spec import OptimizerSpec
 
@@ -129,6 +130,13 @@ class Trainer(Protocol):
     def count_in(self, names: Sequence[str]) -> None:
         """Include these unowned parameters, by native name, in the weights."""
 
+    def write(self, key: Key, value: np.ndarray) -> None:
+        """Overwrite a weight.
+
+        Raises:
+            ParityError: it is computed from others.
+        """
+
     def run(
         self, batch: Batch, step: int, substitutes: Mapping[int, np.ndarray] | None = None
     ) -> TrainingRun:
@@ -238,6 +246,9 @@ class TorchTrainer(Trainer, Protocol):
         Returns:
             Whether any value changed.
         """
+
+    def regroup(self, transfers: Sequence[Transfer]) -> None:
+        """Report these weights, and parts of weights, in the shapes of Keras's weights."""
 
     def rate_of(self, key: Key) -> float:
         """Return the learning rate of the next step for this weight."""

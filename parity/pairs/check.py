@@ -139,7 +139,9 @@ def _checked(models: Models, asked: _Asked, steps: int) -> Report:
     pair.release()
     if any(heads) and evaluation.different and _equal_up_to(models, heads, dtype):
         notes.append(_up_to_note(heads))
-    if asked.loss is not None:
+    if asked.loss is not None and evaluation.inconclusive:
+        found += not_run(("gradients", *steps_of(asked.steps)), "a weight was not transferred")
+    elif asked.loss is not None:
         train = _train if dtype == "float64" else _train_in_float32
         found += train(models, pair, evaluation, asked)
     keras = "keras" if pair.keras.flavour == "keras3" else "tf_keras"
@@ -149,7 +151,7 @@ def _checked(models: Models, asked: _Asked, steps: int) -> Report:
     report = _report(pair, evaluation, found, notes, dtype, steps, ran)
     size = sum(one.size for one in pair.keras.all_parameters().values())
     del pair  # the models in float64, before there are others
-    if not asked.float32:
+    if not asked.float32 or evaluation.inconclusive:
         return report
     if size > LARGE:
         note = f"The models were not run in float32: they have {size:,} weights."

@@ -10,8 +10,7 @@ import numpy as np
 
 from parity import rungs
 from parity.adapters.calls import Call, Run
-from parity.adapters.side import Side
-from parity.adapters.trainer import UNOWNED, Batch, Gradients, Key, TorchTrainer, Trainer
+from parity.adapters.trainer import Batch, Gradients, Key, TorchTrainer, Trainer
 from parity.errors import ParityError
 from parity.numerics import random, tolerance
 from parity.numerics.distance import distance, relative_error
@@ -87,12 +86,11 @@ def output_rounding(
     return lambda name: (effect[rungs.split(name)[2]],) * 2
 
 
-def gradient_effects(side: Side, trainer: Trainer, batch: Batch, dtype: str) -> dict[Key, float]:
+def gradient_effects(trainer: Trainer, batch: Batch, dtype: str) -> dict[Key, float]:
     """The effect of one ulp in the weights on each gradient, in the gradient's unit.
 
     Args:
-        side: either model, as it was at first; it ends so.
-        trainer: its trainer.
+        trainer: of either model, as it was at first; it ends so.
         batch: what the gradients are of.
         dtype: of the side.
 
@@ -109,14 +107,11 @@ def gradient_effects(side: Side, trainer: Trainer, batch: Batch, dtype: str) -> 
     reference = gradients()
     effect = dict.fromkeys(reference, 0.0)
     for member in range(tolerance.ENSEMBLE):
-        for (layer, name), value in trainer.weights().items():
-            key = f"{layer}/{name}"
-            near = random.ulp_neighbour({key: value}, 0, member, dtype)
-            if name == UNOWNED:
-                side.set_unowned_parameters({layer: near[key]})
-                continue
+        for key, value in trainer.weights().items():
+            name = "/".join(key)
+            near = random.ulp_neighbour({name: value}, 0, member, dtype)
             with contextlib.suppress(ParityError):  # a weight that is computed from others
-                side.set_weights(layer, {name: near[key]})
+                trainer.write(key, near[name])
         for one, changed in gradients().items():
             found = distance(reference[one], changed)
             difference = found.rms if dtype == "float32" else found.largest
@@ -126,15 +121,14 @@ def gradient_effects(side: Side, trainer: Trainer, batch: Batch, dtype: str) -> 
 
 
 def gradient_rounding(
-    torch: Side, t: TorchTrainer, batch: Batch, keys: Sequence[tuple[Key, Key]]
+    t: TorchTrainer, batch: Batch, keys: Sequence[tuple[Key, Key]]
 ) -> Callable[[str], tuple[float, float]]:
     """What :meth:`parity.verdict.pair.Pair.rounding` gives for gradients in float64.
 
     It is measured in PyTorch, once, and only when it is asked for.
 
     Args:
-        torch: the PyTorch side, its weights as they are compared.
-        t: its trainer.
+        t: PyTorch's trainer, its weights as they are compared.
         batch: what the gradients are of.
         keys: weights that both have, by their keys in Keras and in PyTorch.
     """
@@ -144,7 +138,7 @@ def gradient_rounding(
     def rounding(name: str) -> tuple[float, float]:
         if not effects:
             t.start()
-            effects.update(gradient_effects(torch, t, batch, "float64"))
+            effects.update(gradient_effects(t, batch, "float64"))
         return (effects.get(by_name[rungs.split(name)[2]], 0.0),) * 2
 
     return rounding

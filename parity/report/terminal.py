@@ -169,6 +169,9 @@ def _gap(report: Outcome) -> str:
     """What was not compared, or contradicts what was."""
     if report.doubt:
         return report.doubt
+    first = next(iter(report.rungs), None)
+    if first is not None and first.status == NOT_RUN and first.name == "forward_eval":
+        return f"{first.reason}."
     missing = [title(one.name, report.steps) for one in report.rungs if one.status == NOT_RUN]
     return f"What was compared agrees, but not all was: {', '.join(missing)}."
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch.nn import functional as F
 
 from parity.reference.layers.layer_norm import GroupNorm, LayerNorm
@@ -12,6 +13,7 @@ from parity_tests.catalogue.frameworks import (
     first,
     keras_layer,
     last,
+    load,
     n,
     normal,
     out,
@@ -54,8 +56,29 @@ def group_epsilon(flavour: str) -> Shown:
     return Shown(out(layer, IMAGES), *map(last, ports))
 
 
+def running_statistics(flavour: str) -> Shown:
+    return _instance_norm({"affine": True, "track_running_stats": True})
+
+
+def affine(flavour: str) -> Shown:
+    return _instance_norm({})
+
+
+def _instance_norm(naive: dict[str, bool]) -> Shown:
+    layer = keras_layer("GroupNormalization", IMAGES, groups=-1)
+    gamma, beta = weights_of(layer).values()
+    ports = []
+    for options in (naive, {"affine": True}):
+        module = torch.nn.InstanceNorm2d(4, eps=1e-3, **options).eval()
+        held = {"weight": gamma, "bias": beta} if module.affine else {}
+        ports.append(load(module, **held)(first(IMAGES)))
+    return Shown(out(layer, IMAGES), *map(last, ports))
+
+
 DEMONSTRATIONS: dict[str, Demonstration] = {
     "layer_norm.epsilon": epsilon,
     "layer_norm.axes": axes,
     "group_norm.epsilon": group_epsilon,
+    "group_norm.running_statistics": running_statistics,
+    "group_norm.gamma": affine,
 }

@@ -211,7 +211,7 @@ def test_gradients_may_differ_by_what_rounding_does(size: float, wider: bool) ->
     trainer = side.trainer(lambda y, _: (y**2).sum(), None, 0, "tf_keras")
     first = dict(trainer.weights())
     least, batch = tolerance.FLOAT64["gradients"].limit, Batch([X], None, [X])
-    effects = rounding.gradient_effects(side, trainer, batch, "float64")
+    effects = rounding.gradient_effects(trainer, batch, "float64")
     _, found = trainer.gradients(batch, 0)
     trainer.start()
     allowed = {

@@ -22,7 +22,7 @@ CASES = [
 ]
 
 
-LEFT = ("rank", "count_include_pad")
+LEFT = ("rank", "count_include_pad", "track_running_stats", "antialias")
 """Fields that are no arguments of Keras's."""
 
 

@@ -17,6 +17,7 @@ from parity.adapters.heads import Heads, without_head
 from parity.adapters.plain import PlainTraining
 from parity.adapters.side import CannotRun, Side
 from parity.adapters.trainer import UNOWNED, Batch, Gradients, Key, TrainingRun
+from parity.adapters.transfer import Transfer
 from parity.numerics import tolerance
 from parity.reference.formula import Settings
 from parity.reference.keras_config import rounded
@@ -95,6 +96,7 @@ class TorchTrainer:
         self.first = weights.untrained(side.model)
         self.kept = False  # whether trained parameters are in it as well
         self.unowned: dict[Key, Tensor] = {}
+        self.transfers: Sequence[Transfer] = ()
         self.unshared = unshared(side.model)
         self.optimizer: Optimizer | None = None
         self.schedule = schedule
@@ -117,6 +119,24 @@ class TorchTrainer:
         """See :meth:`parity.adapters.trainer.Trainer.count_in`."""
         held = self.side.unowned_tensors()
         self.unowned = {(name, UNOWNED): held[name] for name in names}
+
+    def write(self, key: Key, value: np.ndarray) -> None:
+        """See :meth:`parity.adapters.trainer.Trainer.write`."""
+        if any(key == one.part for one in self.transfers):
+            place = self._places()[key]
+            with torch.no_grad():
+                parts = place.from_canonical(self.side.tensor(value))
+                for tensor, part in zip(place.tensors, parts, strict=True):
+                    tensor.copy_(part)
+            return
+        if key in self.unowned:
+            self.side.set_unowned_parameters({key[0]: value})
+        else:
+            self.side.set_weights(key[0], {key[1]: value})
+
+    def regroup(self, transfers: Sequence[Transfer]) -> None:
+        """See :meth:`parity.adapters.trainer.TorchTrainer.regroup`."""
+        self.transfers = transfers
 
     def run(
         self, batch: Batch, step: int, substitutes: Mapping[int, np.ndarray] | None = None
@@ -358,7 +378,13 @@ class TorchTrainer:
             for name, place in weights.of_module(module, layouts).items()
             if not known & {id(one) for one in place.tensors}
         }
-        return of_layers | {key: same(one) for key, one in self.unowned.items()}
+        found = of_layers | {key: same(one) for key, one in self.unowned.items()}
+        held = {one.torch: found.pop(one.torch) for one in self.transfers if one.torch in found}
+        return found | {
+            one.part: weights.part_of(held[one.torch], one.form)
+            for one in self.transfers
+            if one.torch in held
+        }
 
 
 ATTRIBUTES = {"momentum": "momentum", "epsilon": "eps", "negative_slope": "negative_slope"}

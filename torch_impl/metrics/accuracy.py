@@ -2,106 +2,29 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-
 import torch
 from torch import Tensor
 
 from parity.constants import as_float32
-from torch_impl.metrics.base import Metric, divided, same_rank
+from torch_impl.metrics.base import same_rank
+from torch_impl.metrics.mean import MeanOfValues
 
 
-class MeanOfMatches(Metric):
-    """Σ w·match / Σ w over all batches; 0 before the first one.
-
-    If the matches have more axes than the weights (one match per time step), Keras 2 counts each
-    one and Keras 3 first computes their mean per example. **A single number as weight** counts as
-    N·w in Keras 2; in Keras 3 the whole batch counts as one value of weight w, so a short last
-    batch counts as much as a full one.
-    Source: ``tf_keras/src/metrics/base_metric.py`` (``Reduce``),
-    ``keras/src/metrics/reduction_metrics.py``.
-    """
-
-    @abstractmethod
-    def matches(self, outputs: Tensor, target: Tensor) -> Tensor:
-        """True where the prediction is correct, (N, …)."""
-
-    @torch.no_grad()
-    def update(
-        self, outputs: Tensor, target: Tensor, sample_weight: Tensor | float | None = None
-    ) -> None:
-        """See :meth:`Metric.update`."""
-        values = self.matches(outputs, target).to(self.dtype)
-        weight = None
-        if sample_weight is not None:
-            weight = torch.as_tensor(sample_weight, dtype=self.dtype, device=values.device)
-        reduce = self._one_by_one if self.flavour == "tf_keras" else self._example_by_example
-        try:
-            values, weight = reduce(values, weight)
-        except RuntimeError:  # the shapes do not broadcast
-            raise ValueError(
-                f"sample_weight: received shape {tuple(torch.as_tensor(sample_weight).shape)}, "
-                f"accepted: what broadcasts to {tuple(values.shape)}"
-            ) from None
-        self.add("total", values.sum())
-        if weight is not None:
-            self.add("count", weight.sum())
-        else:
-            count = values.numel() if self.flavour == "tf_keras" else len(values)
-            self.add("count", torch.tensor(count, device=values.device))
-
-    def compute(self) -> Tensor:
-        """Scalar, from 0 to 1."""
-        return divided(self.so_far("total"), self.so_far("count"))
-
-    @staticmethod
-    def _one_by_one(values: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Keras 2: weighted values and their weights."""
-        if weight is None:
-            return values, None
-        if weight.ndim == values.ndim + 1:
-            weight = weight.squeeze(-1)
-        elif 0 < weight.ndim == values.ndim - 1:
-            weight = weight.unsqueeze(-1)
-        if 0 < weight.ndim < values.ndim:
-            values = values.mean(tuple(range(weight.ndim, values.ndim)))
-        weight = weight.expand_as(values)
-        return values * weight, weight
-
-    @staticmethod
-    def _example_by_example(values: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Keras 3: one weighted value per example and its weight."""
-        if weight is not None:
-            if weight.ndim == values.ndim + 1 and weight.shape[-1] == 1:
-                weight = weight.squeeze(-1)
-            elif weight.ndim == values.ndim - 1 and values.shape[-1] == 1:
-                values = values.squeeze(-1)
-            if values.ndim > weight.ndim:
-                values = values.mean(tuple(range(weight.ndim, values.ndim)))
-            weight = weight.expand_as(values)
-            values = values * weight
-            if weight.ndim > 1:
-                weight = weight.mean(tuple(range(1, weight.ndim)))
-        if values.ndim > 1:
-            values = values.mean(tuple(range(1, values.ndim)))
-        return values, weight
-
-
-class Accuracy(MeanOfMatches):
+class Accuracy(MeanOfValues):
     """Share of outputs that equal the target.
 
     Both have any shape and are compared in ``dtype`` (Keras 3: in the outputs' dtype).
     """
 
-    def matches(self, outputs: Tensor, target: Tensor) -> Tensor:
-        """See :meth:`MeanOfMatches.matches`."""
+    def values(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """See :meth:`MeanOfValues.values`."""
         outputs, target = same_rank(outputs, target)
         if self.flavour == "tf_keras":
             return outputs.to(self.dtype) == target.to(self.dtype)
         return outputs == target.to(outputs.dtype)
 
 
-class BinaryAccuracy(MeanOfMatches):
+class BinaryAccuracy(MeanOfValues):
     """Share of outputs on the target's side of the threshold: 1 if **strictly** above it, else 0.
 
     The default of 0.5 is also used for models that return logits, for which 0 would be correct.
@@ -122,15 +45,15 @@ class BinaryAccuracy(MeanOfMatches):
         super().__init__(dtype=dtype, flavour=flavour)
         self.threshold = as_float32(threshold)
 
-    def matches(self, outputs: Tensor, target: Tensor) -> Tensor:
-        """See :meth:`MeanOfMatches.matches`; outputs and targets (0 or 1) of equal shapes."""
+    def values(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """See :meth:`MeanOfValues.values`; outputs and targets (0 or 1) of equal shapes."""
         outputs, target = same_rank(outputs, target)
         if self.flavour == "tf_keras":
             outputs = outputs.to(self.dtype)
         return (outputs > self.threshold).to(target.dtype) == target
 
 
-class SparseCategoricalAccuracy(MeanOfMatches):
+class SparseCategoricalAccuracy(MeanOfValues):
     """Share of examples whose largest output is that of the target class.
 
     Outputs (N, …, classes), probabilities or logits; targets (N, …) or (N, …, 1), class numbers.
@@ -138,8 +61,8 @@ class SparseCategoricalAccuracy(MeanOfMatches):
     ``torch.argmax``. In Keras 3 −0.0 is less than 0.0.
     """
 
-    def matches(self, outputs: Tensor, target: Tensor) -> Tensor:
-        """See :meth:`MeanOfMatches.matches`."""
+    def values(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """See :meth:`MeanOfValues.values`."""
         return self._largest(outputs) == _class_numbers(outputs, target)
 
     def _largest(self, scores: Tensor) -> Tensor:
@@ -157,12 +80,12 @@ class SparseCategoricalAccuracy(MeanOfMatches):
 class CategoricalAccuracy(SparseCategoricalAccuracy):
     """As the base class, for one-hot targets: the class is that of the largest entry."""
 
-    def matches(self, outputs: Tensor, target: Tensor) -> Tensor:
-        """See :meth:`MeanOfMatches.matches`."""
+    def values(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """See :meth:`MeanOfValues.values`."""
         return self._largest(outputs) == self._largest(_one_hot(outputs, target))
 
 
-class SparseTopKCategoricalAccuracy(MeanOfMatches):
+class SparseTopKCategoricalAccuracy(MeanOfValues):
     """Share of examples where fewer than k outputs are strictly greater than the target class's.
 
     So every tie counts as correct; a sort, or ``torch.topk``, decides ties by position. A row with
@@ -186,8 +109,8 @@ class SparseTopKCategoricalAccuracy(MeanOfMatches):
             raise ValueError(f"k: received {k}, accepted: 1 or more")
         self.k = k
 
-    def matches(self, outputs: Tensor, target: Tensor) -> Tensor:
-        """See :meth:`MeanOfMatches.matches`."""
+    def values(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """See :meth:`MeanOfValues.values`."""
         return self._hits(outputs, _class_numbers(outputs, target))
 
     def _hits(self, outputs: Tensor, classes: Tensor) -> Tensor:
@@ -201,8 +124,8 @@ class SparseTopKCategoricalAccuracy(MeanOfMatches):
 class TopKCategoricalAccuracy(SparseTopKCategoricalAccuracy):
     """As the base class, for one-hot targets: the class is that of the first largest entry."""
 
-    def matches(self, outputs: Tensor, target: Tensor) -> Tensor:
-        """See :meth:`MeanOfMatches.matches`."""
+    def values(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """See :meth:`MeanOfValues.values`."""
         return self._hits(outputs, _one_hot(outputs, target).argmax(-1))
 
 

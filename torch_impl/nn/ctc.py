@@ -20,8 +20,8 @@ class CTC(KerasLoss):
     Every step counts, and a target's length is its number of labels other than 0.
     PyTorch's ``CTCLoss`` has the steps on axis 0, expects logarithms of probabilities, and by
     default divides each loss by its target's length. Keras computes in float32, this class in the
-    outputs' dtype. A target that does not fit in the steps has an infinite loss here; with
-    TensorFlow it is about 1e4.
+    outputs' dtype, but in float32 at least. A target that does not fit in the steps has an infinite
+    loss here; with TensorFlow it is several hundred.
     Source: Graves et al., 2006; ``keras/src/losses/losses.py``; the NumPy reference is
     :mod:`parity.reference.losses.ctc`.
 
@@ -48,11 +48,13 @@ class CTC(KerasLoss):
     def losses(self, outputs: Tensor, target: Tensor) -> Tensor:
         """See :meth:`KerasLoss.losses`."""
         steps = torch.full((len(outputs),), outputs.shape[1])
-        return F.ctc_loss(
-            outputs.log_softmax(-1).movedim(1, 0),
+        wide = torch.promote_types(outputs.dtype, torch.float32)  # the least that PyTorch computes
+        losses = F.ctc_loss(
+            outputs.to(wide).log_softmax(-1).movedim(1, 0),
             target,
             steps,
             (target != BLANK).sum(-1),
             blank=BLANK,
             reduction="none",
         )
+        return losses.to(outputs.dtype)

@@ -117,7 +117,7 @@ class KerasLoss(nn.Module):
         """Outputs and target with equal ranks, the target in the outputs' dtype."""
         shapes = f"received {tuple(target.shape)} with outputs {tuple(outputs.shape)}, accepted:"
         if self.flavour == "keras3":
-            target, outputs = _same_rank(target, outputs)
+            target, outputs = same_rank(target, outputs)
         elif outputs.ndim == target.ndim + 1 and outputs.shape[-1] == 1:
             if target.ndim == 1 and (weighted or self.reduction != "sum_over_batch_size"):
                 # calling Keras's loss and using it in fit give different results here
@@ -169,7 +169,7 @@ class KerasLoss(nn.Module):
         shapes = tuple(weight.shape), tuple(losses.shape)
         fits = True
         if self.flavour == "keras3":
-            losses, weight = _same_rank(losses, weight)
+            losses, weight = same_rank(losses, weight)
         elif weight.ndim == losses.ndim + 1:
             fits = weight.shape[-1] == 1
             weight = weight.squeeze(-1)
@@ -183,7 +183,7 @@ class KerasLoss(nn.Module):
         return losses, weight
 
 
-def _same_rank(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+def same_rank(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     """Keras 3's rule for ranks that differ by one: remove a last axis of size 1, or add one."""
     if first.ndim == second.ndim + 1 and first.shape[-1] == 1:
         if second.ndim == 1:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from keras_impl.capture.read.registry import Config, kind_of, reader
-from parity.reference.layers.windowed import conv, conv_transpose, padding, pooling
+from parity.reference.layers.windowed import conv, conv_transpose, padding, pooling, resizing
 from parity.reference.layers.windowed.geometry import Sides
 
 
@@ -133,6 +133,20 @@ def _upsampling(layer: Any) -> Config:
     size = several(layer.size, int(kind_of(layer)[-2]))
     known = kind in ("nearest", "bilinear")
     return padding.UpSampling(size=size, interpolation=kind) if known else None
+
+
+@reader("Resizing")
+def _resizing(layer: Any) -> Config:
+    """None for an interpolation without a reference, and where the image is cropped or padded."""
+    known = layer.interpolation in ("nearest", "bilinear")
+    if not known or layer.crop_to_aspect_ratio or getattr(layer, "pad_to_aspect_ratio", False):
+        return None
+    return resizing.Resizing(
+        height=layer.height,
+        width=layer.width,
+        interpolation=layer.interpolation,
+        antialias=bool(getattr(layer, "antialias", False)),
+    )
 
 
 def _sides(value: Any) -> Sides:

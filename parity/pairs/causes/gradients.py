@@ -39,7 +39,7 @@ class Backwards:
     def _checks(self, actual: Gradients, batch: Batch) -> dict[tuple[Key, Key], Check]:
         """The check of each weight's gradient, except of null gradients, in Keras's order."""
         null = negligible(sizes_of(self.expected), sizes_of(actual), self.keys)
-        rounding = gradient_rounding(self.torch, self.t, batch, self.keys)
+        rounding = gradient_rounding(self.t, batch, self.keys)
         observed = ModelPair("float64", rounding=rounding)
         return {
             (key, other): observed.compare(
@@ -89,7 +89,7 @@ class Backwards:
     def _padding_rows(self, actual: Gradients) -> list[Cause]:
         """Embeddings of which PyTorch trains all rows except one."""
         found = []
-        rounding = gradient_rounding(self.torch, self.t, self.batch, self.keys)
+        rounding = gradient_rounding(self.t, self.batch, self.keys)
         observed = ModelPair("float64", rounding=rounding)
         for key, torch_key in self.keys:
             if (

@@ -9,6 +9,7 @@ import numpy as np
 from parity.adapters.calls import Call
 from parity.pairs.align.config_diff import LAST_STEP, ZEROS, Setting
 from parity.reference.layers.kinds import KINDS
+from parity.reference.layers.windowed.resizing import FLOORED
 
 
 def id_of(call: Call, setting: Setting) -> str:
@@ -30,12 +31,20 @@ def id_of(call: Call, setting: Setting) -> str:
         turned = setting.keras == tuple(reversed(setting.torch)) and len(setting.keras) > 1
         if turned or kind == "ZeroPadding":
             return "zero_padding.order" if turned else "zero_padding.padding"
-    if setting.name == "interpolation" and "align_corners" in str(setting.torch):
-        return "up_sampling.align_corners"
+    if setting.name == "interpolation":
+        return f"{KINDS[type(call.config)].name}.{_interpolation(setting)}"
     shapes_ = {np.shape(one) for one in (setting.keras, setting.torch)}
     if kind == "PReLU" and setting.role == "weight" and len(shapes_) > 1:
         return "prelu.parameters"
     return KINDS[type(call.config)].id_of(setting.name)
+
+
+def _interpolation(setting: Setting) -> str:
+    """The last part of the id of an interpolation that differs."""
+    if "align_corners" in str(setting.torch):
+        return "align_corners"
+    both = {setting.keras, setting.torch}
+    return "nearest" if both == {"nearest", FLOORED} else "interpolation"
 
 
 def _function(config: Any) -> str:

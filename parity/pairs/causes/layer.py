@@ -26,6 +26,7 @@ from parity.pairs.causes.search import smallest_explanation
 from parity.reference import catalogue
 from parity.reference.layers.activations import ELU, ROUNDED, Activation, ReLU, Softmax
 from parity.reference.layers.evaluate import computed
+from parity.reference.layers.kinds import as_kind_of
 from parity.reference.layers.recurrent.bidirectional import Bidirectional
 from parity.verdict.result import UNKNOWN, Cause, Proof
 
@@ -56,6 +57,7 @@ def causes_of(
     unknown = [Cause(UNKNOWN, k.name, k.layer, t.layer, Proof(before, before))]
     if k.config is None or t.config is None:
         return unknown
+    t = _as_kind_of(t, k)
     replay, forced = _worst(_Replay(k, t, fed, k.output, k.options, t.options, flavour), forced)
     fed = replay.fed
     if not replay.explains(forced):
@@ -148,6 +150,13 @@ class _Replay:
         return relative_error(self.wanted, as_keras(found, self.wanted, self.k))
 
 
+def _as_kind_of(t: Call, k: Call) -> Call:
+    """PyTorch's call with its configuration as one of the kind of Keras's, if there is such."""
+    if not k.inputs:
+        return t
+    return dataclasses.replace(t, config=as_kind_of(t.config, k.config, k.inputs[0].shape))
+
+
 def _worst(replay: _Replay, forced: np.ndarray) -> tuple[_Replay, np.ndarray]:
     """Only the example that differs most, because references are slow; all if shapes differ."""
     wanted, count = replay.wanted, len(replay.wanted)
@@ -171,6 +180,7 @@ def _worst(replay: _Replay, forced: np.ndarray) -> tuple[_Replay, np.ndarray]:
 
 def latent(k: Call, t: Call, named: Iterable[str], flavour: str) -> list[Cause]:
     """Differing settings that have no effect on this input."""
+    t = _as_kind_of(t, k)
     found, differing = [], _functions(k, t, flavour)
     same_shapes = [one.shape for one in k.inputs] == [one.shape for one in t.inputs]
     if type(k.config) is type(t.config) and k.config is not None:

@@ -33,6 +33,7 @@ from parity.verdict.result import (
     LayerComparison,
     Proof,
     compared_rung,
+    not_run,
 )
 
 RUNG = "forward_eval"
@@ -49,6 +50,7 @@ class EvaluationFindings:
         causes: with their proofs, of differences that may have no effect on the outputs.
         latent: settings that differ without effect.
         rounded: layers whose constants differ by Keras's rounding to float32 alone.
+        undecided: sentences on weights that were not transferred, see :class:`Transferred`.
     """
 
     layers: tuple[LayerComparison, ...]
@@ -57,6 +59,7 @@ class EvaluationFindings:
     causes: tuple[Cause, ...]
     latent: tuple[Cause, ...]
     rounded: tuple[str, ...]
+    undecided: tuple[str, ...] = ()
 
     @property
     def different_outputs(self) -> tuple[Check, ...]:
@@ -76,7 +79,13 @@ class EvaluationFindings:
     @property
     def different(self) -> bool:
         """Whether the outputs differ by more than rounded constants explain."""
-        return bool(self.different_outputs and (self.causes or self._unexplained()))
+        explained = self.causes or self._unexplained()
+        return bool(self.different_outputs and explained and not self.undecided)
+
+    @property
+    def inconclusive(self) -> str:
+        """Why the outputs cannot be compared: a weight was not transferred; empty if they can."""
+        return self.undecided[0] if self.undecided and self.different_outputs else ""
 
     @property
     def explained_layers(self) -> set[str]:
@@ -86,6 +95,8 @@ class EvaluationFindings:
 
     def findings(self) -> Findings:
         """The result of the rung; causes without effect on the outputs are latent."""
+        if self.inconclusive:
+            return not_run((RUNG,), self.inconclusive) + Findings(notes=self.undecided[1:])
         unexplained = self._unexplained()
         proofs = [(one.name, Proof(one.observed, one.observed)) for one in unexplained]
         causes = (*self.causes, *(Cause(UNKNOWN, name, "", "", proof) for name, proof in proofs))
@@ -185,6 +196,7 @@ class _Comparison:
             causes=tuple(causes),
             latent=tuple(self.latent),
             rounded=tuple(self.rounded),
+            undecided=self.pair.transferred.undecided,
         )
 
     def _measure_own_run(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from parity.adapters.calls import Call, Output, Run
 from parity.adapters.heads import Heads
 from parity.adapters.side import Side, load_adapter, refuse_empty, seeded
+from parity.adapters.trainer import UNOWNED, Key
 from parity.errors import ParityError
 from parity.numerics import tolerance
 from parity.numerics.distance import relative_error
@@ -18,6 +19,7 @@ from parity.numerics.tolerance import Allowed
 from parity.pairs.align import unowned_parameters
 from parity.pairs.align.fusion import fused_run
 from parity.pairs.align.match import Alignment, align
+from parity.pairs.forward.transfer import Sides, Transferred, Trial, complete
 from parity.progress import Progress
 
 WEIGHTS = ("keras", "torch", "as-is")
@@ -67,6 +69,7 @@ class Pair:
         notes: on weights that could not be copied.
         promoted: whether Keras computes in float64 what its code computes in float32.
         dtype: of both models.
+        transferred: weights that were copied by other names or shapes, and those that were not.
     """
 
     keras: Side
@@ -79,6 +82,7 @@ class Pair:
     notes: tuple[str, ...] = ()
     promoted: bool = False
     dtype: str = "float64"
+    transferred: Transferred = field(default_factory=Transferred)
 
     def measured(self, call: Call) -> Allowed | None:
         """The tolerance of a Keras call's output where it was measured; None: the table's."""
@@ -136,8 +140,9 @@ def prepare(models: Models, dtype: str, progress: Progress) -> Pair:
         )
     alignment = align(keras_run.calls, torch_run.calls, models.layer_map)
     notes: list[str] = []
+    transferred = Transferred()
     if weights != "as-is":
-        notes = _copy_weights(alignment, keras, torch, weights)
+        notes, transferred = _copy_weights(models, alignment, keras, torch, (keras_run, torch_run))
         if weights == "torch":
             keras_run.forget()
             keras_run = fused_run(keras.run(inputs))
@@ -155,6 +160,7 @@ def prepare(models: Models, dtype: str, progress: Progress) -> Pair:
         torch_inputs,
         tuple(notes),
         dtype=dtype,
+        transferred=transferred,
     )
 
 
@@ -189,9 +195,12 @@ def nan_outputs(pair: Pair) -> list[str]:
     return [f"Keras's own {name} contains NaN, which equals nothing." for name in names]
 
 
-def _copy_weights(alignment: Alignment, keras: Side, torch: Side, weights: str) -> list[str]:
+def _copy_weights(
+    models: Models, alignment: Alignment, keras: Side, torch: Side, runs: tuple[Run, Run]
+) -> tuple[list[str], Transferred]:
     """Copy each layer's weights to its partner; notes on what does not fit and stays as it is."""
-    notes = []
+    notes, weights = [], models.weights
+    named: set[Key] = set()
     for k, t in alignment.pairs:
         source, target = (k, t) if weights == "keras" else (t, k)
         fitting = {
@@ -202,15 +211,20 @@ def _copy_weights(alignment: Alignment, keras: Side, torch: Side, weights: str) 
         side = torch if weights == "keras" else keras
         if fitting:
             side.set_weights(target.name, fitting)
+            named |= {(call.name, name) for call in (k, t) for name in fitting}
         missing = sorted({*k.weights, *t.weights} - {*fitting})
-        if missing:
+        if missing and type(k.config) is type(t.config) and k.config is not None:
             names = ", ".join(missing)
             notes.append(f"{k.name} / {t.name}: not copied, because they do not fit: {names}")
     carried = unowned_parameters.carry(alignment, keras, torch, weights)
-    if carried.keras and carried.torch:
-        names = f"Keras's {', '.join(carried.keras)}; PyTorch's {', '.join(carried.torch)}"
-        notes.append(
-            "Unowned parameters (no layer holds them), not copied, because no two names match: "
-            f"{names}"
-        )
-    return notes
+    named |= {(name, UNOWNED) for pair in carried.pairs for name in pair}
+
+    def run_torch(values: Mapping[int, np.ndarray]) -> Run:
+        run = torch.run(models.inputs, models.torch_inputs, values)
+        return fused_run(run.in_layout_of(runs[0]))
+
+    if weights == "torch":
+        runs = fused_run(keras.run(models.inputs)), runs[1]
+    trial = Trial(alignment, runs, (lambda: fused_run(keras.run(models.inputs)), run_torch))
+    found = complete(Sides(keras, torch, runs), alignment, trial, named, weights == "keras")
+    return notes, found

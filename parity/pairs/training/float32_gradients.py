@@ -42,7 +42,7 @@ def compare(
         with Progress("gradients in float32", 2) as progress:
             runs = runner.run_alike(batch)
             notes = unshared_draws(runner, runs)
-            unowned = count_in(pair.keras, pair.torch, k, t, runs.alignment)
+            unowned = count_in(pair, k, t, runs.alignment)
             keys = [*unowned, *runs.alignment.weights()]
             runs.release()
             pair.release()
@@ -57,8 +57,7 @@ def compare(
             progress.advance("as they are")
             t.start()
             k.start()
-            for side, trainer in ((pair.keras, k), (pair.torch, t)):
-                effects.append(gradient_effects(side, trainer, runs.batch, "float32"))
+            effects += (gradient_effects(one, runs.batch, "float32") for one in (k, t))
             progress.advance("with weights changed by rounding")
     finally:
         k.start()

@@ -124,7 +124,7 @@ class Training:
                 f"{ID}: Keras's model computes in float32; in float64 its loss and "
                 f"gradients differ by {change:.1g}, which is more than rounding explains",
             )
-        rounding = gradient_rounding(self.pair.torch, self.t, runs.batch, keys)
+        rounding = gradient_rounding(self.t, runs.batch, keys)
         found = gradients.compare(self.k, self.t, runs.batch, parts, rounding)
         loss = Losses(self.k, self.t, runs).compare(found.losses, bool(before.divergences))
         ported = self._as_weight_decay(runs, keys, loss, count)
@@ -181,7 +181,7 @@ class Training:
 
     def _keys(self, runs: BothRuns) -> Keys:
         """Weights that both have, by Keras's and PyTorch's keys, in Keras's order."""
-        unowned = count_in(self.pair.keras, self.pair.torch, self.k, self.t, runs.alignment)
+        unowned = count_in(self.pair, self.k, self.t, runs.alignment)
         return [*unowned, *runs.alignment.weights()]
 
     def _steps(

@@ -10,6 +10,7 @@ from parity.adapters.trainer import UNOWNED, Batch, KerasTrainer, Key, TorchTrai
 from parity.errors import ParityError
 from parity.pairs.align import unowned_parameters
 from parity.pairs.align.match import Alignment
+from parity.pairs.forward.setup import Pair
 
 
 def trainers(
@@ -56,20 +57,24 @@ def trainers(
 
 
 def count_in(
-    keras: Side, torch: Side, k: KerasTrainer, t: TorchTrainer, alignment: Alignment
+    pair: Pair, k: KerasTrainer, t: TorchTrainer, alignment: Alignment
 ) -> list[tuple[Key, Key]]:
     """Make both trainers include unowned parameters that both models have.
 
     Returns:
-        Their keys, Keras's and PyTorch's.
+        Their keys, Keras's and PyTorch's, and those of weights of other names or shapes.
     """
+    keras, torch, transfers = pair.keras, pair.torch, pair.transferred.transfers
     pairs = unowned_parameters.partners(
         keras.unowned_parameters([one.name for one, _ in alignment.pairs]),
         torch.unowned_parameters([one.name for _, one in alignment.pairs]),
     )
-    k.count_in([name for name, _ in pairs])
-    t.count_in([name for _, name in pairs])
-    return [((keras_name, UNOWNED), (torch_name, UNOWNED)) for keras_name, torch_name in pairs]
+    keys = [((first, UNOWNED), (second, UNOWNED)) for first, second in pairs]
+    every = [*keys, *((one.keras, one.torch) for one in transfers)]
+    k.count_in([key[0] for key, _ in every if key[1] == UNOWNED])
+    t.count_in([key[0] for _, key in every if key[1] == UNOWNED])
+    t.regroup(transfers)
+    return [*keys, *((one.keras, one.part) for one in transfers)]
 
 
 def refuse_targets(k: KerasTrainer, batch: Batch, run: Run) -> None:

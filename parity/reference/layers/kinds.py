@@ -71,6 +71,37 @@ def kind_of(config: Any, layer: str) -> Kind | None:
     return KINDS.get(type(config)) or _BY_KERAS_CLASS.get(layer)
 
 
+Conversion = TypeVar("Conversion", bound=Callable[[Any, Sequence[int]], Any])
+
+CONVERSIONS: dict[tuple[type, type], Callable[[Any, Sequence[int]], Any]] = {}
+"""Two kinds of configurations to the conversion of the first into the second."""
+
+
+def conversion(kind: type, other: type) -> Callable[[Conversion], Conversion]:
+    """Register a function of a configuration and the input's shape: the same layer as another kind.
+
+    The function returns None where the other kind has no such layer.
+    """
+
+    def register(convert: Conversion) -> Conversion:
+        CONVERSIONS[kind, other] = convert
+        return convert
+
+    return register
+
+
+def as_kind_of(config: Any, other: Any, shape: Sequence[int]) -> Any:
+    """A configuration as one of the other's kind, if there is such; else itself.
+
+    Args:
+        config: of any kind.
+        other: of the kind that is wanted.
+        shape: of the layer's input.
+    """
+    convert = CONVERSIONS.get((type(config), type(other)))
+    return (convert(config, shape) if convert else None) or config
+
+
 def family_of(config: Any, layer: str) -> str:
     """The family of a layer, or its class if it has none; see :func:`kind_of`."""
     kind = kind_of(config, layer)

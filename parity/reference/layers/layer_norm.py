@@ -33,16 +33,26 @@ class LayerNorm:
     scale: bool
 
 
-@layer_kind("group_norm", weights=("gamma", "beta"), family="normalization")
+@layer_kind(
+    "group_norm",
+    weights=("gamma", "beta", "moving_mean", "moving_variance"),
+    ids={"track_running_stats": "group_norm.running_statistics"},
+    family="normalization",
+)
 @dataclass(frozen=True, kw_only=True)
 class GroupNorm:
-    """Normalisation of each example and each group of neighbouring channels (last axis)."""
+    """Normalisation of each example and each group of neighbouring channels (last axis).
+
+    With a group for each channel it is PyTorch's InstanceNorm, which alone can evaluate with
+    running statistics (``track_running_stats``).
+    """
 
     keras: ClassVar[str] = "GroupNormalization"
     groups: int
     epsilon: float
     center: bool
     scale: bool
+    track_running_stats: bool = False
 
 
 _USUAL = {"epsilon": 1e-3, "center": True, "scale": True}
@@ -50,9 +60,13 @@ KERAS_DEFAULTS: dict[str, dict[str, Any]] = {
     "LayerNormalization": {**_USUAL, "axis": -1},
     "GroupNormalization": {**_USUAL, "axis": -1, "groups": 32},
 }
+_OF_INSTANCES = {"eps": 1e-5, "affine": False, "track_running_stats": False}
 TORCH_DEFAULTS: dict[str, dict[str, Any]] = {
     "LayerNorm": {"eps": 1e-5, "elementwise_affine": True, "bias": True},
     "GroupNorm": {"eps": 1e-5, "affine": True},
+    "InstanceNorm1d": _OF_INSTANCES,
+    "InstanceNorm2d": _OF_INSTANCES,
+    "InstanceNorm3d": _OF_INSTANCES,
 }
 
 
@@ -63,10 +77,14 @@ def reference(
 
     Args:
         config: the layer.
-        weights: gamma and beta if used: of the normalised axes' shape, for groups (C,).
+        weights: gamma and beta if used: of the normalised axes' shape, for groups (C,); with
+            ``track_running_stats`` also moving_mean and moving_variance (C,).
         x: (N, …, C).
     """
     gamma, beta = weights.get("gamma", np.ones(1)), weights.get("beta", np.zeros(1))
+    if isinstance(config, GroupNorm) and config.track_running_stats:
+        scale = np.sqrt(weights["moving_variance"] + config.epsilon)
+        return np.asarray((x - weights["moving_mean"]) / scale * gamma + beta)
     if isinstance(config, GroupNorm):
         grouped = x.reshape(len(x), -1, config.groups, x.shape[-1] // config.groups)
         normed = _normed(grouped, (1, 3), config.epsilon).reshape(x.shape)
@@ -126,5 +144,33 @@ DIFFERENCES = (
         measured="4×4 images of 4 channels in 2 groups",
         rung="forward_eval",
         source="keras/src/layers/normalization/group_normalization.py",
+    ),
+    Difference(
+        id="group_norm.running_statistics",
+        kind="layer_norm",
+        title="InstanceNorm can evaluate with running statistics, Keras cannot",
+        what="With track_running_stats=True, nn.InstanceNorm2d normalises by running statistics in "
+        "evaluation. GroupNormalization(groups=-1) always uses those of the example.",
+        why="The option comes from PyTorch's shared base class with batch norm. Training is the "
+        "same in both.",
+        to_torch="nn.InstanceNorm2d(channels, eps=1e-3, affine=True)",
+        size=0.2,
+        measured="4×4 images of 4 channels, running mean 0 and variance 1 (their initial values)",
+        rung="forward_eval",
+        source="torch/nn/modules/instancenorm.py",
+    ),
+    Difference(
+        id="group_norm.gamma",
+        kind="layer_norm",
+        title="InstanceNorm has no scale and shift by default",
+        what="nn.InstanceNorm2d has affine=False. GroupNormalization(groups=-1) has γ and β.",
+        why="PyTorch's other normalisation layers do have them by default.",
+        to_torch="nn.InstanceNorm2d(channels, eps=1e-3, affine=True)",
+        to_keras="GroupNormalization(groups=-1, epsilon=1e-5, center=False, scale=False)",
+        size=2,
+        measured="4×4 images of 4 channels",
+        rung="forward_eval",
+        source="torch/nn/modules/instancenorm.py",
+        aliases=("group_norm.beta",),
     ),
 )

@@ -6,6 +6,7 @@ from parity_tests.pairs.zoo.activation_kinds import ACTIVATIONS
 from parity_tests.pairs.zoo.attention_kinds import ATTENTION
 from parity_tests.pairs.zoo.convolution_kinds import CONVOLUTIONS
 from parity_tests.pairs.zoo.forms import FORMS
+from parity_tests.pairs.zoo.image_kinds import INSTANCES, RESIZED
 from parity_tests.pairs.zoo.merging_kinds import MERGES
 from parity_tests.pairs.zoo.moving_kinds import MOVES
 from parity_tests.pairs.zoo.plain_kinds import DENSE, DROPOUTS, NORMS
@@ -17,6 +18,8 @@ ALL = [
     *CONVOLUTIONS,
     *POOLS,
     *NORMS,
+    *INSTANCES,
+    *RESIZED,
     *DROPOUTS,
     *MOVES,
     *MERGES,

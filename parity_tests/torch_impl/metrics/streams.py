@@ -78,6 +78,42 @@ def whole_numbers(rng: np.random.Generator, count: int) -> Batch:
     )
 
 
+def numbers(rng: np.random.Generator, count: int) -> Batch:
+    """A regression: outputs and targets (N, 3)."""
+    target = rng.standard_normal((count, 3))
+    return target + 0.5 * rng.standard_normal((count, 3)), target, rng.random(count)
+
+
+def distributions(rng: np.random.Generator, count: int) -> Batch:
+    """Outputs and targets (N, classes) that sum to 1."""
+    outputs, target = (rng.dirichlet(np.ones(CLASSES), count) for _ in range(2))
+    return outputs, target, rng.random(count)
+
+
+def shares(rng: np.random.Generator, count: int) -> Batch:
+    """The same outputs with class numbers (N,) as targets."""
+    outputs, target, weights = distributions(rng, count)
+    return outputs, target.argmax(-1), weights
+
+
+def pixels(rng: np.random.Generator, count: int) -> Batch:
+    """Class numbers (N, 2, 3), and a weight for each."""
+    outputs, target = (rng.integers(0, CLASSES - 1, (count, 2, 3)) for _ in range(2))
+    return outputs.astype(float), target, rng.random((count, 2, 3))
+
+
+def masks(rng: np.random.Generator, count: int) -> Batch:
+    """Probabilities (N, 2, 3) with binary targets, and a weight for each."""
+    shape = count, 2, 3
+    return probabilities(rng, shape), rng.integers(0, 2, shape), rng.random(shape)
+
+
+def pixel_shares(rng: np.random.Generator, count: int) -> Batch:
+    """One-hot targets of the same pixels, and outputs with a class axis."""
+    _, target, weights = pixels(rng, count)
+    return rng.random((*target.shape, CLASSES)), np.eye(CLASSES)[target], weights
+
+
 @dataclass(frozen=True)
 class Row:
     """A metric of both frameworks."""
@@ -105,6 +141,9 @@ EVEN = [0.0, 0.25, 0.5, 0.75, 1.0]
 
 
 UNEVEN = [0.1, 0.5, 0.9]
+
+
+SPARSE = ("sparse_y_true", "sparse_y_pred")
 
 
 def auc(**given: Any) -> list[Row]:
@@ -173,6 +212,34 @@ ROWS = [
     Row("AUC", labels, {"multi_label": True, "label_weights": [1.0, 0.5, 0.0, 2.0]}),
     Row("AUC", labels, {"label_weights": [1.0, 0.5, 0.0, 2.0]}),
     Row("AUC", logits, {"from_logits": True}),
+    *(
+        Row(name, numbers)
+        for name in (
+            *("MeanSquaredError", "MeanAbsoluteError", "MeanAbsolutePercentageError"),
+            *("MeanSquaredLogarithmicError", "RootMeanSquaredError", "LogCoshError"),
+            *("CosineSimilarity", "Hinge", "SquaredHinge", "R2Score"),
+        )
+    ),
+    Row("RootMeanSquaredError", binary),
+    Row("CosineSimilarity", numbers, {"axis": -1}),
+    *(Row(name, distributions) for name in ("KLDivergence", "Poisson", "CategoricalHinge")),
+    Row("BinaryCrossentropy", binary),
+    Row("BinaryCrossentropy", logits, {"from_logits": True, "label_smoothing": 0.125}),
+    Row("CategoricalCrossentropy", distributions, {"label_smoothing": 0.125}),
+    Row("SparseCategoricalCrossentropy", shares),
+    Row("SparseCategoricalCrossentropy", over_time, {"from_logits": True}),
+    Row("SparseCategoricalCrossentropy", shares, {"ignore_class": 1}),
+    Row("R2Score", numbers, {"class_aggregation": None}),
+    Row("R2Score", numbers, {"class_aggregation": "variance_weighted_average"}),
+    Row("R2Score", numbers, {"num_regressors": 3}, None, ("tf_keras",)),
+    Row("IoU", pixels, {"num_classes": CLASSES, "target_class_ids": [0, 2]}),
+    Row("IoU", pixels, {"num_classes": CLASSES, "target_class_ids": [2, 3], "ignore_class": 1}),
+    Row("MeanIoU", pixels, {"num_classes": CLASSES}),
+    Row("MeanIoU", pixel_shares, {"num_classes": CLASSES, **dict.fromkeys(SPARSE, False)}),
+    Row("OneHotIoU", pixel_shares, {"num_classes": CLASSES, "target_class_ids": [1]}),
+    Row("OneHotMeanIoU", pixel_shares, {"num_classes": CLASSES, "ignore_class": 0}),
+    Row("BinaryIoU", binary),
+    Row("BinaryIoU", masks, {"target_class_ids": [1], "threshold": 0.3}),
 ]
 
 
@@ -190,7 +257,7 @@ def in_keras(
 
     set_dtype(dtype)
     given = row.given if row.keras_given is None else row.keras_given
-    metric = getattr(keras.metrics, row.name)(**given)
+    metric = getattr(keras.metrics, row.name)(**given, dtype=dtype)
     found = []
     for outputs, target, weight in batches or stream(row.batches):
         metric.update_state(

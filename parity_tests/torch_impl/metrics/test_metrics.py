@@ -41,11 +41,13 @@ def test_equals_keras(
         pytest.skip("Keras refuses float64 here, see test_keras_refuses_float64")
     if weighting == "one_weight" and row.name in ("F1Score", "FBetaScore"):
         pytest.skip("Keras's F scores take no single weight")
+    if weighting == "one_weight" and "IoU" in row.name and flavour == "tf_keras":
+        pytest.skip("Keras 2's IoU takes no single weight")
     expected = in_keras(row, weighting, dtype)
     found = in_torch(row, weighting, dtype, flavour)
     for step, (k, t) in enumerate(zip(expected, found, strict=True)):
         assert k.shape == t.shape
-        if dtype == "float64":
+        if k.dtype == np.float64:
             assert abs(k - t).max() <= FLOAT64["forward_eval"].limit, f"batch {step}"
         else:
             limit = AREA_ULPS if row.name == "AUC" else FLOAT32_ULPS

@@ -9,7 +9,16 @@ from torch import Tensor, nn
 
 from parity.reference.layers import batch_norm, layer_norm
 from torch_impl.capture.read.layout import Layout
-from torch_impl.capture.read.registry import Config, Places, holding, parameter_function, reader
+from torch_impl.capture.read.registry import (
+    Config,
+    Function,
+    Layouts,
+    Places,
+    function,
+    holding,
+    parameter_function,
+    reader,
+)
 from torch_impl.ladder.weights import Place, same
 
 Found = tuple[nn.Module, Tensor]
@@ -32,6 +41,23 @@ def _batch_norm(module: Any) -> Config:
         epsilon=module.eps,
         center=module.bias is not None,
         scale=module.weight is not None,
+    )
+
+
+@reader(
+    *(nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d),
+    weights=_batch_norm_weights,
+    spatial=True,
+    shaped=True,
+)
+def _instance_norm(module: Any, shape: Sequence[int]) -> Config:
+    """A group for each channel."""
+    return layer_norm.GroupNorm(
+        groups=shape[1],
+        epsilon=module.eps,
+        center=module.bias is not None,
+        scale=module.weight is not None,
+        track_running_stats=module.running_mean is not None,
     )
 
 
@@ -90,6 +116,62 @@ def _group_norm_function(
 ) -> Found:
     module = nn.GroupNorm(num_groups, input.shape[1], eps, device="meta")
     return holding(module, weight=weight, bias=bias), input
+
+
+@parameter_function("instance_norm")
+def _instance_norm_function(
+    input: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Found:
+    kind = {3: nn.InstanceNorm1d, 4: nn.InstanceNorm2d, 5: nn.InstanceNorm3d}[input.ndim]
+    module = kind(input.shape[1], eps, momentum, device="meta")
+    given = {"running_mean": running_mean, "running_var": running_var}
+    return holding(module, weight=weight, bias=bias, **given), input
+
+
+@function("instance_norm")
+def _instance_norm_of_input(
+    layouts: Layouts,
+    input: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Function | None:
+    """Instance normalization without weights."""
+    statistics = running_mean is not None or not use_input_stats
+    return None if statistics else _of_input(input, input.shape[1], weight, bias, eps)
+
+
+@function("group_norm")
+def _group_norm_of_input(
+    layouts: Layouts,
+    input: Tensor,
+    num_groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Function | None:
+    """Group normalization without weights."""
+    return _of_input(input, num_groups, weight, bias, eps)
+
+
+def _of_input(
+    input: Tensor, groups: int, weight: Tensor | None, bias: Tensor | None, eps: float
+) -> Function | None:
+    if weight is not None or bias is not None:
+        return None
+    config = layer_norm.GroupNorm(groups=groups, epsilon=eps, center=False, scale=False)
+    return Function(config, (input,), spatial=True)
 
 
 @parameter_function("batch_norm")

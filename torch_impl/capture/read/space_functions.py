@@ -111,10 +111,11 @@ def _interpolate(
     scale_factor: Any = None,
     mode: str = "nearest",
     align_corners: Any = None,
-    **__: Any,
+    recompute_scale_factor: Any = None,
+    antialias: bool = False,
 ) -> Function:
-    """Up-sampling by whole numbers."""
-    config = windowed.upsampling(input.shape, size, scale_factor, mode, align_corners)
+    """Images of another size."""
+    config = windowed.resized(input.shape, size, scale_factor, mode, align_corners, antialias)
     return Function(config, (input,), spatial=True)
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from parity.adapters.transfer import Form
 from torch_impl.capture.read.layout import Layout
 from torch_impl.capture.read.registry import Places, reader_of
-from torch_impl.ladder.weights import same
+from torch_impl.ladder.weights import Place, same
 
 
 def of_module(module: nn.Module, layouts: Sequence[Layout]) -> Places:
@@ -26,6 +27,20 @@ def of_module(module: nn.Module, layouts: Sequence[Layout]) -> Places:
     if found is None:
         found = {name: same(one) for name, one in _own(module).items()}
     return {name: place for name, place in found.items() if place.tensors[0] is not None}
+
+
+def part_of(place: Place, form: Form) -> Place:
+    """A weight, or a part of it, in the shape of the Keras weight that it holds."""
+
+    def from_canonical(value: Tensor) -> tuple[Tensor, ...]:
+        whole = place.to_canonical(*place.tensors).detach()
+        return place.from_canonical(form.to_torch(value, whole))
+
+    return Place(
+        place.tensors,
+        lambda *tensors: form.to_keras(place.to_canonical(*tensors)),
+        from_canonical,
+    )
 
 
 def untrained(model: nn.Module) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from parity.reference.layers.windowed import conv, conv_transpose, padding, pooling
+from parity.reference.layers.windowed import conv, conv_transpose, padding, pooling, resizing
 from parity.reference.layers.windowed.geometry import Sides
 from torch_impl.capture.read.registry import (
     Config,
@@ -166,17 +166,34 @@ def _global_pool(module: Any) -> Config:
     return kind(rank=rank, keepdims=True)
 
 
-def upsampling(shape: Sequence[int], size: Any, scale: Any, mode: str, corners: Any) -> Config:
-    """Of an input (N, C, *space); None where Keras has no such layer."""
+def resized(
+    shape: Sequence[int], size: Any, scale: Any, mode: str, corners: Any, antialias: bool = False
+) -> Config:
+    """``F.interpolate`` of an input (N, C, *space); None where Keras has no such layer."""
     rank = len(shape) - 2
     if size is not None:
         times = [one / n for one, n in zip(several(size, rank), shape[2:], strict=True)]
     else:
         times = list(scale) if isinstance(scale, (tuple, list)) else [scale] * rank
-    if mode not in ("nearest", "bilinear") or any(one != int(one) for one in times):
+    sizes = [n * by for n, by in zip(shape[2:], times, strict=True)]
+    if mode not in INTERPOLATIONS or any(abs(one - round(one)) > 1e-9 for one in sizes):
         return None
-    mode = padding.ALIGNED if corners else mode
-    return padding.UpSampling(size=tuple(int(one) for one in times), interpolation=mode)
+    kind = padding.ALIGNED if corners else INTERPOLATIONS[mode]
+    if all(one == int(one) for one in times) and not antialias:
+        kind = "nearest" if kind == resizing.FLOORED else kind
+        return padding.UpSampling(size=tuple(int(one) for one in times), interpolation=kind)
+    if rank != 2:
+        return None
+    height, width = (round(one) for one in sizes)
+    return resizing.Resizing(height=height, width=width, interpolation=kind, antialias=antialias)
+
+
+INTERPOLATIONS = {
+    "nearest": resizing.FLOORED,
+    "nearest-exact": "nearest",
+    "bilinear": "bilinear",
+}
+"""PyTorch's modes in the terms of :mod:`parity.reference.layers.windowed.resizing`."""
 
 
 @reader(

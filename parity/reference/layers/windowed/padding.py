@@ -46,7 +46,7 @@ ALIGNED = "bilinear, align_corners"
 """PyTorch's bilinear interpolation with ``align_corners=True``."""
 
 
-@layer_kind("up_sampling")
+@layer_kind("up_sampling", family="resizing")
 @dataclass(frozen=True, kw_only=True)
 class UpSampling:
     """Up-sampling with the interpolation 'nearest' (repeated entries) or, for images, 'bilinear'.

@@ -1,0 +1,1 @@
+"""The external test sets fail for a wrong implementation."""

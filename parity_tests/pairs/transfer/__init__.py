@@ -1,0 +1,1 @@
+"""Weights whose names, shapes or owners differ between the two models."""
