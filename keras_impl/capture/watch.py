@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from keras_impl.capture.float32_islands import Islands
+from keras_impl.capture.input_layouts import channels_first_inputs, transposing
 from keras_impl.capture.nesting import is_tensor, named_outputs, with_first
 from keras_impl.capture.read import attention, layers, operations, own_calls, separable, weights
 from keras_impl.capture.read.activations import activation_of, name_of
@@ -298,7 +299,7 @@ class Watch:
         found = [self.followed.get(id(one)) for one in inputs]
         rearranged = kind in REARRANGED
         known = found[0] is not None and found[0][2]
-        if rearranged and known and len(inputs[0].shape) > 2 and not _transposing(made.target):
+        if rearranged and known and len(inputs[0].shape) > 2 and not transposing(made.target):
             self.native_flatten = True
         for one in flat((out,)):
             if is_tensor(one):
@@ -374,36 +375,6 @@ class Watch:
             outputs=outputs,
             sources=sources,
             native_layout=native_layout,
-            channels_first=self._channels_first_inputs(),
+            channels_first=channels_first_inputs(self.calls, self.made, self.fed),
             native_flatten=self.native_flatten,
         )
-
-    def _channels_first_inputs(self) -> frozenset[int]:
-        """Places of the inputs that reach a channels-first layer as they are."""
-        found: set[int] = set()
-        seen: set[int] = set()
-        ahead = [n for n, made in enumerate(self.made) if made.axis == 1]
-        while ahead:
-            number = ahead.pop()
-            if number in seen:
-                continue
-            seen.add(number)
-            values = flat(self.made[number].args)
-            shapes = [tuple(values[place].shape) for place in self.made[number].places]
-            for source, shape in zip(self.calls[number].sources, shapes, strict=False):
-                if source is None or len(shape) < 4:
-                    continue
-                if source < 0 and shape == tuple(self.fed[-1 - source].shape):
-                    found.add(-1 - source)
-                elif source >= 0 and self.calls[source].kind not in REARRANGED:
-                    ahead.append(source)
-        return frozenset(found)
-
-
-REARRANGED = ("Flatten", "Reshape", "Permute")
-"""Layers whose output has other axes than their input."""
-
-
-def _transposing(layer: Any) -> bool:
-    """Whether a layer brings channels-first maps into channels-last order itself."""
-    return kind_of(layer) == "Permute" or getattr(layer, "data_format", "") == "channels_first"

@@ -97,7 +97,7 @@ def _outputs(pair: Pair) -> list[Check]:
 def _trained(pair: Pair, training: Training, figures: PlainRun) -> PlainRun:
     """The plain figures with those of training, where both models can be trained so."""
     k, t = trainers(pair.keras, pair.torch, training.loss, training.optimizer, training.seed)
-    unowned = count_in(pair.keras, pair.torch, k, t, pair.alignment)
+    unowned = count_in(pair, k, t, pair.alignment)
     keys = [*unowned, *pair.alignment.weights()]
     batch = replace(training.batch, torch_options=_layouts(pair, training.batch))
     try:
