@@ -41,4 +41,4 @@ def test_most_tests_pass(keras_3: None) -> None:
     tests = [test for file in loading.files() for test in loading.tests(file)]
     excluded = [test for test in tests if any(reason.covers(test) for reason in REASONS)]
     assert len(tests) == 898
-    assert len(excluded) <= 382
+    assert len(excluded) <= 337

@@ -15,6 +15,16 @@ from torch_impl.metrics.accuracy import (
 from torch_impl.metrics.auc import AUC
 from torch_impl.metrics.base import Metric
 from torch_impl.metrics.confusion import ConfusionMatrix, confusion_matrix
+from torch_impl.metrics.counts import (
+    FalseNegatives,
+    FalsePositives,
+    PrecisionAtRecall,
+    RecallAtPrecision,
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
+    TrueNegatives,
+    TruePositives,
+)
 from torch_impl.metrics.fscore import F1Score, FBetaScore
 from torch_impl.metrics.iou import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
 from torch_impl.metrics.losses import (
@@ -50,6 +60,8 @@ __all__ = [
     "CosineSimilarity",
     "F1Score",
     "FBetaScore",
+    "FalseNegatives",
+    "FalsePositives",
     "Hinge",
     "IoU",
     "KLDivergence",
@@ -64,13 +76,19 @@ __all__ = [
     "OneHotMeanIoU",
     "Poisson",
     "Precision",
+    "PrecisionAtRecall",
     "R2Score",
     "Recall",
+    "RecallAtPrecision",
     "RootMeanSquaredError",
+    "SensitivityAtSpecificity",
     "SparseCategoricalAccuracy",
     "SparseCategoricalCrossentropy",
     "SparseTopKCategoricalAccuracy",
+    "SpecificityAtSensitivity",
     "SquaredHinge",
     "TopKCategoricalAccuracy",
+    "TrueNegatives",
+    "TruePositives",
     "confusion_matrix",
 ]

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from parity.constants import as_float32
 from torch_impl.metrics.base import same_rank
 
 EPSILON = 1e-7
@@ -110,6 +111,8 @@ def _weight(weight: Tensor | float | None, scores: Tensor, of_examples: bool) ->
     """Weights that broadcast to the outputs (N, …)."""
     if weight is None:
         return scores.new_ones(())
+    if isinstance(weight, float):
+        weight = as_float32(weight)  # as both Kerases do, whatever the dtype
     found = torch.as_tensor(weight, dtype=scores.dtype, device=scores.device)
     if found.ndim == scores.ndim + 1 and found.shape[-1] == 1:
         found = found.squeeze(-1)

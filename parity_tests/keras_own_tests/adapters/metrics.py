@@ -16,7 +16,10 @@ from parity_tests.keras_own_tests.adapters.arguments import (
 )
 from torch_impl import metrics
 
-RENAMED = {"summation_method": "summation"}
+RENAMED = {
+    "summation_method": "summation",
+    **dict.fromkeys(("precision", "recall", "sensitivity", "specificity"), "least"),
+}
 """Argument of Keras's to that of ``torch_impl.metrics``."""
 
 CURVES = {"PRGAIN": "PR_GAIN"}

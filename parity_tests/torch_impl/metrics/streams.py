@@ -238,6 +238,19 @@ ROWS = [
     Row("MeanIoU", pixel_shares, {"num_classes": CLASSES, **dict.fromkeys(SPARSE, False)}),
     Row("OneHotIoU", pixel_shares, {"num_classes": CLASSES, "target_class_ids": [1]}),
     Row("OneHotMeanIoU", pixel_shares, {"num_classes": CLASSES, "ignore_class": 0}),
+    *(
+        Row(name, batches, given)
+        for name in ("TruePositives", "FalsePositives", "TrueNegatives", "FalseNegatives")
+        for batches, given in ((binary, {}), (labels, {"thresholds": UNEVEN}))
+    ),
+    *(
+        Row(f"{best}At{constrained}", batches, {"least": 0.5, **given}, given)
+        for best, constrained in (
+            *(("Sensitivity", "Specificity"), ("Specificity", "Sensitivity")),
+            *(("Precision", "Recall"), ("Recall", "Precision")),
+        )
+        for batches, given in ((binary, {}), (labels, {"num_thresholds": 7, "class_id": 1}))
+    ),
     Row("BinaryIoU", binary),
     Row("BinaryIoU", masks, {"target_class_ids": [1], "threshold": 0.3}),
 ]
@@ -257,7 +270,8 @@ def in_keras(
 
     set_dtype(dtype)
     given = row.given if row.keras_given is None else row.keras_given
-    metric = getattr(keras.metrics, row.name)(**given, dtype=dtype)
+    least = (row.given["least"],) if "least" in row.given else ()  # Keras names it by the metric
+    metric = getattr(keras.metrics, row.name)(*least, **given, dtype=dtype)
     found = []
     for outputs, target, weight in batches or stream(row.batches):
         metric.update_state(
