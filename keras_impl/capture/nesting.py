@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,19 +17,50 @@ def named_outputs(out: Any, name: str = "output") -> list[tuple[str, Any]]:
     """The tensors of a model's output by place: ``output``, ``output/1``, ``output/logits``.
 
     Raises:
-        TypeError: there is something else in it.
+        TypeError: there is no tensor in it; what else there is, such as None, is left out.
     """
     if hasattr(out, "numpy"):
         return [(name, out)]
-    if isinstance(out, dict) or hasattr(out, "keys"):
-        parts = [(str(key), out[key]) for key in out.keys()]  # noqa: SIM118
-    elif isinstance(out, (tuple, list)):
-        parts = [(str(number), one) for number, one in enumerate(out)]
-    else:
+    parts = [(key, one) for key, one in _parts(out) if _holds_tensors(one)]
+    if not parts:
         raise TypeError(f"{name}: received {type(out).__name__}, accepted: tensors")
     if len(parts) == 1:
         return named_outputs(parts[0][1], name)
     return [pair for key, one in parts for pair in named_outputs(one, f"{name}/{key}")]
+
+
+def _parts(out: Any) -> list[tuple[str, Any]]:
+    if isinstance(out, dict) or hasattr(out, "keys"):
+        return [(str(key), out[key]) for key in out.keys()]  # noqa: SIM118
+    if dataclasses.is_dataclass(out) and not isinstance(out, type):
+        names = [field.name for field in dataclasses.fields(out)]
+        return [(name, getattr(out, name)) for name in names]
+    if isinstance(out, (tuple, list)):
+        return [(str(number), one) for number, one in enumerate(out)]
+    return []
+
+
+def _holds_tensors(out: Any) -> bool:
+    return hasattr(out, "numpy") or any(_holds_tensors(one) for _, one in _parts(out))
+
+
+def with_tensors(out: Any, values: Iterator[Any]) -> Any:
+    """A model's output with other tensors, in the order of :func:`named_outputs`."""
+    if hasattr(out, "numpy"):
+        return next(values)
+    parts = dict(_parts(out))
+    for key, one in parts.items():
+        parts[key] = with_tensors(one, values) if _holds_tensors(one) else one
+    if isinstance(out, (tuple, list)):
+        several = list(parts.values())
+        return type(out)(*several) if hasattr(out, "_fields") else type(out)(several)
+    found = copy.copy(out)
+    for key, one in parts.items():
+        if isinstance(out, dict):
+            found[key] = one
+        else:
+            object.__setattr__(found, key, one)
+    return found
 
 
 def flat(values: Sequence[Any]) -> list[Any]:
