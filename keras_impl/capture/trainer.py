@@ -100,8 +100,10 @@ class KerasTrainer:
 
     def _copied(self) -> tuple[Any, dict[str, Any]]:
         """A copy of the user's optimizer, and its configuration."""
-        original = self.side.given
-        given = () if isinstance(original, type) else getattr(original, "variables", ())
+        given: Sequence[Any] = ()
+        if not isinstance(self.side.given, type):
+            with contextlib.suppress(ValueError):  # it has no weights yet
+                given = getattr(self.side.given, "variables", ())
         copies = list(zip(given, self.side.model.variables, strict=False))
         return optimizers.users(self.keras, self.original_optimizer, copies)
 
