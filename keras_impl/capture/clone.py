@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections import Counter
 from collections.abc import Iterator
 from types import FunctionType
@@ -61,6 +62,17 @@ def settle(copy: Any) -> None:
     for layer in layers_of(copy):
         if hasattr(layer, "adapt_mean"):
             layer.finalize_state()
+
+
+def own_call(model: Any) -> tuple[list[str], int]:
+    """Names of the parameters of a model's ``call``, and how many of them have no default."""
+    call = type(model).call
+    if call.__module__.split(".")[0] in ("keras", "tf_keras"):
+        return ["inputs"], 1
+    parameters = list(inspect.signature(call).parameters.values())[1:]
+    plain = [one for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD]
+    plain = [one for one in plain if one.name != "training"]
+    return [one.name for one in plain], sum(one.default is one.empty for one in plain)
 
 
 FORGOTTEN = ("data_format", "noise_shape")

@@ -53,19 +53,22 @@ class Loss:
             loss = getattr(keras.losses, self.settings.kind)(**self.settings.values)
         self.function: Callable[..., Any] = loss
 
-    def of(self, outputs: Sequence[Any], targets: Sequence[Any], shared: bool) -> Any:
+    def of(
+        self, outputs: Sequence[Any], targets: Sequence[Any], shared: bool, out: Any = None
+    ) -> Any:
         """The number, without axes; that of several outputs is their sum, or as the user has it.
 
         Args:
             outputs: of the model.
             targets: one for each, or as the user's loss takes them.
             shared: whether PyTorch has the same loss, which is then of each output alone.
+            out: what the model returned, if the user's loss may take its parts by name.
 
         Raises:
             ParityError: it cannot be had.
         """
         try:
-            loss = self._loss(outputs, targets, shared)
+            loss = self._loss(outputs, targets, shared, out)
             self.in_float32 = False
         except Exception as error:
             loss = None if self.dtype == "float32" else self._in_float32(outputs, targets, shared)
@@ -91,13 +94,20 @@ class Loss:
             return loss
         return None
 
-    def _loss(self, outputs: Sequence[Any], targets: Sequence[Any], shared: bool) -> Any:
+    def _loss(
+        self, outputs: Sequence[Any], targets: Sequence[Any], shared: bool, out: Any = None
+    ) -> Any:
         if shared:
             # the identity hides a softmax that Keras would otherwise undo
             both = zip(targets, outputs, strict=True)
             loss = self.tf.add_n([self.function(own, self.tf.identity(one)) for own, one in both])
         else:
-            loss = self.function(_one(targets), _one(outputs))
+            loss = None
+            if out is not None and not hasattr(out, "numpy"):
+                with contextlib.suppress(Exception):
+                    loss = self.function(_one(targets), out)
+            if loss is None:
+                loss = self.function(_one(targets), _one(outputs))
         return self.tf.cast(self.tf.convert_to_tensor(loss), self.dtype)
 
 

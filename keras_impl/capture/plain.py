@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import numpy as np
 
-from keras_impl.capture.dtypes import in_dtype
 from keras_impl.capture.errors import describe_error
 from keras_impl.capture.nesting import named_outputs
+from keras_impl.capture.precision.dtypes import in_dtype
 from keras_impl.private_api import layers_of
 from parity.adapters.calls import Run
 from parity.adapters.heads import Heads, with_heads
@@ -22,17 +22,15 @@ RATES = ("rate", "dropout", "recurrent_dropout", "stddev", "drop_rate", "drop_pr
 """Attributes of layers that draw random numbers."""
 
 
-def outputs(model: Any, tensors: Sequence[Any], moved: Collection[str], heads: Heads) -> Run:
+def outputs(call: Callable[[], Any], moved: Collection[str], heads: Heads) -> Run:
     """The model's outputs in evaluation mode, without calls.
 
     Args:
-        model: in its own dtype.
-        tensors: as the model takes them.
+        call: calls the model.
         moved: names of the outputs that are channels-first.
         heads: activations that are applied to the outputs.
     """
-    out = model(tensors[0] if len(tensors) == 1 else list(tensors), training=False)
-    native = {name: np.asarray(one) for name, one in named_outputs(out)}
+    native = {name: np.asarray(one) for name, one in named_outputs(call())}
     found = {
         name: np.moveaxis(value, 1, -1) if name in moved else value
         for name, value in native.items()

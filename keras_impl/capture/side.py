@@ -16,15 +16,16 @@ import numpy as np
 
 from keras_impl.capture import clone, files, layer_state, plain
 from keras_impl.capture import watch as calls
-from keras_impl.capture.dtypes import in_dtype
 from keras_impl.capture.errors import describe_error
-from keras_impl.capture.float32_islands import Islands
+from keras_impl.capture.precision.dtypes import in_dtype
+from keras_impl.capture.precision.float32_islands import Islands
 from keras_impl.capture.read import weights
 from keras_impl.capture.trainer import KerasTrainer
 from keras_impl.private_api import lambdas_allowed
 from parity.adapters.backend import require
 from parity.adapters.calls import Arrays, Run
 from parity.adapters.heads import Heads, with_heads
+from parity.adapters.inputs import arguments, filled
 from parity.adapters.side import CannotRun
 from parity.errors import ParityError, format_shapes
 from parity.reference.formula import Settings
@@ -79,6 +80,7 @@ class KerasSide:
         self.own_calls: dict[int, bool] = {}
         self.channels_first: frozenset[int] = frozenset()  # places of inputs
         self.moved: list[str] = []  # names of the outputs that are channels-first
+        self.kept_outputs: tuple[str, ...] = ()
         self.called = False  # whether it has run before
         self.promote_to_float64 = False
         self.islands = Islands(False)  # of the last run
@@ -112,15 +114,17 @@ class KerasSide:
             training,
         )
         watch.feed(tensors, self.channels_first)
-        fed = tensors[0] if len(tensors) == 1 else tensors
+        given_as = inputs if torch_inputs is None else torch_inputs
         with in_dtype(self.keras, self.flavour, self.dtype):
             try:
                 if not self.called and layer_state.own_code(self.model):
-                    self.model(fed, training=False)  # what it caches is the same from now on
+                    self.called_with(
+                        given_as, tensors, False
+                    )  # what it caches is the same from now on
                 self.called = True
                 layer_state.reset(self.model)
                 with layer_state.variables_kept(self.model), watch.modules():
-                    out = self.model(fed, training=training)
+                    out = self.called_with(given_as, tensors, training)
             except Exception as error:
                 raise CannotRun(
                     f"keras_model: cannot be called with inputs of shape {format_shapes(tensors)}: "
@@ -137,7 +141,25 @@ class KerasSide:
             self.channels_first |= found.channels_first
             return self.run(inputs, torch_inputs, substitutes, training, promote_to_float64)
         self.moved = [*found.native_layout]
-        return with_heads(found, self.heads, substitutes)
+        return with_heads(found.with_only(self.kept_outputs), self.heads, substitutes)
+
+    def called_with(
+        self, inputs: Sequence[np.ndarray], tensors: Sequence[Any], training: bool
+    ) -> Any:
+        """What the model returns for tensors in the structure of these inputs."""
+        structure = filled(inputs, tensors)
+        names, required = clone.own_call(self.model)
+        if structure is None:
+            if min(required, len(tensors)) < 2:
+                fed = tensors[0] if len(tensors) == 1 else list(tensors)
+                return self.model(fed, training=training)
+            structure = list(tensors)
+        args, kwargs = arguments(structure, names, False)
+        if kwargs:  # Keras wants the first argument in its place
+            first = next((one for one in names if one in kwargs), "")
+            args = (kwargs[first],)
+            kwargs = {name: value for name, value in kwargs.items() if name != first}
+        return self.model(*args, training=training, **kwargs)
 
     def follow_layout(self, run: Run) -> None:
         """See :meth:`parity.adapters.side.Side.follow_layout`: that is its own."""
@@ -148,7 +170,11 @@ class KerasSide:
         with in_dtype(self.keras, self.flavour, self.dtype):
             layer_state.reset(self.model)
             with layer_state.variables_kept(self.model):
-                return plain.outputs(self.model, tensors, self.moved, self.heads)
+                given_as = inputs if own is None else own
+                found = plain.outputs(
+                    lambda: self.called_with(given_as, tensors, False), self.moved, self.heads
+                )
+                return found.with_only(self.kept_outputs)
 
     def set_weights(self, layer: str, values: Mapping[str, np.ndarray]) -> None:
         """See :meth:`parity.adapters.side.Side.set_weights`."""

@@ -9,10 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from keras_impl.capture import layer_state, optimizers, plain
-from keras_impl.capture.dtypes import in_dtype
 from keras_impl.capture.errors import describe_error
-from keras_impl.capture.float32_islands import Islands
 from keras_impl.capture.losses import Loss
+from keras_impl.capture.precision.dtypes import in_dtype
+from keras_impl.capture.precision.float32_islands import Islands
 from keras_impl.capture.read import weights
 from keras_impl.capture.shared_draws import SharedDraws, unshared
 from keras_impl.capture.watch import Watch, named_outputs
@@ -35,9 +35,15 @@ class Watched(Side, Protocol):
     layers: dict[str, Any]
     watch: Watch
     islands: Islands
+    kept_outputs: tuple[str, ...]
 
     def tensor(self, value: np.ndarray) -> Any:
         """The array as a tensor, floats in the model's dtype."""
+
+    def called_with(
+        self, inputs: Sequence[np.ndarray], tensors: Sequence[Any], training: bool
+    ) -> Any:
+        """What the model returns for tensors in the structure of these inputs."""
 
     def unowned_variables(self, layers: Collection[str] = ()) -> dict[str, Any]:
         """Floating variables that none of these layers holds, by their own names."""
@@ -95,10 +101,10 @@ class KerasTrainer:
 
     def _copied(self) -> tuple[Any, dict[str, Any]]:
         """A copy of the user's optimizer, and its configuration."""
-        try:
-            given = getattr(self.side.original, "variables", ())
-        except ValueError:  # not built yet
-            given = ()
+        given: Sequence[Any] = ()
+        if not isinstance(self.side.original, type):
+            with contextlib.suppress(ValueError):  # it has no weights yet
+                given = getattr(self.side.original, "variables", ())
         copies = list(zip(given, self.side.model.variables, strict=False))
         return optimizers.users(self.keras, self.original_optimizer, copies)
 
@@ -163,13 +169,13 @@ class KerasTrainer:
         with in_dtype(self.keras, self.side.flavour, self.side.dtype):
             with self.tf.GradientTape() as tape:
                 with draws.layers(self.side.flavour == "tf_keras"), _promoted(islands):
-                    out = model(tensors[0] if len(tensors) == 1 else tensors, training=True)
+                    out = self.side.called_with(batch.inputs, tensors, True)
                 with (
                     contextlib.nullcontext()
                     if self.loss.settings
                     else _promoted(Islands(islands.promote_to_float64))
                 ):
-                    loss = self._loss([one for _, one in named_outputs(out)], batch)
+                    loss = self._loss(out, batch)
                 own = () if batch.keras_options.without_penalties else model.losses
                 penalties = [self.tf.cast(one, loss.dtype) for one in own]
                 total = self.tf.add_n([loss, *penalties])
@@ -218,9 +224,11 @@ class KerasTrainer:
         """See :meth:`parity.adapters.trainer.KerasTrainer.penalty`."""
         return self.last_penalty
 
-    def _loss(self, outputs: Sequence[Any], batch: Batch) -> Any:
+    def _loss(self, out: Any, batch: Batch) -> Any:
+        named = dict(named_outputs(out))
+        outputs = [named[name] for name in self.side.kept_outputs or named]
         targets = [self.side.tensor(value) for value in batch.targets]
-        return self.loss.of(outputs, targets, self.shared_loss)
+        return self.loss.of(outputs, targets, self.shared_loss, out)
 
     def apply(self, gradients: Gradients) -> None:
         """See :meth:`parity.adapters.trainer.Trainer.apply`."""

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from keras_impl.capture.float32_islands import Islands
-from keras_impl.capture.input_layouts import channels_first_inputs, transposing
+from keras_impl.capture.input_layouts import REARRANGED, channels_first_inputs, transposing
 from keras_impl.capture.nesting import is_tensor, named_outputs, with_first
+from keras_impl.capture.precision.float32_islands import Islands
 from keras_impl.capture.read import attention, layers, operations, own_calls, separable, weights
 from keras_impl.capture.read.activations import activation_of, name_of
 from keras_impl.capture.read.arguments import by_place, mask_of, masked, starts_elsewhere

@@ -146,6 +146,22 @@ class Run:
                 outputs[name] = value.reshape(theirs.shape)
         return replace(self, outputs=outputs)
 
+    def with_only(self, names: Sequence[str]) -> Run:
+        """The run with these of its outputs, in this order; with all if there are no names."""
+
+        def only(values: Mapping[str, Any]) -> dict[str, Any]:
+            return {name: values[name] for name in names if name in values}
+
+        if not names:
+            return self
+        return replace(
+            self,
+            outputs=only(self.outputs),
+            sources=only(self.sources),
+            native_layout=only(self.native_layout),
+            through=only(self.through),
+        )
+
     def with_outputs(self, calls: Sequence[Call]) -> Run:
         """Return a run of these calls and one more for each output, which returns its input."""
         ends = [

@@ -36,6 +36,9 @@ class Side(Protocol):
     flavour: str
     """Keras version, ``tf_keras`` or ``keras3``; empty for PyTorch."""
 
+    kept_outputs: tuple[str, ...]
+    """Names of the outputs that are compared, in order; empty: all."""
+
     promote_to_float64: bool
     """Whether it computes in float64 what the model's code computes in float32, in every run."""
 

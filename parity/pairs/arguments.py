@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from parity.adapters.inputs import Inputs, nested, structured
 from parity.errors import ParityError, describe_error
 
 
@@ -23,6 +24,29 @@ def arrays(values: Any, name: str) -> list[np.ndarray]:
     values = values() if callable(values) else values
     several = values if isinstance(values, (list, tuple)) else [values]
     found = [_array(value, name) for value in several]
+    if not found:
+        raise ParityError(f"{name}: received none, accepted: an array, or several in a list")
+    return found
+
+
+def inputs(values: Any, name: str) -> Inputs:
+    """Convert what a model is called with: arrays, and any structure of them.
+
+    Args:
+        values: as of :func:`arrays`; or a dictionary, a dataclass, or a list with such, or with
+            None, inside; or a function that returns one.
+        name: of the argument.
+
+    Raises:
+        ParityError: see :func:`arrays`.
+    """
+    values = values() if callable(values) else values
+    flat = isinstance(values, (list, tuple)) and not hasattr(values, "_fields")
+    if flat and not any(one is None or structured(one) for one in values):
+        return Inputs(arrays(values, name))
+    if not structured(values):
+        return Inputs(arrays(values, name))
+    found = nested(values, lambda one: _array(one, name))
     if not found:
         raise ParityError(f"{name}: received none, accepted: an array, or several in a list")
     return found

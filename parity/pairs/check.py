@@ -77,6 +77,8 @@ def check(
             subclassed model without ``get_config`` needs the function.
         torch_model: a ``torch.nn.Module``, or a function that builds one.
         inputs: an array, several in a list, or a function that returns them, as Keras takes them.
+            Also a dictionary, whose entries are arguments by name where the model's call has these
+            names, a dataclass, or a list with such, or with None, inside.
             Images and volumes reach PyTorch channels-first, sequences only if the model takes
             them in no other way, all else as it is.
         targets: an array, or one for each output, as Keras takes them. A target of its output's
@@ -115,8 +117,8 @@ def check(
     arguments.refuse_below(seed, "seed", 0)
     names = arguments.mapping(layer_map)
     labels = [] if targets is None else arguments.arrays(targets, "targets")
-    first = arguments.arrays(inputs, "inputs")
-    second = None if torch_inputs is None else arguments.arrays(torch_inputs, "torch_inputs")
+    first = arguments.inputs(inputs, "inputs")
+    second = None if torch_inputs is None else arguments.inputs(torch_inputs, "torch_inputs")
     models = Models(keras_model, torch_model, first, second, weights, names, seed)
     count = steps if optimizer is not None else 0
     asked = _Asked(Batch(first, second, labels), loss, optimizer, seed, count, float32)

@@ -25,7 +25,7 @@ def shown(
     port: dict[str, Any],
     **given: Any,
 ) -> Shown:
-    from keras_impl.capture.dtypes import in_dtype
+    from keras_impl.capture.precision.dtypes import in_dtype
     from keras_impl.framework import keras
 
     x = normal(2, 8, 8, 3) if size == (3, 3) else IMAGES

@@ -184,19 +184,6 @@ def raising() -> nn.Module:
     raise OSError("no such weights")
 
 
-class Twice(nn.Module):
-    """Gives its output two times."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.inner = CNN.torch()
-
-    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Both."""
-        y = self.inner(x)
-        return y, y
-
-
 def kept() -> nn.Module:
     """A module that has kept what it gave, with its graph: it cannot be copied."""
     module = nn.Linear(4, 4)
@@ -215,7 +202,6 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "another": ({"keras_model": lambda: 4}, "its builder returned int, accepted: a Keras model"),
     "map": ({"layer_map": {"stm": "fc1"}}, "layer_map: received 'stm', accepted: stem"),
     "two inputs": ({"torch_model": PAIRS["residual"].torch}, "torch_model: cannot be called"),
-    "outputs": ({"torch_model": Twice}, "outputs: received output of Keras and output/0, output/1"),
     "keras builder": ({"keras_model": raising}, "keras_model: its builder raised OSError: no such"),
     "none": ({"inputs": None}, "inputs: received NoneType, accepted: arrays of numbers"),
     "empty": (

@@ -53,12 +53,13 @@ def of_layers() -> set[str]:
 def of_optimizers() -> set[str]:
     """Ids of every setting of every formula."""
     return {
-        optimizer.id_of(own, other, name)
+        optimizer.cause_of(own, other, name, "", None, "step").id
         for family, formula in FORMULAS.items()
         for decay in ("decoupled", "in the gradient")
         for own in [Settings(family, {**COMMON, **formula.settings})]
         for other in [Settings(family, {**own.values, "decay": decay})]
         for name in own.values
+        if name not in optimizer.CLIPPING
     }
 
 

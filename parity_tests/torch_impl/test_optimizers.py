@@ -93,7 +93,8 @@ def clipped(fields: dict[str, float]) -> list[np.ndarray]:
     """The clipped gradients, from a step of gradient descent with rate one."""
     spec = OptimizerSpec(name="sgd", learning_rate=1.0, **fields)
     norm = float(np.sqrt(sum((part**2).sum() for part in PARTS)))
-    return [-formulas.clipped(spec.constants(), part, norm) for part in PARTS]
+    settings = {**formulas.COMMON, **spec.constants()}
+    return [-formulas.clipped(settings, part, norm) for part in PARTS]
 
 
 @pytest.mark.parametrize("fields", CLIPPED, ids=str)

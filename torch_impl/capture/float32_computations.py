@@ -1,7 +1,9 @@
 """What a PyTorch model computes in float32 although the model computes in float64.
 
 ``x.float()``, ``softmax(…, dtype=torch.float32)``, a table computed in float32 when the model was
-built. :class:`InFloat64` computes it in float64. Twin: ``keras_impl/capture/float32_islands.py``.
+built. :class:`InFloat64` computes it in float64.
+
+Twin: ``keras_impl/capture/precision/float32_islands.py``.
 """
 
 from __future__ import annotations

@@ -58,7 +58,9 @@ class Loss:
         outputs: Sequence[Tensor],
         layouts: Sequence[Layout],
         targets: Sequence[Tensor],
-        shapes: Sequence[tuple[int, ...]] = (),
+        shapes: Sequence[tuple[int, ...]],
+        kept: Sequence[int],
+        out: Any,
     ) -> Tensor:
         """The number, without axes; that of several outputs is their sum, or as the user has it.
 
@@ -67,22 +69,21 @@ class Loss:
             layouts: of each.
             targets: as Keras takes them.
             shapes: of Keras's outputs.
+            kept: places of those that Keras's model has as well.
+            out: what the model returned, if the user's loss may take its parts by name.
 
         Raises:
             ParityError: it cannot be had.
         """
         self.in_float32 = False
         try:
-            loss = self._loss(outputs, layouts, targets, shapes)
+            loss = self._loss(outputs, layouts, targets, shapes, kept, out)
         except Exception as error:
             loss = None
             with contextlib.suppress(Exception):
-                single = (
-                    [_single(one) for one in outputs],
-                    layouts,
-                    [_single(one) for one in targets],
-                )
-                loss = self._loss(*single, shapes).to(self.dtype)
+                single = [[_single(one) for one in several] for several in (outputs, targets)]
+                found = self._loss(single[0], layouts, single[1], shapes, kept, None)
+                loss = found.to(self.dtype)
                 self.in_float32 = True
             if loss is None:
                 raise ParityError(
@@ -101,14 +102,26 @@ class Loss:
         layouts: Sequence[Layout],
         targets: Sequence[Tensor],
         shapes: Sequence[tuple[int, ...]],
+        kept: Sequence[int],
+        out: Any,
     ) -> Any:
-        if not self.faithful:
-            return self._users(outputs, layouts, targets, shapes)
-        both = zip(outputs, layouts, targets, strict=True)
-        like = [layout.to_canonical(one) for one, layout, _ in both]
-        shaped = [_in_shape(one, shape) for one, shape in zip_longest(like, shapes)]
-        parts = [self.function(one, own) for one, own in zip(shaped, targets, strict=True)]
-        return torch.stack(parts).sum()
+        both = [(outputs[place], layouts[place]) for place in kept]
+        if self.faithful:
+            like = [layout.to_canonical(one) for one, layout in both]
+            shaped = [_in_shape(one, shape) for one, shape in zip_longest(like, shapes)]
+            parts = [self.function(one, own) for one, own in zip(shaped, targets, strict=True)]
+            return torch.stack(parts).sum()
+        arranged = list(targets)
+        if len(both) == len(targets):
+            arranged = [
+                _arranged(own, pair[0], pair[1], shape)
+                for pair, own, shape in zip_longest(both, targets, shapes)
+            ]
+        given = [_one(outputs)] if out is None or isinstance(out, Tensor) else [out, _one(outputs)]
+        for one in given[:-1]:
+            with contextlib.suppress(Exception):
+                return self._users(one, arranged, targets)
+        return self._users(given[-1], arranged, targets)
 
     @property
     def class_weights(self) -> Tensor | None:
@@ -116,29 +129,13 @@ class Loss:
         weights = getattr(self.function, "weight", None)
         return weights if isinstance(weights, Tensor) else None
 
-    def _users(
-        self,
-        outputs: Sequence[Tensor],
-        layouts: Sequence[Layout],
-        targets: Sequence[Tensor],
-        shapes: Sequence[tuple[int, ...]],
-    ) -> Any:
+    def _users(self, outputs: Any, arranged: Sequence[Tensor], targets: Sequence[Tensor]) -> Any:
         """Targets with the shape of an output get its layout, unless the loss permutes them."""
-        arranged = list(targets)
-        if len(outputs) == len(targets):
-            arranged = [
-                _arranged(own, one, layout, shape)
-                for (one, layout, own), shape in zip_longest(
-                    zip(outputs, layouts, targets, strict=True), shapes
-                )
-            ]
         if any(own is not other for own, other in zip(arranged, targets, strict=True)):
             with warnings.catch_warnings(), contextlib.suppress(Exception):
                 warnings.filterwarnings("error", "Using a target size")  # it broadcasts them
-                return self.function(_one(outputs), _one(arranged))
-        with warnings.catch_warnings():  # the report names this as a cause
-            warnings.filterwarnings("ignore", "Using a target size")
-            return self.function(_one(outputs), _one(targets))
+                return self.function(outputs, _one(arranged))
+        return self.function(outputs, _one(targets))
 
 
 def _arranged(

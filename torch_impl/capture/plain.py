@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from parity.adapters.calls import Run
 from parity.adapters.heads import Heads, with_heads
@@ -24,19 +24,19 @@ RATES = ("p", "dropout", "drop_prob", "drop_rate", "stddev", "std", "sigma", "ra
 
 
 def outputs(
-    model: nn.Module, tensors: Sequence[Tensor], layouts: Sequence[Layout], heads: Heads
+    model: nn.Module, call: Callable[[], Any], layouts: Sequence[Layout], heads: Heads
 ) -> Run:
     """The model's outputs in evaluation mode, without calls.
 
     Args:
         model: in its own dtype.
-        tensors: as the model takes them.
+        call: calls it.
         layouts: of the outputs.
         heads: activations that are applied to the outputs.
     """
     model.eval()
     with torch.no_grad():
-        out = model(*tensors)
+        out = call()
     found: dict[str, np.ndarray] = {}
     native: dict[str, np.ndarray] = {}
     for (name, tensor), layout in zip(named_outputs(out), layouts, strict=True):
@@ -63,15 +63,20 @@ def training(trainer: Any, batch: Batch, steps: int) -> PlainTraining:
     trainer.keep()
     model = trainer.side.model
     tensors, _ = trainer.side.tensors(batch.inputs, batch.torch_inputs)
+    given_as = batch.inputs if batch.torch_inputs is None else batch.torch_inputs
+
+    def call() -> Any:
+        return trainer.side.called_with(given_as, tensors)
+
     losses, weights = [], []
     try:
         with without_draws(model):
             model.train()
-            random = _differs(model, tensors)
+            random = _differs(call)
             trainer.start()
             for number in range(max(steps, 1)):
                 model.zero_grad(set_to_none=True)
-                out = [one for _, one in named_outputs(model(*tensors))]
+                out = [one for _, one in named_outputs(call())]
                 loss = trainer.total_loss(out, batch)
                 losses.append(float(loss.detach()))
                 if steps:
@@ -88,12 +93,10 @@ def training(trainer: Any, batch: Batch, steps: int) -> PlainTraining:
     return PlainTraining(tuple(losses), weights[0], weights[-1], random)
 
 
-def _differs(model: nn.Module, tensors: Sequence[Tensor]) -> bool:
+def _differs(call: Callable[[], Any]) -> bool:
     """Whether two calls in training mode give other outputs."""
     with torch.no_grad():
-        first, second = (
-            [one.clone() for _, one in named_outputs(model(*tensors))] for _ in range(2)
-        )
+        first, second = ([one.clone() for _, one in named_outputs(call())] for _ in range(2))
     return not all(torch.allclose(a, b, equal_nan=True) for a, b in zip(first, second, strict=True))
 
 

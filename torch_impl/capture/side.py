@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import inspect
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -17,6 +18,7 @@ from torch.nn.utils import parametrize
 
 from parity.adapters.calls import Arrays, Run
 from parity.adapters.heads import Heads, with_heads
+from parity.adapters.inputs import arguments, filled
 from parity.adapters.side import CannotRun
 from parity.errors import ParityError, format_shapes
 from parity.reference.formula import Settings
@@ -82,6 +84,7 @@ class TorchSide:
         self.copies = False  # whether the model writes into tensors that it has handed on
         self.outputs: list[Layout] = []
         self.output_names: list[str] = []
+        self.kept_outputs: tuple[str, ...] = ()
         self.modules: dict[str, tuple[nn.Module, tuple[Any, ...]]] = {}
         self.forget()
 
@@ -125,6 +128,7 @@ class TorchSide:
         self.state.restore()
         self.model.train(training)
         tensors, layouts = self.tensors(inputs, torch_inputs)
+        given_as = inputs if torch_inputs is None else torch_inputs
         watch = self.watch = calls.Watch(
             self.model, substitutes or {}, self.copies, self.same_as_kind
         )
@@ -135,11 +139,11 @@ class TorchSide:
             try:
                 if not self.called:  # what is cached outside the model is the same from now on
                     with torch.random.fork_rng(devices=[]):
-                        self.model(*tensors)
+                        self.called_with(given_as, tensors)
                     self.called = True
                     self.state.restore()
                 with watch.modules(), watch:
-                    out = self.model(*tensors)
+                    out = self.called_with(given_as, tensors)
             except Exception as error:
                 whole = not all(one.is_floating_point() for one in tensors)
                 hint = "; whole numbers reach it as such" if whole else ""
@@ -164,9 +168,21 @@ class TorchSide:
             rounded = {**dict.fromkeys(constants, "constant"), **self.in_float32}
             found = replace(watch.run_of(out), computed_in_float32=rounded)
             self.output_names = [*found.outputs]
-            return with_heads(found, self.heads, substitutes)
+            return with_heads(found.with_only(self.kept_outputs), self.heads, substitutes)
         except TypeError as error:
             raise ParityError(f"torch_model: its output: {error}") from error
+
+    def called_with(self, inputs: Sequence[np.ndarray], tensors: Sequence[Tensor]) -> Any:
+        """What the model returns for tensors in the structure of these inputs."""
+        structure = filled(inputs, tensors)
+        if structure is None:
+            return self.model(*tensors)
+        forward = inspect.signature(self.model.forward).parameters.values()
+        names = [one.name for one in forward if one.kind in (one.POSITIONAL_OR_KEYWORD,)]
+        names += [one.name for one in forward if one.kind is one.KEYWORD_ONLY]
+        any_name = any(one.kind is one.VAR_KEYWORD for one in forward)
+        args, kwargs = arguments(structure, names, any_name)
+        return self.model(*args, **kwargs)
 
     def tensors(
         self, inputs: Sequence[np.ndarray], torch_inputs: Sequence[np.ndarray] | None
@@ -213,7 +229,11 @@ class TorchSide:
         """See :meth:`parity.adapters.side.Side.plain`."""
         self.state.restore()
         tensors, _ = self.tensors(inputs, own)
-        return plain.outputs(self.model, tensors, self.outputs, self.heads)
+        given_as = inputs if own is None else own
+        found = plain.outputs(
+            self.model, lambda: self.called_with(given_as, tensors), self.outputs, self.heads
+        )
+        return found.with_only(self.kept_outputs)
 
     def set_weights(self, layer: str, values: Mapping[str, np.ndarray]) -> None:
         """See :meth:`parity.adapters.side.Side.set_weights`."""

@@ -31,6 +31,7 @@ from torch_impl.capture.module_state import ModuleState
 from torch_impl.capture.read import weights
 from torch_impl.capture.read.layout import Layout
 from torch_impl.capture.shared_draws import SharedDraws, unshared
+from torch_impl.capture.trace.nesting import with_tensors
 from torch_impl.capture.trace.watch import Watch, named_outputs
 from torch_impl.ladder.network import to_numpy
 from torch_impl.ladder.weights import Place, same
@@ -49,6 +50,7 @@ class Watched(Side, Protocol):
     heads: Heads
     watch: Watch
     copies: bool
+    kept_outputs: tuple[str, ...]
     state: ModuleState
 
     def computing(self) -> contextlib.AbstractContextManager[None]:
@@ -61,6 +63,9 @@ class Watched(Side, Protocol):
         self, inputs: Sequence[np.ndarray], own: Sequence[np.ndarray] | None
     ) -> tuple[list[Tensor], list[Layout]]:
         """Inputs in the layout that the model takes, and these layouts."""
+
+    def called_with(self, inputs: Sequence[np.ndarray], tensors: Sequence[Tensor]) -> Any:
+        """What the model returns for tensors in the structure of these inputs."""
 
     def unowned_tensors(self, layers: Collection[str] = ()) -> dict[str, Tensor]:
         """Floating parameters and buffers that none of these layers holds, by their own names."""
@@ -101,6 +106,7 @@ class TorchTrainer:
         self.optimizer: Optimizer | None = None
         self.schedule = schedule
         self.scheduler: Any = None
+        self.out: Any = None  # what the model returned last
 
     def start(self) -> None:
         """See :meth:`parity.adapters.trainer.Trainer.start`."""
@@ -169,8 +175,11 @@ class TorchTrainer:
         draws = SharedDraws(options, options.layouts or (), self.seed, step, self._watched)
         with default_dtype(self.side.dtype), self.side.computing():
             with draws, through_detach() if options.through_detach else contextlib.nullcontext():
-                out = model(*tensors)
-            loss = self.total_loss([one for _, one in named_outputs(out)], batch)
+                given_as = batch.inputs if batch.torch_inputs is None else batch.torch_inputs
+                out = self.side.called_with(given_as, tensors)
+            outputs = [one for _, one in named_outputs(out)]
+            self.out = with_tensors(out, (one.detach() for one in outputs))
+            loss = self.total_loss(outputs, batch)
             leaves = [one for one in wanted if one.is_leaf]
             if loss.requires_grad and leaves:  # or else nothing has a gradient
                 try:
@@ -193,15 +202,16 @@ class TorchTrainer:
 
     def loss_of(self, outputs: Sequence[np.ndarray], batch: Batch) -> float:
         """See :meth:`parity.adapters.trainer.TorchTrainer.loss_of`."""
-        tensors = []
-        named = zip(self.side.output_names, self._layouts(batch), outputs, strict=True)
-        for name, layout, value in named:
+        tensors = [one for _, one in named_outputs(self.out)]
+        layouts = self._layouts(batch)
+        for place, value in zip(self._kept(), outputs, strict=True):
+            name, layout = self.side.output_names[place], layouts[place]
             if name in self.side.heads:
                 value = without_head(value, self.side.heads[name])
             shape = layout.to_canonical(torch.empty(layout.shape, device="meta")).shape
             same = squeezed(shape) == squeezed(value.shape)
             value = value.reshape(shape) if same else value
-            tensors.append(layout.from_canonical(self.side.tensor(value)).contiguous())
+            tensors[place] = layout.from_canonical(self.side.tensor(value)).contiguous()
         with torch.no_grad(), default_dtype(self.side.dtype), self.side.computing():
             return float(self._loss(tensors, batch))
 
@@ -222,7 +232,13 @@ class TorchTrainer:
     def _loss(self, outputs: Sequence[Tensor], batch: Batch) -> Tensor:
         targets = [self.side.tensor(value) for value in batch.targets]
         shapes = batch.torch_options.keras_shapes
-        return self.loss.of(outputs, self._layouts(batch), targets, shapes)
+        out = None if self.out is None else with_tensors(self.out, iter(outputs))
+        return self.loss.of(outputs, self._layouts(batch), targets, shapes, self._kept(), out)
+
+    def _kept(self) -> list[int]:
+        """Places of the outputs that Keras's model has as well."""
+        names = self.side.output_names
+        return [names.index(one) for one in self.side.kept_outputs or names]
 
     @property
     def loss_in_float32(self) -> bool:
@@ -236,11 +252,11 @@ class TorchTrainer:
 
     def _layouts(self, batch: Batch) -> list[Layout]:
         """The layout of each output in relation to Keras's."""
-        native = [*batch.torch_options.native_layout, *(False for _ in self.side.outputs)]
-        return [
-            Layout.plain(layout.shape) if as_it_is else layout
-            for layout, as_it_is in zip(self.side.outputs, native, strict=False)
-        ]
+        found = list(self.side.outputs)
+        for place, as_it_is in zip(self._kept(), batch.torch_options.native_layout, strict=False):
+            if as_it_is:
+                found[place] = Layout.plain(found[place].shape)
+        return found
 
     def apply(self, gradients: Gradients) -> None:
         """See :meth:`parity.adapters.trainer.Trainer.apply`."""

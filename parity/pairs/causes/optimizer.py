@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from parity.numerics.distance import relative_error
-from parity.pairs.causes import optimizer_variants
-from parity.pairs.causes.optimizer_variants import with_rates
 from parity.pairs.causes.search import smallest_explanation
 from parity.reference.formula import Settings
+from parity.reference.optimizers import variants as optimizer_variants
 from parity.reference.optimizers.formulas import DECOUPLED, updated
 from parity.reference.optimizers.settings import of_either
+from parity.reference.optimizers.variants import with_rates
 from parity.verdict.result import UNKNOWN, Cause, Proof
 
 

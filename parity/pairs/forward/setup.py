@@ -16,7 +16,7 @@ from parity.errors import ParityError
 from parity.numerics import tolerance
 from parity.numerics.distance import relative_error
 from parity.numerics.tolerance import Allowed
-from parity.pairs.align import unowned_parameters
+from parity.pairs.align import outputs, unowned_parameters
 from parity.pairs.align.fusion import fused_run
 from parity.pairs.align.match import Alignment, align
 from parity.pairs.forward.transfer import Sides, Transferred, Trial, complete
@@ -133,16 +133,18 @@ def prepare(models: Models, dtype: str, progress: Progress) -> Pair:
     progress.advance("PyTorch's model has run")
     refuse_empty("keras_model", keras, keras_run)
     refuse_empty("torch_model", torch, torch_run)
-    if len(keras_run.outputs) != len(torch_run.outputs):
-        raise ParityError(
-            f"outputs: received {', '.join(keras_run.outputs)} of Keras and "
-            f"{', '.join(torch_run.outputs)} of PyTorch, accepted: as many of either"
-        )
+    names = outputs.common(keras_run, torch_run)
+    notes = outputs.left_out(keras_run, torch_run, names)
+    if names != list(zip(keras_run.outputs, torch_run.outputs, strict=False)) or notes:
+        keras.kept_outputs, torch.kept_outputs = zip(*names, strict=True)
+        keras_run = fused_run(keras.run(inputs))
+        torch_run = fused_run(torch.run(inputs, torch_inputs).in_layout_of(keras_run))
     alignment = align(keras_run.calls, torch_run.calls, models.layer_map)
-    notes: list[str] = []
     transferred = Transferred()
     if weights != "as-is":
-        notes, transferred = _copy_weights(models, alignment, keras, torch, (keras_run, torch_run))
+        runs = keras_run, torch_run
+        more, transferred = _copy_weights(models, alignment, keras, torch, runs)
+        notes += more
         if weights == "torch":
             keras_run.forget()
             keras_run = fused_run(keras.run(inputs))

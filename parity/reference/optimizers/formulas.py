@@ -98,7 +98,7 @@ def clipped(c: Values, gradient: np.ndarray, norm: float | None = None) -> np.nd
     if largest := c["global_clipnorm"] or c["clipnorm"]:
         if norm is None or not c["global_clipnorm"]:
             norm = math.sqrt(float((gradient**2).sum()))
-        if epsilon := c["clip_epsilon"]:
+        if epsilon := c.get("clip_epsilon"):
             return np.asarray(gradient * min(1.0, largest / (norm + epsilon)))
         return np.asarray(gradient * (largest / max(norm, largest)))
     if c["clipvalue"]:

@@ -132,7 +132,7 @@ FAULTS = [
         lambda p: Clipped(p, lr=0.1), "optimizer.clipnorm"),
     row("optimizer.decays_biases", without_biases,
         lambda p: Decoupled(p, lr=0.1, weight_decay=0.05), "optimizer.weight_decay"),
-    row("optimizer.decays_weights_instead_of_the_rate",
+    row("optimizer.decays_weights_not_rate",
         lambda o: o.SGD(o.schedules.InverseTimeDecay(0.1, 1, 0.02)),
         lambda p: O.SGD(p, lr=0.1, weight_decay=0.02), "optimizer.weight_decay",
         "optimizer.learning_rate"),

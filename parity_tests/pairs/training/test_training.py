@@ -101,7 +101,7 @@ def test_the_mean_of_what_is_centred_is_rounding(
 ) -> None:
     """A norm behind a norm averages to nothing; without the scale of what it averages it parts."""
     if not scaled:
-        monkeypatch.setattr(steps, "_floors", lambda pairs: {})
+        monkeypatch.setattr(steps, "floors", lambda pairs: {})
     layers = keras.layers
     keras.utils.set_random_seed(0)
     made = [keras.Input((8, 8, 3))]

@@ -15,6 +15,11 @@ def named_outputs(out: Any) -> list[tuple[str, Tensor]]:
     return nesting.named_outputs(out, lambda one: isinstance(one, Tensor))
 
 
+def with_tensors(out: Any, values: Iterator[Any]) -> Any:
+    """See :func:`parity.adapters.nesting.with_tensors`."""
+    return nesting.with_tensors(out, values, lambda one: isinstance(one, Tensor))
+
+
 def packed(like: Sequence[Any], values: Iterator[Any]) -> tuple[Any, ...]:
     """Flat values in the shape of ``like``."""
     return tuple(

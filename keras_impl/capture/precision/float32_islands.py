@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_impl.capture.float64_resizing import resized
+from keras_impl.capture.precision.float64_resizing import resized
 from keras_impl.capture.read.activations import shortest
 from keras_impl.private_api import conversions_replaced, execute, operations_observed
 

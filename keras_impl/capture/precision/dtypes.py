@@ -6,9 +6,9 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from keras_impl.capture.channels_first_kernels import channels_first_in_float64
-from keras_impl.capture.float64_kernels import exact
-from keras_impl.capture.resize_kernels import resize_in_float64
+from keras_impl.capture.precision.channels_first_kernels import channels_first_in_float64
+from keras_impl.capture.precision.float64_kernels import exact
+from keras_impl.capture.precision.resize_kernels import resize_in_float64
 
 
 @contextlib.contextmanager
