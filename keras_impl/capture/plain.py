@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_impl.capture import layer_state
 from keras_impl.capture.errors import describe_error
 from keras_impl.capture.nesting import named_outputs
 from keras_impl.capture.precision.dtypes import in_dtype
@@ -60,10 +61,14 @@ def training(trainer: Any, batch: Batch, steps: int) -> PlainTraining:
     losses, weights = [], []
     try:
         with in_dtype(side.keras, side.flavour, side.dtype), without_draws(model):
-            model.compile(loss=trainer.loss.function, optimizer=trainer.optimizer, run_eagerly=True)
             if not steps:
-                losses.append(float(model.test_on_batch(x, y)))
+                with layer_state.variables_kept(model):
+                    out = model(x, training=True)
+                losses.append(float(trainer.loss_of(out, batch)) + sum(map(float, model.losses)))
                 weights.append(trainer.weights())
+            else:
+                function = trainer.loss.function
+                model.compile(loss=function, optimizer=trainer.optimizer, run_eagerly=True)
             for number in range(steps):
                 model.reset_metrics()
                 losses.append(float(np.ravel(model.train_on_batch(x, y))[0]))

@@ -175,7 +175,7 @@ class KerasTrainer:
                     if self.loss.settings
                     else _promoted(Islands(islands.promote_to_float64))
                 ):
-                    loss = self._loss(out, batch)
+                    loss = self.loss_of(out, batch)
                 own = () if batch.keras_options.without_penalties else model.losses
                 penalties = [self.tf.cast(one, loss.dtype) for one in own]
                 total = self.tf.add_n([loss, *penalties])
@@ -224,7 +224,8 @@ class KerasTrainer:
         """See :meth:`parity.adapters.trainer.KerasTrainer.penalty`."""
         return self.last_penalty
 
-    def _loss(self, out: Any, batch: Batch) -> Any:
+    def loss_of(self, out: Any, batch: Batch) -> Any:
+        """The loss of the model's output, without penalties."""
         named = dict(named_outputs(out))
         outputs = [named[name] for name in self.side.kept_outputs or named]
         targets = [self.side.tensor(value) for value in batch.targets]

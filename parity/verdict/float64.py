@@ -30,10 +30,14 @@ class Float64:
         found = self.pair.distance(name)
         return self.pair.check(name, found, found.relative, self.allowed(name, found))
 
-    def allowed(self, name: str, found: Distance) -> Allowed:
+    def allowed(self, name: str, found: Distance, in_full: bool = False) -> Allowed:
         """Return the tolerance of a tensor with this difference.
 
-        What is slow to find is looked for only where the table's tolerance does not decide.
+        Args:
+            name: the tensor.
+            found: its difference.
+            in_full: whether to look for what is slow to find, even where the table's tolerance
+                decides.
         """
         dtype, rung, _ = rungs.split(name)
         role, scale = self.pair.roles[name], found.scale or 1.0
@@ -43,7 +47,8 @@ class Float64:
             return self.overrides[rung]
         step = self.pair.step(role) if rung in ("steps", "predictions") else 1
         row = tolerance.allowed_float64(role.kind, rung, step)
-        if found.relative <= row.limit or role.kind in tolerance.INPUT_KINDS:
+        decided = found.relative <= row.limit and not in_full
+        if decided or role.kind in tolerance.INPUT_KINDS:
             return row
         # the smaller, so that one side's ensemble does not widen the other's tolerance
         moved = 0.0

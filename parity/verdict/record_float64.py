@@ -58,7 +58,7 @@ class RecordFloat64(Float64):
         ties = np.zeros(1, bool)
         if outputs in self.pair.both and self.pair.reference.shape(outputs)[0]:
             found = self.pair.distance(outputs)
-            away = self.allowed(outputs, found).limit * found.scale
+            away = self.allowed(outputs, found, in_full=True).limit * found.scale
             values = self.pair.reference.tensor(outputs)
             ties = predictions.margins(self.pair.header.spec.model, values) <= 2 * away
         reason = f"{ties.sum()} near ties, open within what the outputs are allowed"

@@ -395,7 +395,6 @@ def test_every_optimizer_stands_in_every_table() -> None:
     """Every class of the table has a formula with all of its options."""
     assert {row.kind for row in OPTIMIZERS.values()} <= formulas.OF_CLASS.keys()
     for name, row in OPTIMIZERS.items():
-        for option in row.options:
-            assert option in formulas.FORMULAS[formulas.OF_CLASS[row.kind]].settings
-            assert name in taking(option)
-            assert getattr(OptimizerSpec(name=name), option) == row.options[option]
+        assert {*row.options} <= {*formulas.FORMULAS[formulas.OF_CLASS[row.kind]].settings}
+        assert all(name in taking(option) for option in row.options)
+        assert {one: getattr(OptimizerSpec(name=name), one) for one in row.options} == row.options

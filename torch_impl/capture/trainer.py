@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from parity.adapters.calls import Weights, squeezed
-from parity.adapters.heads import Heads, without_head
+from parity.adapters.heads import without_head
 from parity.adapters.plain import PlainTraining
-from parity.adapters.side import CannotRun, Side
+from parity.adapters.side import CannotRun
 from parity.adapters.trainer import UNOWNED, Batch, Gradients, Key, TrainingRun
 from parity.adapters.transfer import Transfer
 from parity.numerics import tolerance
@@ -27,48 +27,17 @@ from torch_impl.capture.dtypes import default_dtype
 from torch_impl.capture.errors import describe_error
 from torch_impl.capture.gradients_through_detach import through_detach
 from torch_impl.capture.losses import Loss
-from torch_impl.capture.module_state import ModuleState
 from torch_impl.capture.read import weights
 from torch_impl.capture.read.layout import Layout
 from torch_impl.capture.shared_draws import SharedDraws, unshared
 from torch_impl.capture.trace.nesting import with_tensors
-from torch_impl.capture.trace.watch import Watch, named_outputs
+from torch_impl.capture.trace.watch import named_outputs
+from torch_impl.capture.watched import Watched
 from torch_impl.ladder.network import to_numpy
 from torch_impl.ladder.weights import Place, same
 from torch_impl.nn import Penalties
 from torch_impl.optim import KerasOptimizer, schedules
 from torch_impl.parts.optimizers import optimizer_for
-
-
-class Watched(Side, Protocol):
-    """The model that is trained, which a side has copied and watches while it runs."""
-
-    dtype: torch.dtype
-    modules: dict[str, tuple[nn.Module, tuple[Any, ...]]]
-    outputs: list[Layout]
-    output_names: list[str]
-    heads: Heads
-    watch: Watch
-    copies: bool
-    kept_outputs: tuple[str, ...]
-    state: ModuleState
-
-    def computing(self) -> contextlib.AbstractContextManager[None]:
-        """The model computes in float64 what its code computes in float32, where that is asked."""
-
-    def tensor(self, value: np.ndarray) -> Tensor:
-        """The array as a tensor, floats in the model's dtype."""
-
-    def tensors(
-        self, inputs: Sequence[np.ndarray], own: Sequence[np.ndarray] | None
-    ) -> tuple[list[Tensor], list[Layout]]:
-        """Inputs in the layout that the model takes, and these layouts."""
-
-    def called_with(self, inputs: Sequence[np.ndarray], tensors: Sequence[Tensor]) -> Any:
-        """What the model returns for tensors in the structure of these inputs."""
-
-    def unowned_tensors(self, layers: Collection[str] = ()) -> dict[str, Tensor]:
-        """Floating parameters and buffers that none of these layers holds, by their own names."""
 
 
 class TorchTrainer:

@@ -284,7 +284,7 @@ def test_masks_that_are_no_dropout_part(name: str, keras: Any) -> None:
     module = Net(run, dense=nn.Linear(6, 3))
     report = check(model, module, x, targets=CLASSES[:examples], loss=loss)
     assert report.verdict == "different", str(report)
-    assert report.first_divergence.rung == "forward_train"
+    assert report.first_divergence.rung in ("forward_train", "loss")
 
 
 @pytest.mark.parametrize("side", ["Keras", "PyTorch"])
