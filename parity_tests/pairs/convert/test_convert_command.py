@@ -16,7 +16,7 @@ from torch import nn
 from parity.cli import parser
 from parity.pairs import pair_file
 from parity_tests.conftest import Refused
-from parity_tests.support.pair_files import FAULT, write
+from parity_tests.pairs.interface.pair_files import FAULT, write
 
 pytestmark = pytest.mark.flavour
 

@@ -19,7 +19,7 @@ from parity.pairs import check as checking
 from parity.pairs import pair_file
 from parity.pairs.forward import setup
 from parity_tests.conftest import Refused
-from parity_tests.support.pair_files import FAULT, write
+from parity_tests.pairs.interface.pair_files import FAULT, write
 from parity_tests.support.report_schema import errors
 
 pytestmark = pytest.mark.flavour

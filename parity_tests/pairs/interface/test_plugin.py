@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from parity.adapters import side
-from parity_tests.support.pair_files import FAULT, write
+from parity_tests.pairs.interface.pair_files import FAULT, write
 
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.flavour
