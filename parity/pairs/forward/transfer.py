@@ -9,50 +9,33 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from parity.adapters.calls import Call, Run
 from parity.adapters.side import Side
 from parity.adapters.trainer import UNOWNED, Key
-from parity.adapters.transfer import Form, Shape, Transfer
+from parity.adapters.transfer import Transfer
 from parity.errors import ParityError
 from parity.numerics.distance import relative_error
 from parity.numerics.random import stream
+from parity.pairs.align.assignments import (
+    Choice,
+    Slot,
+    assignments,
+    by_convention,
+    by_likeness,
+    owner,
+    possible,
+    sentences,
+    words,
+)
 from parity.pairs.align.call_graph import CallGraph
-from parity.pairs.align.forms import forms, packed
 from parity.pairs.align.match import Alignment
-from parity.pairs.align.names import common_letters, stem
 from parity.pairs.align.tensors import as_keras, as_torch, input_difference
 
 MOST = 200
 """Assignments of one group of weights that are tried."""
-
-
-@dataclass(frozen=True)
-class Slot:
-    """A weight that has no counterpart of its name and shape.
-
-    Attributes:
-        key: layer and name, or the framework's own name and ``UNOWNED``.
-        shape: its shape.
-        known: whether its layer is of a known kind, whose weights have canonical names and axes.
-        region: what can be compared to find its counterpart.
-    """
-
-    key: Key
-    shape: Shape
-    known: bool
-    region: frozenset[int]
-
-    @property
-    def name(self) -> str:
-        """Its name, with its layer's."""
-        return self.key[0] if self.key[1] == UNOWNED else "/".join(self.key)
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.shape}"
 
 
 class Sides:
@@ -175,7 +158,7 @@ def complete(
     undecided: list[str] = []
     for keras, torch in _components(*slots):
         before = {one.key: sides.read(1, one.key).copy() for one in torch}
-        choices = _choices(keras, torch)
+        choices = possible(keras, torch)
         fitting = [one for one, some in zip(keras, choices, strict=True) if some]
         chosen = _assigned(fitting, [one for one in choices if one], sides, trial)
         if chosen is None or not to_torch:
@@ -187,7 +170,7 @@ def complete(
         rest = [one for one in torch if one.key not in used]
         left = [one for one in keras if chosen is None or one not in fitting]
         if rest and any(not one.known for one in (*left, *rest)):
-            undecided += _sentences(left, rest)
+            undecided += sentences(left, rest)
     return Transferred(tuple(found), tuple(undecided))
 
 
@@ -214,10 +197,10 @@ def _slots(
         if call.name not in carried:
             held = model.unowned_parameters([one for one in called if one != call.name])
             names = [one for one in held if one not in unowned]
-            carried[call.name] = [_words(one) for one in names if (one, UNOWNED) in named]
+            carried[call.name] = [words(one) for one in names if (one, UNOWNED) in named]
             if len(carried[call.name]) == len(names):
-                carried[call.name] += [_words(one) for one in call.weights]
-        own = _words(name)
+                carried[call.name] += [words(one) for one in call.weights]
+        own = words(name)
         if any(one[-len(own) :] == own for one in carried[call.name]):
             continue
         region = frozenset({unlike[call.name]} if call.name in unlike else ())
@@ -275,19 +258,11 @@ def _components(
         yield rest[0], rest[1]
 
 
-def _candidates(k: Slot, torch: Sequence[Slot]) -> list[tuple[Slot, Form]]:
-    return [(t, form) for t in torch for form in forms(k.shape, t.shape, not t.known)]
-
-
-Choice = tuple[Slot, Form]
-"""A PyTorch weight and the form in which it holds a Keras weight."""
-
-
 def _assigned(
     keras: Sequence[Slot], choices: Sequence[list[Choice]], sides: Sides, trial: Trial
 ) -> list[Transfer] | None:
     """The assignment of one group; None where it cannot be decided."""
-    several = map(tuple, itertools.islice(_assignments(keras, choices), MOST))
+    several = map(tuple, itertools.islice(assignments(keras, choices), MOST))
     found = [list(one) for one in dict.fromkeys(several)]
     if len(found) < 2:
         return found[0] if found else None
@@ -298,10 +273,10 @@ def _assigned(
         for key, value in own.items():
             sides.write(0, key, value)
         trial.keras_run = trial.runs[0]
-    owners = {_owner(one) for one in keras}, {_owner(t) for some in choices for t, _ in some}
+    owners = {owner(one) for one in keras}, {owner(t) for some in choices for t, _ in some}
     if chosen is None and all(len(one) == 1 for one in owners):
-        chosen = _by_convention(found)
-    return chosen or _by_likeness(keras, choices, found[0])
+        chosen = by_convention(found)
+    return chosen or by_likeness(keras, choices, found[0])
 
 
 def _perturbed(sides: Sides, own: Mapping[Key, np.ndarray], trial: Trial) -> bool:
@@ -333,134 +308,3 @@ def _by_trial(
     better = all(least < other for other, one in results if one is not chosen and other != least)
     several = sum(other == least for other, _ in results)
     return chosen if better and several == 1 else None
-
-
-SYNONYMS = (
-    {"gamma", "scale", "weight"},
-    {"beta", "bias", "offset", "shift"},
-    {"kernel", "weight", "w"},
-    {"embeddings", "weight", "table"},
-    {"bias", "b"},
-)
-"""Names of weights that commonly mean the same."""
-
-
-def _by_convention(choices: Sequence[list[Transfer]]) -> list[Transfer] | None:
-    """The only assignment in which all names mean the same."""
-    found = [choice for choice in choices if all(map(_synonyms, choice))]
-    return found[0] if len(found) == 1 else None
-
-
-def _by_likeness(
-    keras: Sequence[Slot], choices: Sequence[list[Choice]], first: list[Transfer]
-) -> list[Transfer] | None:
-    """The first assignment, if every name is like its counterpart's more than any other's."""
-    for k, some, one in zip(keras, choices, first, strict=True):
-        best = {t.key: _likeness(k, t) for t, _ in some}
-        others = [like for key, like in best.items() if key != one.torch]
-        forms_of_it = [form for t, form in some if t.key == one.torch]
-        if len(forms_of_it) > 1 or best[one.torch] < 1 or max(others, default=0) >= best[one.torch]:
-            return None
-    return first
-
-
-def _synonyms(one: Transfer) -> bool:
-    keys = one.keras, one.torch
-    names = {_words(key[0] if key[1] == UNOWNED else key[1])[-1] for key in keys}
-    return len(names) == 1 or any(names <= some for some in SYNONYMS)
-
-
-def _choices(keras: Sequence[Slot], torch: Sequence[Slot]) -> list[list[Choice]]:
-    """PyTorch weights that may hold each Keras weight, the most like by name first."""
-    choices = [_candidates(one, torch) for one in keras]
-    if not all(choices) or len(torch) < len(keras):
-        choices = _unpacked(keras, torch, choices)
-    return [
-        sorted(some, key=lambda one: -_likeness(k, one[0]))
-        for k, some in zip(keras, choices, strict=True)
-    ]
-
-
-def _unpacked(
-    keras: Sequence[Slot], torch: Sequence[Slot], choices: Sequence[list[Choice]]
-) -> list[list[Choice]]:
-    """Choices where several Keras weights of one shape may be packed in one PyTorch weight."""
-    found = [list(some) for some in choices]
-    for shape in dict.fromkeys(one.shape for one in keras):
-        some = [n for n, one in enumerate(keras) if one.shape == shape]
-        for count in (3, 2):
-            if len(some) < count:
-                continue
-            for t in torch:
-                for parts in packed(shape, t.shape, count, not t.known):
-                    for n in some:
-                        found[n] += [(t, form) for form in parts]
-    return found
-
-
-def _assignments(
-    keras: Sequence[Slot], choices: Sequence[Sequence[Choice]]
-) -> Iterator[list[Transfer]]:
-    """Assignments of all Keras weights of a group to PyTorch weights, or parts, of their own.
-
-    First those where weights of one owner have one owner on the other side as well.
-    """
-    owners = [_owner(one) for one in keras]
-
-    def assign(
-        n: int, together: bool, taken: dict[Key, set[Form]], held: dict[str, tuple[Any, ...]]
-    ) -> Iterator[list[Transfer]]:
-        if n == len(keras):
-            yield []
-            return
-        for t, form in choices[n]:
-            forms_taken = taken.get(t.key, set())
-            if any(not _together(form, one) for one in forms_taken):
-                continue
-            place = _owner(t), form.place, form.count, form.outer
-            if together and held.get(owners[n], place) != place:
-                continue
-            more = {**taken, t.key: forms_taken | {form}}, held | {owners[n]: place}
-            for others in assign(n + 1, together, *more):
-                yield [Transfer(keras[n].key, t.key, form), *others]
-
-    yield from assign(0, True, {}, {})
-    yield from assign(0, False, {}, {})
-
-
-def _together(first: Form, second: Form) -> bool:
-    """Whether two parts of one weight are packed in the same way, in other places."""
-    if first.count == 1 or second.count == 1:
-        return False
-    one, two = ((f.order, f.axis, f.count, f.outer) for f in (first, second))
-    return one == two and first.place != second.place
-
-
-def _likeness(k: Slot, t: Slot) -> float:
-    """Letters that names have in common; names that commonly mean the same count as well."""
-    layers = common_letters(stem(_owner(k)), stem(_owner(t)))
-    return layers + 0.5 * _synonyms(Transfer(k.key, t.key, Form((), ())))
-
-
-def _owner(slot: Slot) -> str:
-    """The layer, or part of it, that a weight belongs to."""
-    parts = _words(slot.name)
-    if len(parts) > 1 and parts[-1] == parts[-2]:  # a function of the parameter alone
-        parts.pop()
-    return parts[-2] if len(parts) > 1 else parts[-1]
-
-
-def _words(name: str) -> list[str]:
-    """Parts of a name, such as Keras's ``layer/kernel:0``."""
-    return name.split(":")[0].replace(".", "/").split("/")
-
-
-def _sentences(keras: Sequence[Slot], torch: Sequence[Slot]) -> list[str]:
-    """What is not known of each Keras weight: its shape and the nearest candidate's."""
-    found = []
-    for k in keras:
-        same = [t for t in torch if any(forms(k.shape, t.shape, not t.known))]
-        nearest = max(same or torch, key=lambda t: (_likeness(k, t), t.shape == k.shape))
-        why = "more than one may be its counterpart" if len(same) > 1 else "none has its shape"
-        found.append(f"Keras's {k} was not transferred: {why}; the nearest is PyTorch's {nearest}")
-    return found
