@@ -1,4 +1,4 @@
-"""Weights without a counterpart of their name and shape, and how they may belong together."""
+"""Which PyTorch weights may hold which Keras weights, by shape and, in order, by name."""
 
 from __future__ import annotations
 
@@ -10,15 +10,6 @@ from parity.adapters.trainer import UNOWNED, Key
 from parity.adapters.transfer import Form, Shape, Transfer
 from parity.pairs.align.forms import forms, packed
 from parity.pairs.align.names import common_letters, stem
-
-SYNONYMS = (
-    {"gamma", "scale", "weight"},
-    {"beta", "bias", "offset", "shift"},
-    {"kernel", "weight", "w"},
-    {"embeddings", "weight", "table"},
-    {"bias", "b"},
-)
-"""Names of weights that commonly mean the same."""
 
 
 @dataclass(frozen=True)
@@ -46,24 +37,7 @@ class Slot:
         return f"{self.name} {self.shape}"
 
 
-def components(
-    keras: Sequence[Slot], torch: Sequence[Slot]
-) -> Iterator[tuple[list[Slot], list[Slot]]]:
-    """Weights of both sides of one region; those of no region with all that are not of another."""
-    regions = [{one.region for one in some} for some in (keras, torch)]
-    common = [one for one in regions[0] if one in regions[1] and one]
-    for region in common:
-        yield (
-            [one for one in keras if one.region == region],
-            [one for one in torch if one.region == region],
-        )
-    rest = [[one for one in some if one.region not in common] for some in (keras, torch)]
-    if all(rest) and any(not one.known for some in rest for one in some):
-        yield rest[0], rest[1]
-
-
-def candidates(k: Slot, torch: Sequence[Slot]) -> list[tuple[Slot, Form]]:
-    """PyTorch weights whose shape a Keras weight has in some form."""
+def _candidates(k: Slot, torch: Sequence[Slot]) -> list[tuple[Slot, Form]]:
     return [(t, form) for t in torch for form in forms(k.shape, t.shape, not t.known)]
 
 
@@ -71,9 +45,19 @@ Choice = tuple[Slot, Form]
 """A PyTorch weight and the form in which it holds a Keras weight."""
 
 
+SYNONYMS = (
+    {"gamma", "scale", "weight"},
+    {"beta", "bias", "offset", "shift"},
+    {"kernel", "weight", "w"},
+    {"embeddings", "weight", "table"},
+    {"bias", "b"},
+)
+"""Names of weights that commonly mean the same."""
+
+
 def by_convention(choices: Sequence[list[Transfer]]) -> list[Transfer] | None:
     """The only assignment in which all names mean the same."""
-    found = [choice for choice in choices if all(map(synonyms, choice))]
+    found = [choice for choice in choices if all(map(_synonyms, choice))]
     return found[0] if len(found) == 1 else None
 
 
@@ -82,7 +66,7 @@ def by_likeness(
 ) -> list[Transfer] | None:
     """The first assignment, if every name is like its counterpart's more than any other's."""
     for k, some, one in zip(keras, choices, first, strict=True):
-        best = {t.key: likeness(k, t) for t, _ in some}
+        best = {t.key: _likeness(k, t) for t, _ in some}
         others = [like for key, like in best.items() if key != one.torch]
         forms_of_it = [form for t, form in some if t.key == one.torch]
         if len(forms_of_it) > 1 or best[one.torch] < 1 or max(others, default=0) >= best[one.torch]:
@@ -90,25 +74,24 @@ def by_likeness(
     return first
 
 
-def synonyms(one: Transfer) -> bool:
-    """Whether the names of two weights commonly mean the same."""
+def _synonyms(one: Transfer) -> bool:
     keys = one.keras, one.torch
     names = {words(key[0] if key[1] == UNOWNED else key[1])[-1] for key in keys}
     return len(names) == 1 or any(names <= some for some in SYNONYMS)
 
 
-def choices_of(keras: Sequence[Slot], torch: Sequence[Slot]) -> list[list[Choice]]:
+def possible(keras: Sequence[Slot], torch: Sequence[Slot]) -> list[list[Choice]]:
     """PyTorch weights that may hold each Keras weight, the most like by name first."""
-    choices = [candidates(one, torch) for one in keras]
+    choices = [_candidates(one, torch) for one in keras]
     if not all(choices) or len(torch) < len(keras):
-        choices = unpacked(keras, torch, choices)
+        choices = _unpacked(keras, torch, choices)
     return [
-        sorted(some, key=lambda one: -likeness(k, one[0]))
+        sorted(some, key=lambda one: -_likeness(k, one[0]))
         for k, some in zip(keras, choices, strict=True)
     ]
 
 
-def unpacked(
+def _unpacked(
     keras: Sequence[Slot], torch: Sequence[Slot], choices: Sequence[list[Choice]]
 ) -> list[list[Choice]]:
     """Choices where several Keras weights of one shape may be packed in one PyTorch weight."""
@@ -142,7 +125,7 @@ def assignments(
             return
         for t, form in choices[n]:
             forms_taken = taken.get(t.key, set())
-            if any(not packed_alike(form, one) for one in forms_taken):
+            if any(not _together(form, one) for one in forms_taken):
                 continue
             place = owner(t), form.place, form.count, form.outer
             if together and held.get(owners[n], place) != place:
@@ -155,7 +138,7 @@ def assignments(
     yield from assign(0, False, {}, {})
 
 
-def packed_alike(first: Form, second: Form) -> bool:
+def _together(first: Form, second: Form) -> bool:
     """Whether two parts of one weight are packed in the same way, in other places."""
     if first.count == 1 or second.count == 1:
         return False
@@ -163,10 +146,10 @@ def packed_alike(first: Form, second: Form) -> bool:
     return one == two and first.place != second.place
 
 
-def likeness(k: Slot, t: Slot) -> float:
+def _likeness(k: Slot, t: Slot) -> float:
     """Letters that names have in common; names that commonly mean the same count as well."""
     layers = common_letters(stem(owner(k)), stem(owner(t)))
-    return layers + 0.5 * synonyms(Transfer(k.key, t.key, Form((), ())))
+    return layers + 0.5 * _synonyms(Transfer(k.key, t.key, Form((), ())))
 
 
 def owner(slot: Slot) -> str:
@@ -180,3 +163,14 @@ def owner(slot: Slot) -> str:
 def words(name: str) -> list[str]:
     """Parts of a name, such as Keras's ``layer/kernel:0``."""
     return name.split(":")[0].replace(".", "/").split("/")
+
+
+def sentences(keras: Sequence[Slot], torch: Sequence[Slot]) -> list[str]:
+    """What is not known of each Keras weight: its shape and the nearest candidate's."""
+    found = []
+    for k in keras:
+        same = [t for t in torch if any(forms(k.shape, t.shape, not t.known))]
+        nearest = max(same or torch, key=lambda t: (_likeness(k, t), t.shape == k.shape))
+        why = "more than one may be its counterpart" if len(same) > 1 else "none has its shape"
+        found.append(f"Keras's {k} was not transferred: {why}; the nearest is PyTorch's {nearest}")
+    return found

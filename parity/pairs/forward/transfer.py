@@ -7,7 +7,7 @@ fed Keras's outputs, with random values; the one that makes the outputs equal is
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,14 +25,12 @@ from parity.pairs.align.assignments import (
     assignments,
     by_convention,
     by_likeness,
-    choices_of,
-    components,
-    likeness,
     owner,
+    possible,
+    sentences,
     words,
 )
 from parity.pairs.align.call_graph import CallGraph
-from parity.pairs.align.forms import forms
 from parity.pairs.align.match import Alignment
 from parity.pairs.align.tensors import as_keras, as_torch, input_difference
 
@@ -158,9 +156,9 @@ def complete(
     slots = [_slots(number, sides, alignment, graphs, named) for number in (0, 1)]
     found: list[Transfer] = []
     undecided: list[str] = []
-    for keras, torch in components(*slots):
+    for keras, torch in _components(*slots):
         before = {one.key: sides.read(1, one.key).copy() for one in torch}
-        choices = choices_of(keras, torch)
+        choices = possible(keras, torch)
         fitting = [one for one, some in zip(keras, choices, strict=True) if some]
         chosen = _assigned(fitting, [one for one in choices if one], sides, trial)
         if chosen is None or not to_torch:
@@ -172,7 +170,7 @@ def complete(
         rest = [one for one in torch if one.key not in used]
         left = [one for one in keras if chosen is None or one not in fitting]
         if rest and any(not one.known for one in (*left, *rest)):
-            undecided += _sentences(left, rest)
+            undecided += sentences(left, rest)
     return Transferred(tuple(found), tuple(undecided))
 
 
@@ -244,6 +242,22 @@ def _downstream(number: int, graph: CallGraph, partners: Mapping[int, int]) -> f
     return _downstream(following, graph, partners)
 
 
+def _components(
+    keras: Sequence[Slot], torch: Sequence[Slot]
+) -> Iterator[tuple[list[Slot], list[Slot]]]:
+    """Weights of both sides of one region; those of no region with all that are not of another."""
+    regions = [{one.region for one in some} for some in (keras, torch)]
+    common = [one for one in regions[0] if one in regions[1] and one]
+    for region in common:
+        yield (
+            [one for one in keras if one.region == region],
+            [one for one in torch if one.region == region],
+        )
+    rest = [[one for one in some if one.region not in common] for some in (keras, torch)]
+    if all(rest) and any(not one.known for some in rest for one in some):
+        yield rest[0], rest[1]
+
+
 def _assigned(
     keras: Sequence[Slot], choices: Sequence[list[Choice]], sides: Sides, trial: Trial
 ) -> list[Transfer] | None:
@@ -294,14 +308,3 @@ def _by_trial(
     better = all(least < other for other, one in results if one is not chosen and other != least)
     several = sum(other == least for other, _ in results)
     return chosen if better and several == 1 else None
-
-
-def _sentences(keras: Sequence[Slot], torch: Sequence[Slot]) -> list[str]:
-    """What is not known of each Keras weight: its shape and the nearest candidate's."""
-    found = []
-    for k in keras:
-        same = [t for t in torch if any(forms(k.shape, t.shape, not t.known))]
-        nearest = max(same or torch, key=lambda t: (likeness(k, t), t.shape == k.shape))
-        why = "more than one may be its counterpart" if len(same) > 1 else "none has its shape"
-        found.append(f"Keras's {k} was not transferred: {why}; the nearest is PyTorch's {nearest}")
-    return found

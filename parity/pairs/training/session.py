@@ -13,6 +13,7 @@ from parity.adapters.side import CannotRun
 from parity.adapters.trainer import Batch, KerasTrainer, Key, TorchTrainer
 from parity.errors import ParityError
 from parity.numerics import tolerance
+from parity.numerics.distance import largest_entry
 from parity.pairs.causes.gradients import Backwards
 from parity.pairs.forward.float32_islands import ID
 from parity.pairs.forward.setup import Pair
@@ -126,17 +127,18 @@ class Training:
             )
         rounding = gradient_rounding(self.t, runs.batch, keys)
         found = gradients.compare(self.k, self.t, runs.batch, parts, rounding)
-        loss = Losses(self.k, self.t, runs).compare(found.losses, bool(before.divergences))
+        losses = Losses(self.k, self.t, runs)
+        loss = losses.compare(found.losses, bool(before.divergences))
         ported = self._as_weight_decay(runs, keys, loss, count)
         if ported is not None:
             options = replace(runs.batch.keras_options, without_penalties=True)
             batch = replace(runs.batch, keras_options=options)
             found = gradients.compare(self.k, self.t, batch, parts, rounding)
-            return ported + self._gradients(batch, keys, found)
+            return ported + self._gradients(batch, keys, found, losses)
         if loss.divergences or before.divergences:
             which = "losses" if loss.divergences else "outputs in training mode"
             return loss + not_run(LADDER[2:], f"the {which} differ")
-        return loss + self._gradients(runs.batch, keys, found)
+        return loss + self._gradients(runs.batch, keys, found, losses)
 
     def _as_weight_decay(
         self, runs: BothRuns, keys: Keys, loss: Findings, count: int
@@ -163,8 +165,10 @@ class Training:
         )
         return Findings((rung,), notes=(note,), checks=loss.checks[:1], without_penalties=True)
 
-    def _gradients(self, batch: Batch, keys: Keys, found: gradients.Compared) -> Findings:
-        null = negligible(*found.sizes, keys)
+    def _gradients(
+        self, batch: Batch, keys: Keys, found: gradients.Compared, losses: Losses
+    ) -> Findings:
+        null = negligible(*found.sizes, keys) | self._zero_gradients(keys, found, losses)
         checks = [
             found.observed.judged(gradients.observation(key, other))
             for key, other in reversed(keys)
@@ -178,6 +182,22 @@ class Training:
                 divergences
             )
         return Findings((compared_rung("gradients", checks),), tuple(causes), checks=tuple(checks))
+
+    def _zero_gradients(
+        self, keys: Keys, found: gradients.Compared, losses: Losses
+    ) -> frozenset[Key]:
+        """Every weight, if all gradients are zero except for rounding; else none.
+
+        A weight that is changed by its own size then changes no example's loss.
+        """
+        effect = max(max(one.values(), default=0.0) for one in found.sizes)
+        if not effect <= tolerance.ROUNDING_MAX:
+            return frozenset()
+        weights = self.k.weights()
+        effect *= max((largest_entry(weights[key]) for key, _ in keys), default=0.0)
+        if effect > tolerance.FLOAT64["loss"].limit * losses.scale():
+            return frozenset()
+        return frozenset(key for key, _ in keys)
 
     def _keys(self, runs: BothRuns) -> Keys:
         """Weights that both have, by Keras's and PyTorch's keys, in Keras's order."""
