@@ -13,7 +13,15 @@ import numpy as np
 from keras_impl.capture.input_layouts import REARRANGED, channels_first_inputs, transposing
 from keras_impl.capture.nesting import is_tensor, named_outputs, with_first
 from keras_impl.capture.precision.float32_islands import Islands
-from keras_impl.capture.read import attention, layers, operations, own_calls, separable, weights
+from keras_impl.capture.read import (
+    attention,
+    by_values,
+    layers,
+    operations,
+    own_calls,
+    separable,
+    weights,
+)
 from keras_impl.capture.read.activations import activation_of, name_of
 from keras_impl.capture.read.arguments import by_place, mask_of, masked, starts_elsewhere
 from keras_impl.capture.read.registry import flavour_of, kind_of, reader_of
@@ -251,6 +259,8 @@ class Watch:
         if starts_elsewhere(layer, made.args, made.kwargs):
             config = None
         own = weights.of_module(layer) if hasattr(layer, "weights") else {}
+        if config is None and not own and len(inputs) == 1 and is_tensor(out):
+            config = by_values.config_of(made.canonical(inputs[0]), made.canonical(out))
         kind = type(layer).__name__
         return self._add(name, kind, config, own, made, inputs, out, first, options)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from keras_impl.capture.read.activations import shortest
-from parity.reference.layers import activations, merging
+from parity.reference.layers import activations, depth_to_space, merging
 from parity.reference.layers.windowed import pooling
 
 
@@ -46,6 +46,10 @@ def layer_of(
             lambda *values: tf.concat(values, axis),
             list(inputs[:-1]),
         )
+    if kind in DEPTHS and attributes.get("data_format", b"NHWC") in (b"NHWC", "NHWC"):
+        size = int(attributes["block_size"])
+        own, name = DEPTHS[kind]
+        return own(block_size=size), lambda x: getattr(tf.nn, name)(x, size), [inputs[0]]
     if kind in ("Mean", "Max"):
         return _pooled(kind, inputs, bool(attributes.get("keep_dims")))
     return None
@@ -79,6 +83,12 @@ UNARY = {
     "Softmax": ("softmax", "softmax"),
 }
 """Operation to an activation's name and TensorFlow's function."""
+
+DEPTHS = {
+    "DepthToSpace": (depth_to_space.DepthToSpace, "depth_to_space"),
+    "SpaceToDepth": (depth_to_space.SpaceToDepth, "space_to_depth"),
+}
+"""Operation to its configuration and TensorFlow's function."""
 
 BINARY: dict[str, tuple[Any, str]] = {
     "AddV2": (merging.Add(), "add"),

@@ -12,11 +12,13 @@ from parity.numerics.distance import relative_error
 from parity.pairs.align.call_graph import feeds
 from parity.pairs.align.match import Alignment
 from parity.pairs.align.tensors import as_keras, mapped
+from parity.pairs.causes import by_hand as by_hand_causes
 from parity.pairs.causes import inputs
 from parity.pairs.causes import layer as layer_causes
 from parity.pairs.causes.layer import reference
 from parity.pairs.causes.unequal import UnequalInputs
 from parity.reference.layers.kinds import kind_of
+from parity.reference.layers.rescaling import Normalization, Rescaling
 from parity.verdict.result import UNKNOWN, Cause, Proof
 
 NOTHING = "nothing"
@@ -105,10 +107,17 @@ def _between(
         after = _difference(pair.keras.inputs[0], changed, after)
     if after > pair.keras.allowed:
         layer = (missing or [pair.keras])[0].name
+        if missing and pair.residual <= pair.keras.allowed:
+            calls = pair.keras, pair.torch
+            if by_hand := by_hand_causes.causes_of(missing, calls, pair.difference, flavour):
+                return by_hand
         scaled = _scaled(pair)
         if scaled:
             return [scaled]
         return [Cause(UNKNOWN, layer, names, others, Proof(pair.difference, after))]
+    scaling = bool(missing) and isinstance(missing[-1].config, (Rescaling, Normalization))
+    if scaling and (scaled := _scaled(pair)):
+        return [scaled]
     cause = "structure.missing" if missing else "structure.extra"
     layer = (missing or extra)[0].name
     return [Cause(cause, layer, names, others, Proof(pair.difference, after))]

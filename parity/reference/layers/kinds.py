@@ -102,6 +102,31 @@ def as_kind_of(config: Any, other: Any, shape: Sequence[int]) -> Any:
     return (convert(config, shape) if convert else None) or config
 
 
+Fit = TypeVar("Fit", bound=Callable[[Any, Any, Any], Any])
+
+FITS: dict[type, Callable[[Any, Any, Any], Any]] = {}
+"""Kind of a configuration to what fits one to an input and an output."""
+
+
+def fitted(*kinds: type) -> Callable[[Fit], Fit]:
+    """Register a function of a configuration, an input and an output: the settings that give it.
+
+    The function returns None where no settings do.
+    """
+
+    def register(function: Fit) -> Fit:
+        FITS.update(dict.fromkeys(kinds, function))
+        return function
+
+    return register
+
+
+def fit(config: Any, x: Any, y: Any) -> Any:
+    """A configuration of the same kind with which the layer gives y for x; None if unknown."""
+    function = FITS.get(type(config))
+    return function(config, x, y) if function else None
+
+
 def family_of(config: Any, layer: str) -> str:
     """The family of a layer, or its class if it has none; see :func:`kind_of`."""
     kind = kind_of(config, layer)

@@ -20,6 +20,13 @@ def interpolated(*size: int, mode: str = "bilinear", **options: Any) -> Any:
     return only(lambda x: F.interpolate(x, size, mode=mode, **options))
 
 
+def depth_to_space(x: Any) -> Any:
+    """A TensorFlow tensor's channels as blocks of four pixels."""
+    import tensorflow as tf
+
+    return tf.nn.depth_to_space(x, 2)
+
+
 INSTANCES = [
     one("instance_norm1d", SERIES, instances, lambda: turned(nn.InstanceNorm1d(4, affine=True))),
     one("instance_norm2d", IMAGE, instances, lambda: nn.InstanceNorm2d(4, affine=True)),
@@ -80,3 +87,17 @@ RESIZED = [
         lambda: nn.Upsample((18, 16)),
     ),
 ]
+
+SCALED = [
+    one("rescaling", IMAGE, lambda L: L.Rescaling(0.5, offset=-1.0), only(lambda x: x / 2 - 1), 0,
+        alone=("Rescaling",)),
+    one("rescaling.subtracted_first", IMAGE, lambda L: L.Rescaling(0.5, offset=-1.0),
+        only(lambda x: (x - 2) / 2), 0, alone=("Rescaling",)),
+    one("normalization", IMAGE, lambda L: L.Normalization(mean=0.5, variance=0.25),
+        only(lambda x: (x - 0.5) / 0.5), 0, alone=("Normalization",)),
+    one("depth_to_space", IMAGE, lambda L: L.Lambda(depth_to_space),
+        only(lambda x: F.pixel_shuffle(x, 2)), 0, alone=("Lambda",)),
+    one("depth_to_space.reordered", (2, 3, 5, 8), lambda L: L.Lambda(depth_to_space),
+        only(lambda x: F.pixel_shuffle(x.unflatten(1, (4, 2)).transpose(1, 2).flatten(1, 2), 2)),
+        0, alone=("Lambda",)),
+]  # fmt: skip

@@ -6,7 +6,7 @@ from parity_tests.pairs.zoo.activation_kinds import ACTIVATIONS
 from parity_tests.pairs.zoo.attention_kinds import ATTENTION
 from parity_tests.pairs.zoo.convolution_kinds import CONVOLUTIONS
 from parity_tests.pairs.zoo.forms import FORMS
-from parity_tests.pairs.zoo.image_kinds import INSTANCES, RESIZED
+from parity_tests.pairs.zoo.image_kinds import INSTANCES, RESIZED, SCALED
 from parity_tests.pairs.zoo.merging_kinds import MERGES
 from parity_tests.pairs.zoo.moving_kinds import MOVES
 from parity_tests.pairs.zoo.plain_kinds import DENSE, DROPOUTS, NORMS
@@ -20,6 +20,7 @@ ALL = [
     *NORMS,
     *INSTANCES,
     *RESIZED,
+    *SCALED,
     *DROPOUTS,
     *MOVES,
     *MERGES,

@@ -73,7 +73,10 @@ def name_of(function: Any) -> str:
 REDUCTIONS = {"mean", "sum", "amax", "amin", "max", "min", "prod", "std", "var", "logsumexp"}
 """Those that leave out the axes that they go along."""
 
-RESIZES = {"narrow", "repeat_interleave", "roll", "flip", "chunk", "split", "cat", "concat", "pad"}
+RESIZES = {
+    *("narrow", "repeat_interleave", "roll", "flip", "chunk", "split", "cat", "concat", "pad"),
+    *("pixel_shuffle", "pixel_unshuffle"),
+}
 """Those that leave the axes where they are, and give them other sizes."""
 
 

@@ -73,5 +73,6 @@ def module_of(
 THIN = (
     *(nn.Identity, nn.Unflatten, nn.Softmax, nn.Softmax2d, nn.LogSoftmax),
     *(nn.Upsample, nn.UpsamplingNearest2d, nn.UpsamplingBilinear2d),
+    *(nn.PixelShuffle, nn.PixelUnshuffle),
 )
 """Modules of a single function, whose call is read instead."""
