@@ -63,7 +63,7 @@ def vmap_replaced(wrap: Callable[[Any], Any]) -> Iterator[None]:
 def unwrapped(model: nn.Module) -> nn.Module:
     """The module inside the wrappers of ``torch.compile`` and data parallelism."""
     for wrapper in ("_orig_mod", "module"):
-        inner = model._modules.get(wrapper)
+        inner = dict(model.named_children()).get(wrapper)
         if inner is not None and type(model).__module__.startswith("torch."):
             model = inner
     return model

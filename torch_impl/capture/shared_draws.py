@@ -18,6 +18,7 @@ from parity.adapters.random_draws import Mask, normal, uniform
 from parity.adapters.trainer import RunOptions
 from parity.constants import as_float32
 from parity.reference.layers.activations import SELU_LIMIT
+from torch_impl.capture.read.aten import as_function
 from torch_impl.capture.read.functions import name_of
 from torch_impl.capture.read.layout import Layout
 
@@ -71,7 +72,7 @@ class SharedDraws(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        kwargs = kwargs or {}
+        func, args, kwargs = as_function(func, args, kwargs or {})
         name = name_of(func)
         if self.options.float32_constants and name in ROUNDED:
             return ROUNDED[name](func, *args, **kwargs)

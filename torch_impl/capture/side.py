@@ -22,7 +22,7 @@ from parity.adapters.inputs import arguments, filled
 from parity.adapters.side import CannotRun
 from parity.errors import ParityError, format_shapes
 from parity.reference.formula import Settings
-from torch_impl.capture import files, module_state, plain
+from torch_impl.capture import files, module_state, plain, scripted
 from torch_impl.capture.dtypes import default_dtype
 from torch_impl.capture.errors import describe_error
 from torch_impl.capture.float32_computations import Constants, InFloat64
@@ -126,8 +126,10 @@ class TorchSide:
         self.forget()
         self.in_float32: dict[str, str] = {}
         self.state.restore()
-        self.model.train(training)
         tensors, layouts = self.tensors(inputs, torch_inputs)
+        if isinstance(self.model, torch.jit.ScriptModule) and not self.called:
+            self._take_graph(tensors)
+        scripted.set_mode(self.model, training)
         given_as = inputs if torch_inputs is None else torch_inputs
         watch = self.watch = calls.Watch(
             self.model, substitutes or {}, self.copies, self.same_as_kind
@@ -171,6 +173,15 @@ class TorchSide:
             return with_heads(found.with_only(self.kept_outputs), self.heads, substitutes)
         except TypeError as error:
             raise ParityError(f"torch_model: its output: {error}") from error
+
+    def _take_graph(self, tensors: Sequence[Tensor]) -> None:
+        """Take the graph of a scripted or traced model, whose calls can be watched."""
+        with default_dtype(self.dtype):
+            graph = scripted.as_graph(self.model, tensors)
+        if graph is not None:
+            self.model = graph
+            self.state = module_state.ModuleState(graph)
+            self.builder = None
 
     def called_with(self, inputs: Sequence[np.ndarray], tensors: Sequence[Tensor]) -> Any:
         """What the model returns for tensors in the structure of these inputs."""

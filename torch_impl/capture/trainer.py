@@ -29,6 +29,7 @@ from torch_impl.capture.gradients_through_detach import through_detach
 from torch_impl.capture.losses import Loss
 from torch_impl.capture.read import weights
 from torch_impl.capture.read.layout import Layout
+from torch_impl.capture.scripted import set_mode
 from torch_impl.capture.shared_draws import SharedDraws, unshared
 from torch_impl.capture.trace.nesting import with_tensors
 from torch_impl.capture.trace.watch import named_outputs
@@ -135,7 +136,7 @@ class TorchTrainer:
     ) -> tuple[float, Gradients]:
         """See :meth:`parity.adapters.trainer.Trainer.gradients`."""
         model = self.side.model
-        model.train(True)
+        set_mode(model, True)
         model.zero_grad(set_to_none=True)
         places = {key: one for key, one in self._places().items() if only is None or key in only}
         wanted = [one for place in places.values() for one in place.tensors if one.requires_grad]

@@ -16,19 +16,22 @@ from parity.reference.layers.windowed.geometry import same
 def exact(keras: Any) -> Iterator[None]:
     """The layers of a Keras compute meanwhile in float64 what they are given in it."""
     every = [getattr(keras.layers, name) for name in KINDS]
-    kinds = [kind for kind in every if "call" in vars(kind)]
-    before = [kind.call for kind in kinds]
-    for kind, call in zip(kinds, before, strict=True):
-        kind.call = _exact(call)
+    kinds = [one for one in every if one.__name__ != "Resizing" or "call" in vars(one)]
+    before = [vars(kind).get("call") for kind in kinds]
+    for kind in kinds:
+        kind.call = _exact(kind.call)
     try:
         yield
     finally:
         for kind, call in zip(kinds, before, strict=True):
-            kind.call = call
+            if call is None:  # inherited
+                del kind.call
+            else:
+                kind.call = call
 
 
 KINDS = ("MaxPooling3D", "AveragePooling3D", "Resizing")
-"""Names of the layers; a class without a ``call`` of its own computes in the dtype asked for."""
+"""Names of the layers; Keras 3's resizing computes in the dtype asked for."""
 
 
 def _exact(original: Any) -> Any:

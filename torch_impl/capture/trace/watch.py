@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from parity.adapters.nesting import flat
 from parity.reference.layers import merging
-from torch_impl.capture.read import attention, functions, modules, weights
+from torch_impl.capture.read import aten, attention, functions, modules, weights
 from torch_impl.capture.trace import combined_calls, parameter_calls, recurrent_calls
 from torch_impl.capture.trace.nesting import named_outputs
 from torch_impl.capture.trace.overridden import computes_the_same
@@ -134,7 +134,7 @@ class Watch(Trace):
         tensors = [one for one in flat((args, *kwargs.values())) if isinstance(one, Tensor)]
         if self.within or any(map(transformed, tensors)):
             return func(*args, **kwargs)
-        call = FunctionCall(func, args, kwargs, tensors)
+        call = FunctionCall(*aten.as_function(func, args, kwargs), tensors)
         for interpret in INTERPRETERS:
             out = interpret(self, call)
             if out is not UNREAD:
