@@ -57,6 +57,8 @@ def _with_parameters(
         config = modules.config_of(module, tuple(x.shape))
         made = Invocation(func, args, kwargs, (place,), weights=places, like=module)
         name = owner.rsplit(".", 1)[0] if owner.endswith((".weight", ".bias")) else owner
+        if any(one.name == name and type(one.config) is not type(config) for one in trace.calls):
+            name = f"{name}.{func.__name__}"  # a tied weight, of another layer's as well
         return trace.note(name, func.__name__, config, made, before, out, spatial)
     values = flat(args)
     places_ = tuple(
