@@ -73,7 +73,9 @@ def training(trainer: Any, batch: Batch, steps: int) -> PlainTraining:
         with without_draws(model):
             model.train()
             random = _differs(call)
-            trainer.start()
+        trainer.start()  # which restores the rates
+        with without_draws(model):
+            model.train()
             for number in range(max(steps, 1)):
                 model.zero_grad(set_to_none=True)
                 out = [one for _, one in named_outputs(call())]
