@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from parity.adapters.trainer import Batch
+from parity.adapters.trainer import Batch, KerasTrainer, Key, TorchTrainer
 from parity.errors import ParityError
+from parity.numerics import tolerance
 from parity.pairs.forward.setup import STAGES, Models, Pair, prepare
 from parity.pairs.plain import run as plain
 from parity.pairs.plain.run import PlainRun
 from parity.pairs.rounding import output_rounding
 from parity.pairs.training import float32_gradients
+from parity.pairs.training.gradients import sizes_of
 from parity.pairs.training.setup import count_in, trainers
 from parity.progress import Progress
 from parity.verdict.model_pair import ModelPair, Observation
@@ -99,12 +102,33 @@ def _trained(pair: Pair, training: Training, figures: PlainRun) -> PlainRun:
     k, t = trainers(pair.keras, pair.torch, training.loss, training.optimizer, training.seed)
     unowned = count_in(pair, k, t, pair.alignment)
     keys = [*unowned, *pair.alignment.weights()]
+    decayed = training.batch.keras_options.without_penalties
     batch = replace(training.batch, torch_options=_layouts(pair, training.batch))
     try:
+        keys = _with_gradients((k, t), batch, keys) if training.steps else keys
         loss, weights, steps, reason = plain.training(pair, (k, t), batch, keys, training.steps)
     except ParityError as error:
         return replace(figures, reason=str(error))
+    loss = None if decayed else loss  # with penalties in Keras's alone
     return replace(figures, loss=loss, weights=weights, steps=steps, reason=reason)
+
+
+def _with_gradients(
+    trainers: tuple[KerasTrainer, TorchTrainer], batch: Batch, keys: Sequence[tuple[Key, Key]]
+) -> list[tuple[Key, Key]]:
+    """Weights that train by more than rounding, which an optimizer such as Adam amplifies."""
+    sizes = []
+    for trainer in trainers:
+        sizes.append(sizes_of(trainer.gradients(batch, 0)[1]))
+        trainer.start()
+    share = tolerance.NULL_GRADIENT_FLOAT32
+    limits = [share * max(one.values(), default=0.0) for one in sizes]
+    return [
+        pair
+        for pair in keys
+        if all(pair[side] not in sizes[side] for side in (0, 1))
+        or any(sizes[side].get(pair[side], 0.0) > limits[side] for side in (0, 1))
+    ]
 
 
 def _layouts(pair: Pair, batch: Batch) -> Any:

@@ -80,12 +80,16 @@ def training(trainer: Any, batch: Batch, steps: int) -> PlainTraining:
                 model.zero_grad(set_to_none=True)
                 out = [one for _, one in named_outputs(call())]
                 loss = trainer.total_loss(out, batch)
+                if trainer.loss_shape:
+                    raise CannotRun("torch_model: its loss is not a number")
                 losses.append(float(loss.detach()))
                 if steps:
                     loss.backward()
                     trainer.make_step()
                 if number in (0, steps - 1):
                     weights.append({key: np.array(one) for key, one in trainer.weights().items()})
+    except CannotRun:
+        raise
     except Exception as error:
         text = f"torch_model: cannot be trained plainly: {describe_error(error)}"
         raise CannotRun(text) from error
