@@ -14,7 +14,7 @@ from keras_impl.capture.read.registry import kind_of
 from keras_impl.private_api import layers_of
 from parity.adapters.random_draws import Mask, normal, uniform
 from parity.constants import as_float32
-from parity.pairs.causes.dropout import SPATIAL
+from parity.pairs.causes.training.dropout import SPATIAL
 from parity.reference.layers.activations import SELU_LIMIT
 
 NORMALS = ("GaussianDropout", "GaussianNoise")

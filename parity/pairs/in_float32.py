@@ -109,8 +109,8 @@ def _trained(pair: Pair, training: Training, figures: PlainRun) -> PlainRun:
         loss, weights, steps, reason = plain.training(pair, (k, t), batch, keys, training.steps)
     except ParityError as error:
         return replace(figures, reason=str(error))
-    loss = None if decayed else loss  # with penalties in Keras's alone
-    return replace(figures, loss=loss, weights=weights, steps=steps, reason=reason)
+    shown = None if decayed else loss  # with penalties in Keras's alone
+    return replace(figures, loss=shown, weights=weights, steps=steps, reason=reason)
 
 
 def _with_gradients(

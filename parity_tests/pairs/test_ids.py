@@ -14,7 +14,8 @@ import parity.pairs
 from parity.errors import ParityError
 from parity.pairs.align import config_diff
 from parity.pairs.align.config_diff import Setting
-from parity.pairs.causes import batch_norm, ids, loss, optimizer, weight_layouts
+from parity.pairs.causes import batch_norm, ids, weight_layouts
+from parity.pairs.causes.training import loss, optimizer
 from parity.reference import catalogue
 from parity.reference.formula import Settings
 from parity.reference.layers.kinds import KINDS

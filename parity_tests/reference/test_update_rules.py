@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from parity.numerics import tolerance
-from parity.pairs.causes.optimizer import StepInput, weight_after
+from parity.pairs.causes.training.optimizer import StepInput, weight_after
 from parity.reference.keras_config import rounded
 from parity.reference.optimizers.settings import of_either, of_torch
 from parity_tests.support.ten_steps import SHAPE, gradient_sequence

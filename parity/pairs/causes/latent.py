@@ -11,7 +11,8 @@ from parity.adapters.trainer import KerasTrainer, Key, Trainer
 from parity.numerics import tolerance
 from parity.numerics.distance import relative_error
 from parity.pairs.align.config_diff import alike
-from parity.pairs.causes import batch_norm, optimizer
+from parity.pairs.causes import batch_norm
+from parity.pairs.causes.training import optimizer
 from parity.reference.formula import Settings
 from parity.reference.optimizers.settings import of_either
 from parity.verdict.result import Cause

@@ -12,8 +12,9 @@ from parity.adapters.calls import Call
 from parity.adapters.trainer import Batch
 from parity.numerics.distance import relative_error
 from parity.pairs.align.tensors import as_keras, different_inputs, input_difference
-from parity.pairs.causes import batch_norm, dropout, layer
-from parity.pairs.causes.dropout import NOISE
+from parity.pairs.causes import batch_norm, layer
+from parity.pairs.causes.training import dropout
+from parity.pairs.causes.training.dropout import NOISE
 from parity.pairs.training.match_draws import streams
 from parity.pairs.training.runs import LIMIT, BothRuns, Runner
 from parity.verdict.model_pair import ModelPair, Observation

@@ -12,8 +12,8 @@ from parity.adapters.trainer import KerasTrainer, TorchTrainer, native_outputs
 from parity.constants import as_float32
 from parity.numerics import tolerance
 from parity.numerics.distance import relative_error
-from parity.pairs.causes import loss as loss_causes
 from parity.pairs.causes.graph import NOTHING
+from parity.pairs.causes.training import loss as loss_causes
 from parity.pairs.training.runs import BothRuns
 from parity.verdict.model_pair import ModelPair, Observation
 from parity.verdict.result import UNKNOWN, Cause, Check, Findings, Proof, compared_rung

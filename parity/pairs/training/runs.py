@@ -23,8 +23,9 @@ from parity.numerics.distance import relative_error
 from parity.pairs.align.fusion import fused_run
 from parity.pairs.align.match import Alignment, align
 from parity.pairs.align.tensors import as_keras, input_difference
-from parity.pairs.causes import batch_norm, dropout
-from parity.pairs.causes.dropout import NOISE, WrittenNoise, find_noise
+from parity.pairs.causes import batch_norm
+from parity.pairs.causes.training import dropout
+from parity.pairs.causes.training.dropout import NOISE, WrittenNoise, find_noise
 from parity.pairs.training.match_draws import match_draws
 
 LIMIT = tolerance.FLOAT64["forward_train"].limit

@@ -14,7 +14,7 @@ from parity.adapters.trainer import Batch, KerasTrainer, Key, TorchTrainer
 from parity.errors import ParityError
 from parity.numerics import tolerance
 from parity.numerics.distance import largest_entry
-from parity.pairs.causes.gradients import Backwards
+from parity.pairs.causes.training.gradients import Backwards
 from parity.pairs.forward.float32_islands import ID
 from parity.pairs.forward.setup import Pair
 from parity.pairs.rounding import gradient_rounding

@@ -11,7 +11,8 @@ from parity.adapters.calls import Call
 from parity.adapters.trainer import Batch, KerasTrainer, Key, TorchTrainer, Trainer
 from parity.numerics import tolerance
 from parity.numerics.distance import largest_entry, relative_error
-from parity.pairs.causes import batch_norm, latent, optimizer, states
+from parity.pairs.causes import batch_norm, latent, states
+from parity.pairs.causes.training import optimizer
 from parity.pairs.training.gradients import sizes_of
 from parity.verdict.model_pair import ModelPair, Observation
 from parity.verdict.null_gradients import negligible

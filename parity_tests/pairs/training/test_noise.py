@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from parity.adapters.calls import Call
 from parity.adapters.trainer import Batch, RunOptions, TrainingRun
-from parity.pairs.causes.dropout import find_noise
+from parity.pairs.causes.training.dropout import find_noise
 from parity.pairs.check import check
 from parity.pairs.training import runs
 from parity.reference.layers import dropout, merging

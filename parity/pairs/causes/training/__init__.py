@@ -1,0 +1,1 @@
+"""Causes of differences in training: losses, gradients, optimizers, dropout."""

@@ -1,0 +1,1 @@
+"""Pairs in float32, and numbers that are not finite."""
