@@ -47,6 +47,17 @@ def epsilon(flavour: str) -> Shown:
     return Shown(out(layer, x), *map(n, ports))
 
 
+def running_statistics(flavour: str) -> Shown:
+    x = normal(8, 3)
+    layer = keras_layer("BatchNormalization", x)
+    w = weights(layer)
+    of_the_batch = load(
+        nn.BatchNorm1d(3, eps=1e-3, track_running_stats=False), weight=w["gamma"], bias=w["beta"]
+    )
+    ports = [one.eval()(t(x)) for one in (of_the_batch, of_torch(layer))]
+    return Shown(out(layer, x), *map(n, ports))
+
+
 def running(statistic: str, flavour: str, rates: tuple[float, float]) -> list[np.ndarray]:
     """A running statistic after a step: in Keras, and in PyTorch with both values of momentum."""
     x = normal(8, 3) * 2 + 1
@@ -123,6 +134,7 @@ def frozen(flavour: str) -> Shown:
 DEMONSTRATIONS: dict[str, Demonstration] = {
     "batch_norm.epsilon": epsilon,
     "batch_norm.momentum": momentum,
+    "batch_norm.running_statistics": running_statistics,
     "batch_norm.running_variance": running_variance,
     "batch_norm.batch_of_one": batch_of_one,
     "batch_norm.mask": mask,

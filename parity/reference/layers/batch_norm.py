@@ -20,12 +20,15 @@ from parity.reference.layers.kinds import layer_kind
 @layer_kind(
     "batch_norm",
     weights=("gamma", "beta", "moving_mean", "moving_variance"),
-    ids={"mask": "batch_norm.mask"},
+    ids={"mask": "batch_norm.mask", "track_running_stats": "batch_norm.running_statistics"},
     family="normalization",
 )
 @dataclass(frozen=True, kw_only=True)
 class BatchNorm:
-    """Normalisation by the batch statistics in training, otherwise by the running ones."""
+    """Normalisation by the batch statistics in training, otherwise by the running ones.
+
+    Without ``track_running_stats``, which only PyTorch has, evaluation uses the batch's too.
+    """
 
     keras: ClassVar[str] = "BatchNormalization"
     axis: int
@@ -33,6 +36,7 @@ class BatchNorm:
     epsilon: float
     center: bool
     scale: bool
+    track_running_stats: bool = True
 
 
 KERAS_DEFAULTS: dict[str, dict[str, Any]] = {
@@ -75,12 +79,13 @@ def reference(
         x's shape.
     """
     x = np.moveaxis(x, config.axis, -1)
-    mean, variance = weights["moving_mean"], weights["moving_variance"]
-    if training:
+    if training or not config.track_running_stats:
         counted = (x if mask is None else x[mask]).reshape(-1, x.shape[-1])
         count = len(counted) + (1e-7 if mask is not None and flavour == "keras3" else 0.0)
         mean = counted.sum(0) / count
         variance = ((counted - mean) ** 2).sum(0) / count
+    else:
+        mean, variance = weights["moving_mean"], weights["moving_variance"]
     y = (x - mean) / np.sqrt(variance + config.epsilon)
     y = y * weights.get("gamma", 1.0) + weights.get("beta", 0.0)
     return np.asarray(np.moveaxis(y, -1, config.axis))
@@ -129,6 +134,20 @@ DIFFERENCES = (
         rung="step",
         latent=True,
         source=_FILE,
+    ),
+    Difference(
+        id="batch_norm.running_statistics",
+        kind="batch_norm",
+        title="PyTorch can normalise by the batch in evaluation, Keras cannot",
+        what="With track_running_stats=False, nn.BatchNorm2d has no running statistics and "
+        "normalises by those of the batch, in evaluation as well.",
+        why="The option is PyTorch's alone; each example's output then depends on the others.",
+        to_torch="nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)",
+        to_keras="BatchNormalization called with training=True",
+        size=1,
+        measured="evaluation, 8 examples of 3 normal numbers",
+        rung="forward_eval",
+        source="torch/nn/modules/batchnorm.py",
     ),
     Difference(
         id="batch_norm.running_variance",

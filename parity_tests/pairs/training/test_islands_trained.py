@@ -12,7 +12,14 @@ from torch import nn
 
 from parity.pairs.check import check
 from parity.pairs.forward.float32_islands import ID
-from parity_tests.pairs.precision.test_islands import PAIRS, Between, X, attention, between, constant
+from parity_tests.pairs.precision.test_islands import (
+    PAIRS,
+    Between,
+    X,
+    attention,
+    between,
+    constant,
+)
 from parity_tests.pairs.zoo.models import fill
 
 pytestmark = pytest.mark.flavour

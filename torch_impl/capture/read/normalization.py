@@ -33,14 +33,15 @@ def _batch_norm_weights(module: Any, layouts: Sequence[Layout]) -> Places:
 
 @reader(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, weights=_batch_norm_weights, spatial=True)
 def _batch_norm(module: Any) -> Config:
-    if not module.track_running_stats or module.momentum is None:
+    if module.track_running_stats and module.momentum is None:
         return None
     return batch_norm.BatchNorm(
         axis=-1,
-        momentum=1.0 - module.momentum,
+        momentum=1.0 - (module.momentum or 0.0),
         epsilon=module.eps,
         center=module.bias is not None,
         scale=module.weight is not None,
+        track_running_stats=module.running_mean is not None,
     )
 
 
