@@ -68,6 +68,8 @@ def training(trainer: Any, batch: Batch, steps: int) -> PlainTraining:
                 weights.append(trainer.weights())
             else:
                 function = trainer.loss.function
+                if trainer.shared_loss:  # of what the model returns, not of logits behind it
+                    function = lambda y, out: trainer.loss.function(y, side.tf.identity(out))  # noqa: E731
                 model.compile(loss=function, optimizer=trainer.optimizer, run_eagerly=True)
             for number in range(steps):
                 model.reset_metrics()

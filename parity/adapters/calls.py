@@ -146,6 +146,15 @@ class Run:
                 outputs[name] = value.reshape(theirs.shape)
         return replace(self, outputs=outputs)
 
+    def native_in(self, other: Run) -> tuple[bool, ...]:
+        """Whether both runs have PyTorch's own layout, for each output; this one is PyTorch's."""
+        oriented = self.in_layout_of(other)
+        return tuple(
+            oriented.outputs[name] is self.native_layout.get(name)
+            or (theirs in other.native_layout and name in self.native_layout)
+            for theirs, name in zip(other.outputs, self.outputs, strict=False)
+        )
+
     def with_only(self, names: Sequence[str]) -> Run:
         """The run with these of its outputs, in this order; with all if there are no names."""
 

@@ -115,6 +115,15 @@ ensemble it was at most 2.3 over the 1,008 faithful pairs of ``make soak``, 0.57
 OF_AN_ULP = f"{ENSEMBLE_MULTIPLE:g} times the effect of one ulp in the weights"
 """Reason of a tolerance that an ensemble measures with its largest difference."""
 
+PLAIN_WEIGHTS = 1e-3
+"""Smallest difference of weights after some optimizer steps, relative to the largest entry, that
+plain runs in float32 show.
+
+Adam divides by gradients of the size of their own rounding. Keras's rounding is not measured there:
+the suite's faithful pairs differ by up to 2e-4, while one ulp in PyTorch's weights may change
+nothing. Omitted exclusions from weight decay and the like differ by 5e-2.
+"""
+
 FEW_ENTRIES = 8
 """For tensors of fewer entries, an ensemble does not measure the spread reliably: all members may
 change a single bias very little by chance. Their tolerance follows from the widest relative spread

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from parity.adapters.side import CannotRun
 from parity.adapters.trainer import Batch, KerasTrainer, Key, TorchTrainer
-from parity.errors import ParityError
+from parity.errors import ParityError, describe_error
 from parity.numerics import tolerance
 from parity.pairs.forward.setup import STAGES, Models, Pair, prepare
 from parity.pairs.plain import run as plain
@@ -119,8 +120,12 @@ def _with_gradients(
     """Weights that train by more than rounding, which an optimizer such as Adam amplifies."""
     sizes = []
     for trainer in trainers:
-        sizes.append(sizes_of(trainer.gradients(batch, 0)[1]))
-        trainer.start()
+        try:
+            sizes.append(sizes_of(trainer.gradients(batch, 0)[1]))
+        except Exception as error:
+            raise CannotRun(f"its gradients cannot be computed: {describe_error(error)}") from error
+        finally:
+            trainer.start()
     share = tolerance.NULL_GRADIENT_FLOAT32
     limits = [share * max(one.values(), default=0.0) for one in sizes]
     return [
@@ -134,13 +139,7 @@ def _with_gradients(
 def _layouts(pair: Pair, batch: Batch) -> Any:
     """The options with which PyTorch's loss gets outputs in the layout of Keras's."""
     expected, run = pair.keras.plain(pair.inputs), pair.torch.plain(pair.inputs, pair.torch_inputs)
-    oriented = run.in_layout_of(expected)
-    native = tuple(
-        oriented.outputs[t] is not run.outputs[t]
-        or (k in expected.native_layout and t in run.native_layout)
-        for k, t in zip(expected.outputs, run.outputs, strict=False)
-    )
     shapes = tuple(
         expected.native_layout.get(name, value).shape for name, value in expected.outputs.items()
     )
-    return replace(batch.torch_options, native_layout=native, keras_shapes=shapes)
+    return replace(batch.torch_options, native_layout=run.native_in(expected), keras_shapes=shapes)

@@ -279,7 +279,7 @@ def test_json_holds_the_same(pair: Pair, tmp_path: Path) -> None:
     data.write(tmp_path / "out.json", [report(pair)])
     found = json.loads((tmp_path / "out.json").read_text(), parse_constant=pytest.fail)
     assert errors(found) == []
-    assert (found["schema"], found["name"], found["verdict"]) == (1, "softmax", "different")
+    assert (found["schema"], found["name"], found["verdict"]) == (2, "softmax", "different")
     assert found["first_divergence"]["tensor"] == "logits/kernel"
     assert found["first_divergence"]["index"] == [1, 2]
     failed = [check for check in found["checks"] if not check["ok"]]
@@ -297,7 +297,7 @@ def test_several_reports_are_pairs_of_one_file(pair: Pair, tmp_path: Path) -> No
     data.write(tmp_path / "out.json", [report(other), report(pair)])
     found = json.loads((tmp_path / "out.json").read_text())
     assert ANY.is_valid(found)
-    assert (found["schema"], found["verdict"]) == (1, "different")
+    assert (found["schema"], found["verdict"]) == (2, "different")
     assert [(one["name"], one["verdict"]) for one in found["pairs"]] == [
         ("cnn", "same"),
         ("softmax", "different"),

@@ -110,6 +110,7 @@ def training(
             for place, one in enumerate(_moved(torch, t.plain(batch, steps), keys)):
                 moved[place] = max(moved[place], _finite(one))
     limits = [max(tolerance.ROUNDING_MAX, tolerance.ENSEMBLE_MULTIPLE * one) for one in moved]
+    limits[1:] = (max(one, tolerance.PLAIN_WEIGHTS) for one in limits[1:])
     figures = [PlainFigure(one, limit) for one, limit in zip(sizes, limits, strict=True)]
     chaotic = moved[2] > tolerance.SATURATED
     weights = figures[1 if chaotic else 2] if steps else None

@@ -153,14 +153,8 @@ class Runner:
         """PyTorch's run, and of each output whether both have PyTorch's own layout."""
         found = self._with_noise(self.t.run(batch, 0, substitutes))
         self._count("torch", found)
-        run, expected = found.run, keras.run
-        oriented = run.in_layout_of(expected)
-        native_layout = tuple(
-            oriented.outputs[t] is run.native_layout.get(t)
-            or (k in expected.native_layout and t in run.native_layout)
-            for k, t in zip(expected.outputs, run.outputs, strict=False)
-        )
-        return replace(found, run=fused_run(oriented)), native_layout
+        oriented = fused_run(found.run.in_layout_of(keras.run))
+        return replace(found, run=oriented), found.run.native_in(keras.run)
 
     def _with_noise(self, found: TrainingRun) -> TrainingRun:
         """A run in which noise that PyTorch code adds by itself is a call of Keras's layer.

@@ -63,7 +63,8 @@ def test_float32_is_held_against_rounding(keras: Any, where: str) -> None:
     layers = [keras.layers.Dense(5), keras.layers.Dense(5)]
     model = fill(keras.Sequential([keras.Input((6,)), *layers]))
     report = check(model, Coarse(where), X, **TRAINED)
-    assert report.verdict == "same", str(report)
+    contradicted = where == "forward_eval"  # the plain run shows what float64 does not compute
+    assert report.verdict == ("inconclusive" if contradicted else "same"), str(report)
     beyond = {one.rung: one.observed > one.allowed for one in report.float32}
     assert [*beyond] == ["forward_eval", "gradients"]
     assert beyond.get(where, False) == (where != "nowhere")
@@ -136,4 +137,4 @@ def test_large_models_are_not_run_in_float32_as_well(
     monkeypatch.setattr(checking, "LARGE", 10)
     report = check(fill(CNN.keras(keras)), CNN.torch(), CNN.inputs())
     assert report.float32 == ()
-    assert any("deviation in float32 was not measured" in note for note in report.notes)
+    assert any("not run in float32" in note for note in report.notes)
