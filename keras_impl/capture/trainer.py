@@ -198,9 +198,21 @@ class KerasTrainer:
         }
         return float(total), own
 
+    @contextlib.contextmanager
+    def from_here(self) -> Iterator[None]:
+        """Meanwhile :meth:`start` restores the weights that the model has now."""
+        before = self.first
+        self.first = [(one, np.array(weights.array_of(one))) for one in self.side.model.variables]
+        try:
+            yield
+        finally:
+            self.start()
+            self.first = before
+
     def plain(self, batch: Batch, steps: int) -> PlainTraining:
         """See :meth:`parity.adapters.trainer.Trainer.plain`."""
-        return plain.training(self, batch, steps)
+        with self.from_here():
+            return plain.training(self, batch, steps)
 
     def penalties(self) -> dict[str, dict[str, Any]]:
         """See :meth:`parity.adapters.trainer.KerasTrainer.penalties`."""

@@ -163,3 +163,9 @@ def _single(tensor: Tensor) -> Tensor:
 
 def _one(tensors: Sequence[Tensor]) -> Any:
     return tensors[0] if len(tensors) == 1 else list(tensors)
+
+
+def penalties_of(model: nn.Module) -> list[keras_nn.Penalties]:
+    """Those that a module holds as an attribute: added to the loss, as Keras adds its own."""
+    held = (value for module in model.modules() for value in vars(module).values())
+    return [value for value in held if isinstance(value, keras_nn.Penalties)]

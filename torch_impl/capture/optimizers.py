@@ -43,3 +43,11 @@ def users(make: Callable[[list[Tensor]], Any], params: list[Tensor]) -> tuple[Op
             "again, accepted: one whose step takes nothing, such as torch.optim.SGD"
         )
     return optimizer, scheduler
+
+
+def known_class(optimizer: type) -> str:
+    """The name of an optimizer's class; of a user's own class that of the one it extends."""
+    packages = ("torch.optim", "torch_impl.optim")
+    known = (one for one in optimizer.__mro__ if one.__module__.startswith(packages))
+    found = next(known, Optimizer)
+    return (optimizer if found is Optimizer else found).__name__

@@ -60,7 +60,6 @@ def training(trainer: Any, batch: Batch, steps: int) -> PlainTraining:
         CannotRun: the model, the loss or the optimizer raises.
     """
     trainer.start()
-    trainer.keep()
     model = trainer.side.model
     tensors, _ = trainer.side.tensors(batch.inputs, batch.torch_inputs)
     given_as = batch.inputs if batch.torch_inputs is None else batch.torch_inputs

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from parity.adapters.calls import Weights, squeezed
@@ -26,7 +26,7 @@ from torch_impl.capture import optimizers, plain
 from torch_impl.capture.dtypes import default_dtype
 from torch_impl.capture.errors import describe_error
 from torch_impl.capture.gradients_through_detach import through_detach
-from torch_impl.capture.losses import Loss
+from torch_impl.capture.losses import Loss, penalties_of
 from torch_impl.capture.read import weights
 from torch_impl.capture.read.layout import Layout
 from torch_impl.capture.scripted import set_mode
@@ -36,7 +36,6 @@ from torch_impl.capture.trace.watch import named_outputs
 from torch_impl.capture.watched import Watched
 from torch_impl.ladder.network import to_numpy
 from torch_impl.ladder.weights import Place, same
-from torch_impl.nn import Penalties
 from torch_impl.optim import KerasOptimizer, schedules
 from torch_impl.parts.optimizers import optimizer_for
 
@@ -190,13 +189,25 @@ class TorchTrainer:
         found = self.loss.class_weights
         return None if found is None else to_numpy(found)
 
+    @contextlib.contextmanager
+    def from_here(self) -> Iterator[None]:
+        """Meanwhile :meth:`start` restores the weights that the model has now."""
+        before = self.first, self.kept
+        self.first, self.kept = copy.deepcopy(dict(self.side.model.state_dict())), True
+        try:
+            yield
+        finally:
+            self.start()
+            self.first, self.kept = before
+
     def plain(self, batch: Batch, steps: int) -> PlainTraining:
         """See :meth:`parity.adapters.trainer.Trainer.plain`."""
-        return plain.training(self, batch, steps)
+        with self.from_here():
+            return plain.training(self, batch, steps)
 
     def total_loss(self, outputs: Sequence[Tensor], batch: Batch) -> Tensor:
         """The loss of the model's outputs, with penalties that its modules hold."""
-        penalties = sum(penalties() for penalties in _penalties(self.side.model))
+        penalties = sum(penalties() for penalties in penalties_of(self.side.model))
         return self._loss(outputs, batch) + penalties
 
     def _loss(self, outputs: Sequence[Tensor], batch: Batch) -> Tensor:
@@ -286,7 +297,10 @@ class TorchTrainer:
         own = isinstance(optimizer, KerasOptimizer)
         if own:
             values["global_clipnorm"] = optimizer.global_clipnorm
-        return Settings(f"{'port' if own else 'torch'}.{_known_class(type(optimizer))}", values)
+        kind = optimizers.known_class(type(optimizer))
+        return Settings(f"{'port' if own else 'torch'}.{kind}", values)
+            f"{'port' if own else 'torch'}.{optimizers.known_class(type(optimizer))}", values
+        )
 
     def rate_of(self, key: Key) -> float:
         """See :meth:`parity.adapters.trainer.TorchTrainer.rate_of`."""
@@ -375,20 +389,6 @@ class TorchTrainer:
 
 ATTRIBUTES = {"momentum": "momentum", "epsilon": "eps", "negative_slope": "negative_slope"}
 """Constants of a layer to PyTorch's names of them."""
-
-
-def _penalties(model: nn.Module) -> list[Penalties]:
-    """Those that a module holds as an attribute: added to the loss, as Keras adds its own."""
-    held = (value for module in model.modules() for value in vars(module).values())
-    return [value for value in held if isinstance(value, Penalties)]
-
-
-def _known_class(optimizer: type) -> str:
-    """The name of an optimizer's class; of a user's own class that of the one it extends."""
-    packages = ("torch.optim", "torch_impl.optim")
-    known = (one for one in optimizer.__mro__ if one.__module__.startswith(packages))
-    found = next(known, Optimizer)
-    return (optimizer if found is Optimizer else found).__name__
 
 
 def _summed(place: Place) -> bool:

@@ -105,26 +105,27 @@ def training(
 
     sizes = loss, observed("first"), observed("last")
     moved = [0.0, 0.0, 0.0]
-    if max(sizes) > tolerance.ROUNDING_MAX:
-        for _ in _neighbours(pair):
-            for place, one in enumerate(_moved(torch, t.plain(batch, steps), keys)):
-                moved[place] = max(moved[place], _finite(one))
-    limits = [max(tolerance.ROUNDING_MAX, tolerance.ENSEMBLE_MULTIPLE * one) for one in moved]
-    limits[1:] = (max(one, tolerance.PLAIN_WEIGHTS) for one in limits[1:])
+    limits = [tolerance.ROUNDING_MAX, tolerance.PLAIN_WEIGHTS, tolerance.PLAIN_WEIGHTS]
+    for side, trainer, before in ((1, t, torch), (0, k, keras)):  # Keras's only where it decides
+        if all(one <= limit for one, limit in zip(sizes, limits, strict=True)):
+            break
+        for _ in _neighbours(pair, side):
+            changed = _moved(before, trainer.plain(batch, steps), [one[side] for one in keys])
+            moved = [max(a, _finite(b)) for a, b in zip(moved, changed, strict=True)]
+        explained = (tolerance.ENSEMBLE_MULTIPLE * one for one in moved)
+        limits = [max(a, b) for a, b in zip(limits, explained, strict=True)]
     figures = [PlainFigure(one, limit) for one, limit in zip(sizes, limits, strict=True)]
     chaotic = moved[2] > tolerance.SATURATED
     weights = figures[1 if chaotic else 2] if steps else None
     return figures[0], weights, 1 if chaotic and steps else steps, ""
 
 
-def _moved(
-    before: PlainTraining, after: PlainTraining, keys: Sequence[tuple[Key, Key]]
-) -> Iterator[float]:
-    """How much loss, first and last weights of PyTorch's model differ from its own."""
+def _moved(before: PlainTraining, after: PlainTraining, keys: Sequence[Key]) -> Iterator[float]:
+    """How much loss, first and last weights of a model differ from its own."""
     yield relative_error(before.losses[0], after.losses[0])
     for name in ("first", "last"):
         a, b = getattr(before, name), getattr(after, name)
-        yield max((relative_error(a[key], b[key]) for _, key in keys), default=0.0)
+        yield max((relative_error(a[key], b[key]) for key in keys), default=0.0)
 
 
 def _plain_outputs(pair: Pair) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -141,19 +142,24 @@ def _finite(value: float) -> float:
     return value if np.isfinite(value) else 0.0
 
 
-def _neighbours(pair: Pair) -> Iterator[None]:
-    """PyTorch's weights are one ulp away, once per member; afterwards they are as before."""
-    torch = pair.torch
-    heavy = [t for _, t in pair.alignment.pairs if t.weights]
-    first = [{name: value.copy() for name, value in t.weights.items()} for t in heavy]
+def _neighbours(pair: Pair, side: int = 1) -> Iterator[None]:
+    """A model's weights are one ulp away, once per member; afterwards they are as before.
+
+    Args:
+        pair: both models.
+        side: 0: Keras's, 1: PyTorch's.
+    """
+    model = (pair.keras, pair.torch)[side]
+    heavy = [one[side] for one in pair.alignment.pairs if one[side].weights]
+    first = [{name: value.copy() for name, value in one.weights.items()} for one in heavy]
     try:
         for member in range(tolerance.ENSEMBLE):
-            for t, values in zip(heavy, first, strict=True):
-                named = {f"{t.name}/{name}": value for name, value in values.items()}
+            for call, values in zip(heavy, first, strict=True):
+                named = {f"{call.name}/{name}": value for name, value in values.items()}
                 near = random.ulp_neighbour(named, 0, member)
-                changed = {key[len(t.name) + 1 :]: one for key, one in near.items()}
-                torch.set_weights(t.name, changed)
+                changed = {key[len(call.name) + 1 :]: one for key, one in near.items()}
+                model.set_weights(call.name, changed)
             yield
     finally:
-        for t, values in zip(heavy, first, strict=True):
-            torch.set_weights(t.name, values)
+        for call, values in zip(heavy, first, strict=True):
+            model.set_weights(call.name, values)

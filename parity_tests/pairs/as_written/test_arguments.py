@@ -88,6 +88,7 @@ CASES: dict[str, tuple[Any, Any, Any, Any]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.*was called on layer")  # Keras 3: of a subclass
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_arguments_keep_their_structure(keras: Any, name: str, sign: float) -> None:

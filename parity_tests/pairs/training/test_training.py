@@ -73,8 +73,16 @@ def test_a_faithful_pair_trains_alike(name: str, optimizer: str, keras: Any) -> 
         optimizer=optimizer,
         steps=4,
     )
+    if keras.__name__ == "keras" and optimizer in SQUARING and report.doubt:
+        assert "weights after 4 steps differ" in report.doubt
+        return
     assert report.verdict == "same", str(report)
     assert report.causes == ()
+
+
+SQUARING = ("adam", "rmsprop", "nadam", "adagrad")
+"""Keras 3 squares the sparse gradients of a token that occurs twice one by one; the comparison,
+which gives both optimizers dense gradients, does not. The plain run shows it."""
 
 
 def test_batch_norm_of_images_follows_what_runs_in_float32(keras: Any, flavour: str) -> None:
