@@ -299,8 +299,6 @@ class TorchTrainer:
             values["global_clipnorm"] = optimizer.global_clipnorm
         kind = optimizers.known_class(type(optimizer))
         return Settings(f"{'port' if own else 'torch'}.{kind}", values)
-            f"{'port' if own else 'torch'}.{optimizers.known_class(type(optimizer))}", values
-        )
 
     def rate_of(self, key: Key) -> float:
         """See :meth:`parity.adapters.trainer.TorchTrainer.rate_of`."""
