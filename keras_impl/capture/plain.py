@@ -19,8 +19,11 @@ from parity.adapters.plain import PlainTraining
 from parity.adapters.side import CannotRun
 from parity.adapters.trainer import Batch
 
-RATES = ("rate", "dropout", "recurrent_dropout", "stddev", "drop_rate", "drop_prob")
-"""Attributes of layers that draw random numbers."""
+RATES = ("dropout", "recurrent_dropout", "drop_rate", "drop_prob")
+"""Attributes that are rates in any layer."""
+
+OWN_RATES = (*RATES, "rate", "stddev")
+"""Those of Keras's dropouts and noise; elsewhere they may mean other things."""
 
 
 def outputs(call: Callable[[], Any], moved: Collection[str], heads: Heads) -> Run:
@@ -89,7 +92,12 @@ def without_draws(model: Any) -> Iterator[None]:
     """Dropout and noise of layers have a rate of 0."""
     changed = []
     for layer in layers_of(model, include_self=True):
-        for name in RATES:
+        own = any(
+            one.__module__.startswith(("keras.", "tf_keras."))
+            and one.__name__.endswith(("Dropout", "Dropout1D", "Dropout2D", "Dropout3D", "Noise"))
+            for one in type(layer).__mro__
+        )
+        for name in OWN_RATES if own else RATES:
             value = getattr(layer, name, None)
             if isinstance(value, float) and value:
                 changed.append((layer, name, value))

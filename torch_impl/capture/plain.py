@@ -19,8 +19,11 @@ from torch_impl.capture.errors import describe_error
 from torch_impl.capture.read.layout import Layout
 from torch_impl.capture.trace.nesting import named_outputs
 
-RATES = ("p", "dropout", "drop_prob", "drop_rate", "stddev", "std", "sigma", "rate")
-"""Attributes of modules that draw random numbers."""
+RATES = ("dropout", "drop_prob", "drop_rate")
+"""Attributes that are rates in any module."""
+
+OWN_RATES = (*RATES, "p", "rate", "stddev")
+"""Those of PyTorch's dropouts and of ``torch_impl.nn``; elsewhere they mean other things."""
 
 
 def outputs(
@@ -110,7 +113,9 @@ def without_draws(model: nn.Module) -> Iterator[None]:
     """Dropout and noise of modules have a rate of 0."""
     changed = []
     for module in model.modules():
-        for name in RATES:
+        packages = ("torch.nn.modules.dropout", "torch_impl.nn")
+        own = any(one.__module__.startswith(packages) for one in type(module).__mro__)
+        for name in OWN_RATES if own else RATES:
             value = vars(module).get(name)
             if isinstance(value, float) and value:
                 changed.append((module, name, value))
